@@ -1,0 +1,128 @@
+import type { Platform } from '../oci/platform.ts';
+import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
+
+export interface CreateRequest {
+  /** Without slash; undefined: a generated one. */
+  name: string | undefined;
+  config: ContainerConfig;
+  host: HostOptions;
+  platform: Platform | undefined;
+}
+
+export interface CreateResult {
+  id: string;
+  warnings: string[];
+}
+
+export interface AttachRequest {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** Send what was logged before. */
+  logs: boolean;
+  stream: boolean;
+  /** Bytes that, read in a row from a client, detach it; undefined: ctrl-p ctrl-q; empty: never. */
+  detachKeys: Uint8Array | undefined;
+}
+
+/** A client's pipes, made by `server/` from a hijacked connection. */
+export interface AttachClient {
+  /** What the client types; ends when it half-closes; rejects when it vanishes. */
+  stdin: AsyncIterable<Uint8Array>;
+  /** Resolves when more may be written; rejects once the client is gone. With a TTY everything is `stdout`, raw. */
+  write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
+  /** Aborted when the client is gone. */
+  signal: AbortSignal;
+}
+
+export interface LogRequest {
+  stdout: boolean;
+  stderr: boolean;
+  follow: boolean;
+  sinceNano: bigint | undefined;
+  untilNano: bigint | undefined;
+  /** Number of lines from the end; undefined: all. */
+  tail: number | undefined;
+}
+
+export interface LogLine {
+  stream: 'stdout' | 'stderr';
+  timeNano: bigint;
+  /** With its newline, if it had one; a long line comes in parts without. */
+  data: Uint8Array;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface WaitResult {
+  exitCode: number;
+  error: string | undefined;
+}
+
+export interface ListRequest {
+  all: boolean;
+  limit: number | undefined;
+  size: boolean;
+  /** Docker's filters, key → values. Checked by the backend. */
+  filters: ReadonlyMap<string, string[]>;
+}
+
+export interface ContainerSize {
+  writableBytes: number;
+  rootfsBytes: number;
+}
+
+/**
+ * Containers as `server/` needs them. `nameOrId` is a full name, an id, or a unique prefix of one.
+ *
+ * Every call throws EngineError "not-found" (`No such container: x`); create, start, stop, kill and remove run to their end though the client leaves.
+ */
+export interface ContainerBackend {
+  /** @throws "not-found" `No such image: x`, "conflict" when the name is taken, "invalid" on bad options. */
+  create(request: CreateRequest): Promise<CreateResult>;
+  /** @throws "not-modified" when it runs already. */
+  start(nameOrId: string): Promise<void>;
+  /** `signal` is a name or number as typed. @throws "not-modified" when it does not run. */
+  stop(
+    nameOrId: string,
+    options: { signal: string | undefined; timeoutSeconds: number | undefined },
+  ): Promise<void>;
+  restart(
+    nameOrId: string,
+    options: { signal: string | undefined; timeoutSeconds: number | undefined },
+  ): Promise<void>;
+  /** @throws "conflict" `… is not running`, "invalid" `Invalid signal: x`. */
+  kill(nameOrId: string, signal: string): Promise<void>;
+  pause(nameOrId: string): Promise<void>;
+  unpause(nameOrId: string): Promise<void>;
+  rename(nameOrId: string, name: string): Promise<void>;
+  remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void>;
+  inspect(nameOrId: string): Promise<ContainerView>;
+  size(nameOrId: string): Promise<ContainerSize>;
+  list(request: ListRequest): Promise<ContainerView[]>;
+  /**
+   * Check, then `ready` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
+   *
+   * @throws before `ready` only.
+   */
+  attach(
+    nameOrId: string,
+    request: AttachRequest,
+    connect: (options: { tty: boolean }) => AttachClient,
+  ): Promise<void>;
+  logs(
+    nameOrId: string,
+    request: LogRequest,
+    options: { signal: AbortSignal },
+  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }>;
+  /** Registration is done when the outer promise resolves (the server then sends its headers), the exit is known when the inner one does. */
+  wait(
+    nameOrId: string,
+    condition: WaitCondition,
+    options: { signal: AbortSignal },
+  ): Promise<{ result: Promise<WaitResult> }>;
+  /** `ps` columns as `ps -o` prints them. */
+  top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
+  counts(): { running: number; paused: number; stopped: number };
+}

@@ -1,0 +1,154 @@
+import type { ChainId, Digest } from '../oci/digest.ts';
+import type { Healthcheck } from '../oci/image-config.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { NetworkEndpointView } from './endpoint-view.ts';
+
+/** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
+export interface ContainerConfig {
+  hostname: string;
+  domainname: string;
+  user: string;
+  attachStdin: boolean;
+  attachStdout: boolean;
+  attachStderr: boolean;
+  tty: boolean;
+  openStdin: boolean;
+  stdinOnce: boolean;
+  env: string[];
+  cmd: string[] | undefined;
+  entrypoint: string[] | undefined;
+  /** The image as the user named it. */
+  image: string;
+  labels: Record<string, string>;
+  workingDir: string;
+  /** `80/tcp` */
+  exposedPorts: string[];
+  volumes: string[];
+  stopSignal: string | undefined;
+  stopTimeoutSeconds: number | undefined;
+  healthcheck: Healthcheck | undefined;
+  shell: string[] | undefined;
+  onBuild: string[];
+  networkDisabled: boolean;
+}
+
+/** How the container sits on this host. Docker's `HostConfig`; sizes in bytes, durations as named. 0, '' and [] mean "as is". */
+export interface HostOptions {
+  autoRemove: boolean;
+  /** `source:destination[:options]` as typed. */
+  binds: string[];
+  tmpfs: Record<string, string>;
+  networkMode: string;
+  pidMode: string;
+  ipcMode: string;
+  utsMode: string;
+  cgroupnsMode: string;
+  usernsMode: string;
+  privileged: boolean;
+  readonlyRootfs: boolean;
+  capAdd: string[];
+  capDrop: string[];
+  securityOpt: string[];
+  groupAdd: string[];
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  extraHosts: string[];
+  shmSizeBytes: number;
+  sysctls: Record<string, string>;
+  ulimits: { name: string; soft: number; hard: number }[];
+  oomScoreAdj: number;
+  oomKillDisable: boolean;
+  init: boolean | undefined;
+  runtime: string;
+  consoleSize: [rows: number, columns: number];
+  logConfig: { type: string; config: Record<string, string> };
+  restartPolicy: { name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
+  maskedPaths: string[] | undefined;
+  readonlyPaths: string[] | undefined;
+  cgroupParent: string;
+  annotations: Record<string, string>;
+  publishAllPorts: boolean;
+  resources: Resources;
+}
+
+export interface Resources {
+  memoryBytes: bigint;
+  memoryReservationBytes: bigint;
+  /** -1: unlimited. */
+  memorySwapBytes: bigint;
+  cpuShares: number;
+  nanoCpus: bigint;
+  cpuPeriodUs: number;
+  cpuQuotaUs: number;
+  cpusetCpus: string;
+  cpusetMems: string;
+  blkioWeight: number;
+  /** 0 or -1: unlimited. */
+  pidsLimit: number;
+}
+
+export type ContainerStatus =
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'restarting'
+  | 'removing'
+  | 'exited'
+  | 'dead';
+
+export interface ContainerState {
+  status: ContainerStatus;
+  pid: number;
+  exitCode: number;
+  oomKilled: boolean;
+  error: string;
+  /** 0n: never. */
+  startedAtNano: bigint;
+  finishedAtNano: bigint;
+}
+
+/** Which image a container stands on; it keeps for life what it was created on. */
+export interface ContainerImage {
+  /** The image's ID: digest of the index or manifest as received. */
+  id: Digest;
+  manifestDigest: Digest;
+  configDigest: Digest;
+  /** undefined: an image without layers. */
+  chainId: ChainId | undefined;
+  platform: Platform;
+}
+
+/** Everything one can see of a container. */
+export interface ContainerView {
+  id: string;
+  /** Without the leading slash. */
+  name: string;
+  createdNano: bigint;
+  config: ContainerConfig;
+  host: HostOptions;
+  image: ContainerImage;
+  /** Command line as it runs: entrypoint then cmd. */
+  path: string;
+  args: string[];
+  state: ContainerState;
+  restartCount: number;
+  logPath: string;
+  driver: string;
+  endpoints: NetworkEndpointView[];
+  mounts: MountView[];
+  resolvConfPath: string;
+  hostnamePath: string;
+  hostsPath: string;
+}
+
+export interface MountView {
+  type: 'bind' | 'volume' | 'tmpfs';
+  name?: string;
+  source: string;
+  destination: string;
+  driver?: string;
+  mode: string;
+  readWrite: boolean;
+  propagation: string;
+}

@@ -1,0 +1,88 @@
+import type { ChainId, Digest } from '../oci/digest.ts';
+import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { Reference } from '../oci/reference.ts';
+import type { RegistryCredentials } from '../registry/registry-client.ts';
+
+/** One image with one platform chosen. */
+export interface ImageView {
+  /** Digest of the index or manifest as it was received. */
+  id: Digest;
+  manifestDigest: Digest;
+  configDigest: Digest;
+  /** Manifest bytes and media type as received. */
+  mediaType: string;
+  manifestSize: number;
+  platform: Platform;
+  config: ImageConfig;
+  /** Top of the layer stack; undefined for an image without layers. */
+  chainId: ChainId | undefined;
+  /** Familiar names with tag (`busybox:latest`), and with digest (`busybox@sha256:…`). */
+  repoTags: string[];
+  repoDigests: string[];
+  /** Sum of the uncompressed layer tars, bytes. */
+  size: number;
+  /** RFC 3339, undefined where the config has none. */
+  created: string | undefined;
+  lastTaggedNano: bigint | undefined;
+  layers: { diffId: string; blob: Digest; blobSize: number; tarSize: number }[];
+}
+
+export interface HistoryView extends HistoryEntry {
+  /** The image's ID on the first row and on rows that are images themselves, else undefined (`<missing>`). */
+  id: Digest | undefined;
+  size: number;
+  tags: string[];
+}
+
+/** One line of pull progress, in Docker's words (`Pulling fs layer`, `Downloading`, `Verifying Checksum`, `Download complete`, `Extracting`, `Pull complete`, `Already exists`). */
+export interface PullProgress {
+  id?: string;
+  status: string;
+  current?: number;
+  total?: number;
+}
+
+export interface PullRequest {
+  reference: Reference;
+  platform: Platform | undefined;
+  credentials: RegistryCredentials | undefined;
+}
+
+export type DeleteResult = { untagged: string } | { deleted: string };
+
+/** Images as `server/` and `containers/` need them. `name` is a reference, an ID, a config digest or a unique prefix of one (with or without `sha256:`). */
+export interface ImageBackend {
+  /** An aborted pull leaves no tag, and its finished layers for a later one until the GC. @throws as RegistryClient, and "not-found" code no-matching-platform. */
+  pull(
+    request: PullRequest,
+    options: { signal: AbortSignal; progress: (line: PullProgress) => void },
+  ): Promise<void>;
+  /** Make an image of one layer from a root file system tar. Resolves to its ID. */
+  importTar(
+    source: ReadableStream<Uint8Array>,
+    options: {
+      reference: Reference | undefined;
+      message: string;
+      changes: string[];
+      platform: Platform | undefined;
+      signal: AbortSignal;
+    },
+  ): Promise<Digest>;
+  /** @throws "not-found" `No such image: x`. */
+  get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
+  list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;
+  history(name: string, options?: { platform?: Platform | undefined }): Promise<HistoryView[]>;
+  tag(name: string, target: Reference): Promise<void>;
+  /**
+   * Untag, and delete once nothing names it.
+   *
+   * @throws "conflict" code image-in-use, in Docker's words.
+   */
+  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]>;
+  prune(options: {
+    danglingOnly: boolean;
+    filters: ReadonlyMap<string, string[]>;
+  }): Promise<{ deleted: DeleteResult[]; reclaimedBytes: number }>;
+  count(): number;
+}

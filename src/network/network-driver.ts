@@ -1,0 +1,56 @@
+/** A container's place on a network: what inspect shows and what has to be undone. Plain data. */
+export interface Endpoint {
+  containerId: string;
+  endpointId: string;
+  networkId: string;
+  networkName: string;
+  /** Interface inside the namespace, `eth0`. */
+  interfaceName: string;
+  hostInterfaceName: string;
+  macAddress: string;
+  ipv4: { address: string; prefixLength: number; gateway: string } | undefined;
+  ipv6: { address: string; prefixLength: number; gateway: string } | undefined;
+}
+
+export interface NetworkInfo {
+  id: string;
+  name: string;
+  driver: 'bridge' | 'host' | 'null';
+  scope: 'local';
+  createdNano: bigint;
+  internal: boolean;
+  enableIpv6: boolean;
+  ipam: { subnet: string; gateway: string }[];
+  options: Record<string, string>;
+  labels: Record<string, string>;
+}
+
+/**
+ * Networks of this engine and the containers on them. Bridge, nft table and interfaces bear names of their own per daemon, so that several run
+ * side by side. Every resource is found again by its name at start.
+ */
+export interface Networks {
+  /** Make bridge, forwarding, NAT (one nft table of ours). Idempotent; repairs what is missing. */
+  start(): Promise<void>;
+  /** A namespace with `lo` up, pinned at the path that it returns, for this container. Idempotent. */
+  createNamespace(containerId: string): Promise<string>;
+  removeNamespace(containerId: string): Promise<void>;
+  /** Where the namespace of a container is pinned. */
+  namespacePath(containerId: string): string;
+  /**
+   * Join the container's namespace to a network.
+   *
+   * @throws EngineError "not-found" for the network, "unavailable" when its addresses are used up.
+   */
+  connect(containerId: string, network: string): Promise<Endpoint>;
+  disconnect(endpoint: Endpoint): Promise<void>;
+  list(): Promise<NetworkInfo[]>;
+  /** By name, id or id prefix. */
+  get(network: string): Promise<NetworkInfo | undefined>;
+  /** Name servers that a container on a bridge gets: the host's, loopback ones replaced, as Docker does. */
+  resolvConf(): Promise<{ nameservers: string[]; search: string[]; options: string[] }>;
+  /** After a restart: adopt these endpoints, remove namespaces and interfaces of ours that are not among them. */
+  recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void>;
+  /** On shutdown; removes bridge and table only when no container is left on them. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,40 @@
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+
+/**
+ * What the embedded registry needs of a store. `daemon` wires it to the engine's content store; tests have one in memory.
+ * Repository names and tags are checked by the caller.
+ */
+export interface BlobBackend {
+  blobSize(digest: Digest): Promise<number | undefined>;
+  blobStream(digest: Digest, range?: { start: number; end: number }): ReadableStream<Uint8Array>;
+  /** Open, or go on with, an upload; its bytes outlive the process. */
+  upload(id: string): Promise<BlobUpload>;
+  /** Store a manifest (its bytes are a blob too) and point the tag at it, if there is one. */
+  putManifest(
+    repository: string,
+    manifest: { descriptor: Descriptor; bytes: Uint8Array; tag: string | undefined },
+  ): Promise<void>;
+  /** By tag or digest. */
+  manifest(
+    repository: string,
+    reference: string,
+  ): Promise<{ descriptor: Descriptor; bytes: Uint8Array } | undefined>;
+  /** Whether the repository has been given this blob (a push or mount made it a member). */
+  hasBlob(repository: string, digest: Digest): Promise<boolean>;
+  linkBlob(repository: string, digest: Digest): Promise<void>;
+  deleteManifest(repository: string, reference: string): Promise<boolean>;
+  deleteBlob(repository: string, digest: Digest): Promise<boolean>;
+  tags(repository: string): Promise<string[] | undefined>;
+  repositories(): Promise<string[]>;
+  referrers(repository: string, subject: Digest): Promise<Descriptor[]>;
+}
+
+export interface BlobUpload {
+  readonly offset: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** @throws EngineError "invalid" code digest-mismatch. */
+  commit(digest: Digest): Promise<void>;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+}

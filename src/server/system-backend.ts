@@ -1,0 +1,68 @@
+import type { EngineEvent } from '../events/event.ts';
+import type { NetworkInfo } from '../network/network-driver.ts';
+import type { RegistryCredentials } from '../registry/registry-client.ts';
+
+/** Facts about engine and host for `/info`, gathered at the time of the call. */
+export interface SystemInfo {
+  id: string;
+  name: string;
+  dataRoot: string;
+  driver: string;
+  driverStatus: [string, string][];
+  containers: { running: number; paused: number; stopped: number };
+  images: number;
+  cgroupDriver: string;
+  cgroupVersion: string;
+  kernelVersion: string;
+  operatingSystem: string;
+  osVersion: string;
+  architecture: string;
+  cpus: number;
+  memoryBytes: number;
+  runtimes: Record<string, { path: string }>;
+  defaultRuntime: string;
+  runtimeCommit: string;
+  securityOptions: string[];
+  registryMirrors: string[];
+  insecureRegistries: string[];
+  labels: string[];
+  warnings: string[];
+  debug: boolean;
+  memoryLimit: boolean;
+  swapLimit: boolean;
+  cpuCfs: boolean;
+  cpuShares: boolean;
+  cpuset: boolean;
+  pidsLimit: boolean;
+  ipv4Forwarding: boolean;
+  httpProxy: string;
+  httpsProxy: string;
+  noProxy: string;
+  eventListeners: number;
+  fileDescriptors: number;
+  startedNano: bigint;
+  components: { name: string; version: string; details: Record<string, string> }[];
+}
+
+export interface EventRequest {
+  sinceNano: bigint | undefined;
+  /** Past: replay and end; future: end then. */
+  untilNano: bigint | undefined;
+  filters: ReadonlyMap<string, string[]>;
+}
+
+export interface SystemBackend {
+  info(): Promise<SystemInfo>;
+  /** @throws "invalid" on an unknown filter. Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */
+  events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>>;
+  /** Check credentials against a registry. */
+  authenticate(
+    credentials: RegistryCredentials,
+    options: { signal: AbortSignal },
+  ): Promise<{ status: string; identityToken: string }>;
+}
+
+export interface NetworkBackend {
+  list(): Promise<NetworkInfo[]>;
+  get(network: string): Promise<NetworkInfo | undefined>;
+}
