@@ -5,13 +5,14 @@ import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory, writeFileAtomic } from '../../storage/atomic-file.ts';
+import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } from '../snapshotter.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileStream } from './file-stream.ts';
 import { applyToDirectory, nodeAttributes, statNode } from './node-attributes.ts';
 import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
-import { mountOverlay, overlayMounts, unmountOverlay } from './overlay-mounts.ts';
+import { mountedSnapshots } from './overlay-mounts.ts';
 import { OverlayTree } from './overlay-tree.ts';
 
 /** `snapshot.json`. */
@@ -109,25 +110,23 @@ export class OverlaySnapshotter implements Snapshotter {
   async mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
     const { parent } = await this.#record(key);
     const { upper, work } = this.#layout.snapshot(key);
-    const mounts = await overlayMounts();
-    if (mounts.some((mount) => mount.target === target && mount.upper === upper)) return;
+    if (isMounted(upper, target)) return;
     const stack = parent === undefined ? [] : await this.#layers.stack(parent);
     const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
-    const readonly = options.readonly === true;
-    await mountOverlay({ lowers, upper, work, readonly }, target, this.#layout.staging);
+    mountOverlay({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
   }
 
-  async unmount(key: SnapshotKey, target: string): Promise<void> {
+  unmount(key: SnapshotKey, target: string): Promise<void> {
     const { upper } = this.#layout.snapshot(key);
-    const mounts = await overlayMounts();
-    if (mounts.some((mount) => mount.target === target && mount.upper === upper)) unmountOverlay(target);
+    // A container's init may be on its way out still: the mount goes with it.
+    if (isMounted(upper, target)) unmountIfMounted(target, { detach: true });
+    return Promise.resolve();
   }
 
   async remove(key: SnapshotKey): Promise<void> {
     checkKey(key);
     const { directory, upper } = this.#layout.snapshot(key);
-    if ((await overlayMounts()).some((mount) => mount.upper === upper))
-      throw new EngineError('conflict', `Cannot remove snapshot ${key}: it is mounted`);
+    if (isMounted(upper)) throw new EngineError('conflict', `Cannot remove snapshot ${key}: it is mounted`);
     await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
     const away = join(this.#layout.removing, randomUUID());
     try {
@@ -156,7 +155,8 @@ export class OverlaySnapshotter implements Snapshotter {
   async recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
     const unwanted = (await this.snapshots()).filter((key) => !keep.has(key));
     const uppers = new Set(unwanted.map((key) => this.#layout.snapshot(key).upper));
-    for (const mount of await overlayMounts()) if (uppers.has(mount.upper)) unmountOverlay(mount.target);
+    for (const { upper, target } of mountedSnapshots())
+      if (uppers.has(upper)) unmountIfMounted(target, { detach: true });
     for (const key of unwanted) await this.remove(key);
     await this.#settle();
     await rm(this.#layout.staging, { recursive: true, force: true });
@@ -194,6 +194,12 @@ export class OverlaySnapshotter implements Snapshotter {
     await mkdir(this.#layout.empty, { recursive: true, mode: 0o755 });
     return this.#layout.empty;
   }
+}
+
+function isMounted(upper: string, target?: string): boolean {
+  return mountedSnapshots().some(
+    (mount) => mount.upper === upper && (target === undefined || mount.target === target),
+  );
 }
 
 function checkKey(key: SnapshotKey): void {

@@ -4,23 +4,22 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { EngineError, errnoCodeOf, serializeError } from '../../errors/engine-error.ts';
 import { checked, cString, libc } from '../../sys/libc.ts';
+import { bindMount, unmount } from '../../sys/mount.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import { LayerUnpacker } from './layer-unpacker.ts';
 import type { UnpackReport } from './unpack-process.ts';
 
-const MS_BIND = 4096;
-const MNT_DETACH = 2;
 const F_SETPIPE_SZ = 1031;
 const bufferBytes = 1 << 20;
 
 /** Make `target` this process's root, in its own mount namespace, and let go of the old one. */
 function enter(target: string): void {
-  const path = cString(target);
   const here = cString('.');
-  checked(libc.mount(path, path, null, MS_BIND, null), 'mount', `bind ${target}`);
+  bindMount(target, target);
   process.chdir(target);
   checked(libc.pivot_root(here, here), 'pivot_root', `enter ${target}`);
-  checked(libc.umount2(here, MNT_DETACH), 'umount2', 'leave the old root');
+  // The old root was put on top of the new one.
+  unmount('.', { detach: true });
   process.chdir('/');
 }
 
