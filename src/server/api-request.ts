@@ -26,11 +26,6 @@ export function boolParam(request: ApiRequest, name: string): boolean {
   return !FALSE_WORDS.has((request.query.get(name) ?? '').trim().toLowerCase());
 }
 
-/** As boolParam, with a value for "not given". */
-export function boolParamOr(request: ApiRequest, name: string, fallback: boolean): boolean {
-  return request.query.has(name) ? boolParam(request, name) : fallback;
-}
-
 /** A parameter's text; undefined where it is missing or empty. */
 export function textParam(request: ApiRequest, name: string): string | undefined {
   const value = request.query.get(name);

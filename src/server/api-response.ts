@@ -19,6 +19,7 @@ export class ApiResponse {
   readonly #port: ResponsePort;
   readonly #headers: Record<string, string>;
   #started = false;
+  #hijacked = false;
 
   constructor(port: ResponsePort, headers: Readonly<Record<string, string>>) {
     this.#port = port;
@@ -49,8 +50,9 @@ export class ApiResponse {
     this.#port.sink.end();
   }
 
-  /** The error's status and message; a started answer is cut, since its plain end would look like success. */
+  /** The error's status and message; a started answer is cut, since its plain end would look like success. A hijacked one has its own end. */
   error(error: unknown): void {
+    if (this.#hijacked) return;
     if (this.#started) {
       this.#port.sink.destroy();
       return;
@@ -68,7 +70,8 @@ export class ApiResponse {
 
   /** Answer an attach: 101 or 200 leaves at once, and the connection becomes the client's pipes. */
   hijack(options: HijackOptions): Attachment {
-    const { tty, version, wantsStdin } = options;
+    const { tty, version, wantsStdin, signal } = options;
+    this.#hijacked = true;
     const taken = this.#port.hijack;
     if (taken === undefined) {
       const stream = this.stream(200, 'application/vnd.docker.raw-stream');
@@ -76,7 +79,7 @@ export class ApiResponse {
     }
     this.#started = true;
     taken.socket.write(hijackHead({ upgrade: taken.upgrade, tty, version }));
-    return new HijackedConnection(taken.socket, { multiplexed: !tty, wantsStdin });
+    return new HijackedConnection(taken.socket, { multiplexed: !tty, wantsStdin, signal });
   }
 
   #head(status: number, headers: Readonly<Record<string, string>>): void {

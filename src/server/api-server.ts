@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import { API_VERSION, checkApiVersion, compareApiVersions, MIN_API_VERSION } from '../wire/versions.ts';
 import { type ApiRequest, parseTarget } from './api-request.ts';
 import { ApiResponse } from './api-response.ts';
@@ -8,6 +8,7 @@ import type { ListenAddress } from './listen-address.ts';
 import { type BoundListener, listen } from './listener.ts';
 import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
+import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -17,8 +18,7 @@ import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
-
-const EMPTY_BODY: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} };
+import { socketBody } from './socket-input.ts';
 
 /**
  * The Docker Engine API over the engine's backends. It listens on any number of sockets; answers speak the newest API model, down to 1.24.
@@ -29,8 +29,9 @@ export class ApiServer {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #front: SocketFront;
   readonly #listeners: BoundListener[] = [];
-  readonly #closing = new AbortController();
+  readonly #clients = new Set<AbortController>();
   readonly #active = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(backends: Backends, options: ServerOptions) {
     this.#options = options;
@@ -69,7 +70,8 @@ export class ApiServer {
   /** Take no more connections, end the streams, let what runs answer for up to `graceMs`, then cut the rest. */
   async close(graceMs = 5000): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
-    this.#closing.abort(new EngineError('unavailable', 'the engine is shutting down'));
+    this.#closed = true;
+    for (const client of this.#clients) client.abort(shuttingDown());
     this.#front.closeIdle();
     const timer = Promise.withResolvers<void>();
     const handle = setTimeout(timer.resolve, graceMs);
@@ -79,19 +81,33 @@ export class ApiServer {
   }
 
   #serveHttp(message: IncomingMessage, response: ServerResponse): void {
-    const gone = new AbortController();
+    const client = this.#newClient();
     response.once('close', () => {
-      if (!response.writableFinished) gone.abort(new EngineError('unavailable', 'the client is gone'));
+      if (!response.writableFinished) client.abort(clientGone());
+      this.#clients.delete(client);
     });
-    this.#track(this.#serve(message, httpPort(response), { body: message, gone: gone.signal }));
+    // A handler that stops reading must not take the connection with it.
+    const body = message.iterator({ destroyOnReturn: false });
+    this.#track(this.#serve(message, httpPort(response), { body, client: client.signal }));
   }
 
   #serveSocket(message: IncomingMessage, socket: Duplex): void {
-    const gone = new AbortController();
-    socket.once('close', () => gone.abort(new EngineError('unavailable', 'the client is gone')));
-    const upgrade = message.headers.upgrade;
-    const port = socketPort(socket, upgrade);
-    this.#track(this.#serve(message, port, { body: EMPTY_BODY, gone: gone.signal }));
+    const client = this.#newClient();
+    socket.once('close', () => {
+      client.abort(clientGone());
+      this.#clients.delete(client);
+    });
+    const body = socketBody(socket, Number(message.headers['content-length'] ?? '0'));
+    const port = socketPort(socket, message.headers.upgrade);
+    this.#track(this.#serve(message, port, { body, client: client.signal }));
+  }
+
+  /** One per answer under way; aborted when its client is gone or the server closes. */
+  #newClient(): AbortController {
+    const client = new AbortController();
+    this.#clients.add(client);
+    if (this.#closed) client.abort(shuttingDown());
+    return client;
   }
 
   #track(work: Promise<void>): void {
@@ -102,7 +118,7 @@ export class ApiServer {
   async #serve(
     message: IncomingMessage,
     port: ResponsePort,
-    source: { body: AsyncIterable<Uint8Array>; gone: AbortSignal },
+    source: { body: AsyncIterable<Uint8Array>; client: AbortSignal },
   ): Promise<void> {
     const response = new ApiResponse(port, this.#headers);
     try {
@@ -119,11 +135,11 @@ export class ApiServer {
         headers: message.headers,
         version,
         body: source.body,
-        signal: AbortSignal.any([source.gone, this.#closing.signal]),
+        signal: source.client,
       };
       await handler(request, response);
     } catch (error) {
-      this.#fail(message, response, error);
+      this.#fail(message, response, { error, client: source.client });
     }
   }
 
@@ -134,21 +150,23 @@ export class ApiServer {
     return found;
   }
 
-  #fail(message: IncomingMessage, response: ApiResponse, error: unknown): void {
-    const url = message.url?.split('?', 1)[0] ?? '';
-    if (!(error instanceof EngineError) || error.kind === 'internal')
-      this.#options.logger.error('request failed', {
+  #fail(
+    message: IncomingMessage,
+    response: ApiResponse,
+    { error, client }: { error: unknown; client: AbortSignal },
+  ): void {
+    const path = message.url?.split('?', 1)[0] ?? '';
+    if (kindOf(error) === 'internal') {
+      const fields = {
         method: message.method,
-        path: url,
+        path,
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
-    else
-      this.#options.logger.debug('request refused', {
-        method: message.method,
-        path: url,
-        error: error.message,
-      });
-    const version = splitVersion(url).version;
+      };
+      // Whose client has left may fail in any way it likes.
+      if (client.aborted) this.#options.logger.debug('request abandoned', fields);
+      else this.#options.logger.error('request failed', fields);
+    }
+    const { version } = splitVersion(path);
     // Clients below 1.24 read errors as plain text.
     if (version !== undefined && compareApiVersions(version, MIN_API_VERSION) < 0 && !response.started)
       response.text(400, `${messageOf(error)}\n`);
@@ -158,4 +176,8 @@ export class ApiServer {
 
 function pageNotFound(): EngineError {
   return new EngineError('not-found', 'page not found');
+}
+
+function shuttingDown(): EngineError {
+  return new EngineError('unavailable', 'the engine is shutting down');
 }

@@ -3,8 +3,9 @@ import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../wire/stream-fram
 import { compareApiVersions } from '../wire/versions.ts';
 import type { Attachment } from './attachment.ts';
 import { clientGone, drained } from './response-stream.ts';
+import { socketInput } from './socket-input.ts';
 
-/** How long a client may keep its half open after the stream has ended. */
+/** How long a client that has been sent everything may keep its half open. */
 const LINGER_MS = 10_000;
 
 /**
@@ -16,18 +17,21 @@ export class HijackedConnection implements Attachment {
   readonly #socket: Duplex;
   readonly #multiplexed: boolean;
   readonly #gone = new AbortController();
+  readonly #wantsStdin: boolean;
   #finished = false;
 
-  constructor(socket: Duplex, options: { multiplexed: boolean; wantsStdin: boolean }) {
+  /** `signal` ends the client's time early (shutdown). */
+  constructor(socket: Duplex, options: { multiplexed: boolean; wantsStdin: boolean; signal: AbortSignal }) {
     this.#socket = socket;
     this.#multiplexed = options.multiplexed;
+    this.#wantsStdin = options.wantsStdin;
     const vanish = () => {
-      if (!this.#finished) this.#gone.abort(clientGone());
+      if (!this.#finished) this.#gone.abort(options.signal.aborted ? options.signal.reason : clientGone());
     };
-    socket.on('error', vanish);
     socket.on('close', vanish);
-    if (socket.destroyed) vanish();
-    // Unread input would hide the client's end from us.
+    options.signal.addEventListener('abort', vanish, { once: true });
+    if (socket.destroyed || options.signal.aborted) vanish();
+    // Unread input would hide the client's going from us.
     if (!options.wantsStdin) socket.resume();
   }
 
@@ -35,8 +39,9 @@ export class HijackedConnection implements Attachment {
     return this.#gone.signal;
   }
 
+  /** Empty for a client that attached no stdin, whatever it sends. */
   get stdin(): AsyncIterable<Uint8Array> {
-    return readSide(this.#socket, this.#gone.signal);
+    return this.#wantsStdin ? this.#readStdin() : nothing();
   }
 
   write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> {
@@ -46,43 +51,33 @@ export class HijackedConnection implements Attachment {
     return this.#socket.write(bytes) ? Promise.resolve() : drained(this.#socket);
   }
 
-  /** End our half once all is written, drop what the client still sends, and close when it ends too, or after ten seconds. */
+  /**
+   * End our half once all is written and drop what the client still sends. It may read as slowly as it likes; once it has been given
+   * everything, it has ten seconds to end its own half.
+   */
   finish(): void {
     if (this.#finished) return;
     this.#finished = true;
     const socket = this.#socket;
     if (socket.destroyed) return;
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    timer.unref();
-    socket.once('close', () => clearTimeout(timer));
-    socket.end();
+    socket.end(() => {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      timer.unref();
+      socket.once('close', () => clearTimeout(timer));
+    });
     socket.resume();
+  }
+
+  async *#readStdin(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* socketInput(this.#socket);
+    } finally {
+      this.#socket.resume();
+    }
   }
 }
 
-/** The socket's input; ends at the client's half-close, rejects when it vanishes, and leaves the socket open when the reader stops. */
-async function* readSide(socket: Duplex, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let wake: () => void = () => undefined;
-  const onChange = () => wake();
-  for (const event of ['readable', 'end', 'close', 'error']) socket.on(event, onChange);
-  try {
-    for (;;) {
-      const chunk = socket.read() as Uint8Array | null;
-      if (chunk !== null) {
-        yield chunk;
-        continue;
-      }
-      if (socket.readableEnded) return;
-      if (signal.aborted || socket.destroyed) throw signal.reason ?? clientGone();
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-  } finally {
-    for (const event of ['readable', 'end', 'close', 'error']) socket.off(event, onChange);
-    if (!socket.destroyed) socket.resume();
-  }
-}
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Status line and headers of a hijacked answer. Without `Upgrade` in the request it is a plain 200 and raw by name, whatever follows. */
 export function hijackHead(options: { upgrade: string | undefined; tty: boolean; version: string }): string {

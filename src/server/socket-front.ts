@@ -25,7 +25,13 @@ export class SocketFront {
 
   constructor(handlers: FrontHandlers) {
     this.#handlers = handlers;
-    this.#http = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: 0 });
+    this.#http = createServer({
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'tcp',
+    });
     this.#http.on('request', (message, response) => {
       this.#count(message.socket, response);
       handlers.request(message, response);

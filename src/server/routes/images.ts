@@ -2,10 +2,10 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { ImageView } from '../../images/image-backend.ts';
 import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
 import { parseFilters } from '../../wire/filters.ts';
-import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { platformParam } from '../decode/platform.ts';
+import { forVersion } from '../encode/for-version.ts';
 import { encodeDeleted, encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -41,7 +41,7 @@ export function imageRoutes(backends: Backends): Route[] {
           );
         const view = await images.get(pathParam(request), { platform: platformParam(request) });
         const { driver } = await backends.system.info();
-        response.json(200, withVirtualSize(request, encodeImage(view, driver)));
+        response.json(200, forVersion('imageInspect', request.version, encodeImage(view, driver)));
       },
     },
     {
@@ -90,8 +90,9 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
     : undefined;
   const users = await containerCounts(containers);
   const summaries = views.map((view) =>
-    withVirtualSize(
-      request,
+    forVersion(
+      'imageSummary',
+      request.version,
       encodeImageSummary(view, {
         sharedSize: shared === undefined ? -1 : shared(view),
         containers: users.get(view.id) ?? 0,
@@ -136,9 +137,4 @@ function tagTarget(request: ApiRequest): Reference {
     throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
   const tag = textParam(request, 'tag');
   return withTag(target, tag ?? target.tag ?? 'latest');
-}
-
-/** Clients below 1.44 read VirtualSize. */
-function withVirtualSize<T extends { Size: number | bigint }>(request: ApiRequest, image: T): T {
-  return compareApiVersions(request.version, '1.44') < 0 ? { ...image, VirtualSize: image.Size } : image;
 }

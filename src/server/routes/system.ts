@@ -6,6 +6,7 @@ import { type ApiRequest, jsonBody, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { credentialsOf } from '../decode/credentials.ts';
 import { encodeEvent } from '../encode/event.ts';
+import { forVersion } from '../encode/for-version.ts';
 import { encodeInfo, encodeVersion } from '../encode/system.ts';
 import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
@@ -24,8 +25,11 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
     {
       method: 'GET',
       pattern: '/info',
-      handler: async (_request, response) =>
-        response.json(200, encodeInfo(await system.info(), { build, nowNano: nowNano() })),
+      handler: async (request, response) =>
+        response.json(
+          200,
+          forVersion('info', request.version, encodeInfo(await system.info(), { build, nowNano: nowNano() })),
+        ),
     },
     {
       method: 'GET',
@@ -67,7 +71,8 @@ async function events({ system }: Backends, request: ApiRequest, response: ApiRe
   );
   const answer = response.stream(200, 'application/json');
   try {
-    for await (const event of stream) await answer.writeJson(encodeEvent(event));
+    for await (const event of stream)
+      await answer.writeJson(forVersion('event', request.version, encodeEvent(event)));
   } catch (error) {
     if (!request.signal.aborted) throw error;
   }
