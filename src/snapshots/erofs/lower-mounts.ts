@@ -31,11 +31,7 @@ export class LowerMounts {
   }
 
   /** Mount a snapshot on `target` over `stack` (top first). A failure leaves no mount that was not there. */
-  mount(
-    key: SnapshotKey,
-    stack: readonly LayerRecord[],
-    options: { target: string; readonly: boolean },
-  ): void {
+  mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
     const present = new Set(this.#own().map(({ target }) => target));
     const made: string[] = [];
     try {
