@@ -134,7 +134,7 @@ export class ErofsSnapshotter implements Snapshotter {
     await this.#lock.shared(async () => {
       const parent = await this.#writable.parent(key);
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target)) return;
+      if (this.#mounts.isMounted(key, target)) return;
       this.#mounts.mount(key, stack, { ...options, target });
     });
   }
@@ -142,8 +142,7 @@ export class ErofsSnapshotter implements Snapshotter {
   async unmount(key: SnapshotKey, target: string): Promise<void> {
     checkSnapshotKey(key);
     await this.#lock.shared(() => {
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target))
-        this.#mounts.unmount(target);
+      if (this.#mounts.isMounted(key, target)) this.#mounts.unmount(target);
       return Promise.resolve();
     });
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
@@ -67,6 +67,12 @@ export class LowerMounts {
         found.push({ key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey, target });
     }
     return found;
+  }
+
+  /** `target` may lead through symbolic links, which the kernel's list does not. */
+  isMounted(key: SnapshotKey, target: string): boolean {
+    const place = existsSync(target) ? realpathSync(target) : target;
+    return this.mounted().some((mount) => mount.key === key && mount.target === place);
   }
 
   unmount(target: string): void {
