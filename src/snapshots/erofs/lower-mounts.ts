@@ -48,6 +48,7 @@ export class LowerMounts {
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
         ...options,
+        target: placeOf(options.target),
       });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
@@ -69,15 +70,14 @@ export class LowerMounts {
     return found;
   }
 
-  /** `target` may lead through symbolic links, which the kernel's list does not. */
   isMounted(key: SnapshotKey, target: string): boolean {
-    const place = existsSync(target) ? realpathSync(target) : target;
+    const place = placeOf(target);
     return this.mounted().some((mount) => mount.key === key && mount.target === place);
   }
 
   unmount(target: string): void {
     // A process on its way out may still be in there: the mount goes with it.
-    unmountIfMounted(target, { detach: true });
+    unmountIfMounted(placeOf(target), { detach: true });
   }
 
   /** Unmount a layer that no mounted snapshot uses. */
@@ -112,6 +112,11 @@ export class LowerMounts {
     const prefix = `${this.#layout.mounts}/`;
     return listMounts().filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
   }
+}
+
+/** The caller's path may lead through symbolic links, which the kernel's list does not. */
+function placeOf(target: string): string {
+  return existsSync(target) ? realpathSync(target) : target;
 }
 
 function removeEmpty(directory: string): void {
