@@ -30,6 +30,8 @@ export const libc = dlopen('libc.so.6', {
   execve: { args: [ptr, ptr, ptr], returns: i32 },
   prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
   posix_fallocate: { args: [i32, i64, i64], returns: i32 },
+  send: { args: [i32, ptr, u64, i32], returns: i64 },
+  recv: { args: [i32, ptr, u64, i32], returns: i64 },
   clock_gettime: { args: [i32, ptr], returns: i32 },
   syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
 }).symbols;
