@@ -3,7 +3,6 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { parseDiffId } from '../../oci/digest.ts';
-import { syncDirectory } from '../../storage/atomic-file.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshotter.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { UnpackProcess } from './unpack-process.ts';
@@ -52,10 +51,9 @@ class OverlayLayerSink implements LayerSink {
   }
 
   async finish(): Promise<StagedLayer> {
+    // The child flushes the whole file system at its end, and with it the tar.
     await this.#child.finish();
-    await this.#file.datasync();
     await this.#file.close();
-    await syncDirectory(this.#staging.directory);
     const diffId = parseDiffId(`sha256:${this.#hash.digest('hex')}`);
     return { staging: this.#staging, diffId, tarSize: this.#tarSize };
   }
