@@ -11,6 +11,7 @@ import type {
   RegistrySource,
 } from '../registry/registry-client.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import { type Failure, LayerSource } from './layer-source.ts';
 import { receiveLayer } from './receive-layer.ts';
 
 /** One layer's way from a registry to a staged layer. Plain data: it is run whole in a worker thread. */
@@ -122,43 +123,27 @@ async function stageLayer(
   }
 }
 
-interface Failure {
-  error: unknown;
-  /** Not the content's fault: no use in reading on. */
-  fatal: boolean;
-}
-
 async function fill(
   sink: LayerSink,
   job: LayerJob,
   { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
 ): Promise<Failure | undefined> {
-  const limit = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
-  let sourceFailure: Failure | undefined;
-  const source = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const next = await compressed.next();
-          if (next.done === true) controller.close();
-          else controller.enqueue(next.value);
-        } catch (error) {
-          sourceFailure = { error, fatal: true };
-          controller.error(error);
-        }
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  const source = new LayerSource(compressed);
+  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
   try {
-    const { stream } = await decompressDetected(source, { limitBytes: limit });
+    const { stream } = await decompressDetected(source.stream, { limitBytes });
     for await (const chunk of stream) {
       ports.signal.throwIfAborted();
       await sink.write(chunk);
     }
-    return sourceFailure;
+    return undefined;
   } catch (error) {
-    return sourceFailure ?? { error, fatal: !(error instanceof EngineError && error.kind === 'invalid') };
+    return (
+      (await source.failure()) ?? {
+        error,
+        fatal: !(error instanceof EngineError && error.kind === 'invalid'),
+      }
+    );
   }
 }
 
