@@ -1,0 +1,42 @@
+import { EngineError, type ErrorKind } from '../errors/engine-error.ts';
+import { parseJson } from '../wire/json.ts';
+import type { BufferedResponse } from './transport.ts';
+
+const KINDS: Record<number, ErrorKind> = {
+  304: 'not-modified',
+  400: 'invalid',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  501: 'not-implemented',
+  503: 'unavailable',
+};
+
+/** What the daemon refused, with its own message and HTTP status. */
+export class ApiError extends EngineError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(KINDS[status] ?? 'internal', message);
+    this.name = 'ApiError';
+    this.status = status;
+  }
+}
+
+/** The error of an answer with status 400 or above: `{"message"}` where it is there, else its text. */
+export function apiErrorOf(response: BufferedResponse): ApiError {
+  return new ApiError(response.status, messageOfBody(response.text) || `status ${response.status}`);
+}
+
+function messageOfBody(text: string): string {
+  if (!text.startsWith('{')) return text.trim();
+  try {
+    const body = parseJson(text);
+    if (typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.message === 'string')
+      return body.message;
+  } catch {
+    // Not JSON after all: its text is the best there is.
+  }
+  return text.trim();
+}

@@ -1,0 +1,198 @@
+import { decodeAnswer, type EngineConnection, segment } from './engine-connection.ts';
+import type {
+  ContainerCreated,
+  ContainerInspect,
+  ContainerSummary,
+  PruneResult,
+  TopResult,
+  WaitResult,
+} from './model.ts';
+import { encodeFilters } from './query.ts';
+import type { HijackedConnection, StreamedResponse } from './transport.ts';
+
+type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface AttachOptions {
+  stream?: boolean;
+  stdin?: boolean;
+  stdout?: boolean;
+  stderr?: boolean;
+  logs?: boolean;
+  detachKeys?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface LogsOptions {
+  stdout?: boolean;
+  stderr?: boolean;
+  follow?: boolean;
+  since?: string | undefined;
+  until?: string | undefined;
+  tail?: string | undefined;
+  timestamps?: boolean;
+  details?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/** When `wait` answers: the next exit, the container's removal, or as soon as it isn't running. */
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+/** `/containers`. Names and IDs may be given for every `id`. */
+export class ContainerClient {
+  readonly #engine: EngineConnection;
+
+  constructor(engine: EngineConnection) {
+    this.#engine = engine;
+  }
+
+  list(options: { all?: boolean; limit?: number; size?: boolean; filters?: Filters } = {}) {
+    return this.#engine.json<ContainerSummary[]>('GET', '/containers/json', {
+      query: {
+        all: options.all === true ? true : undefined,
+        limit: options.limit,
+        size: options.size === true ? true : undefined,
+        filters: encodeFilters(options.filters ?? {}),
+      },
+    });
+  }
+
+  /** `body` is Docker's: Config's fields, `HostConfig` and `NetworkingConfig`. */
+  create(body: object, options: { name?: string | undefined; platform?: string | undefined } = {}) {
+    return this.#engine.json<ContainerCreated>('POST', '/containers/create', {
+      query: { name: options.name || undefined, platform: options.platform || undefined },
+      json: body,
+    });
+  }
+
+  async inspect(id: string): Promise<ContainerInspect> {
+    return decodeAnswer(await this.inspectText(id));
+  }
+
+  /** The daemon's own text, for those who print it. */
+  async inspectText(id: string, options: { size?: boolean } = {}): Promise<string> {
+    const query = { size: options.size === true ? true : undefined };
+    return (await this.#engine.call('GET', this.#path(id, 'json'), { query })).text;
+  }
+
+  async start(id: string, options: { detachKeys?: string | undefined } = {}): Promise<void> {
+    const query = { detachKeys: options.detachKeys || undefined };
+    await this.#engine.call('POST', this.#path(id, 'start'), { query });
+  }
+
+  /** @param options.timeout seconds until SIGKILL; -1 waits for ever. */
+  async stop(id: string, options: { signal?: string; timeout?: number | undefined } = {}): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'stop'), {
+      query: { signal: options.signal || undefined, t: options.timeout },
+    });
+  }
+
+  async restart(id: string, options: { signal?: string; timeout?: number | undefined } = {}): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'restart'), {
+      query: { signal: options.signal || undefined, t: options.timeout },
+    });
+  }
+
+  async kill(id: string, options: { signal?: string } = {}): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'kill'), {
+      query: { signal: options.signal || undefined },
+    });
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'pause'));
+  }
+
+  async unpause(id: string): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'unpause'));
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'rename'), { query: { name } });
+  }
+
+  async remove(id: string, options: { force?: boolean; volumes?: boolean; link?: boolean } = {}) {
+    await this.#engine.call('DELETE', `/containers/${segment(id)}`, {
+      query: {
+        force: options.force === true ? true : undefined,
+        v: options.volumes === true ? true : undefined,
+        link: options.link === true ? true : undefined,
+      },
+    });
+  }
+
+  /** Width and height in characters. */
+  async resize(id: string, size: { width: number; height: number }): Promise<void> {
+    await this.#engine.call('POST', this.#path(id, 'resize'), {
+      query: { h: size.height, w: size.width },
+    });
+  }
+
+  /**
+   * Wait for `condition`. `registered` resolves when the daemon has taken the request up, so that a start after it can't be missed;
+   * `result` when it is met.
+   */
+  wait(
+    id: string,
+    options: { condition?: WaitCondition; signal?: AbortSignal | undefined } = {},
+  ): { registered: Promise<void>; result: Promise<WaitResult> } {
+    const response = this.#engine.stream('POST', this.#path(id, 'wait'), {
+      query: { condition: options.condition },
+      signal: options.signal,
+    });
+    const result = response.then(async ({ body }) => {
+      let text = '';
+      const decoder = new TextDecoder();
+      for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+      return decodeAnswer<WaitResult>(text);
+    });
+    result.catch(() => undefined);
+    const registered = response.then(() => undefined);
+    registered.catch(() => undefined);
+    return { registered, result };
+  }
+
+  /** A duplex of the container's streams: raw with TTY, else to be taken apart by `demultiplex`. */
+  attach(id: string, options: AttachOptions): Promise<HijackedConnection> {
+    return this.#engine.hijack('POST', this.#path(id, 'attach'), {
+      headers: { 'content-type': 'text/plain' },
+      query: {
+        detachKeys: options.detachKeys || undefined,
+        logs: options.logs === true ? true : undefined,
+        stderr: options.stderr === true ? true : undefined,
+        stdin: options.stdin === true ? true : undefined,
+        stdout: options.stdout === true ? true : undefined,
+        stream: options.stream === true ? true : undefined,
+      },
+      signal: options.signal,
+    });
+  }
+
+  /** Raw with TTY, else framed. `since` and `until` are unix times, `1700000000.5`. */
+  logs(id: string, options: LogsOptions): Promise<StreamedResponse> {
+    return this.#engine.stream('GET', this.#path(id, 'logs'), {
+      query: {
+        details: options.details === true ? true : undefined,
+        follow: options.follow === true ? true : undefined,
+        since: options.since || undefined,
+        stderr: options.stderr === true ? true : undefined,
+        stdout: options.stdout === true ? true : undefined,
+        tail: options.tail || undefined,
+        timestamps: options.timestamps === true ? true : undefined,
+        until: options.until || undefined,
+      },
+      signal: options.signal,
+    });
+  }
+
+  top(id: string, psArgs: string): Promise<TopResult> {
+    return this.#engine.json('GET', this.#path(id, 'top'), { query: { ps_args: psArgs || undefined } });
+  }
+
+  prune(filters: Filters): Promise<PruneResult> {
+    return this.#engine.json('POST', '/containers/prune', { query: { filters: encodeFilters(filters) } });
+  }
+
+  #path(id: string, action: string): string {
+    return `/containers/${segment(id)}/${action}`;
+  }
+}

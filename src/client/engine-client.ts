@@ -1,0 +1,41 @@
+import { ContainerClient } from './container-client.ts';
+import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
+import { ImageClient } from './image-client.ts';
+import { NetworkClient } from './network-client.ts';
+import { SystemClient } from './system-client.ts';
+import type { Transport } from './transport.ts';
+
+/**
+ * Client of one daemon, ours or any that speaks Docker's API, by noun.
+ *
+ * Every call throws ApiError for an answer of 400 and above, and EngineError "unavailable" when there is no daemon.
+ */
+export class EngineClient {
+  readonly containers: ContainerClient;
+  readonly images: ImageClient;
+  readonly networks: NetworkClient;
+  readonly system: SystemClient;
+  /** For what the nouns don't have yet. */
+  readonly connection: EngineConnection;
+
+  constructor(transport: Transport, options: ConnectionOptions = {}) {
+    this.connection = new EngineConnection(transport, options);
+    this.containers = new ContainerClient(this.connection);
+    this.images = new ImageClient(this.connection);
+    this.networks = new NetworkClient(this.connection);
+    this.system = new SystemClient(this.connection);
+  }
+
+  get endpoint(): string {
+    return this.connection.endpoint;
+  }
+
+  /** Ask the daemon who it is; made once, its answer settles the version of all later calls. */
+  ping(): Promise<PingResult> {
+    return this.connection.ping();
+  }
+
+  apiVersion(): Promise<string> {
+    return this.connection.apiVersion();
+  }
+}

@@ -1,0 +1,162 @@
+import { EngineError } from '../errors/engine-error.ts';
+import { type Json, parseJson, stringifyJson } from '../wire/json.ts';
+import { API_VERSION, compareApiVersions } from '../wire/versions.ts';
+import { ApiError, apiErrorOf } from './api-error.ts';
+import { readText } from './http1/http1-transport.ts';
+import { jsonLines } from './json-lines.ts';
+import { encodeQuery, type QueryValue } from './query.ts';
+import type { HijackedConnection, HttpMethod, StreamedResponse, Transport } from './transport.ts';
+
+const MAX_ANSWER_LENGTH = 512 * 1024 * 1024;
+/** What a daemon without an Api-Version header is taken for. */
+const OLDEST_VERSION = '1.24';
+
+export interface CallOptions {
+  query?: Record<string, QueryValue>;
+  /** Sent as JSON, bigints as bare digits. */
+  json?: unknown;
+  /** Sent as it is; `contentType` names it. */
+  body?: Uint8Array | AsyncIterable<Uint8Array>;
+  contentType?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ConnectionOptions {
+  /** Fixed instead of negotiated. */
+  apiVersion?: string | undefined;
+  userAgent?: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  text: string;
+}
+
+export interface PingResult {
+  apiVersion: string;
+  osType: string;
+}
+
+/**
+ * Calls to one daemon. The API version is negotiated by the first one: the daemon's own or ours, whichever is older.
+ *
+ * Every call throws ApiError for an answer of 400 and above, and EngineError "unavailable" when there is no daemon.
+ */
+export class EngineConnection {
+  readonly #transport: Transport;
+  readonly #userAgent: string;
+  readonly #extraHeaders: Record<string, string>;
+  #version: string | undefined;
+  #negotiation: Promise<PingResult> | undefined;
+
+  constructor(transport: Transport, options: ConnectionOptions = {}) {
+    this.#transport = transport;
+    this.#version = options.apiVersion;
+    this.#userAgent = options.userAgent ?? 'Sampan-Client';
+    this.#extraHeaders = options.headers ?? {};
+  }
+
+  get endpoint(): string {
+    return this.#transport.endpoint;
+  }
+
+  /** Ask the daemon who it is; made once, its answer settles the version of all later calls. */
+  ping(): Promise<PingResult> {
+    this.#negotiation ??= this.#ping();
+    return this.#negotiation;
+  }
+
+  async #ping(): Promise<PingResult> {
+    const response = await this.#transport.request({
+      method: 'HEAD',
+      path: '/_ping',
+      headers: this.#headers({}),
+    });
+    // A proxy or an old daemon may know no HEAD; without the header the oldest version is all that is safe.
+    const apiVersion = response.header('api-version') ?? OLDEST_VERSION;
+    const osType = response.header('ostype') ?? '';
+    this.#version ??= compareApiVersions(apiVersion, API_VERSION) < 0 ? apiVersion : API_VERSION;
+    return { apiVersion, osType };
+  }
+
+  /** The version in use, negotiated if need be. */
+  async apiVersion(): Promise<string> {
+    if (this.#version === undefined) await this.ping();
+    return this.#version ?? API_VERSION;
+  }
+
+  async call(method: HttpMethod, path: string, options: CallOptions = {}): Promise<Answer> {
+    const response = await this.#transport.request(await this.#request(method, path, options));
+    if (response.status >= 400) throw apiErrorOf(response);
+    return { status: response.status, text: response.text };
+  }
+
+  /** The answer's JSON, undecoded: integers beyond 2^53 are bigint. The caller names its shape. */
+  async json<T = Json>(method: HttpMethod, path: string, options: CallOptions = {}): Promise<T> {
+    return decodeAnswer<T>((await this.call(method, path, options)).text);
+  }
+
+  async stream(method: HttpMethod, path: string, options: CallOptions = {}): Promise<StreamedResponse> {
+    const response = await this.#transport.stream(await this.#request(method, path, options));
+    if (response.status < 400) return response;
+    throw apiErrorOf({
+      status: response.status,
+      header: response.header,
+      text: await readText(response.body),
+    });
+  }
+
+  /** The answer's JSON lines as they come. The request is made by the first step. */
+  async *jsonLines<T = Json>(
+    method: HttpMethod,
+    path: string,
+    options: CallOptions = {},
+  ): AsyncGenerator<T, void, undefined> {
+    const { body } = await this.stream(method, path, options);
+    for await (const line of jsonLines(body)) yield line as T;
+  }
+
+  async hijack(method: HttpMethod, path: string, options: CallOptions = {}): Promise<HijackedConnection> {
+    const answer = await this.#transport.hijack(await this.#request(method, path, options));
+    if ('input' in answer) return answer;
+    if (answer.status >= 400) throw apiErrorOf(answer);
+    throw new ApiError(answer.status, `unable to upgrade to tcp, received ${answer.status}`);
+  }
+
+  async #request(method: HttpMethod, path: string, options: CallOptions) {
+    const version = await this.apiVersion();
+    const headers = this.#headers(options.headers ?? {});
+    let body: string | Uint8Array | AsyncIterable<Uint8Array> | undefined = options.body;
+    if (options.json !== undefined) {
+      body = `${stringifyJson(options.json)}\n`;
+      headers['content-type'] = 'application/json';
+    } else if (options.contentType !== undefined) headers['content-type'] = options.contentType;
+    return {
+      method,
+      path: `/v${version}${path}${encodeQuery(options.query ?? {})}`,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      signal: options.signal,
+    };
+  }
+
+  #headers(headers: Record<string, string>): Record<string, string> {
+    return { 'user-agent': this.#userAgent, ...this.#extraHeaders, ...headers };
+  }
+}
+
+/** @throws EngineError "invalid" when the daemon's answer is no JSON. */
+export function decodeAnswer<T>(text: string): T {
+  const value = parseJson(text, { maxLength: MAX_ANSWER_LENGTH });
+  if (value === null || typeof value !== 'object')
+    throw new EngineError('invalid', `The daemon's answer is no JSON object: ${text.slice(0, 100)}`);
+  return value as T;
+}
+
+/** A name or ID as one step of a path. */
+export function segment(name: string): string {
+  return encodeURIComponent(name);
+}

@@ -1,0 +1,12 @@
+export { ApiError } from './api-error.ts';
+export type { AttachOptions, ContainerClient, LogsOptions, WaitCondition } from './container-client.ts';
+export { demultiplex, type StreamName, type StreamPart } from './demultiplex.ts';
+export { type Endpoint, parseEndpoint } from './endpoint.ts';
+export { EngineClient } from './engine-client.ts';
+export type { CallOptions, ConnectionOptions, EngineConnection, PingResult } from './engine-connection.ts';
+export type { ImageClient, ImportOptions, PullOptions } from './image-client.ts';
+export { jsonLines } from './json-lines.ts';
+export type * from './model.ts';
+export type { NetworkClient } from './network-client.ts';
+export type { SystemClient } from './system-client.ts';
+export type * from './transport.ts';

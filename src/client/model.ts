@@ -1,0 +1,142 @@
+/** The parts of the API's answers that callers lean on; whatever else a daemon sends is there too. */
+
+export interface PortSummary {
+  IP?: string;
+  PrivatePort: number;
+  PublicPort?: number;
+  Type: string;
+}
+
+export interface ContainerSummary {
+  Id: string;
+  Names: string[] | null;
+  Image: string;
+  ImageID: string;
+  Command: string;
+  Created: number;
+  Ports: PortSummary[] | null;
+  SizeRw?: number;
+  SizeRootFs?: number;
+  Labels: Record<string, string> | null;
+  State: string;
+  Status: string;
+  NetworkSettings?: { Networks?: Record<string, unknown> | null } | null;
+  Mounts?: { Type?: string; Name?: string; Source?: string; Driver?: string }[] | null;
+  ImageManifestDescriptor?: { platform?: { os?: string; architecture?: string; variant?: string } } | null;
+}
+
+export interface ContainerCreated {
+  Id: string;
+  Warnings: string[] | null;
+}
+
+export interface ContainerInspect {
+  Id: string;
+  Name: string;
+  Image: string;
+  State: {
+    Status: string;
+    Running: boolean;
+    Paused: boolean;
+    Restarting: boolean;
+    ExitCode: number;
+    Error?: string;
+    [key: string]: unknown;
+  };
+  Config: { Tty: boolean; OpenStdin: boolean; StdinOnce?: boolean; [key: string]: unknown };
+  HostConfig?: { AutoRemove?: boolean; [key: string]: unknown };
+  NetworkSettings?: {
+    Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
+    [key: string]: unknown;
+  };
+  [key: string]: unknown;
+}
+
+export interface WaitResult {
+  StatusCode: number;
+  Error?: { Message?: string } | null;
+}
+
+export interface TopResult {
+  Titles: string[] | null;
+  Processes: string[][] | null;
+}
+
+export interface ImageSummary {
+  Id: string;
+  RepoTags: string[] | null;
+  RepoDigests: string[] | null;
+  Created: number;
+  Size: number;
+  SharedSize: number;
+  Containers: number;
+  Labels: Record<string, string> | null;
+}
+
+export interface HistoryEntry {
+  Id: string;
+  Created: number;
+  CreatedBy: string;
+  Tags: string[] | null;
+  Size: number;
+  Comment: string;
+}
+
+export interface ImageDeleted {
+  Untagged?: string;
+  Deleted?: string;
+}
+
+export interface PruneResult {
+  ContainersDeleted?: string[] | null;
+  ImagesDeleted?: ImageDeleted[] | null;
+  NetworksDeleted?: string[] | null;
+  VolumesDeleted?: string[] | null;
+  CachesDeleted?: string[] | null;
+  SpaceReclaimed?: number;
+}
+
+/** One line of a pull, push, import or load. */
+export interface ProgressMessage {
+  id?: string;
+  status?: string;
+  stream?: string;
+  progress?: string;
+  progressDetail?: {
+    current?: number | bigint;
+    total?: number | bigint;
+    start?: number;
+    units?: string;
+    hidecounts?: boolean;
+  };
+  error?: string;
+  errorDetail?: { code?: number; message?: string };
+  time?: number;
+  timeNano?: number | bigint;
+  from?: string;
+  aux?: unknown;
+}
+
+export interface EventMessage {
+  status?: string;
+  id?: string;
+  from?: string;
+  Type: string;
+  Action: string;
+  Actor: { ID: string; Attributes: Record<string, string> | null };
+  scope?: string;
+  time?: number;
+  timeNano?: number | bigint;
+}
+
+export interface NetworkSummary {
+  Name: string;
+  Id: string;
+  Created: string;
+  Scope: string;
+  Driver: string;
+  EnableIPv4?: boolean;
+  EnableIPv6: boolean;
+  Internal: boolean;
+  Labels: Record<string, string> | null;
+}

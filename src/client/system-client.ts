@@ -1,0 +1,47 @@
+import type { Json } from '../wire/json.ts';
+import type { EngineConnection } from './engine-connection.ts';
+import type { EventMessage } from './model.ts';
+import { encodeFilters } from './query.ts';
+
+/** `/version`, `/info`, `/events`, `/auth`. */
+export class SystemClient {
+  readonly #engine: EngineConnection;
+
+  constructor(engine: EngineConnection) {
+    this.#engine = engine;
+  }
+
+  version(): Promise<Record<string, Json>> {
+    return this.#engine.json('GET', '/version');
+  }
+
+  info(): Promise<Record<string, Json>> {
+    return this.#engine.json('GET', '/info');
+  }
+
+  /** Times as the API takes them (unix seconds with up to nine decimals, or RFC 3339). Ends at `until`, else with `signal`. */
+  events(options: {
+    since?: string | undefined;
+    until?: string | undefined;
+    filters?: Readonly<Record<string, readonly string[]>>;
+    signal?: AbortSignal | undefined;
+  }): AsyncGenerator<EventMessage, void, undefined> {
+    return this.#engine.jsonLines('GET', '/events', {
+      query: {
+        since: options.since || undefined,
+        until: options.until || undefined,
+        filters: encodeFilters(options.filters ?? {}),
+      },
+      signal: options.signal,
+    });
+  }
+
+  /** Let the daemon try credentials at their registry. They are neither kept nor logged. */
+  login(credentials: {
+    username: string;
+    password: string;
+    serveraddress: string;
+  }): Promise<{ Status: string; IdentityToken?: string }> {
+    return this.#engine.json('POST', '/auth', { json: credentials });
+  }
+}
