@@ -6,8 +6,8 @@ import { Transport, type TransportRequest, type TransportResponse } from './tran
 
 export interface AuthorizedRequest extends TransportRequest {
   credentials: RegistryCredentials | undefined;
-  /** `repository:library/busybox:pull`; what it needs beside what the registry asks for. */
-  scope: string;
+  /** `repository:library/busybox:pull`: what it needs, beside what the registry asks for. */
+  scopes: string[];
 }
 
 type Scheme = { kind: 'basic' } | { kind: 'bearer'; realm: string; service: string | undefined };
@@ -60,7 +60,7 @@ export class AuthorizedTransport {
     const token: TokenRequest = {
       realm: scheme.realm,
       service: scheme.service,
-      scopes: [...new Set([request.scope, ...asked])].sort(),
+      scopes: [...new Set([...request.scopes, ...asked])].sort(),
       credentials: basicAuthorization(credentials) || credentials?.identityToken ? credentials : undefined,
       purpose: purposeOf(request),
       secure: request.url.protocol === 'https:',

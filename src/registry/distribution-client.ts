@@ -180,7 +180,7 @@ export class DistributionClient implements RegistryClient {
       headMs,
       // What was given for the origin is no mirror's business.
       credentials: source.mirror ? undefined : options.credentials,
-      scope: `repository:${about.path}:pull`,
+      scopes: [`repository:${about.path}:pull`],
     });
   }
 

@@ -1,0 +1,98 @@
+import { EngineError, type ErrorCode } from '../errors/engine-error.ts';
+
+const DOCKER_PREFIX = 'failed to create task for container: failed to create shim task: ';
+const CREATE_PREFIX = `${DOCKER_PREFIX}OCI runtime create failed: runc create failed: `;
+const MAX_MESSAGE = 4096;
+
+/**
+ * What crun or runc said about a failed `create`, in the words of the runc that Docker ships: clients look for parts of it.
+ *
+ * `command` is the first word of the container's command line: crun doesn't always repeat it.
+ */
+export function createError(said: string, command: string): EngineError {
+  const words = runcWords(said.slice(0, MAX_MESSAGE), command);
+  const text = `${CREATE_PREFIX}${words}`;
+  const code = commandCode(words);
+  return new EngineError(
+    code === undefined ? 'internal' : 'invalid',
+    text,
+    code === undefined ? {} : { code },
+  );
+}
+
+/** The same for `start`. */
+export function startError(said: string): EngineError {
+  const words = lastMessage(said);
+  const code = commandCode(words);
+  return new EngineError(
+    code === undefined ? 'internal' : 'invalid',
+    `failed to start task for container: OCI runtime start failed: ${words}`,
+    code === undefined ? {} : { code },
+  );
+}
+
+/** Docker's rule, which decides on exit codes 127 and 126 at the client. */
+export function commandCode(words: string): ErrorCode | undefined {
+  if (/executable file not found|no such file or directory/.test(words)) return 'command-not-found';
+  if (/permission denied|is a directory/.test(words)) return 'command-not-executable';
+  return undefined;
+}
+
+function runcWords(said: string, command: string): string {
+  const message = lastMessage(said);
+  const fromRunc = /^runc create failed: (?<rest>[^]*)$/.exec(message)?.groups?.['rest'];
+  if (fromRunc !== undefined)
+    return fromRunc.replace(/^(unable to start container process: )(?=exec: )/, `$1${INIT}`);
+  return `unable to start container process: ${INIT}${crunWords(message, command)}`;
+}
+
+const INIT = 'error during container init: ';
+
+function crunWords(message: string, command: string): string {
+  const missing = /^(?:cannot find )?executable file [`'"]?(?<file>.*?)[`'"]? not found/.exec(message)
+    ?.groups?.['file'];
+  if (missing !== undefined) {
+    return missing.includes('/')
+      ? `exec: ${quote(missing)}: stat ${missing}: no such file or directory`
+      : `exec: ${quote(missing)}: executable file not found in $PATH`;
+  }
+  const open = /^(?:cannot )?open (?:executable|[`'"][^`'"]*[`'"]): (?<why>.*)$/.exec(message)?.groups?.[
+    'why'
+  ];
+  if (open === 'Permission denied') return `exec: ${quote(command)}: permission denied`;
+  if (open === 'Operation not permitted' || open === 'Is a directory') {
+    return `exec: ${quote(command)}: is a directory: permission denied`;
+  }
+  return lowerReason(message.replaceAll('`', '"'));
+}
+
+/** crun ends with glibc's `strerror` ("No such file or directory"), Go's texts are the same in lower case. */
+function lowerReason(message: string): string {
+  const colon = message.lastIndexOf(': ');
+  if (colon < 0) return message;
+  const reason = message.slice(colon + 2);
+  return `${message.slice(0, colon + 2)}${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
+}
+
+/** The error among what a runtime wrote to stderr: plain lines (crun), `time=… level=error msg="…"` (runc), or JSON. */
+export function lastMessage(said: string): string {
+  const lines = said
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const errors = lines.filter(
+    (line) => !/level="?(warning|info|debug)/.test(line) && !/\[(warning|debug)]/.test(line),
+  );
+  const line = errors.at(-1) ?? lines.at(-1) ?? 'the runtime gave no reason';
+  const quoted = /\bmsg=(?<text>"(?:[^"\\]|\\.)*")/.exec(line)?.groups?.['text'];
+  if (quoted === undefined) return line.replace(/^\S+Z?: ?(?=\[)/, '').replace(/^error: /, '');
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    return quoted.slice(1, -1);
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
