@@ -120,7 +120,7 @@ test('errors keep their kind and message; not-modified has no body', async () =>
 
 test('an internal error is 500 and is logged, without the query', async () => {
   const { images } = server.engine;
-  const { list } = images;
+  const list = images.list.bind(images);
   images.list = () => Promise.reject(new TypeError('boom'));
   const response = await server.request('/images/json?filters=');
   images.list = list;
