@@ -1,4 +1,9 @@
-import { ELF_HEADERS_BYTES, ELF_LOAD_ADDRESS, type ElfArchitecture, staticElf } from '../../src/sys/static-elf.ts';
+import {
+  ELF_HEADERS_BYTES,
+  ELF_LOAD_ADDRESS,
+  type ElfArchitecture,
+  staticElf,
+} from '../../src/sys/static-elf.ts';
 
 /** A static program that writes `text` to its standard output and exits with 0. */
 export function helloProgram(architecture: ElfArchitecture, text: string): Uint8Array {

@@ -42,8 +42,27 @@ export function helloWorld(): SeedImage {
 }
 
 /** `busybox` from the static binary of this machine's distribution. */
-export function busybox(binary: Uint8Array, applets: readonly string[], architecture: 'amd64' | 'arm64'): SeedImage {
-  const directories = ['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'tmp', 'usr', 'usr/bin', 'usr/sbin', 'sbin', 'var', 'var/spool'];
+export function busybox(
+  binary: Uint8Array,
+  applets: readonly string[],
+  architecture: 'amd64' | 'arm64',
+): SeedImage {
+  const directories = [
+    'bin',
+    'dev',
+    'etc',
+    'home',
+    'proc',
+    'root',
+    'sys',
+    'tmp',
+    'usr',
+    'usr/bin',
+    'usr/sbin',
+    'sbin',
+    'var',
+    'var/spool',
+  ];
   const modes: Record<string, number> = { tmp: 0o1777, root: 0o700 };
   const links = applets.filter((path) => path !== 'bin/busybox');
   return {
@@ -56,7 +75,12 @@ export function busybox(binary: Uint8Array, applets: readonly string[], architec
           { path: 'bin/busybox', type: 'file', mode: 0o755, data: binary },
           ...links.map((path): SeedNode => ({ path, type: 'symlink', linkTarget: '/bin/busybox' })),
           { path: 'etc/passwd', type: 'file', mode: 0o644, data: text(PASSWD) },
-          { path: 'etc/group', type: 'file', mode: 0o644, data: text('root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n') },
+          {
+            path: 'etc/group',
+            type: 'file',
+            mode: 0o644,
+            data: text('root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n'),
+          },
           { path: 'etc/shadow', type: 'file', mode: 0o640, data: text('root:*:::::::\nnobody:*:::::::\n') },
           { path: 'etc/nsswitch.conf', type: 'file', mode: 0o644, data: text('hosts: files dns\n') },
         ],
@@ -112,7 +136,12 @@ async function packPlatform(
     rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
     history: [
       { created: CREATED, created_by: seed.createdBy, comment: 'sampan seed' },
-      { created: CREATED, created_by: `CMD ${JSON.stringify(seed.config.Cmd)}`, comment: 'sampan seed', empty_layer: true },
+      {
+        created: CREATED,
+        created_by: `CMD ${JSON.stringify(seed.config.Cmd)}`,
+        comment: 'sampan seed',
+        empty_layer: true,
+      },
     ],
   });
   const manifest = {
@@ -128,7 +157,10 @@ async function packTar(nodes: readonly SeedNode[]): Promise<Uint8Array> {
   async function* entries() {
     for (const node of nodes) {
       const data = node.type === 'file' ? node.data : new Uint8Array(0);
-      yield { entry: entryOf(node, data.length), ...(data.length === 0 ? {} : { data: new Blob([data.slice()]).stream() }) };
+      yield {
+        entry: entryOf(node, data.length),
+        ...(data.length === 0 ? {} : { data: new Blob([data.slice()]).stream() }),
+      };
     }
   }
   const chunks: Uint8Array[] = [];

@@ -13,11 +13,18 @@ const [dataRoot] = process.argv.slice(2);
 if (dataRoot === undefined) throw new Error('usage: seed.ts <data-root>');
 const root = join(dataRoot, 'registry');
 mkdirSync(root, { recursive: true, mode: 0o700 });
-const backend = new StoreBlobBackend(await LocalContentStore.open(join(root, 'content')), join(root, 'repositories'));
+const backend = new StoreBlobBackend(
+  await LocalContentStore.open(join(root, 'content')),
+  join(root, 'repositories'),
+);
 const path = BUSYBOX.find((candidate) => readable(candidate));
-if (path === undefined) throw new Error('Cannot find the static busybox. Install the package busybox-static.');
+if (path === undefined)
+  throw new Error('Cannot find the static busybox. Install the package busybox-static.');
 const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).split('\n').filter(Boolean);
-const seeds = [helloWorld(), busybox(new Uint8Array(readFileSync(path)), applets, process.arch === 'arm64' ? 'arm64' : 'amd64')];
+const seeds = [
+  helloWorld(),
+  busybox(new Uint8Array(readFileSync(path)), applets, process.arch === 'arm64' ? 'arm64' : 'amd64'),
+];
 for (const seed of seeds) {
   let digest = '';
   for (const image of await packSeed(seed)) digest = await publishImage(backend, image);
