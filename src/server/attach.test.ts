@@ -253,6 +253,21 @@ test('a client that reads only after the program has ended loses nothing', async
   expect(framesOf(client.bytes, UPGRADED).stdout.length).toBe(1 << 20);
 });
 
+test('no connection outlives its client, however the attach ended', async () => {
+  const { id } = container(echo);
+  const attached = head('POST', `/containers/${id}/attach?${ALL}`, UPGRADE);
+  const refused = head('POST', `/containers/nope/attach?${ALL}`, UPGRADE);
+  const raw = head('POST', `/containers/nope/attach?${ALL}`);
+  for (const request of [attached, refused, raw, attached, refused, raw]) {
+    const client = await server.connect();
+    client.send(request);
+    if (request === attached) client.socket.end();
+    await client.untilEnd();
+    client.socket.destroy();
+  }
+  await eventually(() => server.server.connections === 0, 'all are closed');
+});
+
 test('closing the server ends an attach at once', async () => {
   let reason: unknown;
   const { id } = container(
