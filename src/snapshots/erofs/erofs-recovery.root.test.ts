@@ -11,6 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf } from '../../oci/digest.ts';
+import { mount } from '../../sys/mount.ts';
+import { openLayerSink } from '../layer-sink.ts';
 import { file, layerTar, opaque } from '../testing/layer-tar.ts';
 import { key, SnapshotFixture } from '../testing/snapshot-fixture.ts';
 import { gnuSparseTar } from '../testing/sparse-tar.ts';
@@ -150,6 +152,25 @@ test('a root that mount options can’t name is refused before anything is made'
     expect(() => new ErofsSnapshotter({ root })).toThrow('Cannot keep snapshots in');
     expect(existsSync(root)).toBe(false);
   }
+});
+
+test('a full disk is said in plain words and leaves no stage', async () => {
+  await using fixture = await open();
+  const small = join(fixture.base, 'small');
+  mkdirSync(small);
+  mount({ source: 'none', target: small, type: 'tmpfs', data: 'size=1m' });
+  const store = new ErofsSnapshotter({ root: join(small, 'root') });
+  const sink = await openLayerSink(store.stage());
+  const tar = await layerTar([file('a', Buffer.alloc(12 << 20))]);
+  const fill = async () => {
+    for (let at = 0; at < tar.length; at += 1 << 20) await sink.write(tar.slice(at, at + (1 << 20)));
+    await sink.finish();
+  };
+  const error = await fill().catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ name: 'EngineError', code: 'no-space' });
+  expect(String(error)).toContain('no space left on device');
+  await sink.abort();
+  expect(readdirSync(join(small, 'root/staging'))).toEqual([]);
 });
 
 test('discard() touches stages only', async () => {

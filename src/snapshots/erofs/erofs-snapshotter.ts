@@ -15,6 +15,7 @@ import type {
   Snapshotter,
   StagedLayer,
 } from '../snapshotter.ts';
+import { storageError } from '../storage-error.ts';
 import { checkSnapshotKey, ErofsLayout } from './erofs-layout.ts';
 import { settleImpliedDirectories } from './implied-attributes.ts';
 import { type LayerRecord, LayerStore } from './layer-store.ts';
@@ -66,7 +67,7 @@ export class ErofsSnapshotter implements Snapshotter {
     parent: ChainId | undefined,
     { signal }: { signal: AbortSignal },
   ): Promise<LayerInfo> {
-    return this.#lock.shared(async () => {
+    return this.#adding(async () => {
       signal.throwIfAborted();
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
       const chainId = chainIdOn(parent, staged.diffId);
@@ -121,7 +122,7 @@ export class ErofsSnapshotter implements Snapshotter {
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
     checkSnapshotKey(key);
-    await this.#lock.shared(async () => {
+    await this.#adding(async () => {
       signal.throwIfAborted();
       // The topmost layer alone says what the root directory looks like.
       const top = parent === undefined ? [] : [await this.#layers.get(parent)];
@@ -217,6 +218,14 @@ export class ErofsSnapshotter implements Snapshotter {
       for (const { chainId } of await this.#layers.stack(parent)) used.add(chainId);
     }
     return used;
+  }
+
+  async #adding<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#lock.shared(task);
+    } catch (error) {
+      throw storageError(error, 'write to the data root');
+    }
   }
 
   /** The names are gone already; deleting big files takes longer than anybody should wait. */
