@@ -135,16 +135,16 @@ export class ErofsSnapshotter implements Snapshotter {
     await this.#lock.shared(async () => {
       const parent = await this.#writable.parent(key);
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-      if (this.#mounts.isMounted(key, target)) return;
+      if (this.#mounts.find(key, target) !== undefined) return;
       this.#mounts.mount(key, stack, { ...options, target });
     });
   }
 
   async unmount(key: SnapshotKey, target: string): Promise<void> {
     checkSnapshotKey(key);
-    await this.#lock.shared(() => {
-      if (this.#mounts.isMounted(key, target)) this.#mounts.unmount(target);
-      return Promise.resolve();
+    await this.#lock.shared(async () => {
+      const mount = this.#mounts.find(key, target);
+      if (mount !== undefined) await this.#mounts.unmount(mount);
     });
   }
 
@@ -195,7 +195,7 @@ export class ErofsSnapshotter implements Snapshotter {
     for (const key of await this.#writable.list()) {
       if (keep.has(key)) continue;
       this.#logger.info('removing a snapshot that nobody owns', { key });
-      for (const mount of mounted) if (mount.key === key) this.#mounts.unmount(mount.target);
+      for (const mount of mounted) if (mount.key === key) await this.#mounts.unmount(mount);
       const trash = this.#writable.remove(key);
       if (trash !== undefined) await removeAll(trash);
     }

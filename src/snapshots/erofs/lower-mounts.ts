@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import { UnmountThread } from '../../sys/unmount-thread.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
@@ -13,17 +14,20 @@ export type ErofsBacking = 'file';
 export interface MountedSnapshot {
   key: SnapshotKey;
   target: string;
+  /** Its unmount syncs nothing. */
+  volatile: boolean;
 }
 
 const upperOption = 'upperdir=';
 
 /**
  * The mounts: one EROFS for each layer, shared by all snapshots above it, and an overlay for each mounted snapshot. What is mounted is
- * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls here block.
+ * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls block, but `unmount`.
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
   readonly #backing: ErofsBacking;
+  readonly #thread = new UnmountThread();
 
   constructor(layout: ErofsLayout, backing: ErofsBacking = 'file') {
     this.#layout = layout;
@@ -65,19 +69,27 @@ export class LowerMounts {
       const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
       const upper = option?.slice(upperOption.length) ?? '';
       if (upper.startsWith(prefix) && upper.endsWith('/upper'))
-        found.push({ key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey, target });
+        found.push({
+          key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey,
+          target,
+          volatile: superOptions.split(',').includes('volatile'),
+        });
     }
     return found;
   }
 
-  isMounted(key: SnapshotKey, target: string): boolean {
+  /** The mount of a snapshot on `target`, undefined where there is none. */
+  find(key: SnapshotKey, target: string): MountedSnapshot | undefined {
     const place = placeOf(target);
-    return this.mounted().some((mount) => mount.key === key && mount.target === place);
+    return this.mounted().find((mount) => mount.key === key && mount.target === place);
   }
 
-  unmount(target: string): void {
-    // A process on its way out may still be in there: the mount goes with it.
-    unmountIfMounted(placeOf(target), { detach: true });
+  /**
+   * A process on its way out may still be in there: the mount goes with it. What syncs may block for long, so it is done in a thread.
+   */
+  async unmount({ target, volatile }: MountedSnapshot): Promise<void> {
+    if (volatile) unmountIfMounted(target, { detach: true });
+    else await this.#thread.unmount(target);
   }
 
   /** Unmount a layer that no mounted snapshot uses. */
