@@ -135,7 +135,6 @@ export class ErofsSnapshotter implements Snapshotter {
     await this.#lock.shared(async () => {
       const parent = await this.#writable.parent(key);
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-      if (this.#mounts.find(key, target) !== undefined) return;
       this.#mounts.mount(key, stack, { ...options, target });
     });
   }

@@ -34,9 +34,14 @@ export class LowerMounts {
     this.#backing = backing;
   }
 
-  /** Mount a snapshot on `target` over `stack` (top first). A failure leaves no mount that was not there. */
+  /**
+   * Mount a snapshot on `target` over `stack` (top first), unless it is there already. A failure leaves no mount that was not there.
+   */
   mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
-    const present = new Set(this.#own().map(({ target }) => target));
+    const mounts = listMounts();
+    const place = placeOf(options.target);
+    if (this.mounted(mounts).some((mount) => mount.key === key && mount.target === place)) return;
+    const present = new Set(this.#own(mounts).map(({ target }) => target));
     const made: string[] = [];
     try {
       for (const layer of stack) {
@@ -52,7 +57,7 @@ export class LowerMounts {
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
         ...options,
-        target: placeOf(options.target),
+        target: place,
       });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
@@ -61,10 +66,10 @@ export class LowerMounts {
   }
 
   /** The snapshots that are mounted now, and where. */
-  mounted(): MountedSnapshot[] {
+  mounted(mounts: readonly MountInfo[] = listMounts()): MountedSnapshot[] {
     const found: MountedSnapshot[] = [];
     const prefix = `${this.#layout.active}/`;
-    for (const { type, target, superOptions } of listMounts()) {
+    for (const { type, target, superOptions } of mounts) {
       if (type !== 'overlay') continue;
       const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
       const upper = option?.slice(upperOption.length) ?? '';
@@ -120,9 +125,9 @@ export class LowerMounts {
     }
   }
 
-  #own(): MountInfo[] {
+  #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {
     const prefix = `${this.#layout.mounts}/`;
-    return listMounts().filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
+    return mounts.filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
   }
 }
 
