@@ -12,7 +12,7 @@ import { applyToDirectory, fsPath, setTimes, statNode } from './node-attributes.
 import type { OverlayLayout } from './overlay-layout.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { OverlayTree } from './overlay-tree.ts';
-import type { UnpackReport } from './unpack-process.ts';
+import type { UnpackReport } from './unpack-report.ts';
 
 /** `layer.json`. */
 interface LayerRecord {

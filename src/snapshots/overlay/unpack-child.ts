@@ -2,12 +2,12 @@
 // `startUnpack` in a mount namespace of its own; writes one JSON document, an UnpackReport, to stdout.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { TarReader } from '../../archive/tar-reader.ts';
-import { EngineError, errnoCodeOf, serializeError } from '../../errors/engine-error.ts';
+import { errnoCodeOf, serializeError } from '../../errors/engine-error.ts';
 import { checked, cString, libc } from '../../sys/libc.ts';
 import { bindMount, unmount } from '../../sys/mount.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import { LayerUnpacker } from './layer-unpacker.ts';
-import type { UnpackReport } from './unpack-process.ts';
+import { noSpaceExitCode, type UnpackReport } from './unpack-report.ts';
 
 const F_SETPIPE_SZ = 1031;
 const bufferBytes = 1 << 20;
@@ -40,10 +40,9 @@ function syncRoot(): void {
   closeSync(root);
 }
 
-function withNoSpace(error: unknown): unknown {
+function isFull(error: unknown): boolean {
   const code = errnoCodeOf(error);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new EngineError('internal', 'Cannot unpack layer: no space left on device', { code: 'no-space' });
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function report(result: UnpackReport): void {
@@ -58,6 +57,7 @@ try {
   syncRoot();
   report({ layer });
 } catch (error) {
-  report({ error: serializeError(withNoSpace(error)) });
-  process.exitCode = 1;
+  // A full disk has no room for the report either, so that the code must do.
+  process.exitCode = isFull(error) ? noSpaceExitCode : 1;
+  if (!isFull(error)) report({ error: serializeError(error) });
 }
