@@ -203,6 +203,21 @@ describe('TarReader', () => {
     ]);
   });
 
+  test('global xattrs hold from where they stand', () => {
+    const archive = rawTar(
+      paxMember([['SCHILY.xattr.user.a', '1']], 'g'),
+      rawHeader({ name: 'one' }),
+      paxMember([['SCHILY.xattr.user.b', '2']], 'g'),
+      rawHeader({ name: 'two' }),
+      paxMember([['SCHILY.xattr.user.a', '3']]),
+      rawHeader({ name: 'three' }),
+    );
+    const found = readTar(archive).map(({ xattrs }) =>
+      [...xattrs].map(([name, value]) => `${name}=${Buffer.from(value).toString()}`),
+    );
+    expect(found).toEqual([['user.a=1'], ['user.a=1', 'user.b=2'], ['user.a=3', 'user.b=2']]);
+  });
+
   test('libarchive xattrs are decoded', () => {
     const archive = rawTar(paxMember([['LIBARCHIVE.xattr.user.a%3Db', 'AQID']]), rawHeader({}));
     expect([...readTar(archive)[0]!.xattrs]).toEqual([['user.a=b', new Uint8Array([1, 2, 3])]]);
@@ -296,6 +311,14 @@ describe('TarReader refuses', () => {
     ],
     ['an xattr without a name', Buffer.concat([paxMember([['SCHILY.xattr.', 'x']]), rawHeader({})])],
     ['a damaged xattr name', Buffer.concat([paxMember([['LIBARCHIVE.xattr.%zz', 'AQ==']]), rawHeader({})])],
+    [
+      'global xattrs without end',
+      Buffer.concat(
+        Array.from({ length: 20 }, (_, i) =>
+          paxMember([[`SCHILY.xattr.user.${i}`, 'x'.repeat(65_000)]], 'g'),
+        ),
+      ),
+    ],
     ['an unknown type', rawHeader({ type: 'Z' })],
     ['a multi-volume archive', rawHeader({ type: 'M' })],
     ['a device number out of range', rawHeader({ type: '3', devMajor: '7777777' })],
