@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, lchownSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
@@ -94,6 +94,7 @@ export class OverlayLayers {
       tarSize: staged.tarSize,
       opaqueRoot: unpacked.opaqueRoot,
     };
+    await this.#shareTar(staged);
     await writeDurably(files.record, JSON.stringify(record));
     await syncDirectory(staged.staging.directory);
     await mkdir(this.#layout.layers, { recursive: true, mode: 0o700 });
@@ -104,6 +105,15 @@ export class OverlayLayers {
       if (errnoCodeOf(error) !== 'ENOTEMPTY' && errnoCodeOf(error) !== 'EEXIST') throw error;
     }
     await syncDirectory(this.#layout.layers);
+  }
+
+  /** A tar that another chain has already is kept once. */
+  async #shareTar(staged: StagedLayer): Promise<void> {
+    const twin = (await this.list()).find(({ diffId }) => diffId === staged.diffId);
+    if (twin === undefined) return;
+    const { tar } = stageFiles(staged.staging.directory);
+    await rm(tar);
+    await link(this.tarPath(twin.chainId), tar);
   }
 
   async #mustHave(chainId: ChainId): Promise<LayerRecord> {
@@ -144,7 +154,7 @@ async function readReport(path: string): Promise<UnpackedLayer> {
 }
 
 /** For a directory that is not in its place yet: no temporary name is needed. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+async function writeDurably(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(text);
