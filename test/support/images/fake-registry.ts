@@ -57,7 +57,7 @@ export class FakeRegistry implements RegistryClient {
   async blob(
     _repository: Reference,
     digest: Digest,
-    options: RegistryRequest & { start?: number },
+    options: RegistryRequest & { start?: number; size?: number },
   ): Promise<BlobStream> {
     const request = { digest, start: options.start ?? 0, signal: options.signal };
     options.signal.throwIfAborted();

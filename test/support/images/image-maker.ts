@@ -32,7 +32,9 @@ export function sha256(bytes: Uint8Array): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }
 
-export function makeBlob(bytes: Uint8Array, mediaType: string): MadeBlob {
+export function makeBlob(content: Uint8Array, mediaType: string): MadeBlob {
+  // A Buffer's slice() would share its memory.
+  const bytes = new Uint8Array(content);
   return { bytes, descriptor: { mediaType, digest: sha256(bytes), size: bytes.length } };
 }
 
