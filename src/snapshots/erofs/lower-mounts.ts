@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
-import type { SnapshotKey } from '../snapshotter.ts';
+import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
 
@@ -31,11 +31,7 @@ export class LowerMounts {
   }
 
   /** Mount a snapshot on `target` over `stack` (top first). A failure leaves no mount that was not there. */
-  mount(
-    key: SnapshotKey,
-    stack: readonly LayerRecord[],
-    options: { target: string; readonly: boolean },
-  ): void {
+  mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
     const present = new Set(this.#own().map(({ target }) => target));
     const made: string[] = [];
     try {
@@ -45,12 +41,13 @@ export class LowerMounts {
         this.#mountLayer(layer, target);
         made.push(target);
       }
+      // The mark that a volatile mount leaves: the kernel would refuse to mount again.
+      rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
       const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
       mountOverlay({
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
-        target: options.target,
-        readonly: options.readonly,
+        ...options,
       });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
