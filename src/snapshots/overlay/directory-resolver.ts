@@ -21,11 +21,17 @@ export class DirectoryResolver {
   /** Path as members write it → the same without symlinks. */
   readonly #known = new Map<string, string>([['', '']]);
   readonly #implied = new Set<string>(['']);
+  #made = 0;
   /** Directories that hide what the layers below have in them; true: and what they themselves are there. */
   readonly #hidden = new Map<string, boolean>();
 
   constructor(root: string) {
     this.#root = root;
+  }
+
+  /** Directories made so far: one member can imply two thousand. */
+  get made(): number {
+    return this.#made;
   }
 
   /** `member` is named in errors. @throws EngineError "invalid" where a component is no directory, or symlinks loop. */
@@ -104,6 +110,7 @@ export class DirectoryResolver {
       throw hostileArchive(member, `${JSON.stringify(path)} is no directory`);
     if (found !== undefined) unlinkSync(fsPath(absolute));
     mkdirSync(fsPath(absolute), 0o755);
+    this.#made++;
     this.#implied.add(path);
     if (found !== undefined) this.hide(path, { removed: true });
     return undefined;

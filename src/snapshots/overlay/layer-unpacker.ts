@@ -17,6 +17,7 @@ import type { SparseMap, TarEntry } from '../../archive/entry.ts';
 import { layerRole, layerXattrs } from '../../archive/layer-role.ts';
 import { encodePath } from '../../archive/path-bytes.ts';
 import type { TarVisitor } from '../../archive/tar-reader.ts';
+import { defaultLayerLimits } from '../../erofs/layer-builder.ts';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ImpliedDirectory } from './directory-resolver.ts';
 import { DirectoryResolver } from './directory-resolver.ts';
@@ -66,12 +67,18 @@ export class LayerUnpacker implements TarVisitor {
   /** New nodes take their group and ACL from such a parent, so owners must be set even where they are root. */
   #inheriting = false;
 
-  constructor(root: string) {
+  #entries = 0;
+  readonly #limit: number;
+
+  constructor(root: string, limit = defaultLayerLimits.nodes) {
+    this.#limit = limit;
     this.#root = root === '/' ? '' : root;
     this.#directories = new DirectoryResolver(this.#root);
   }
 
   entry(entry: TarEntry): void {
+    if (++this.#entries + this.#directories.made > this.#limit)
+      throw hostileArchive(entry.path, `layer has more than ${this.#limit} files`);
     const role = layerRole(entry);
     if (role.role === 'node') this.#node(entry);
     else if (role.role === 'whiteout') this.#whiteout(role.target);

@@ -187,6 +187,21 @@ describe('nothing outside is reached', () => {
   });
 });
 
+test('a way that symlinks make too long is refused', async () => {
+  const name = 'n'.repeat(250);
+  const deep = Array.from({ length: 15 }, () => name).join('/');
+  const tar = rawTar(
+    paxMember([
+      ['path', 'link'],
+      ['linkpath', deep],
+    ]),
+    rawHeader({ type: '2', link: 'x' }),
+    paxMember([['path', `link/${deep}/file`]]),
+    rawHeader({}),
+  );
+  expect(await refusal(tar)).toEqual(hostile);
+});
+
 test('capabilities survive owner and content', async () => {
   const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
   const tar = rawTar(

@@ -1,8 +1,9 @@
 // Unpacks the tar on stdin into the directory of the first argument, which becomes this process's `/` first. Started by
 // `startUnpack` in a mount namespace of its own; writes one JSON document, an UnpackReport, to stdout.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { hostileArchive } from '../../archive/archive-error.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
-import { errnoCodeOf, serializeError } from '../../errors/engine-error.ts';
+import { errnoCodeOf, messageOf, serializeError } from '../../errors/engine-error.ts';
 import { checked, cString, libc } from '../../sys/libc.ts';
 import { bindMount, unmount } from '../../sys/mount.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
@@ -45,6 +46,13 @@ function isFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** Symlinks of the layer can make a way longer than the kernel walks. */
+function asRefusal(error: unknown): unknown {
+  const code = errnoCodeOf(error);
+  if (code !== 'ENAMETOOLONG' && code !== 'ELOOP') return error;
+  return hostileArchive('', `a path is longer than the system can hold (${messageOf(error)})`);
+}
+
 function report(result: UnpackReport): void {
   writeSync(1, JSON.stringify(result));
 }
@@ -59,5 +67,5 @@ try {
 } catch (error) {
   // A full disk has no room for the report either, so that the code must do.
   process.exitCode = isFull(error) ? noSpaceExitCode : 1;
-  if (!isFull(error)) report({ error: serializeError(error) });
+  if (!isFull(error)) report({ error: serializeError(asRefusal(error)) });
 }
