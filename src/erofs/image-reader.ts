@@ -234,6 +234,7 @@ export class ErofsImageReader {
   }
 
   #direntBlocks(directory: Inode): Region[] {
+    if (directory.size > this.#bytes.length) throw damaged('a directory is larger than the image');
     const blocks: Region[] = [];
     const tail = directory.size % blockSize;
     const inline = directory.layout === layoutInline;

@@ -25,7 +25,7 @@ export interface ErofsDevice {
 export interface ErofsImage {
   bytes: Buffer;
   /** Byte offset of each inode, for `setImpliedAttributes`. */
-  offsetOf(node: ErofsNode): number | undefined;
+  offsetOf: (node: ErofsNode) => number | undefined;
 }
 
 /**

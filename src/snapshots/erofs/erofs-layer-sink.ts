@@ -40,11 +40,11 @@ export class ErofsLayerSink implements LayerSink {
     this.#reader.finish();
     const tarSize = this.#tar.size;
     const files = stageFiles(this.#staging.directory);
-    const { image, implied } = this.#index.finish(tarSize);
+    const { image, implied, hidesBelow } = this.#index.finish(tarSize);
     this.#side.finish();
     await this.#tar.finish();
     await writeFile(files.index, image.bytes, { mode: 0o600 });
-    const staged: StagedIndex = { sideSize: this.#side.size, implied };
+    const staged: StagedIndex = { sideSize: this.#side.size, implied, hidesBelow };
     await writeFile(files.staged, JSON.stringify(staged), { mode: 0o600 });
     return { staging: this.#staging, diffId: parseDiffId(`sha256:${this.#hash.digest('hex')}`), tarSize };
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
@@ -82,7 +82,7 @@ export class ErofsSnapshotter implements Snapshotter {
   }
 
   async discard(staging: LayerStaging): Promise<void> {
-    if (!staging.directory.startsWith(`${this.#layout.staging}/`))
+    if (dirname(staging.directory) !== this.#layout.staging || basename(staging.directory) === '..')
       throw new EngineError('invalid', `Not a stage of this store: ${JSON.stringify(staging.directory)}`);
     await rm(staging.directory, { recursive: true, force: true });
   }
@@ -134,7 +134,7 @@ export class ErofsSnapshotter implements Snapshotter {
     await this.#lock.shared(async () => {
       const parent = await this.#writable.parent(key);
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target)) return;
+      if (this.#mounts.isMounted(key, target)) return;
       this.#mounts.mount(key, stack, { ...options, target });
     });
   }
@@ -142,8 +142,7 @@ export class ErofsSnapshotter implements Snapshotter {
   async unmount(key: SnapshotKey, target: string): Promise<void> {
     checkSnapshotKey(key);
     await this.#lock.shared(() => {
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target))
-        this.#mounts.unmount(target);
+      if (this.#mounts.isMounted(key, target)) this.#mounts.unmount(target);
       return Promise.resolve();
     });
   }

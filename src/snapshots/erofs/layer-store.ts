@@ -14,6 +14,8 @@ import { readStagedIndex, stageFiles } from './stage-files.ts';
 export interface LayerRecord extends LayerInfo {
   /** Bytes of the side file, 0 when there is none. */
   sideSize: number;
+  /** The layer's root is opaque: nothing of the chain below is shown. overlayfs does not heed that mark on a lower's root. */
+  hidesBelow?: boolean;
 }
 
 /**
@@ -47,13 +49,13 @@ export class LayerStore {
     return record;
   }
 
-  /** From `chainId` down to the base. @throws EngineError "not-found". */
+  /** The layers that a mount shows, from `chainId` down. @throws EngineError "not-found". */
   async stack(chainId: ChainId): Promise<LayerRecord[]> {
     const layers: LayerRecord[] = [];
     for (let next: ChainId | undefined = chainId; next !== undefined; ) {
       const record: LayerRecord = await this.get(next);
       layers.push(record);
-      next = record.parent;
+      next = record.hidesBelow === true ? undefined : record.parent;
     }
     return layers;
   }
@@ -67,9 +69,10 @@ export class LayerStore {
   /** Put a stage in its place: tar first, then index and record in one rename. */
   async publish(staged: StagedLayer, parent: ChainId | undefined): Promise<LayerRecord> {
     const { diffId, tarSize, staging } = staged;
-    const { sideSize } = await readStagedIndex(staging.directory);
+    const { sideSize, hidesBelow } = await readStagedIndex(staging.directory);
     const chainId = chainIdOn(parent, diffId);
     const record: LayerRecord = { chainId, parent, diffId, tarSize, sideSize };
+    if (hidesBelow) record.hidesBelow = true;
     await this.#publishTar(staged, sideSize);
     const files = stageFiles(staging.directory);
     const chain = join(staging.directory, 'chain');

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
@@ -48,6 +48,7 @@ export class LowerMounts {
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
         ...options,
+        target: placeOf(options.target),
       });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
@@ -69,9 +70,14 @@ export class LowerMounts {
     return found;
   }
 
+  isMounted(key: SnapshotKey, target: string): boolean {
+    const place = placeOf(target);
+    return this.mounted().some((mount) => mount.key === key && mount.target === place);
+  }
+
   unmount(target: string): void {
     // A process on its way out may still be in there: the mount goes with it.
-    unmountIfMounted(target, { detach: true });
+    unmountIfMounted(placeOf(target), { detach: true });
   }
 
   /** Unmount a layer that no mounted snapshot uses. */
@@ -106,6 +112,11 @@ export class LowerMounts {
     const prefix = `${this.#layout.mounts}/`;
     return listMounts().filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
   }
+}
+
+/** The caller's path may lead through symbolic links, which the kernel's list does not. */
+function placeOf(target: string): string {
+  return existsSync(target) ? realpathSync(target) : target;
 }
 
 function removeEmpty(directory: string): void {
