@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lchownSync } from 'node:fs';
+import { chmodSync, lchownSync, unlinkSync } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
@@ -8,7 +8,14 @@ import type { ChainId, DiffId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
-import { applyToDirectory, fsPath, setTimes, statNode } from './node-attributes.ts';
+import {
+  applyToDirectory,
+  fsPath,
+  isWhiteout,
+  nodeAttributes,
+  setTimes,
+  statNode,
+} from './node-attributes.ts';
 import type { OverlayLayout } from './overlay-layout.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { OverlayTree } from './overlay-tree.ts';
@@ -86,6 +93,7 @@ export class OverlayLayers {
     const { chainId, parent, lowers } = place;
     const files = stageFiles(staged.staging.directory);
     const unpacked = await readReport(files.report);
+    dropIdleWhiteouts(files.fs, unpacked, lowers);
     describeImplied(files.fs, unpacked, lowers);
     const record: LayerRecord = {
       chainId,
@@ -161,6 +169,26 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Remove whiteouts of what the chain below does not have. They do nothing, and where the directory is not merged with one below,
+ * overlayfs lists them as names that cannot be looked up.
+ */
+function dropIdleWhiteouts(root: string, unpacked: UnpackedLayer, lowers: readonly string[]): void {
+  const below = new OverlayTree(unpacked.opaqueRoot ? [] : lowers);
+  for (const { path, below: visible } of unpacked.whiteouts) {
+    if (visible && below.lookupSync(path) !== undefined) continue;
+    const whiteout = `${root}/${path}`;
+    const device = statNode(whiteout);
+    if (device === undefined || !isWhiteout(device)) continue;
+    const directory = whiteout.slice(0, whiteout.lastIndexOf('/'));
+    const stat = statNode(directory);
+    if (stat === undefined) continue;
+    const { mtimeSeconds, mtimeNanoseconds } = nodeAttributes(directory, stat);
+    unlinkSync(fsPath(whiteout));
+    setTimes(directory, mtimeSeconds, mtimeNanoseconds);
   }
 }
 

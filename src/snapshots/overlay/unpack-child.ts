@@ -25,7 +25,7 @@ function enter(target: string): void {
 }
 
 function unpackStdin(): UnpackedLayer {
-  const unpacker = new LayerUnpacker('/');
+  const unpacker = new LayerUnpacker();
   const reader = new TarReader(unpacker);
   const buffer = Buffer.allocUnsafe(bufferBytes);
   for (let length = readSync(0, buffer); length > 0; length = readSync(0, buffer))
