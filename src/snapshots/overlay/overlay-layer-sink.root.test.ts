@@ -70,7 +70,7 @@ mkdir -p d/sub 'sp ace' setgid
 echo one > d/one; chmod 4711 d/one; chown 12:34 d/one; chmod 4711 d/one
 ln d/one d/linked; ln -s ../nowhere d/soft; ln -s soft d/sub/soft2
 mknod d/char c 10 229; mknod d/block b 7 3; mkfifo -m 620 d/fifo
-chown 5:6 setgid; chmod 2775 setgid; echo x > setgid/inner; mkdir setgid/dir
+chown 5:6 setgid; chmod 2775 setgid; echo x > setgid/inner; mkdir setgid/dir setgid/plain; chmod 700 setgid/plain; chmod g-s setgid/plain; chgrp 0 setgid/plain
 printf bad > "$(printf 'bad-\\377')"
 truncate -s 3M holes; printf data | dd of=holes bs=1 seek=2000000 conv=notrunc status=none
 chmod 1777 'sp ace'; chown -h 9:9 d/soft

@@ -35,7 +35,7 @@ export class UnpackProcess {
     const { first: reading, second: writing } = openPipe();
     try {
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program, target];
-      const child = spawnDetached(command, { stdio: [reading, report, 'ignore'] });
+      const child = spawnDetached(command, { stdio: [reading, report, 'ignore'], cwd: '/' });
       return new UnpackProcess(child, writing, reportPath);
     } catch (error) {
       closeFd(writing);
