@@ -24,9 +24,9 @@ class RecordingHost implements HostNetwork {
   createNamespace = () => Promise.resolve();
   removeNamespace = () => Promise.resolve();
   close = () => Promise.resolve();
-  ensureBridge(request: BridgeRequest): Promise<void> {
+  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
     this.bridges.push(request);
-    return Promise.resolve();
+    return Promise.resolve({ forwardingEnabled: false });
   }
   attach(request: AttachRequest): Promise<void> {
     this.attached.push(request);
@@ -46,7 +46,7 @@ class RecordingFirewall implements Firewall {
     this.applied.push(request);
     return Promise.resolve();
   }
-  openForeign = () => Promise.resolve(['WARNING: something']);
+  repair = () => Promise.resolve(['WARNING: something']);
   remove(request: FirewallRequest): Promise<void> {
     this.removed.push(request);
     return Promise.resolve();

@@ -9,6 +9,7 @@ import { type Firewall, type FirewallRequest, NftFirewall } from './firewall.ts'
 import type { HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
+import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
 import { forBridge, type ResolvConf, readHostResolvConf } from './resolv-conf.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
 
@@ -27,6 +28,8 @@ export interface BridgeNetworksOptions {
   mtu?: number;
   /** When the networks were made, for inspect; default: now. */
   createdNano?: bigint;
+  /** How often the firewall is looked after while containers are on the bridge. */
+  firewallCheckMs?: number;
   host?: HostNetwork;
   firewall?: Firewall;
 }
@@ -42,6 +45,7 @@ interface Bridge {
 
 const DEFAULT_BRIDGE_NAME = 'sampan0';
 const DEFAULT_MTU = 1500;
+const FIREWALL_CHECK_MS = 15_000;
 const MAX_INTERFACE_NAME = 15;
 const CONTAINER_ID = /^[0-9a-z][0-9a-zA-Z_.-]*$/;
 
@@ -57,6 +61,7 @@ export class BridgeNetworks implements Networks {
   readonly #removals = new Set<Promise<void>>();
   #bridge: Bridge | undefined;
   #warnings: string[] = [];
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(options: BridgeNetworksOptions) {
     this.#options = options;
@@ -70,7 +75,12 @@ export class BridgeNetworks implements Networks {
   async start(): Promise<void> {
     this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
     await this.#firewall.apply(this.#firewallRequest(this.#bridge));
-    await this.#openForeignFirewalls(this.#bridge);
+    await this.#repairFirewall(this.#bridge);
+    this.#watch ??= setInterval(
+      () => void this.#checkFirewall(),
+      this.#options.firewallCheckMs ?? FIREWALL_CHECK_MS,
+    );
+    this.#watch.unref();
   }
 
   /** What `info` has to say about other people's firewalls. */
@@ -98,7 +108,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async connect(containerId: string, network: string): Promise<Endpoint> {
-    const info = this.#find(network);
+    const info = findNetwork(this.#infos(), network);
     if (info === undefined) throw new EngineError('not-found', `network ${network} not found`);
     const endpointId = randomBytes(32).toString('hex');
     if (info.driver !== 'bridge') return emptyEndpoint(containerId, endpointId, info);
@@ -135,7 +145,7 @@ export class BridgeNetworks implements Networks {
   }
 
   get(network: string): Promise<NetworkInfo | undefined> {
-    return Promise.resolve(this.#find(network));
+    return Promise.resolve(findNetwork(this.#infos(), network));
   }
 
   async resolvConf(): Promise<ResolvConf> {
@@ -164,6 +174,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#watch);
     await Promise.all(this.#removals);
     const bridge = this.#bridge;
     if (bridge !== undefined && this.#endpoints.size === 0 && this.#namespaces.size === 0) {
@@ -218,12 +229,15 @@ export class BridgeNetworks implements Networks {
     const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
     const address = this.#bridge?.address ?? (await this.#chooseAddress(name));
     const gateway = formatIpv4(address.base);
-    await this.#host.ensureBridge({
+    const { forwardingEnabled } = await this.#host.ensureBridge({
       name,
       owner: this.#mark,
       gateway: { address: gateway, prefixLength: address.prefixLength },
       mtu: this.#mtu,
     });
+    if (forwardingEnabled) {
+      this.#options.logger.warn('IPv4 forwarding was off on this machine; it is on now, for all interfaces');
+    }
     const pool = this.#bridge?.pool ?? this.#newPool(address);
     return { name, address, subnet: networkOf(address), gateway, pool };
   }
@@ -252,14 +266,19 @@ export class BridgeNetworks implements Networks {
     return { base: subnet.base + 1, prefixLength: subnet.prefixLength };
   }
 
-  async #openForeignFirewalls(bridge: Bridge): Promise<void> {
-    try {
-      this.#warnings = await this.#firewall.openForeign(this.#firewallRequest(bridge));
-    } catch (error) {
+  /** Others reload their firewalls as they like (`flush ruleset` is how many files begin): look now and then, while it matters. */
+  async #checkFirewall(): Promise<void> {
+    if (this.#bridge !== undefined && this.#endpoints.size > 0) await this.#repairFirewall(this.#bridge);
+  }
+
+  async #repairFirewall(bridge: Bridge): Promise<void> {
+    const warnings = await this.#firewall.repair(this.#firewallRequest(bridge)).catch((error: unknown) => {
       // Somebody else's table in an odd state must not keep the engine from starting.
-      this.#warnings = [`WARNING: Cannot look for other firewalls: ${messageOf(error)}`];
-    }
-    for (const warning of this.#warnings) this.#options.logger.warn(warning);
+      return [`WARNING: Cannot look after the firewall: ${messageOf(error)}`];
+    });
+    const known = new Set(this.#warnings);
+    this.#warnings = warnings;
+    for (const warning of warnings) if (!known.has(warning)) this.#options.logger.warn(warning);
   }
 
   async #pinnedNamespaces(): Promise<string[]> {
@@ -290,51 +309,13 @@ export class BridgeNetworks implements Networks {
     };
   }
 
-  /** By name, id or a prefix of the id that is no other's. */
-  #find(network: string): NetworkInfo | undefined {
-    const infos = this.#infos();
-    const exact = infos.find(({ name, id }) => name === network || id === network);
-    if (exact !== undefined || network === '') return exact;
-    const matching = infos.filter(({ id }) => id.startsWith(network));
-    return matching.length === 1 ? matching[0] : undefined;
-  }
-
   #infos(): NetworkInfo[] {
-    const bridge = this.#bridge;
-    const ipam = bridge === undefined ? [] : [{ subnet: formatCidr(bridge.subnet), gateway: bridge.gateway }];
-    const options = bridge === undefined ? {} : this.#bridgeOptions(bridge);
-    return [
-      this.#info('bridge', 'bridge', { ipam, options }),
-      this.#info('host', 'host', {}),
-      this.#info('none', 'null', {}),
-    ];
-  }
-
-  #info(name: string, driver: NetworkInfo['driver'], more: Partial<NetworkInfo>): NetworkInfo {
-    return {
-      id: createHash('sha256').update(`${this.#options.owner}\0${name}`).digest('hex'),
-      name,
-      driver,
-      scope: 'local',
+    return predefinedNetworks({
+      owner: this.#options.owner,
       createdNano: this.#createdNano,
-      internal: false,
-      enableIpv6: false,
-      ipam: [],
-      options: {},
-      labels: {},
-      ...more,
-    };
-  }
-
-  #bridgeOptions(bridge: Bridge): Record<string, string> {
-    return {
-      'com.docker.network.bridge.default_bridge': 'true',
-      'com.docker.network.bridge.enable_icc': 'true',
-      'com.docker.network.bridge.enable_ip_masquerade': 'true',
-      'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
-      'com.docker.network.bridge.name': bridge.name,
-      'com.docker.network.driver.mtu': String(this.#mtu),
-    };
+      bridge: this.#bridge,
+      mtu: this.#mtu,
+    });
   }
 
   get #mtu(): number {

@@ -101,7 +101,7 @@ function addressesOf(host: NetlinkSocket, link: Link | undefined): Ipv4Prefix[] 
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
 }
 
-function ensureBridge(host: NetlinkSocket, request: BridgeRequest): void {
+function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwardingEnabled: boolean } {
   const { index } = findOrAddBridge(host, request);
   for (const present of addressesOf(host, findLink(host, request.name))) {
     const same =
@@ -110,7 +110,9 @@ function ensureBridge(host: NetlinkSocket, request: BridgeRequest): void {
   }
   addAddress(host, index, request.gateway);
   setLinkUp(host, index);
-  if (readFileSync(IP_FORWARD, 'utf8').trim() === '0') writeFileSync(IP_FORWARD, '1');
+  const wasOff = readFileSync(IP_FORWARD, 'utf8').trim() === '0';
+  if (wasOff) writeFileSync(IP_FORWARD, '1');
+  return { forwardingEnabled: wasOff };
 }
 
 function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {

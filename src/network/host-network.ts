@@ -34,11 +34,11 @@ export interface HostNetwork {
   usedSubnets(exceptLink: string | undefined): Promise<Ipv4Prefix[]>;
   addressesOf(link: string): Promise<Ipv4Prefix[]>;
   /**
-   * Make or repair the bridge: address, up, forwarding of the host.
+   * Make or repair the bridge: address, up, forwarding of the host, which it reports when it was off.
    *
    * @throws EngineError "conflict" when the name belongs to an interface that isn't ours.
    */
-  ensureBridge(request: BridgeRequest): Promise<void>;
+  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
   /** A namespace with `lo` up, pinned at `path`. There already is fine. */
   createNamespace(path: string): Promise<void>;
   /** Absent is fine. */

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeMountNamespace } from './mount-namespace.ts';
 
-// As on most machines; the test runner's own namespace keeps it from the host.
+// scripts/test.mjs makes us the first process of namespaces of our own: what follows must not happen in the machine's.
+if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+
+// As on most machines.
 Bun.spawnSync(['mount', '--make-rshared', '/']);
 
 const program = `

@@ -21,7 +21,10 @@ export class NetlinkError extends EngineError {
   readonly errno: number;
 
   constructor(number: number, what: string) {
-    super('internal', `Cannot ${what}: ${getSystemErrorName(-number)}`, { code: 'syscall-failed' });
+    super('internal', `Cannot ${what}: ${getSystemErrorName(-number)}`, {
+      code: 'syscall-failed',
+      ...(number === errno.EPERM ? { hint: 'Start the engine as root: it needs CAP_NET_ADMIN.' } : {}),
+    });
     this.errno = number;
   }
 }
