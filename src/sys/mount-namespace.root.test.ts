@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeMountNamespace } from './mount-namespace.ts';
@@ -122,5 +131,14 @@ test('without CAP_SYS_ADMIN there is one clear error', async () => {
   const without = ['setpriv', '--bounding-set', '-sys_admin', '--inh-caps', '-sys_admin'];
   const program = [process.execPath, script(), roots.execRoot, roots.dataRoot, 'true'];
   const child = Bun.spawnSync([...without, ...program]);
-  expect(child.stdout.toString()).toMatch(/^error forbidden Cannot mount .* \(needs CAP_SYS_ADMIN\)\n$/);
+  expect(child.stdout.toString()).toMatch(
+    /^error forbidden Cannot mount .* \(needs root with CAP_SYS_ADMIN\)\n$/,
+  );
+});
+
+test('who is not root is told so', () => {
+  chmodSync(base, 0o755);
+  const program = [process.execPath, script(), roots.execRoot, roots.dataRoot, 'true'];
+  const child = Bun.spawnSync(['setpriv', '--reuid', '65534', '--clear-groups', ...program]);
+  expect(child.stdout.toString()).toMatch(/^error forbidden .*EACCES.* \(needs root with CAP_SYS_ADMIN\)\n$/);
 });
