@@ -146,10 +146,9 @@ test('after disconnect, removal and close nothing is left', async () => {
   await net.start();
   const { pin, endpoint } = await container(net, 'one');
   await net.disconnect(endpoint);
-  await Bun.sleep(200);
-  expect(interfaces()).not.toContain(endpoint.hostInterfaceName);
   const again = await net.connect('one', 'bridge');
   expect(again.ipv4?.address).toBe('172.17.0.2');
+  expect(interfaces()).not.toContain(endpoint.hostInterfaceName);
   await net.disconnect(endpoint);
   await net.disconnect(again);
   await net.removeNamespace('one');

@@ -58,7 +58,8 @@ export class BridgeNetworks implements Networks {
   readonly #createdNano: bigint;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #namespaces = new Set<string>();
-  readonly #removals = new Set<Promise<void>>();
+  /** Interfaces on their way out, with the container whose namespace they are in. */
+  readonly #removals = new Map<Promise<void>, string | undefined>();
   #bridge: Bridge | undefined;
   #warnings: string[] = [];
   #watch: NodeJS.Timeout | undefined;
@@ -98,6 +99,9 @@ export class BridgeNetworks implements Networks {
   async removeNamespace(containerId: string): Promise<void> {
     await this.#host.removeNamespace(this.namespacePath(containerId));
     this.#namespaces.delete(containerId);
+    for (const [removal, owner] of this.#removals) {
+      if (owner === containerId) this.#removals.set(removal, undefined);
+    }
   }
 
   namespacePath(containerId: string): string {
@@ -113,7 +117,8 @@ export class BridgeNetworks implements Networks {
     const endpointId = randomBytes(32).toString('hex');
     if (info.driver !== 'bridge') return emptyEndpoint(containerId, endpointId, info);
     const bridge = this.#startedBridge();
-    const address = await this.#allocate(bridge);
+    await this.#leftBehind(containerId);
+    const address = bridge.pool.allocate();
     if (address === undefined) {
       throw new EngineError(
         'unavailable',
@@ -135,8 +140,10 @@ export class BridgeNetworks implements Networks {
     // What isn't on the books is gone or going, and its address may be somebody else's by now.
     if (!this.#endpoints.delete(endpoint.endpointId)) return Promise.resolve();
     if (endpoint.hostInterfaceName === '') return Promise.resolve();
+    // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
+    if (endpoint.ipv4 !== undefined) this.#bridge?.pool.release(endpoint.ipv4.address);
     const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
+    this.#removals.set(removal, endpoint.containerId);
     return Promise.resolve();
   }
 
@@ -175,7 +182,7 @@ export class BridgeNetworks implements Networks {
 
   async close(): Promise<void> {
     clearInterval(this.#watch);
-    await Promise.all(this.#removals);
+    await Promise.all(this.#removals.keys());
     const bridge = this.#bridge;
     if (bridge !== undefined && this.#endpoints.size === 0 && this.#namespaces.size === 0) {
       await this.#firewall.remove(this.#firewallRequest(bridge));
@@ -184,25 +191,22 @@ export class BridgeNetworks implements Networks {
     await this.#host.close();
   }
 
-  /** An address is free once its interface is gone. */
   async #removeInterface({ hostInterfaceName, ipv4 }: Endpoint): Promise<void> {
     try {
       await this.#host.removeLink(hostInterfaceName);
     } catch (error) {
+      if (ipv4 !== undefined) this.#bridge?.pool.adopt(ipv4.address);
       this.#options.logger.warn('Cannot remove an interface; the next start will', {
         interface: hostInterfaceName,
         error: messageOf(error),
       });
-      return;
     }
-    if (ipv4 !== undefined) this.#bridge?.pool.release(ipv4.address);
   }
 
-  async #allocate({ pool }: Bridge): Promise<string | undefined> {
-    const address = pool.allocate();
-    if (address !== undefined || this.#removals.size === 0) return address;
-    await Promise.all(this.#removals);
-    return pool.allocate();
+  /** In the same namespace a new `eth0` needs the old one gone. */
+  async #leftBehind(containerId: string): Promise<void> {
+    const own = [...this.#removals].filter(([, owner]) => owner === containerId);
+    await Promise.all(own.map(([removal]) => removal));
   }
 
   async #attach(endpoint: Endpoint, bridge: Bridge, address: string): Promise<void> {
