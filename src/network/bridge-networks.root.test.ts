@@ -204,6 +204,21 @@ test('start() repairs what was taken away', async () => {
   expect(reached).toBe(true);
 });
 
+test('a bridge that somebody removed is made anew for the next container', async () => {
+  const net = networks();
+  await net.start();
+  const one = await container(net, 'one');
+  sh('ip link del sampan0 && nft flush ruleset');
+  const two = await container(net, 'two');
+  expect(two.endpoint.ipv4?.address).toBe('172.17.0.3');
+  expect([1, 2, 3].some(() => canPing(two.pin, OUTSIDE))).toBe(true);
+  await net.disconnect(one.endpoint);
+  await net.disconnect(two.endpoint);
+  sh('ip link del sampan0 && ip link add sampan0 type bridge && ip addr add 10.0.0.1/24 dev sampan0');
+  expect(await failureOf(net.connect('two', 'bridge'))).toMatchObject({ kind: 'conflict' });
+  sh('ip link del sampan0');
+});
+
 test('a drop of Docker’s is opened in its user hook, once, and closed again', async () => {
   sh(`nft -f - <<'END'
 table ip filter {

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
 import { AddressPool, chooseSubnet, macAddressOf } from './address-pool.ts';
 import { type Firewall, type FirewallRequest, NftFirewall } from './firewall.ts';
-import type { HostNetwork } from './host-network.ts';
+import type { AttachRequest, HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
 import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
@@ -211,16 +211,23 @@ export class BridgeNetworks implements Networks {
 
   async #attach(endpoint: Endpoint, bridge: Bridge, address: string): Promise<void> {
     this.#endpoints.set(endpoint.endpointId, endpoint);
+    const request: AttachRequest = {
+      namespacePath: this.namespacePath(endpoint.containerId),
+      bridgeName: bridge.name,
+      owner: this.#mark,
+      hostInterfaceName: endpoint.hostInterfaceName,
+      interfaceName: endpoint.interfaceName,
+      macAddress: endpoint.macAddress,
+      address: { address, prefixLength: bridge.subnet.prefixLength },
+      gateway: bridge.gateway,
+      mtu: this.#mtu,
+    };
     try {
-      await this.#host.attach({
-        namespacePath: this.namespacePath(endpoint.containerId),
-        bridgeName: bridge.name,
-        hostInterfaceName: endpoint.hostInterfaceName,
-        interfaceName: endpoint.interfaceName,
-        macAddress: endpoint.macAddress,
-        address: { address, prefixLength: bridge.subnet.prefixLength },
-        gateway: bridge.gateway,
-        mtu: this.#mtu,
+      await this.#host.attach(request).catch(async (error: unknown) => {
+        if (kindOf(error) !== 'unavailable') throw error;
+        this.#options.logger.warn('The bridge is gone: making it anew', { bridge: bridge.name });
+        await this.start();
+        await this.#host.attach(request);
       });
     } catch (error) {
       this.#endpoints.delete(endpoint.endpointId);

@@ -158,8 +158,8 @@ function createNamespace(visitor: NamespaceVisitor, path: string): void {
 
 function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachRequest): void {
   const bridge = findLink(host, request.bridgeName);
-  if (bridge === undefined) {
-    throw new EngineError('internal', `Cannot find bridge ${request.bridgeName}`);
+  if (bridge?.alias !== request.owner) {
+    throw new EngineError('unavailable', `Cannot find bridge ${request.bridgeName}`);
   }
   const namespaceFd = openSync(request.namespacePath, 'r');
   try {

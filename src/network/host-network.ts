@@ -11,6 +11,8 @@ export interface BridgeRequest {
 export interface AttachRequest {
   namespacePath: string;
   bridgeName: string;
+  /** The bridge's mark. */
+  owner: string;
   hostInterfaceName: string;
   interfaceName: string;
   macAddress: string;
@@ -43,7 +45,11 @@ export interface HostNetwork {
   createNamespace(path: string): Promise<void>;
   /** Absent is fine. */
   removeNamespace(path: string): Promise<void>;
-  /** A veth pair between bridge and namespace, with address and default route. A failure leaves no interface. */
+  /**
+   * A veth pair between bridge and namespace, with address and default route. A failure leaves no interface.
+   *
+   * @throws EngineError "unavailable" when the bridge is gone, or another has its name.
+   */
   attach(request: AttachRequest): Promise<void>;
   /** Absent is fine. */
   removeLink(name: string): Promise<void>;
