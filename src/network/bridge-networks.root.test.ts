@@ -204,14 +204,19 @@ test('start() repairs what was taken away', async () => {
   expect(reached).toBe(true);
 });
 
-test('a bridge that somebody removed is made anew for the next container', async () => {
+test('a bridge that somebody removed is made anew, with those that were on it', async () => {
   const net = networks();
   await net.start();
   const one = await container(net, 'one');
   sh('ip link del sampan0 && nft flush ruleset');
   const two = await container(net, 'two');
   expect(two.endpoint.ipv4?.address).toBe('172.17.0.3');
-  expect([1, 2, 3].some(() => canPing(two.pin, OUTSIDE))).toBe(true);
+  for (const { pin } of [one, two]) expect([1, 2, 3].some(() => canPing(pin, OUTSIDE))).toBe(true);
+  sh('ip link del sampan0');
+  const next = networks();
+  await next.start();
+  await next.recover([one.endpoint, two.endpoint], new Set(['one', 'two']));
+  for (const { pin } of [one, two]) expect([1, 2, 3].some(() => canPing(pin, OUTSIDE))).toBe(true);
   await net.disconnect(one.endpoint);
   await net.disconnect(two.endpoint);
   sh('ip link del sampan0 && ip link add sampan0 type bridge && ip addr add 10.0.0.1/24 dev sampan0');

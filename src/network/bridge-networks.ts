@@ -164,6 +164,10 @@ export class BridgeNetworks implements Networks {
       this.#endpoints.set(endpoint.endpointId, endpoint);
       if (endpoint.ipv4 !== undefined) this.#bridge?.pool.adopt(endpoint.ipv4.address);
     }
+    // The bridge may be a new one, whose predecessor somebody removed with these in it.
+    if (this.#bridge !== undefined && keep.length > 0) {
+      this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
+    }
     const kept = new Set(keep.map(({ hostInterfaceName }) => hostInterfaceName));
     for (const { name, kind } of await this.#host.links()) {
       if (kind !== 'veth' || !name.startsWith(this.#interfacePrefix) || kept.has(name)) continue;
@@ -243,8 +247,11 @@ export class BridgeNetworks implements Networks {
     const { forwardingEnabled } = await this.#host.ensureBridge({
       name,
       owner: this.#mark,
+      // Without one of its own a bridge takes that of a port, and changes it as containers come and go.
+      macAddress: macAddressOf(gateway),
       gateway: { address: gateway, prefixLength: address.prefixLength },
       mtu: this.#mtu,
+      ports: [...this.#endpoints.values()].map(({ hostInterfaceName }) => hostInterfaceName),
     });
     if (forwardingEnabled) {
       this.#options.logger.warn('IPv4 forwarding was off on this machine; it is on now, for all interfaces');

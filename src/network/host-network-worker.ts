@@ -15,6 +15,7 @@ import {
   removeAddress,
   removeLink,
   setLinkAlias,
+  setLinkMaster,
   setLinkUp,
 } from '../sys/links.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
@@ -110,6 +111,10 @@ function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwarding
   }
   addAddress(host, index, request.gateway);
   setLinkUp(host, index);
+  const ports = new Set(request.ports);
+  for (const link of ports.size > 0 ? listLinks(host) : []) {
+    if (ports.has(link.name) && link.masterIndex !== index) setLinkMaster(host, link.index, index);
+  }
   const wasOff = readFileSync(IP_FORWARD, 'utf8').trim() === '0';
   if (wasOff) writeFileSync(IP_FORWARD, '1');
   return { forwardingEnabled: wasOff };
@@ -126,8 +131,7 @@ function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
     );
   }
   if (present === undefined) {
-    // A fixed MAC address: otherwise the bridge takes that of its lowest port, and changes it as containers come and go.
-    addBridge(host, { name: request.name, macAddress: randomMac(), mtu: request.mtu });
+    addBridge(host, { name: request.name, macAddress: request.macAddress, mtu: request.mtu });
   }
   const made = present ?? findLink(host, request.name);
   if (made === undefined) throw new EngineError('internal', `Cannot find bridge ${request.name} once made`);
@@ -139,11 +143,6 @@ function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
 function isBlankBridge(host: NetlinkSocket, link: Link): boolean {
   if (link.kind !== 'bridge' || link.alias !== '' || addressesOf(host, link).length > 0) return false;
   return !listLinks(host).some(({ masterIndex }) => masterIndex === link.index);
-}
-
-function randomMac(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(4));
-  return ['02', '42', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
 
 function createNamespace(visitor: NamespaceVisitor, path: string): void {

@@ -4,8 +4,11 @@ export interface BridgeRequest {
   name: string;
   /** Our mark, written to the interface's alias: what bears another is not ours to touch. */
   owner: string;
+  macAddress: string;
   gateway: Ipv4Prefix;
   mtu: number;
+  /** Interfaces that belong in it; those that are gone are passed over. */
+  ports: string[];
 }
 
 export interface AttachRequest {

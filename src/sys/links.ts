@@ -132,6 +132,11 @@ export function setLinkUp(socket: NetlinkSocket, index: number): void {
   });
 }
 
+export function setLinkMaster(socket: NetlinkSocket, index: number, masterIndex: number): void {
+  const body = linkHeader({ index }).attributeU32(IFLA.MASTER, masterIndex).bytes();
+  socket.change(RTM.NEWLINK, body, { what: `put interface ${index} into its bridge` });
+}
+
 export function setLinkAlias(socket: NetlinkSocket, index: number, alias: string): void {
   const body = linkHeader({ index }).attribute(IFLA.IFALIAS, Buffer.from(alias)).bytes();
   socket.change(RTM.NEWLINK, body, { what: `mark interface ${index}` });
