@@ -310,6 +310,8 @@ export interface MountInfo {
   source: string;
   options: string;
   superOptions: string;
+  /** Whether it sends mounts to peers or receives them. */
+  propagates: boolean;
 }
 
 export function listMounts(path = '/proc/self/mountinfo'): MountInfo[] {
@@ -335,6 +337,7 @@ export function parseMountInfo(text: string): MountInfo[] {
       type: field(dash + 1),
       source: field(dash + 2),
       superOptions: field(dash + 3),
+      propagates: dash > 6,
     });
   }
   return mounts;
