@@ -10,7 +10,7 @@ const MAX_MESSAGE = 4096;
  * `command` is the first word of the container's command line: crun doesn't always repeat it.
  */
 export function createError(said: string, command: string): EngineError {
-  const words = runcWords(said.slice(0, MAX_MESSAGE), command);
+  const words = withMountHint(runcWords(said.slice(0, MAX_MESSAGE), command));
   const text = `${CREATE_PREFIX}${words}`;
   const code = commandCode(words);
   return new EngineError(
@@ -60,10 +60,31 @@ function crunWords(message: string, command: string): string {
     'why'
   ];
   if (open === 'Permission denied') return `exec: ${quote(command)}: permission denied`;
+  if (command === '' && open !== undefined) return 'exec: "": executable file not found in $PATH';
   if (open === 'Operation not permitted' || open === 'Is a directory') {
     return `exec: ${quote(command)}: is a directory: permission denied`;
   }
+  const mount = /^mount `(?<source>[^`]*)` to `\/?(?<target>[^`]*)`: (?<why>.*)$/.exec(message)?.groups;
+  if (mount !== undefined)
+    return mountWords(mount['source'] ?? '', `/${mount['target']}`, mount['why'] ?? '');
+  const source = /^error stat'ing file `(?<source>[^`]*)`: (?<why>.*)$/.exec(message)?.groups;
+  if (source !== undefined)
+    return lowerReason(
+      `error mounting "${source['source']}" to rootfs: stat ${source['source']}: ${source['why']}`,
+    );
   return lowerReason(message.replaceAll('`', '"'));
+}
+
+function mountWords(source: string, target: string, why: string): string {
+  return lowerReason(
+    `error mounting "${source}" to rootfs at "${target}": mount src=${source}, dst=${target}: ${why}`,
+  );
+}
+
+/** What containerd's shim adds, and people search for. */
+function withMountHint(words: string): string {
+  if (!/error mounting .*: not a directory$/.test(words)) return words;
+  return `${words}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`;
 }
 
 /** crun ends with glibc's `strerror` ("No such file or directory"), Go's texts are the same in lower case. */

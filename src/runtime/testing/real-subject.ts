@@ -22,10 +22,10 @@ export interface RealSubject extends RuntimeSubject {
 
 /** conmon with the named runtime on busybox, in folders and a cgroup of its own. */
 export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<RealSubject> {
+  refuseOnHost();
   const directory = mkdtempSync(join(tmpdir(), 'sampan-rt-'));
   const cgroupParent = `/sampan-test-${directory.slice(-6)}`;
   const root = makeBusyboxRoot();
-  // Tests run in a mount namespace of their own, where process 1 is the test itself.
   const probed = await probeRuntime({
     directory,
     cgroupParent,
@@ -85,6 +85,12 @@ export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<Rea
       if (left.length > 0) throw new Error(`left behind: ${left.join('; ')}`);
     },
   };
+}
+
+/** The probe changes mounts: only in a mount and pid namespace made for this test, where it is process 1. */
+function refuseOnHost(): void {
+  if (process.pid !== 1)
+    throw new Error('Run this under `unshare -mnpf --kill-child --mount-proc`, as scripts/test.mjs does.');
 }
 
 function nextId(directory: string, count: number): string {
