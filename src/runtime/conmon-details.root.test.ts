@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConmonRuntime } from './conmon-runtime.ts';
+import type { TaskHandle } from './runtime.ts';
 import { plainHostOptions } from './spec/plain-host-options.ts';
 import type { SpecHostOptions, SpecInput } from './spec/spec-input.ts';
 import { collect, rejection, runRequest } from './testing/conformance.ts';
@@ -324,6 +326,64 @@ test('the monitor has a session of its own and nothing of ours open', async () =
     /^(\/dev\/null|socket:|pipe:|anon_inode:\[(eventfd|signalfd|eventpoll)\])|\/(ctl|winsz|monitor\.log)$|memory\.oom_control$/;
   expect(links.filter((link) => !allowed.test(link))).toEqual([]);
   await runtime.remove(handle);
+});
+
+test('a folder longer than a socket address', async () => {
+  const request = subject.request(['echo', 'far']);
+  const directory = join(subject.directory, 'deep'.repeat(50), '1');
+  const { output } = await runRequest(subject, { ...request, directory });
+  expect(output.stdout).toBe('far\n');
+});
+
+test('create() aborted at any moment leaves nothing', async () => {
+  for (let delayMs = 0; delayMs < 48; delayMs += 2) {
+    const request = subject.request(['sleep', '60']);
+    const abort = new AbortController();
+    const creating = subject.runtime.create(request, { signal: abort.signal });
+    setTimeout(() => abort.abort(new Error('enough')), delayMs);
+    const outcome = await creating.catch((error: unknown) => error);
+    if (!(outcome instanceof Error)) await subject.runtime.remove(outcome as TaskHandle);
+    expect(await subject.leftovers(request)).toEqual([]);
+  }
+});
+
+test('an older start that is removed late does not touch the newer one', async () => {
+  const first = subject.request(['true']);
+  const { runtime } = subject;
+  const old = await runtime.create(first, { signal });
+  await runtime.start(old);
+  await runtime.wait(old, { signal });
+  const second = {
+    ...first,
+    id: { ...first.id, generation: 2 },
+    directory: `${first.directory}-2`,
+    spec: subject.build(['sleep', '60']).spec,
+  };
+  second.spec.linux = { ...second.spec.linux, ...pathOf(second) };
+  const handle = await runtime.create(second, { signal });
+  await runtime.start(handle);
+  await runtime.remove(old);
+  await runtime.recover([handle]);
+  expect(await runtime.processes(handle)).toContain(handle.pid);
+  const third = { ...second, id: { ...first.id, generation: 3 }, directory: `${first.directory}-3` };
+  expect(await rejection(runtime.create(third, { signal }))).toMatchObject({ kind: 'conflict' });
+  expect(await runtime.processes(handle)).toContain(handle.pid);
+  await runtime.remove(handle);
+  expect(await subject.leftovers(second)).toEqual([]);
+});
+
+test('an exit that nobody saw is found by the next daemon, with its time', async () => {
+  const request = subject.request(['sh', '-c', 'exit 9']);
+  const handle = await subject.runtime.create(request, { signal });
+  await subject.runtime.start(handle);
+  await sleep(500);
+  const before = BigInt(Date.now() - 200) * 1_000_000n;
+  const next = new ConmonRuntime({ directory: subject.directory, probed: subject.probed });
+  const exit = await next.wait(handle, { signal });
+  expect(exit.exitCode).toBe(9);
+  expect(exit.finishedAtNano < before).toBe(true);
+  await next.remove(handle);
+  expect(await subject.leftovers(request)).toEqual([]);
 });
 
 test('twenty starts at once end well', async () => {

@@ -71,6 +71,8 @@ export class ConmonRuntime implements Runtime {
 
   async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
     options.signal.throwIfAborted();
+    await this.#clearEarlier(request.id);
+    options.signal.throwIfAborted();
     const record: TaskRecord = {
       id: request.id,
       directory: request.directory,
@@ -140,8 +142,10 @@ export class ConmonRuntime implements Runtime {
   async remove(handle: TaskHandle): Promise<void> {
     const watch = this.#watch(handle);
     watch.signal(SIGKILL);
-    watch.cgroup.thaw();
-    await this.#command.delete(handle.id.containerId);
+    if (this.#isLatest(handle.id)) {
+      watch.cgroup.thaw();
+      await this.#command.delete(handle.id.containerId);
+    }
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
     await watch.exit();
@@ -217,15 +221,31 @@ export class ConmonRuntime implements Runtime {
   /** Without a handle: by the record alone, and by what conmon was called with. */
   async #undo(record: TaskRecord, monitor: Monitor | undefined): Promise<void> {
     const monitors = monitor === undefined ? monitorsBelow(record.directory) : [monitor.child.pid];
-    await this.#command.delete(record.id.containerId);
+    const latest = this.#isLatest(record.id);
+    if (latest) await this.#command.delete(record.id.containerId);
     for (const pid of monitors) signalQuietly(pid, SIGKILL);
     await monitor?.child.exited;
-    await this.#command.delete(record.id.containerId);
+    if (latest) await this.#command.delete(record.id.containerId);
     await this.#sweep(record);
   }
 
+  /** What an earlier start left when it could not be removed. @throws EngineError "conflict" when it still runs. */
+  async #clearEarlier(id: TaskId): Promise<void> {
+    for (const record of this.#records.others(id)) {
+      if (this.#watches.get(taskKey(record.id))?.signal(0) === true) {
+        throw new EngineError('conflict', `container ${id.containerId} is already running`);
+      }
+      await this.#undo(record, undefined);
+    }
+  }
+
+  /** The OCI runtime and the cgroup know the container, not its starts: an older start must not touch a newer one's. */
+  #isLatest(id: TaskId): boolean {
+    return this.#records.others(id).every((other) => other.id.generation < id.generation);
+  }
+
   async #sweep(record: TaskRecord): Promise<void> {
-    if (!(await new TaskCgroup(record.cgroupPath).remove())) {
+    if (this.#isLatest(record.id) && !(await new TaskCgroup(record.cgroupPath).remove())) {
       this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
     }
     await rm(record.directory, { recursive: true, force: true });
@@ -255,6 +275,7 @@ function signalQuietly(pid: number, signal: number): void {
 }
 
 async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
@@ -263,7 +284,6 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     return await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener('abort', abort);
-    work.catch(() => undefined);
   }
 }
 
