@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConmonRuntime } from './conmon-runtime.ts';
@@ -382,6 +382,37 @@ test('an exit that nobody saw is found by the next daemon, with its time', async
   const exit = await next.wait(handle, { signal });
   expect(exit.exitCode).toBe(9);
   expect(exit.finishedAtNano < before).toBe(true);
+  await next.remove(handle);
+  expect(await subject.leftovers(request)).toEqual([]);
+});
+
+test('the daemon killed while a container prints: the next one finds it, and the log has every line once', async () => {
+  const logPath = join(subject.directory, 'survivor.log');
+  const args = [
+    'sh',
+    '-c',
+    'i=0; while [ $i -lt 150 ]; do echo line $i; i=$((i+1)); sleep 0.01; done; exit 4',
+  ];
+  const request = { ...subject.request(args), logPath };
+  const order = join(subject.directory, 'order.json');
+  writeFileSync(order, JSON.stringify({ request, probed: subject.probed, directory: subject.directory }));
+  const program = new URL('./testing/dying-daemon.ts', import.meta.url).pathname;
+  const daemon = Bun.spawn([process.execPath, program, order], { stdout: 'pipe', stderr: 'inherit' });
+  const { value } = await daemon.stdout.getReader().read();
+  const handle = JSON.parse(Buffer.from(value!).toString()) as TaskHandle;
+  await sleep(300);
+  daemon.kill('SIGKILL');
+  await daemon.exited;
+  await sleep(200);
+  const next = new ConmonRuntime({ directory: subject.directory, probed: subject.probed });
+  await next.recover([handle]);
+  const output = collect(await next.attach(handle));
+  expect((await next.wait(handle, { signal })).exitCode).toBe(4);
+  const lines = readFileSync(logPath, 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => line.split(' ').slice(3).join(' '))).toEqual(
+    Array.from({ length: 150 }, (_none, index) => `line ${index}`),
+  );
+  expect((await output).stdout.endsWith('line 148\nline 149\n')).toBe(true);
   await next.remove(handle);
   expect(await subject.leftovers(request)).toEqual([]);
 });
