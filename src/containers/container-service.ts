@@ -1,5 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
 import type { ContainerView } from './container.ts';
 import type {
@@ -61,6 +61,15 @@ export class ContainerService implements ContainerBackend {
     return [...this.#index.values()]
       .filter(uses)
       .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+  }
+
+  /** What containers need of images: their stacks, manifests and configs. */
+  imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
+    const images = [...this.#index.values()].map(({ record }) => record.image);
+    return {
+      blobs: images.flatMap(({ id, manifestDigest, configDigest }) => [id, manifestDigest, configDigest]),
+      chains: images.flatMap(({ chainId }) => (chainId === undefined ? [] : [chainId])),
+    };
   }
 
   async create(request: CreateRequest): Promise<CreateResult> {

@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { decompressDetected } from '../archive/compression.ts';
+import type { ContentStore, Ingest } from '../content/content-store.ts';
+import { storageError } from '../content/storage-error.ts';
+import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { DiffId } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
+import type {
+  RegistryClient,
+  RegistryConfig,
+  RegistryCredentials,
+  RegistrySource,
+} from '../registry/registry-client.ts';
+import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import { type Failure, LayerSource } from './layer-source.ts';
+import { receiveLayer } from './receive-layer.ts';
+
+/** One layer's way from a registry to a staged layer. Plain data: it is run whole in a worker thread. */
+export interface LayerJob {
+  contentRoot: string;
+  staging: LayerStaging;
+  registry: RegistryConfig;
+  repository: Reference;
+  source: RegistrySource | undefined;
+  credentials: RegistryCredentials | undefined;
+  descriptor: Descriptor;
+  diffId: DiffId;
+}
+
+/** Bytes of the compressed blob that are here. */
+export type LayerProgress = { phase: 'downloading' | 'verifying' | 'downloaded'; current: number };
+
+/** What a job needs from its thread. */
+export interface LayerPorts {
+  content: ContentStore;
+  registry: RegistryClient;
+  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  signal: AbortSignal;
+  progress: (progress: LayerProgress) => void;
+}
+
+/** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
+const MAX_EXPANSION = 1100;
+const EXPANSION_ALLOWANCE = 1 << 30;
+
+/**
+ * Download, verify, decompress and stage one layer in one pass. What fails leaves no stage; a download that was cut short stays as an ingest and is
+ * resumed by the next job for the same digest.
+ *
+ * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
+ */
+export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  const { digest, size } = job.descriptor;
+  ports.signal.throwIfAborted();
+  if ((await ports.content.size(digest)) === size)
+    return await stageLayer(job, ports, streamOf(ports.content.stream(digest)));
+  const held = await openIngest(job, ports.content);
+  const { ingest } = held;
+  try {
+    const received = receiveLayer(job, ports, ingest);
+    return await stageLayer(job, ports, received, () => publish(ingest, job, ports));
+  } catch (error) {
+    const cause = asNoSpace(error, job);
+    await letGo(held, cause);
+    throw cause;
+  }
+}
+
+/** Where the digest's own ingest is held (a worker that was terminated holds its lock for good), one that nobody will resume. */
+async function openIngest({ descriptor }: LayerJob, content: ContentStore): Promise<HeldIngest> {
+  const { digest, size } = descriptor;
+  try {
+    const ingest = await content.ingest(digest);
+    if (ingest.offset <= size) return { ingest, resumable: true };
+    await ingest.abort();
+    return { ingest: await content.ingest(digest, { restart: true }), resumable: true };
+  } catch (error) {
+    if (kindOf(error) !== 'conflict') throw error;
+    return { ingest: await content.ingest(`${digest} ${randomUUID()}`), resumable: false };
+  }
+}
+
+interface HeldIngest {
+  ingest: Ingest;
+  resumable: boolean;
+}
+
+async function publish(ingest: Ingest, { descriptor }: LayerJob, ports: LayerPorts): Promise<void> {
+  const { digest, size } = descriptor;
+  ports.progress({ phase: 'verifying', current: size });
+  try {
+    await ingest.commit({ digest, size });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'digest-mismatch') throw error;
+    throw new EngineError('invalid', `filesystem layer verification failed for digest ${digest}`, {
+      code: 'digest-mismatch',
+      cause: error,
+    });
+  }
+  ports.progress({ phase: 'downloaded', current: size });
+}
+
+/** Sinks give the system's own error when the disk is full. */
+function asNoSpace(error: unknown, { descriptor }: LayerJob): unknown {
+  const errno = errnoCodeOf(error);
+  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
+  return isFull ? storageError(error, `Cannot store layer ${descriptor.digest}`) : error;
+}
+
+/** Partial downloads are kept for later, but not on a disk that is full. */
+async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise<void> {
+  const isFull = error instanceof EngineError && error.code === 'no-space';
+  if (resumable && !isFull) await ingest.close();
+  else await ingest.abort();
+}
+
+/**
+ * Decompress into a sink. The blob is read to its end even when its content proves bad, since a wrong digest is the better answer than whatever
+ * the damaged bytes led to.
+ */
+async function stageLayer(
+  job: LayerJob,
+  ports: LayerPorts,
+  compressed: AsyncGenerator<Uint8Array>,
+  verify?: () => Promise<void>,
+): Promise<StagedLayer> {
+  const sink = await ports.openSink(job.staging);
+  try {
+    const failure = await fill(sink, job, { ports, compressed });
+    ports.signal.throwIfAborted();
+    if (failure?.fatal === true) throw failure.error;
+    for await (const _ of compressed) ports.signal.throwIfAborted();
+    await verify?.();
+    if (failure !== undefined) throw failure.error;
+    const staged = await sink.finish();
+    if (staged.diffId !== job.diffId)
+      throw new EngineError(
+        'invalid',
+        `layers from manifest don't match image configuration: layer ${job.descriptor.digest} unpacks to ${staged.diffId}, not ${job.diffId}`,
+        { code: 'digest-mismatch' },
+      );
+    return staged;
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+async function fill(
+  sink: LayerSink,
+  job: LayerJob,
+  { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
+): Promise<Failure | undefined> {
+  const source = new LayerSource(compressed);
+  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
+  try {
+    const { stream } = await decompressDetected(source.stream, { limitBytes });
+    for await (const chunk of stream) {
+      ports.signal.throwIfAborted();
+      await sink.write(chunk);
+    }
+    return undefined;
+  } catch (error) {
+    return (
+      (await source.failure()) ?? {
+        error,
+        fatal: !(error instanceof EngineError && error.kind === 'invalid'),
+      }
+    );
+  }
+}
+
+async function* streamOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* stream;
+}

@@ -1,0 +1,134 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalContentStore } from '../../../src/content/local-content-store.ts';
+import { silentLogger } from '../../../src/errors/logger.ts';
+import type { EngineEvent } from '../../../src/events/event.ts';
+import type { PullProgress } from '../../../src/images/image-backend.ts';
+import { imageMigrations } from '../../../src/images/image-schema.ts';
+import { ImageService } from '../../../src/images/image-service.ts';
+import { runLayerJob } from '../../../src/images/layer-job.ts';
+import type { LayerRunner } from '../../../src/images/layer-runner.ts';
+import type { GcRoots } from '../../../src/images/lease-store.ts';
+import { parsePlatform } from '../../../src/oci/platform.ts';
+import { parseReference } from '../../../src/oci/reference.ts';
+import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
+import { SqliteStateDb } from '../../../src/storage/sqlite-state-db.ts';
+import { FakeRegistry } from './fake-registry.ts';
+import { FakeSnapshotter } from './fake-snapshotter.ts';
+
+export const plainRegistryConfig: RegistryConfig = {
+  mirrors: [],
+  insecure: [],
+  certsDirectory: '/nonexistent',
+  userAgent: 'test',
+  proxy: {},
+};
+
+/** An ImageService on real files and a real database, with everything around it fake and in this thread. */
+export class ImageBench {
+  readonly root = mkdtempSync(join(tmpdir(), 'sampan-images-'));
+  readonly registry = new FakeRegistry();
+  readonly snapshotter = new FakeSnapshotter();
+  readonly events: Omit<EngineEvent, 'timeNano'>[] = [];
+  users = new Map<string, { id: string; running: boolean }[]>();
+  containerRoots: GcRoots = { blobs: [], chains: [] };
+  bootId = 'boot-1';
+  #open: { service: ImageService; db: SqliteStateDb; content: LocalContentStore } | undefined;
+
+  static async start(): Promise<ImageBench> {
+    const bench = new ImageBench();
+    await bench.restart();
+    return bench;
+  }
+
+  get images(): ImageService {
+    return this.#opened().service;
+  }
+
+  get content(): LocalContentStore {
+    return this.#opened().content;
+  }
+
+  get db(): SqliteStateDb {
+    return this.#opened().db;
+  }
+
+  /** A new daemon over the same files. */
+  async restart(): Promise<void> {
+    await this.#close();
+    const content = await LocalContentStore.open(join(this.root, 'content'));
+    const db = await SqliteStateDb.open(join(this.root, 'state.db'), [
+      { version: 1, name: 'images', statements: imageMigrations },
+    ]);
+    const service = await ImageService.open({
+      db,
+      content,
+      snapshotter: this.snapshotter,
+      registry: { client: () => this.registry, config: () => plainRegistryConfig },
+      runner: this.#runner(content),
+      openSink: this.snapshotter.openSink,
+      usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
+      events: { publish: (event) => void this.events.push(event) },
+      logger: silentLogger,
+      bootId: this.bootId,
+    });
+    this.#open = { service, db, content };
+  }
+
+  /** Pull and give back the lines. */
+  async pull(
+    name: string,
+    options: { signal?: AbortSignal; platform?: string; lines?: PullProgress[] } = {},
+  ): Promise<PullProgress[]> {
+    const lines = options.lines ?? [];
+    await this.images.pull(
+      {
+        reference: parseReference(name),
+        platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
+        credentials: undefined,
+      },
+      {
+        signal: options.signal ?? new AbortController().signal,
+        progress: (line) => void lines.push(line),
+      },
+    );
+    return lines;
+  }
+
+  /** What lies in the content store: hex names of blobs, count of ingests. */
+  stored(): { blobs: string[]; ingests: number } {
+    const list = (path: string): string[] => readdirSync(join(this.root, 'content', path));
+    return { blobs: list('blobs/sha256').sort(), ingests: list('ingest').length };
+  }
+
+  async stop(): Promise<void> {
+    await this.#close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  #opened(): { service: ImageService; db: SqliteStateDb; content: LocalContentStore } {
+    if (this.#open === undefined) throw new Error('not started');
+    return this.#open;
+  }
+
+  async #close(): Promise<void> {
+    await this.#open?.service.close();
+    await this.#open?.db.close();
+    this.#open = undefined;
+  }
+
+  #runner(content: LocalContentStore): LayerRunner {
+    return {
+      run: (job, { signal, progress }) =>
+        runLayerJob(job, {
+          content,
+          registry: this.registry,
+          openSink: this.snapshotter.openSink,
+          signal,
+          progress,
+        }),
+      close: async () => undefined,
+    };
+  }
+}
