@@ -250,6 +250,19 @@ describe('the end of a task', () => {
     expect(await subject.leftovers(request)).toEqual([]);
   });
 
+  test('a monitor that hangs does not hide the end', async () => {
+    const request = subject.request(['sh', '-c', 'exit 6']);
+    const { runtime } = subject;
+    const handle = await runtime.create(request, { signal });
+    process.kill(handle.monitorPid, 'SIGSTOP');
+    await runtime.start(handle);
+    const exit = await runtime.wait(handle, { signal });
+    // Here nobody reaps what the monitor leaves: the code is lost, and said to be.
+    expect(exit.exitCode === 6 || exit.error !== undefined).toBe(true);
+    await runtime.remove(handle);
+    expect(await subject.leftovers(request)).toEqual([]);
+  }, 30_000);
+
   test('out of memory is told', async () => {
     const args = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];
     const resources = { ...plainHostOptions.resources, memoryBytes: 8n << 20n };
@@ -336,7 +349,7 @@ test('a folder longer than a socket address', async () => {
 });
 
 test('create() aborted at any moment leaves nothing', async () => {
-  for (let delayMs = 0; delayMs < 48; delayMs += 2) {
+  for (let delayMs = 0; delayMs < 60; delayMs += 1.5) {
     const request = subject.request(['sleep', '60']);
     const abort = new AbortController();
     const creating = subject.runtime.create(request, { signal: abort.signal });

@@ -13,7 +13,7 @@ import {
   taskFiles,
 } from './conmon.ts';
 import { OciCommand } from './oci-binary.ts';
-import { monitorsBelow } from './orphans.ts';
+import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
@@ -144,7 +144,7 @@ export class ConmonRuntime implements Runtime {
     watch.signal(SIGKILL);
     if (this.#isLatest(handle.id)) {
       watch.cgroup.thaw();
-      await this.#command.delete(handle.id.containerId);
+      await this.#deleteState(handle.id.containerId);
     }
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
@@ -220,12 +220,14 @@ export class ConmonRuntime implements Runtime {
 
   /** Without a handle: by the record alone, and by what conmon was called with. */
   async #undo(record: TaskRecord, monitor: Monitor | undefined): Promise<void> {
-    const monitors = monitor === undefined ? monitorsBelow(record.directory) : [monitor.child.pid];
     const latest = this.#isLatest(record.id);
-    if (latest) await this.#command.delete(record.id.containerId);
-    for (const pid of monitors) signalQuietly(pid, SIGKILL);
+    if (latest) await this.#deleteState(record.id.containerId);
+    if (monitor !== undefined) signalQuietly(monitor.child.pid, SIGKILL);
     await monitor?.child.exited;
-    if (latest) await this.#command.delete(record.id.containerId);
+    if (!(await killProcessesOf(record.directory))) {
+      this.#logger.warn('cannot kill what is left of a container', { container: record.id.containerId });
+    }
+    if (latest) await this.#deleteState(record.id.containerId);
     await this.#sweep(record);
   }
 
@@ -244,9 +246,25 @@ export class ConmonRuntime implements Runtime {
     return this.#records.others(id).every((other) => other.id.generation < id.generation);
   }
 
+  /** A runtime that was killed in the midst of `create` leaves state that it can't read itself: then `#sweep` does its work. */
+  async #deleteState(id: string): Promise<void> {
+    try {
+      await this.#command.delete(id);
+    } catch (error) {
+      this.#logger.warn('the OCI runtime cannot delete a container', {
+        container: id,
+        error: messageOf(error),
+      });
+    }
+  }
+
   async #sweep(record: TaskRecord): Promise<void> {
-    if (this.#isLatest(record.id) && !(await new TaskCgroup(record.cgroupPath).remove())) {
-      this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
+    if (this.#isLatest(record.id)) {
+      if (!(await new TaskCgroup(record.cgroupPath).remove())) {
+        this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
+      }
+      const state = join(this.#conmon.stateDirectory, record.id.containerId);
+      await rm(state, { recursive: true, force: true });
     }
     await rm(record.directory, { recursive: true, force: true });
     this.#records.remove(record.id);

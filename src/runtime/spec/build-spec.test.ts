@@ -331,6 +331,7 @@ describe('what is refused', () => {
       'Invalid value x for cpuset cpus: invalid format: x',
     ],
     ['a short period', limits({ cpuPeriodUs: 10 }), {}, 'CPU cfs period can not be less than 1ms'],
+    ['a NUL byte', {}, { process: process_({ args: ['a\0b'] }) }, 'NUL byte'],
     ['no command', {}, { process: process_({ args: [] }) }, 'no command specified'],
   ];
   for (const [name, host, more, message] of cases) {
@@ -373,6 +374,14 @@ test('the same input gives the same bytes', () => {
 test('an environment entry without value takes a default away', () => {
   const { spec } = buildSpec(input({}, { process: process_({ env: ['HOSTNAME', 'PATH=/bin', 'X=1=2'] }) }));
   expect(spec.process.env).toEqual(['PATH=/bin', 'X=1=2']);
+});
+
+test('a bind of the user wins over the file of the engine', () => {
+  const binds = [{ source: '/mine', destination: '/etc/hosts', mode: '', volume: false }];
+  const { mounts } = buildSpec(input({}, { binds })).spec;
+  expect(
+    mounts.filter(({ destination }) => destination === '/etc/hosts').map(({ source }) => source),
+  ).toEqual(['/mine']);
 });
 
 test('a joined namespace has its path; the systemd driver its slice', () => {

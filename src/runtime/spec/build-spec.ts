@@ -55,6 +55,13 @@ export interface BuiltSpec {
  */
 export function buildSpec(input: SpecInput): BuiltSpec {
   if (input.process.args.length === 0) throw new EngineError('invalid', 'no command specified');
+  if (
+    [...input.process.args, ...input.process.env, input.process.workingDir].some((text) =>
+      text.includes('\0'),
+    )
+  ) {
+    throw new EngineError('invalid', 'NUL byte in command, environment or working directory');
+  }
   checkResources(input.host.resources);
   const warnings: string[] = [];
   const available = hostCapabilities();

@@ -74,7 +74,12 @@ export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<Rea
       runtime = new ConmonRuntime({ directory, probed, cgroupParent });
       return runtime;
     },
-    leftovers: async (request) => leftovers(request, cgroupParent),
+    leftovers: async (request) => [
+      ...leftovers(request, cgroupParent),
+      ...['crun', 'runc']
+        .map((name) => join(directory, name, request.id.containerId))
+        .filter((path) => existsSync(path)),
+    ],
     close: async () => {
       await runtime.recover([]);
       await runtime.close();
@@ -98,7 +103,7 @@ function nextId(directory: string, count: number): string {
   return seed.slice(-64).padStart(64, '0');
 }
 
-async function leftovers(request: TaskRequest, cgroupParent: string): Promise<string[]> {
+function leftovers(request: TaskRequest, cgroupParent: string): string[] {
   const cgroups = cgroupFolders().map((folder) => join(folder, cgroupParent, request.id.containerId));
   return [
     ...strayProcesses(request.directory),
