@@ -96,6 +96,50 @@ const cases: [said: string, command: string, words: string, code: string | undef
     'write to /proc/sys/kernel/shmmax: invalid argument',
     undefined,
   ],
+  // crun 1.29
+  [
+    'the path `/etc/f` exists but it is not executable: Operation not permitted',
+    '/etc/f',
+    'exec: "/etc/f": permission denied',
+    'command-not-executable',
+  ],
+  [
+    'the path `/etc` is not a regular file: Operation not permitted',
+    '/etc',
+    'exec: "/etc": is a directory: permission denied',
+    'command-not-executable',
+  ],
+  [
+    'executable file `/work/./x` not found: No such file or directory',
+    './x',
+    'exec: "./x": stat ./x: no such file or directory',
+    'command-not-found',
+  ],
+  [
+    'cannot find `` in $PATH: No such file or directory',
+    '',
+    'exec: "": executable file not found in $PATH',
+    'command-not-found',
+  ],
+  [
+    'open executable: Permission denied',
+    'plain',
+    'exec: "plain": executable file not found in $PATH',
+    'command-not-found',
+  ],
+  [
+    'open executable: Not a directory',
+    '/etc/passwd/x',
+    `exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory${HINT}`,
+    undefined,
+  ],
+  // Not the command.
+  [
+    'open `/dev/null`: No such device or address',
+    'true',
+    'open "/dev/null": no such device or address',
+    undefined,
+  ],
 ];
 
 describe('createError() speaks as Docker does', () => {
