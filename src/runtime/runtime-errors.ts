@@ -69,6 +69,7 @@ function commandWords(message: string, command: string): string | undefined {
   const path = opened?.['path'];
   const isCommand = path === undefined || path === command || path.endsWith(`/${command}`);
   const why = isCommand ? opened?.['why'] : undefined;
+  if (why === 'Not a directory') return `exec: ${quote(command)}: stat ${command}: not a directory`;
   const denied =
     why === 'Permission denied' || /^the path `.*` exists but it is not executable/.test(message);
   const irregular =
@@ -95,7 +96,7 @@ function mountWords(source: string, target: string, why: string): string {
 
 /** What Docker adds, whatever the folder was wanted for, and people search for. */
 function withMountHint(words: string): string {
-  if (!/: not a directory$/.test(words)) return words;
+  if (!words.endsWith(': not a directory')) return words;
   return `${words}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`;
 }
 
