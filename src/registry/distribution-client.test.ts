@@ -352,12 +352,11 @@ describe('mirrors', () => {
 describe('blob()', () => {
   test('goes on where a connection was cut, until the blob is whole', async () => {
     registry.fault = ({ path }) => (isBlob(path) ? { kind: 'cut', atByte: 90_000 } : undefined);
-    expect(digestOf(await readLayer(client({}, { blobAttempts: 20 })))).toBe(layer.digest);
+    expect(digestOf(await readLayer(client()))).toBe(layer.digest);
     const starts = registry.requests
       .filter(({ path }) => isBlob(path))
       .map(({ headers }) => Number(/^bytes=(\d+)-$/.exec(headers.get('range') ?? 'bytes=0-')?.[1]));
-    expect(starts.length).toBeGreaterThan(4);
-    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(starts).toEqual([0, 90_000, 180_000, 270_000, 360_000]);
   });
 
   test('drops what a server without ranges sends again', async () => {
