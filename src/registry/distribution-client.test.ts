@@ -224,6 +224,30 @@ describe('manifest()', () => {
     );
   });
 
+  test.each(['localhost:99999/x', '[fd00123123123]:80/x'])('%s has a name but no address', async (text) => {
+    const error = await failureOf(client().manifest(parseReference(text), options()));
+    expect([error.kind, error.message]).toEqual([
+      'invalid',
+      expect.stringContaining('invalid address or port'),
+    ] as never);
+  });
+
+  test('the environment sets no proxy, the settings do', async () => {
+    const [before, dead] = [process.env['http_proxy'], await freePort()];
+    process.env['http_proxy'] = `http://127.0.0.1:${dead}`;
+    try {
+      await client().manifest(here(), options());
+    } finally {
+      if (before === undefined) delete process.env['http_proxy'];
+      else process.env['http_proxy'] = before;
+    }
+    const proxy = { http: registry.url };
+    const mirrors = ['http://mirror.invalid'];
+    const { descriptor } = await client({ proxy, mirrors }).manifest(parseReference('app:v1'), options());
+    expect(descriptor.digest).toBe(image.manifest.digest);
+    expect(registry.requests.at(-1)?.headers.get('host')).toBe('mirror.invalid');
+  });
+
   test('by digest: checks against what was asked', async () => {
     const asked = here(`app@${image.manifest.digest}`);
     expect((await client().manifest(asked, options())).descriptor.digest).toBe(image.manifest.digest);
@@ -328,6 +352,7 @@ describe('mirrors', () => {
     const error = await failureOf(using.manifest(parseReference('nosuch'), options()));
     expect(warnings).toEqual([]);
     expect(error.message).toStartWith('Get "https://registry-1.docker.io/v2/": ');
+    expect(error.hint).toContain(`${registry.url} (manifest for nosuch not found: manifest unknown`);
   });
 
   test("see no credentials, and the manifest's source is asked first for blobs", async () => {

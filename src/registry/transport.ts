@@ -80,10 +80,12 @@ export class Transport {
     }
   }
 
-  #proxyFor(url: URL): { proxy?: string } {
+  /** Always told, so that neither HTTP_PROXY nor NO_PROXY of the process has a say beside the settings. */
+  #proxyFor(url: URL): { proxy: false | { url: string; respectNoProxy: false } } {
     const { http, https, no } = this.#config.proxy;
     const proxy = url.protocol === 'https:' ? https : http;
-    return proxy === undefined || proxy === '' || bypassesProxy(url.host, no) ? {} : { proxy };
+    const direct = proxy === undefined || proxy === '' || bypassesProxy(url.host, no);
+    return { proxy: direct ? false : { url: proxy, respectNoProxy: false } };
   }
 }
 
