@@ -85,6 +85,8 @@ export class Transport {
     const { http, https, no } = this.#config.proxy;
     const proxy = url.protocol === 'https:' ? https : http;
     const direct = proxy === undefined || proxy === '' || bypassesProxy(url.host, no);
+    if (!direct && !URL.canParse(proxy))
+      throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: it is no URL`);
     return { proxy: direct ? false : { url: proxy, respectNoProxy: false } };
   }
 }

@@ -120,5 +120,9 @@ function parseRequest(received: Buffer, base: string): Request | undefined {
   const body = received.subarray(end + 4);
   if (body.length < length) return undefined;
   const hasBody = method !== 'GET' && method !== 'HEAD' && length > 0;
-  return new Request(new URL(path, base), { method, headers, body: hasBody ? new Uint8Array(body) : null });
+  return new Request(new URL(path, base).href, {
+    method,
+    headers,
+    body: hasBody ? new Uint8Array(body) : null,
+  });
 }
