@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { decompressDetected } from '../archive/compression.ts';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
-import { EngineError } from '../errors/engine-error.ts';
+import { storageError } from '../content/storage-error.ts';
+import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { DiffId } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
@@ -53,21 +55,35 @@ export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<Sta
   ports.signal.throwIfAborted();
   if ((await ports.content.size(digest)) === size)
     return await stageLayer(job, ports, streamOf(ports.content.stream(digest)));
-  const ingest = await openIngest(job, ports.content);
+  const held = await openIngest(job, ports.content);
+  const { ingest } = held;
   try {
     const received = receiveLayer(job, ports, ingest);
     return await stageLayer(job, ports, received, () => publish(ingest, job, ports));
   } catch (error) {
-    await letGo(ingest, error);
-    throw error;
+    const cause = asNoSpace(error, job);
+    await letGo(held, cause);
+    throw cause;
   }
 }
 
-async function openIngest({ descriptor }: LayerJob, content: ContentStore): Promise<Ingest> {
-  const ingest = await content.ingest(descriptor.digest);
-  if (ingest.offset <= descriptor.size) return ingest;
-  await ingest.abort();
-  return await content.ingest(descriptor.digest, { restart: true });
+/** Where the digest's own ingest is held (a worker that was terminated holds its lock for good), one that nobody will resume. */
+async function openIngest({ descriptor }: LayerJob, content: ContentStore): Promise<HeldIngest> {
+  const { digest, size } = descriptor;
+  try {
+    const ingest = await content.ingest(digest);
+    if (ingest.offset <= size) return { ingest, resumable: true };
+    await ingest.abort();
+    return { ingest: await content.ingest(digest, { restart: true }), resumable: true };
+  } catch (error) {
+    if (kindOf(error) !== 'conflict') throw error;
+    return { ingest: await content.ingest(`${digest} ${randomUUID()}`), resumable: false };
+  }
+}
+
+interface HeldIngest {
+  ingest: Ingest;
+  resumable: boolean;
 }
 
 async function publish(ingest: Ingest, { descriptor }: LayerJob, ports: LayerPorts): Promise<void> {
@@ -85,10 +101,18 @@ async function publish(ingest: Ingest, { descriptor }: LayerJob, ports: LayerPor
   ports.progress({ phase: 'downloaded', current: size });
 }
 
+/** Sinks give the system's own error when the disk is full. */
+function asNoSpace(error: unknown, { descriptor }: LayerJob): unknown {
+  const errno = errnoCodeOf(error);
+  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
+  return isFull ? storageError(error, `Cannot store layer ${descriptor.digest}`) : error;
+}
+
 /** Partial downloads are kept for later, but not on a disk that is full. */
-async function letGo(ingest: Ingest, error: unknown): Promise<void> {
-  if (error instanceof EngineError && error.code === 'no-space') await ingest.abort();
-  else await ingest.close();
+async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise<void> {
+  const isFull = error instanceof EngineError && error.code === 'no-space';
+  if (resumable && !isFull) await ingest.close();
+  else await ingest.abort();
 }
 
 /**

@@ -261,3 +261,11 @@ test('a crash in mid-pull leaves files that the next start removes', async () =>
   expect(bench.stored().blobs).toEqual([]);
   void lease;
 });
+
+test('a lock that a lost worker holds on an ingest does not stop the next pull', async () => {
+  bench.registry.add(name, image);
+  const lost = await bench.content.ingest(big.descriptor.digest);
+  await bench.pull('app');
+  expect(bench.stored().ingests).toBe(1);
+  await lost.abort();
+});

@@ -196,7 +196,9 @@ test('start() repairs what was taken away', async () => {
   sh('ip addr flush dev sampan0 && ip link set sampan0 down');
   expect(canPing(pin, OUTSIDE)).toBe(false);
   await net.start();
-  expect(canPing(pin, OUTSIDE)).toBe(true);
+  // The container may still be waiting for the answer to its last ARP request.
+  const reached = [1, 2, 3].some(() => canPing(pin, OUTSIDE));
+  expect(reached).toBe(true);
 });
 
 test('a drop of Docker’s is opened in its user hook, once, and closed again', async () => {

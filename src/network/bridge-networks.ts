@@ -33,6 +33,8 @@ export interface BridgeNetworksOptions {
 
 interface Bridge {
   name: string;
+  /** Its own address, with the length of the subnet's prefix. */
+  address: Cidr;
   subnet: Cidr;
   gateway: string;
   pool: AddressPool;
@@ -66,21 +68,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async start(): Promise<void> {
-    const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
-    const address = await this.#chooseAddress(name);
-    const gateway = formatIpv4(address.base);
-    await this.#host.ensureBridge({
-      name,
-      owner: this.#mark,
-      gateway: { address: gateway, prefixLength: address.prefixLength },
-      mtu: this.#mtu,
-    });
-    this.#bridge ??= {
-      name,
-      subnet: networkOf(address),
-      gateway,
-      pool: this.#newPool(address),
-    };
+    this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
     await this.#firewall.apply(this.#firewallRequest(this.#bridge));
     await this.#openForeignFirewalls(this.#bridge);
   }
@@ -224,6 +212,20 @@ export class BridgeNetworks implements Networks {
       bridge.pool.release(address);
       throw error;
     }
+  }
+
+  async #ensureBridge(): Promise<Bridge> {
+    const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
+    const address = this.#bridge?.address ?? (await this.#chooseAddress(name));
+    const gateway = formatIpv4(address.base);
+    await this.#host.ensureBridge({
+      name,
+      owner: this.#mark,
+      gateway: { address: gateway, prefixLength: address.prefixLength },
+      mtu: this.#mtu,
+    });
+    const pool = this.#bridge?.pool ?? this.#newPool(address);
+    return { name, address, subnet: networkOf(address), gateway, pool };
   }
 
   /** Ours is found again by its mark, whatever it was called by default. */

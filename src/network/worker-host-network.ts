@@ -1,4 +1,6 @@
-import { deserializeError, EngineError } from '../errors/engine-error.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deserializeError, EngineError, kindOf } from '../errors/engine-error.ts';
+import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import type { Ipv4Prefix } from '../sys/links.ts';
 import type { AttachRequest, BridgeRequest, HostLink, HostNetwork } from './host-network.ts';
 import type { Answer, Call, Operation } from './host-network-worker.ts';
@@ -61,6 +63,15 @@ export class WorkerHostNetwork implements HostNetwork {
   readonly #maker = new NetworkThread();
   readonly #remover = new NetworkThread();
 
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const lock = await lockPatiently();
+    try {
+      return await work();
+    } finally {
+      lock.release();
+    }
+  }
+
   async links(): Promise<HostLink[]> {
     return (await this.#maker.call({ name: 'links' })) as HostLink[];
   }
@@ -95,5 +106,20 @@ export class WorkerHostNetwork implements HostNetwork {
 
   async close(): Promise<void> {
     await Promise.all([this.#maker.close(), this.#remover.close()]);
+  }
+}
+
+const LOCK_PATH = '/run/sampan-network.lock';
+const LOCK_PATIENCE_MS = 10_000;
+
+async function lockPatiently(): Promise<FileLock> {
+  const endMs = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      return lockFile(LOCK_PATH, 'the network set-up of this machine');
+    } catch (error) {
+      if (kindOf(error) !== 'conflict' || performance.now() > endMs) throw error;
+      await sleep(20);
+    }
   }
 }
