@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../errors/engine-error.ts';
 import { MemoryBlobStore } from '../testing/memory-blob-store.ts';
 import { blobOf, sampleImage } from '../testing/sample-image.ts';
 import { publishImage } from './publish-image.ts';
@@ -24,7 +25,10 @@ const publish = (repository: string, tag: string) =>
     repository,
     tag,
     manifest: { mediaType: image.mediaType, bytes: image.manifest.bytes },
-    blobs: [image.config, ...image.layers].map(({ digest, bytes }) => ({ digest, open: () => new Blob([bytes]).stream() })),
+    blobs: [image.config, ...image.layers].map(({ digest, bytes }) => ({
+      digest,
+      open: () => new Blob([bytes]).stream(),
+    })),
   });
 
 describe('StoreBlobBackend', () => {
@@ -39,7 +43,8 @@ describe('StoreBlobBackend', () => {
 
   test('files that a crash left under way are nobody', async () => {
     await publish('app', 'v1');
-    for (const folder of ['_tags', '_manifests', '_blobs']) writeFileSync(join(directory, 'app', folder, '.tmp-x'), '{');
+    for (const folder of ['_tags', '_manifests', '_blobs'])
+      writeFileSync(join(directory, 'app', folder, '.tmp-x'), '{');
     mkdirSync(join(directory, 'half', '_blobs'), { recursive: true });
     expect(await backend.tags('app')).toEqual(['v1']);
     expect(await backend.referrers('app', image.manifest.digest)).toEqual([]);
@@ -66,11 +71,14 @@ describe('StoreBlobBackend', () => {
     expect(store.blobs.has(layer)).toBe(false);
   });
 
-  test.each(['../out', '/abs', 'a/../../out', 'UP', 'a/_tags', '', '.'])('never leaves its folder: %j', async (name) => {
-    expect(backend.linkBlob(name, blobOf('x').digest)).rejects.toThrow('not a valid name');
-    await backend.linkBlob(name, blobOf('x').digest).catch(() => undefined);
-    expect(readdirSync(directory)).toEqual([]);
-  });
+  test.each(['../out', '/abs', 'a/../../out', 'UP', 'a/_tags', '', '.'])(
+    'never leaves its folder: %j',
+    async (name) => {
+      expect(backend.linkBlob(name, blobOf('x').digest)).rejects.toThrow('not a valid name');
+      await backend.linkBlob(name, blobOf('x').digest).catch(() => undefined);
+      expect(readdirSync(directory)).toEqual([]);
+    },
+  );
 
   test('a blob with another digest is not published', async () => {
     const wrong = { digest: blobOf('promised').digest, open: () => new Blob(['sent']).stream() };
