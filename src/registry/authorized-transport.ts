@@ -36,8 +36,8 @@ export class AuthorizedTransport {
     const response = await this.#transport.send(first.request);
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
-    if (challenge === undefined || request.body instanceof ReadableStream) return response;
     if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
     const offered = first.request.headers['authorization'];

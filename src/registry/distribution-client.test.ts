@@ -276,6 +276,22 @@ describe('manifest()', () => {
   });
 });
 
+describe('head()', () => {
+  test('tells what a name is now without a pull', async () => {
+    const found = await client().head(here(), options());
+    const { digest, bytes } = image.manifest;
+    expect(found?.descriptor).toEqual({ mediaType: OCI_MANIFEST, digest, size: bytes.length });
+    expect(registry.requests.map(({ method }) => method)).toEqual(['HEAD']);
+  });
+
+  test('has the words for what is not there, and none for a registry that keeps silent', async () => {
+    const error = await failureOf(client().head(here('nosuch:v1'), options()));
+    expect(error.code).toBe('registry-manifest-unknown');
+    registry.fault = () => ({ kind: 'headers', headers: { 'docker-content-digest': 'nonsense' } });
+    expect(await client().head(here(), options())).toBeUndefined();
+  });
+});
+
 describe('redirects', () => {
   test('of itself end after ten', async () => {
     const path = '/v2/app/manifests/v1';

@@ -74,8 +74,8 @@ describe('StoreBlobBackend', () => {
   test.each(['../out', '/abs', 'a/../../out', 'UP', 'a/_tags', '', '.'])(
     'never leaves its folder: %j',
     async (name) => {
-      expect(backend.linkBlob(name, blobOf('x').digest)).rejects.toThrow('not a valid name');
-      await backend.linkBlob(name, blobOf('x').digest).catch(() => undefined);
+      const refused = await backend.linkBlob(name, blobOf('x').digest).catch(messageOf);
+      expect(refused).toContain('not a valid name');
       expect(readdirSync(directory)).toEqual([]);
     },
   );

@@ -14,6 +14,8 @@ export type Fault =
   | { kind: 'stall'; atByte: number }
   | { kind: 'silent' }
   | { kind: 'reset' }
+  /** The registry does it, and the answer is lost. */
+  | { kind: 'lost' }
   | { kind: 'corrupt' }
   | { kind: 'surplus'; bytes: number }
   | { kind: 'ignore-range' }
@@ -85,6 +87,7 @@ async function answer({ socket, request, registry, handler }: Exchange): Promise
     fault?.kind === 'answer'
       ? new Response(fault.body ?? '', { status: fault.status, headers: fault.headers ?? {} })
       : await handler(request);
+  if (fault?.kind === 'lost') return void socket.resetAndDestroy();
   const body = tamper(new Uint8Array(await response.arrayBuffer()), fault);
   const length = response.headers.get('content-length') ?? String(body.length);
   const headers = { ...Object.fromEntries(response.headers), 'content-length': length, connection: 'close' };
