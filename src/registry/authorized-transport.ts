@@ -1,5 +1,6 @@
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 import type { RegistryTiming } from './timing.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
 import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
@@ -42,7 +43,7 @@ export class AuthorizedTransport {
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
     const offered = first.request.headers['authorization'];
     if (second.request.headers['authorization'] === offered) return response;
-    response.cancel();
+    await discardBody(response);
     return this.#transport.send(second.request);
   }
 

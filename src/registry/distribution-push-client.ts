@@ -7,6 +7,7 @@ import { type UploadCall, uploadBlob } from './blob-upload.ts';
 import type { DistributionClientOptions } from './distribution-client.ts';
 import type { BlobOpener, RegistryPushClient, UploadRequest } from './push-client.ts';
 import type { RegistryConfig, RegistryRequest, RegistrySource } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 import { errorFromResponse } from './response-errors.ts';
 import { walkSources } from './source-walk.ts';
 import { apiUrl, originsOf, SourceMemory } from './sources.ts';
@@ -175,7 +176,7 @@ export class DistributionPushClient implements RegistryPushClient {
       ],
     });
     if (expected.includes(response.status)) {
-      response.cancel();
+      await discardBody(response);
       return response;
     }
     throw await errorFromResponse(response, repository, {

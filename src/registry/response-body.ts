@@ -41,6 +41,14 @@ export async function readBody(response: TransportResponse, limits: ReadLimits):
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
 }
 
+const DISCARD_LIMITS = { maxBytes: 64 << 10, stallMs: 1000 };
+
+/** Read a body that nobody wants, if it is small: the connection can then be used again, which saves a TLS handshake. */
+export async function discardBody(response: TransportResponse): Promise<void> {
+  const signal = new AbortController().signal;
+  await readBody(response, { ...DISCARD_LIMITS, signal }).catch(() => response.cancel());
+}
+
 /** The next chunk, or an error when none came for `stallMs`. The reader is of no use after an error. */
 export async function readChunk(
   reader: ChunkReader,

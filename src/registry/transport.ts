@@ -3,6 +3,7 @@ import { bypassesProxy, isInsecureHost } from './host-match.ts';
 import { HostTlsStore } from './host-tls.ts';
 import { headTimeout, shownRequest, unreachable } from './network-errors.ts';
 import type { RegistryConfig } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 
 export interface TransportRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -50,7 +51,7 @@ export class Transport {
       const response = await this.#sendOnce(current);
       const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
       if (location === null || !follows(current)) return response;
-      response.cancel();
+      await discardBody(response);
       if (hop === MAX_REDIRECTS - 1) throw redirectError(request, `stopped after ${MAX_REDIRECTS} redirects`);
       current = redirected(current, location);
     }
