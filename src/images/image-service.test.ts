@@ -122,6 +122,7 @@ test('remove() untags, then deletes image, blobs and layers; events tell', async
     { untagged: 'busybox:latest' },
     { deleted: index.descriptor.digest },
   ]);
+  await bench.images.settled();
   expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
   expect(await bench.snapshotter.layers()).toEqual([]);
   expect(bench.images.count()).toBe(0);
@@ -174,6 +175,7 @@ test('a forced removal keeps what a container stands on', async () => {
   bench.users.set(view.id, [{ id: 'c1', running: false }]);
   bench.containerRoots = { blobs: [view.configDigest], chains: [view.chainId!] };
   await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.settled();
   expect(bench.stored().blobs).toEqual([hexOf(view.configDigest)]);
   expect((await bench.snapshotter.layers()).length).toBe(3);
   bench.containerRoots = { blobs: [], chains: [] };
@@ -188,6 +190,7 @@ test('layers that another image shares stay', async () => {
   const lines = await bench.pull('two');
   expect(lines.filter(({ status }) => status === 'Already exists').length).toBe(2);
   await bench.images.remove('busybox', { force: false, noPrune: false });
+  await bench.images.settled();
   expect((await bench.snapshotter.layers()).length).toBe(2);
   expect((await bench.images.get('two')).layers.length).toBe(2);
 });

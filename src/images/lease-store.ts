@@ -12,6 +12,8 @@ export interface GcRoots {
 export interface Lease {
   /** In force at once; durable when it resolves. */
   add(roots: GcRoots): Promise<void>;
+  /** What it holds. */
+  roots(): GcRoots;
   /** Let go now. */
   release(): Promise<void>;
   /** Let go in `graceMs`: an interrupted pull may come again for what it has. */
@@ -64,6 +66,7 @@ export class LeaseStore {
     this.#leases.set(id, state);
     return {
       add: (roots) => this.#add(id, state, roots),
+      roots: () => ({ blobs: [...state.blobs], chains: [...state.chains] }),
       release: () => this.#release(id),
       expire: (graceMs) => this.#expire(id, graceMs),
     };

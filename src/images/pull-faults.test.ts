@@ -24,7 +24,7 @@ async function expectNothing(ingests = 0): Promise<void> {
   expect(bench.images.count()).toBe(0);
   expect(bench.snapshotter.stages.size).toBe(0);
   expect(bench.stored().ingests).toBe(ingests);
-  await bench.images.collectGarbage();
+  await bench.images.settled();
 }
 
 test('a layer of another digest is refused, and nothing stays', async () => {

@@ -6,6 +6,7 @@ import { formatPlatform, hostPlatform, matchesPlatform } from '../oci/platform.t
 import { canonicalName, familiarName, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { RegistryClient, RegistryConfig, RegistryRequest } from '../registry/registry-client.ts';
 import type { LayerInfo } from '../snapshots/snapshotter.ts';
+import type { ImageGc } from './gc.ts';
 import type { PullProgress, PullRequest } from './image-backend.ts';
 import { type ImageManifest, joinImageManifest } from './image-record.ts';
 import type { ImageStore, LayerBlob } from './image-store.ts';
@@ -26,6 +27,7 @@ export interface PullPorts {
   store: ImageStore;
   leases: LeaseStore;
   fetches: LayerFetches;
+  gc: ImageGc;
 }
 
 export interface PullOptions {
@@ -48,10 +50,21 @@ export async function pullImage(
     await lease.release();
     return reference;
   } catch (error) {
-    if (options.signal.aborted || kindOf(error) === 'unavailable') await lease.expire(INTERRUPTED_GRACE_MS);
-    else await lease.release();
+    await letGo(lease, ports.gc, options.signal.aborted || kindOf(error) === 'unavailable');
     throw error;
   }
+}
+
+/** What was cut short may be taken up again; what was refused goes at once. */
+async function letGo(lease: Lease, gc: ImageGc, mayResume: boolean): Promise<void> {
+  const held = lease.roots();
+  if (!mayResume) {
+    await lease.release();
+    gc.collectLater(held);
+    return;
+  }
+  await lease.expire(INTERRUPTED_GRACE_MS);
+  setTimeout(() => gc.collectLater(held), INTERRUPTED_GRACE_MS + 1000).unref();
 }
 
 interface Pull {
@@ -109,6 +122,7 @@ async function pullContent(
     ...pulled.manifest.layers.map(({ digest }) => digest),
   ];
   await lease.add({ blobs, chains: [] });
+  await ports.gc.settled();
   const [configBytes] = await Promise.all([
     pullConfig(
       { descriptor: pulled.manifest.config, reference: context.reference, source: pulled.source },
@@ -125,6 +139,7 @@ async function pullContent(
     configBytes,
   );
   await lease.add({ blobs: [], chains: chainIds(config.diffIds) });
+  await ports.gc.settled();
   return { manifest, layers: await pullLayers(manifest, pulled, context) };
 }
 

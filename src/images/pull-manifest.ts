@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MAX_CONFIG_BYTES } from '../oci/image-config.ts';
@@ -65,11 +65,8 @@ async function childDocument(
   { reference, ports }: { reference: Reference; ports: ManifestPorts },
 ): Promise<Document> {
   if (descriptor.size > MAX_MANIFEST_BYTES) throw tooLarge(descriptor, MAX_MANIFEST_BYTES);
-  if ((await ports.content.size(descriptor.digest)) === descriptor.size)
-    return {
-      descriptor,
-      bytes: await ports.content.read(descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES }),
-    };
+  const stored = await storedDocument(descriptor, ports.content);
+  if (stored !== undefined) return { descriptor, bytes: stored };
   const child = { ...reference, tag: undefined, digest: descriptor.digest };
   const { bytes } = await ports.registry.manifest(child, { ...ports.request, source });
   if (bytes.length !== descriptor.size)
@@ -79,6 +76,20 @@ async function childDocument(
       { code: 'digest-mismatch' },
     );
   return { descriptor, bytes };
+}
+
+/** Not yet leased, so it may go between the look and the read. */
+async function storedDocument(
+  { digest, size }: Descriptor,
+  content: ContentStore,
+): Promise<Uint8Array | undefined> {
+  if ((await content.size(digest)) !== size) return undefined;
+  try {
+    return await content.read(digest, { maxBytes: MAX_MANIFEST_BYTES });
+  } catch (error) {
+    if (kindOf(error) === 'not-found') return undefined;
+    throw error;
+  }
 }
 
 function refuseArtifacts({ config, layers }: Manifest): void {
