@@ -128,7 +128,8 @@ export class Lifecycle {
     container.hub.end();
     publishContainerEvent(this.#deps.events, record, 'destroy');
     container.nextExit.notify(container.lastResult);
-    container.removed.notify(container.lastResult);
+    // What ended it is told by `inspect` and by the failed call; the removal went well.
+    container.removed.notify({ exitCode: container.record.exitCode, error: undefined });
     this.#track(this.#removeFiles(container));
   }
 

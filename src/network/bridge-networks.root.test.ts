@@ -45,6 +45,15 @@ async function container(from: BridgeNetworks, id: string) {
   return { pin, endpoint: await from.connect(id, 'bridge') };
 }
 
+async function failureOf(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('It did not fail');
+}
+
 const interfaces = (): string[] =>
   sh('ip -o link')
     .split('\n')
@@ -133,18 +142,16 @@ test('after disconnect, removal and close nothing is left', async () => {
   await net.start();
   const { pin, endpoint } = await container(net, 'one');
   await net.disconnect(endpoint);
+  await Bun.sleep(200);
   expect(interfaces()).not.toContain(endpoint.hostInterfaceName);
-  expect((await net.connect('one', 'bridge')).ipv4?.address).toBe('172.17.0.2');
+  const again = await net.connect('one', 'bridge');
+  expect(again.ipv4?.address).toBe('172.17.0.2');
   await net.disconnect(endpoint);
-  await net.recover([], new Set());
+  await net.disconnect(again);
   await net.removeNamespace('one');
   await net.removeNamespace('one');
   expect(existsSync(pin)).toBe(false);
-  open.length = 0;
-  const fresh = networks();
   await net.close();
-  await fresh.start();
-  await fresh.close();
   expect({ links: interfaces(), rules: sh('nft list ruleset') }).toEqual(before);
 });
 
@@ -189,7 +196,9 @@ test('start() repairs what was taken away', async () => {
   sh('ip addr flush dev sampan0 && ip link set sampan0 down');
   expect(canPing(pin, OUTSIDE)).toBe(false);
   await net.start();
-  expect(canPing(pin, OUTSIDE)).toBe(true);
+  // The container may still be waiting for the answer to its last ARP request.
+  const reached = [1, 2, 3].some(() => canPing(pin, OUTSIDE));
+  expect(reached).toBe(true);
 });
 
 test('a drop of Docker’s is opened in its user hook, once, and closed again', async () => {
@@ -215,21 +224,21 @@ END`);
 
 test('a drop without a hook is warned of', async () => {
   sh(
-    `nft 'add table inet site; add chain inet site fwd { type filter hook forward priority 0; policy drop; }'`,
+    `nft 'add table inet site; add chain inet site block { type filter hook forward priority 0; policy drop; }'`,
   );
   const net = networks();
   await net.start();
-  expect(net.warnings()[0]).toContain('WARNING: nftables chain "inet site fwd" drops forwarded packets');
+  expect(net.warnings()[0]).toContain('WARNING: nftables chain "inet site block" drops forwarded packets');
 });
 
 test('a name that another interface has is refused', async () => {
-  sh('ip link add sampan0 type dummy');
-  expect(networks({ bridgeName: 'sampan0' }).start()).rejects.toMatchObject({
+  sh('ip link add sampan0 type veth peer name other0');
+  expect(await failureOf(networks({ bridgeName: 'sampan0' }).start())).toMatchObject({
     kind: 'conflict',
     message: 'Cannot use the name "sampan0" for the bridge: another interface has it',
   });
   sh('ip link del sampan0 && ip link add sampan0 type bridge && ip addr add 10.0.0.1/24 dev sampan0');
-  expect(networks({ bridgeName: 'sampan0' }).start()).rejects.toMatchObject({ kind: 'conflict' });
+  expect(await failureOf(networks({ bridgeName: 'sampan0' }).start())).toMatchObject({ kind: 'conflict' });
   const other = networks();
   await other.start();
   expect(interfaces().some((name) => name.startsWith('smp-'))).toBe(true);
@@ -242,7 +251,7 @@ test('a subnet can be chosen, and ends', async () => {
   expect(endpoint.ipv4).toEqual({ address: '10.99.0.6', prefixLength: 30, gateway: '10.99.0.5' });
   await net.createNamespace('two');
   const { id } = (await net.get('bridge'))!;
-  expect(net.connect('two', 'bridge')).rejects.toMatchObject({
+  expect(await failureOf(net.connect('two', 'bridge'))).toMatchObject({
     kind: 'unavailable',
     message: `no available IPv4 addresses on this network's address pools: bridge (${id})`,
   });
@@ -254,11 +263,10 @@ test('a failed connect leaves neither interface nor address taken', async () => 
   const net = networks();
   await net.start();
   const before = interfaces();
-  expect(net.connect('absent', 'bridge')).rejects.toMatchObject({ kind: 'internal' });
+  expect(await failureOf(net.connect('absent', 'bridge'))).toMatchObject({ kind: 'internal' });
   const pin = await net.createNamespace('one');
-  inside(pin, 'ip link add eth0 type dummy');
-  expect(net.connect('one', 'bridge')).rejects.toThrow('EEXIST');
-  await net.connect('one', 'bridge').catch(() => undefined);
+  inside(pin, 'ip link add eth0 type veth peer name eth1');
+  expect((await failureOf(net.connect('one', 'bridge'))).message).toContain('EEXIST');
   expect(interfaces()).toEqual(before);
   inside(pin, 'ip link del eth0');
   expect((await net.connect('one', 'bridge')).ipv4?.address).toBe('172.17.0.2');
@@ -272,7 +280,7 @@ test('host and none give no interface', async () => {
     expect(endpoint).toMatchObject({ networkName: name, interfaceName: '', ipv4: undefined });
     await net.disconnect(endpoint);
   }
-  expect(net.connect('one', 'absent')).rejects.toMatchObject({
+  expect(await failureOf(net.connect('one', 'absent'))).toMatchObject({
     kind: 'not-found',
     message: 'network absent not found',
   });
@@ -281,6 +289,9 @@ test('host and none give no interface', async () => {
 test('no thread of ours stays behind in a container’s namespace', async () => {
   const net = networks();
   await net.start();
+  const namespaceFds = (): number => readdirSync('/proc/self/fd').filter(isNamespaceFd).length;
+  await net.createNamespace('warm-up');
+  const before = namespaceFds();
   for (let round = 0; round < 30; round++) {
     const { endpoint } = await container(net, 'one');
     await net.disconnect(endpoint);
@@ -289,8 +300,7 @@ test('no thread of ours stays behind in a container’s namespace', async () => 
   const home = statSync('/proc/self/ns/net').ino;
   const tasks = readdirSync('/proc/self/task').map((task) => readlinkSync(`/proc/self/task/${task}/ns/net`));
   expect(new Set(tasks)).toEqual(new Set([`net:[${home}]`]));
-  const namespaces = readdirSync('/proc/self/fd').filter((fd) => isNamespaceFd(fd));
-  expect(namespaces.length).toBeLessThanOrEqual(open.length);
+  expect(namespaceFds()).toBe(before);
 });
 
 function isNamespaceFd(fd: string): boolean {
@@ -305,21 +315,21 @@ test('timings, for the record', async () => {
   const net = networks();
   await net.start();
   const samples: Record<string, number[]> = { namespace: [], connect: [], disconnect: [], remove: [] };
-  const timed = async <T>(name: string, work: Promise<T>): Promise<T> => {
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const startedMs = performance.now();
-    const result = await work;
+    const result = await work();
     samples[name]!.push(performance.now() - startedMs);
     return result;
   };
   for (let round = 0; round < 20; round++) {
-    await timed('namespace', net.createNamespace('one'));
-    const endpoint = await timed('connect', net.connect('one', 'bridge'));
-    await timed('disconnect', net.disconnect(endpoint));
-    await timed('remove', net.removeNamespace('one'));
+    await timed('namespace', () => net.createNamespace('one'));
+    const endpoint = await timed('connect', () => net.connect('one', 'bridge'));
+    await timed('disconnect', () => net.disconnect(endpoint));
+    await timed('remove', () => net.removeNamespace('one'));
   }
   const medians = Object.entries(samples).map(
     ([name, all]) => `${name} ${all.sort((a, b) => a - b)[10]!.toFixed(2)} ms`,
   );
-  console.log(`medians of 20: ${medians.join(', ')}`);
+  process.stderr.write(`medians of 20: ${medians.join(', ')}\n`);
   expect(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8')).toBe('1\n');
 });

@@ -33,6 +33,8 @@ export interface BridgeNetworksOptions {
 
 interface Bridge {
   name: string;
+  /** Its own address, with the length of the subnet's prefix. */
+  address: Cidr;
   subnet: Cidr;
   gateway: string;
   pool: AddressPool;
@@ -52,6 +54,7 @@ export class BridgeNetworks implements Networks {
   readonly #createdNano: bigint;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #namespaces = new Set<string>();
+  readonly #removals = new Set<Promise<void>>();
   #bridge: Bridge | undefined;
   #warnings: string[] = [];
 
@@ -65,21 +68,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async start(): Promise<void> {
-    const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
-    const address = await this.#chooseAddress(name);
-    const gateway = formatIpv4(address.base);
-    await this.#host.ensureBridge({
-      name,
-      owner: this.#mark,
-      gateway: { address: gateway, prefixLength: address.prefixLength },
-      mtu: this.#mtu,
-    });
-    this.#bridge ??= {
-      name,
-      subnet: networkOf(address),
-      gateway,
-      pool: this.#newPool(address),
-    };
+    this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
     await this.#firewall.apply(this.#firewallRequest(this.#bridge));
     await this.#openForeignFirewalls(this.#bridge);
   }
@@ -114,7 +103,7 @@ export class BridgeNetworks implements Networks {
     const endpointId = randomBytes(32).toString('hex');
     if (info.driver !== 'bridge') return emptyEndpoint(containerId, endpointId, info);
     const bridge = this.#startedBridge();
-    const address = bridge.pool.allocate();
+    const address = await this.#allocate(bridge);
     if (address === undefined) {
       throw new EngineError(
         'unavailable',
@@ -132,13 +121,13 @@ export class BridgeNetworks implements Networks {
     return endpoint;
   }
 
-  async disconnect(endpoint: Endpoint): Promise<void> {
-    if (endpoint.hostInterfaceName.startsWith(this.#interfacePrefix)) {
-      await this.#host.removeLink(endpoint.hostInterfaceName);
-    }
-    // A second disconnect must not free the address of whoever has it by now.
-    if (!this.#endpoints.delete(endpoint.endpointId)) return;
-    if (endpoint.ipv4 !== undefined) this.#bridge?.pool.release(endpoint.ipv4.address);
+  disconnect(endpoint: Endpoint): Promise<void> {
+    // What isn't on the books is gone or going, and its address may be somebody else's by now.
+    if (!this.#endpoints.delete(endpoint.endpointId)) return Promise.resolve();
+    if (endpoint.hostInterfaceName === '') return Promise.resolve();
+    const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+    return Promise.resolve();
   }
 
   list(): Promise<NetworkInfo[]> {
@@ -175,12 +164,34 @@ export class BridgeNetworks implements Networks {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#removals);
     const bridge = this.#bridge;
     if (bridge !== undefined && this.#endpoints.size === 0 && this.#namespaces.size === 0) {
       await this.#firewall.remove(this.#firewallRequest(bridge));
       await this.#host.removeLink(bridge.name);
     }
     await this.#host.close();
+  }
+
+  /** An address is free once its interface is gone. */
+  async #removeInterface({ hostInterfaceName, ipv4 }: Endpoint): Promise<void> {
+    try {
+      await this.#host.removeLink(hostInterfaceName);
+    } catch (error) {
+      this.#options.logger.warn('Cannot remove an interface; the next start will', {
+        interface: hostInterfaceName,
+        error: messageOf(error),
+      });
+      return;
+    }
+    if (ipv4 !== undefined) this.#bridge?.pool.release(ipv4.address);
+  }
+
+  async #allocate({ pool }: Bridge): Promise<string | undefined> {
+    const address = pool.allocate();
+    if (address !== undefined || this.#removals.size === 0) return address;
+    await Promise.all(this.#removals);
+    return pool.allocate();
   }
 
   async #attach(endpoint: Endpoint, bridge: Bridge, address: string): Promise<void> {
@@ -201,6 +212,20 @@ export class BridgeNetworks implements Networks {
       bridge.pool.release(address);
       throw error;
     }
+  }
+
+  async #ensureBridge(): Promise<Bridge> {
+    const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
+    const address = this.#bridge?.address ?? (await this.#chooseAddress(name));
+    const gateway = formatIpv4(address.base);
+    await this.#host.ensureBridge({
+      name,
+      owner: this.#mark,
+      gateway: { address: gateway, prefixLength: address.prefixLength },
+      mtu: this.#mtu,
+    });
+    const pool = this.#bridge?.pool ?? this.#newPool(address);
+    return { name, address, subnet: networkOf(address), gateway, pool };
   }
 
   /** Ours is found again by its mark, whatever it was called by default. */

@@ -61,10 +61,10 @@ export class NftFirewall implements Firewall {
   async openForeign({ table, bridgeName }: FirewallRequest): Promise<string[]> {
     const { hook, warnings } = await findForeign(bridgeName);
     if (hook === undefined) return warnings;
-    const wanted = acceptCommands(hook, bridgeName, table);
-    const present = (await rulesOf(hook)).filter(({ comment }) => comment === table);
-    if (present.length !== wanted.length) {
-      await load([...removalCommands(hook, present, table), ...wanted].join('\n'));
+    const rules = await rulesOf(hook);
+    const wanted = acceptCommands(hook, rules, { bridgeName, mark: table });
+    if (rules.filter(({ comment }) => comment === table).length !== wanted.length) {
+      await load([...removalCommands(hook, rules, table), ...wanted].join('\n'));
     }
     return warnings;
   }

@@ -10,6 +10,8 @@ export interface NftChain {
 export interface NftRule {
   handle: number;
   comment: string | undefined;
+  /** Matches everything and returns: nothing behind it is reached. Older Dockers end their hook so. */
+  isReturn: boolean;
 }
 
 /** Where a firewall lets other people's rules in. */
@@ -57,15 +59,18 @@ export function findForeignDrops(
   return { hook, warnings };
 }
 
-/** Commands that put our accepts first in the hook. Plain matches, so that iptables-nft can read them. */
+/** Commands that put our accepts behind the administrator's own rules. Plain matches, so that iptables-nft can read them. */
 export function acceptCommands(
   { family, table, chain }: UserHook,
-  bridgeName: string,
-  mark: string,
+  rules: readonly NftRule[],
+  accept: { bridgeName: string; mark: string },
 ): string[] {
+  const end = rules.find(({ isReturn }) => isReturn);
+  const place = `${family} ${table} ${chain}`;
+  const verb = end === undefined ? `add rule ${place}` : `insert rule ${place} position ${end.handle}`;
+  const [bridge, comment] = [JSON.stringify(accept.bridgeName), JSON.stringify(accept.mark)];
   return ['iifname', 'oifname'].map(
-    (direction) =>
-      `insert rule ${family} ${table} ${chain} ${direction} ${JSON.stringify(bridgeName)} counter accept comment ${JSON.stringify(mark)}`,
+    (direction) => `${verb} ${direction} ${bridge} counter accept comment ${comment}`,
   );
 }
 
@@ -93,7 +98,14 @@ export function parseRules(json: string): NftRule[] {
   return objectsOf(json, 'rule').map((rule) => ({
     handle: Number(rule['handle']),
     comment: textOf(rule['comment']),
+    isReturn: isReturn(rule['expr']),
   }));
+}
+
+function isReturn(expressions: unknown): boolean {
+  if (!Array.isArray(expressions)) return false;
+  const kinds = (expressions as unknown[]).flatMap((one) => (isRecord(one) ? Object.keys(one) : []));
+  return kinds.includes('return') && kinds.every((kind) => kind === 'return' || kind === 'counter');
 }
 
 function textOf(value: unknown): string | undefined {

@@ -29,7 +29,8 @@ export type Operation =
   | { name: 'createNamespace'; path: string }
   | { name: 'removeNamespace'; path: string }
   | { name: 'attach'; request: AttachRequest }
-  | { name: 'removeLink'; link: string };
+  | { name: 'removeLink'; link: string }
+  | { name: 'close' };
 
 export interface Call {
   id: number;
@@ -81,6 +82,9 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return attach(host, visitor, operation.request);
     case 'removeLink':
       return removeLink(host, operation.link);
+    case 'close':
+      host.close();
+      return visitor.close();
   }
 }
 

@@ -27,6 +27,8 @@ export interface HostLink {
 
 /** What has to be done to the host's interfaces and namespaces. Blocking work: implementations do it off the main thread. */
 export interface HostNetwork {
+  /** Run `work` while no other daemon of this machine does: names and subnets are chosen from what is free. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
   links(): Promise<HostLink[]>;
   /** Addresses and routes (but the default ones) in use, those of `exceptLink` left out. */
   usedSubnets(exceptLink: string | undefined): Promise<Ipv4Prefix[]>;

@@ -5,7 +5,7 @@ export interface Challenge {
 }
 
 const MAX_HEADER = 8192;
-const SCHEME = /\s*,?\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:[ \t]+|$)/y;
+const SCHEME = /[\s,]*([A-Za-z0-9!#$%&'*+.^_`|~-]+)(?:[ \t]+|(?=,)|$)/y;
 const PARAMETER = /[\s,]*([A-Za-z0-9!#$%&'*+.^_`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/y;
 
 /** What cannot be read ends the list: what stands before it still counts. */

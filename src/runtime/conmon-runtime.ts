@@ -17,6 +17,7 @@ import { monitorsBelow } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
+import { holdStdin } from './stdin-guard.ts';
 import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
 import { type ConmonStreams, openStreams } from './task-streams.ts';
@@ -25,6 +26,8 @@ import { TaskWatch } from './task-watch.ts';
 export interface ConmonRuntimeOptions {
   /** Ours alone, on tmpfs, short: runtime state, records of tasks. Made when absent. */
   directory: string;
+  /** Parent of all our cgroups (cgroupfs driver), removed by `close` when it is empty. */
+  cgroupParent?: string;
   probed: ProbedRuntime;
   logger?: Logger;
 }
@@ -41,6 +44,7 @@ export class ConmonRuntime implements Runtime {
   readonly #command: OciCommand;
   readonly #records: TaskRecords;
   readonly #logger: Logger;
+  readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
 
   constructor(options: ConmonRuntimeOptions) {
@@ -57,6 +61,7 @@ export class ConmonRuntime implements Runtime {
     };
     this.#command = new OciCommand(this.#conmon);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
+    this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
   }
 
@@ -92,6 +97,7 @@ export class ConmonRuntime implements Runtime {
       path: join(handle.directory, taskFiles.attach),
       stdin: handle.stdin,
       leaveStdinOpen: handle.leaveStdinOpen ?? false,
+      guard: handle.stdin && !handle.terminal ? holdStdin(handle) : undefined,
     });
     void watch.initExited().then(() => streams.release());
     return streams;
@@ -106,6 +112,7 @@ export class ConmonRuntime implements Runtime {
     const watch = this.#watch(handle);
     const pids = options.all === true ? watch.cgroup.processes() : [];
     if (!watch.signal(signal)) throw ended(handle);
+    if (signal === SIGKILL) watch.cgroup.thaw();
     for (const pid of pids) if (pid !== handle.pid) signalQuietly(pid, signal);
   }
 
@@ -133,6 +140,7 @@ export class ConmonRuntime implements Runtime {
   async remove(handle: TaskHandle): Promise<void> {
     const watch = this.#watch(handle);
     watch.signal(SIGKILL);
+    watch.cgroup.thaw();
     await this.#command.delete(handle.id.containerId);
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
@@ -165,6 +173,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
   }

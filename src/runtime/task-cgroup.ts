@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoCodeOf } from '../errors/engine-error.ts';
@@ -30,6 +30,21 @@ export class TaskCgroup {
       if (pids.size > 0) break;
     }
     return [...pids].sort((a, b) => a - b);
+  }
+
+  /** Let a frozen v1 cgroup run: unlike v2's, its processes take not even SIGKILL. */
+  thaw(): void {
+    for (const folder of this.#folders) {
+      const file = join(folder, 'freezer.state');
+      if (readOrEmpty(file).trim() !== 'THAWED' && existsSync(file)) writeFileSync(file, 'THAWED');
+    }
+  }
+
+  /** Remove it if no process and no other cgroup is in it. */
+  removeIfEmpty(): void {
+    for (const folder of this.#folders) {
+      if (subfolders(folder).length === 0 && pidsBelow(folder, 0).length === 0) removeFolder(folder);
+    }
   }
 
   /** How many processes the kernel killed here for lack of memory. */

@@ -1,6 +1,7 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { connectSeqpacket, type SeqpacketConnection } from '../sys/seqpacket.ts';
 import type { TaskOutput, TaskStreams } from './runtime.ts';
+import type { StdinGuard } from './stdin-guard.ts';
 
 /** conmon reads at most this much of a packet and drops the rest. */
 const MAX_PACKET_BYTES = 32 * 1024;
@@ -14,6 +15,8 @@ export interface StreamOptions {
   stdin: boolean;
   /** conmon keeps stdin open whatever a client does: then `closeStdin` leaves the connection whole. */
   leaveStdinOpen: boolean;
+  /** From `holdStdin`; the streams close it. */
+  guard: StdinGuard | undefined;
 }
 
 /** Join the streams of a task through conmon's attach socket. @throws EngineError "conflict" when the task has ended. */
@@ -22,6 +25,7 @@ export async function openStreams(options: StreamOptions): Promise<ConmonStreams
   try {
     streams.use(await connectSeqpacket(options.path, streams));
   } catch (error) {
+    options.guard?.close();
     throw new EngineError('conflict', 'Cannot attach: the container has ended', { cause: error });
   }
   return streams;
@@ -59,6 +63,7 @@ export class ConmonStreams implements TaskStreams {
 
   closed(): void {
     this.#ended = true;
+    this.#options.guard?.close();
     this.#wake?.();
   }
 

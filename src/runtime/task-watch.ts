@@ -76,8 +76,8 @@ export class TaskWatch {
   async #orphaned(): Promise<TaskExit> {
     const alive = this.#init?.signal(SIGKILL) ?? false;
     await this.initExited();
-    const exitCode = await this.#reapedCode();
-    if (!alive && exitCode !== undefined) return this.#result(exitCode, nowNano());
+    const exitCode = alive ? undefined : await this.#reapedCode();
+    if (exitCode !== undefined) return this.#result(exitCode, nowNano());
     const error = alive
       ? 'The monitor of the container died; the container was killed'
       : 'The monitor of the container died, and with it the exit code';
@@ -86,8 +86,9 @@ export class TaskWatch {
 
   /** Whoever adopted init reaps it in its own time. */
   async #reapedCode(): Promise<number | undefined> {
+    if (this.#init === undefined) return undefined;
     for (let attempt = 0; attempt < 10; attempt++) {
-      const code = this.#init?.exitCode();
+      const code = this.#init.exitCode();
       if (code !== undefined) return code;
       await sleep(20);
     }

@@ -120,7 +120,7 @@ test('errors keep their kind and message; not-modified has no body', async () =>
 
 test('an internal error is 500 and is logged, without the query', async () => {
   const { images } = server.engine;
-  const { list } = images;
+  const list = images.list.bind(images);
   images.list = () => Promise.reject(new TypeError('boom'));
   const response = await server.request('/images/json?filters=');
   images.list = list;
@@ -326,4 +326,22 @@ test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async (
   );
   expect(await client.until('No such image')).toStartWith('HTTP/1.1 404 Not Found');
   client.socket.destroy();
+});
+
+test('closing lets what runs answer, and cuts what is idle', async () => {
+  const own = await startTestServer();
+  const stopped = Promise.withResolvers<void>();
+  own.engine.containers.stop = () => stopped.promise;
+  const [busy, idle] = [await own.connect(), await own.connect()];
+  idle.send(head('GET', '/_ping'));
+  await idle.until('OK');
+  busy.send(head('POST', '/containers/x/stop', { 'Content-Length': '0' }));
+  await Bun.sleep(50);
+  const closed = own.server.close(2000);
+  await idle.untilEnd();
+  expect(busy.ended).toBe(false);
+  stopped.resolve();
+  await closed;
+  expect(await busy.untilEnd()).toStartWith('HTTP/1.1 204 No Content');
+  await own.stop();
 });

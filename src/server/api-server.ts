@@ -30,7 +30,7 @@ export class ApiServer {
   readonly #front: SocketFront;
   readonly #listeners: BoundListener[] = [];
   readonly #clients = new Set<AbortController>();
-  readonly #active = new Set<Promise<void>>();
+  readonly #active = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(backends: Backends, options: ServerOptions) {
@@ -67,6 +67,11 @@ export class ApiServer {
     return bound.map(({ url }) => url).join(', ');
   }
 
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#front.connections;
+  }
+
   /** Take no more connections, end the streams, let what runs answer for up to `graceMs`, then cut the rest. */
   async close(graceMs = 5000): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
@@ -82,13 +87,16 @@ export class ApiServer {
 
   #serveHttp(message: IncomingMessage, response: ServerResponse): void {
     const client = this.#newClient();
+    const sent = Promise.withResolvers<void>();
     response.once('close', () => {
       if (!response.writableFinished) client.abort(clientGone());
       this.#clients.delete(client);
+      sent.resolve();
     });
     // A handler that stops reading must not take the connection with it.
     const body = message.iterator({ destroyOnReturn: false });
-    this.#track(this.#serve(message, httpPort(response), { body, client: client.signal }));
+    const served = this.#serve(message, httpPort(response), { body, client: client.signal });
+    this.#track(Promise.all([served, sent.promise]));
   }
 
   #serveSocket(message: IncomingMessage, socket: Duplex): void {
@@ -110,7 +118,7 @@ export class ApiServer {
     return client;
   }
 
-  #track(work: Promise<void>): void {
+  #track(work: Promise<unknown>): void {
     this.#active.add(work);
     void work.finally(() => this.#active.delete(work));
   }

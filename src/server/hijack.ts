@@ -5,9 +5,6 @@ import type { Attachment } from './attachment.ts';
 import { clientGone, drained } from './response-stream.ts';
 import { socketInput } from './socket-input.ts';
 
-/** How long a client that has been sent everything may keep its half open. */
-const LINGER_MS = 10_000;
-
 /**
  * A connection taken from HTTP, as the pipes of an attached client.
  *
@@ -51,21 +48,11 @@ export class HijackedConnection implements Attachment {
     return this.#socket.write(bytes) ? Promise.resolve() : drained(this.#socket);
   }
 
-  /**
-   * End our half once all is written and drop what the client still sends. It may read as slowly as it likes; once it has been given
-   * everything, it has ten seconds to end its own half.
-   */
+  /** End our half once all is written; a client may read that as slowly as it likes. */
   finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    socket.end(() => {
-      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-      timer.unref();
-      socket.once('close', () => clearTimeout(timer));
-    });
-    socket.resume();
+    if (!this.#socket.destroyed) this.#socket.end();
   }
 
   async *#readStdin(): AsyncGenerator<Uint8Array> {

@@ -19,8 +19,20 @@ export function httpPort(response: ServerResponse): ResponsePort {
   };
 }
 
-/** A connection that the HTTP server has let go of: the answer, unless it is hijacked, is its last. */
+/** How long a client that has been sent everything may keep its half open. */
+const LINGER_MS = 10_000;
+
+/**
+ * A connection that the HTTP server has let go of: the answer, unless it is hijacked, is its last. Once our half has ended, what the client
+ * still sends is dropped, and soon after the connection is closed.
+ */
 export function socketPort(socket: Duplex, upgrade: string | undefined): ResponsePort {
+  socket.once('finish', () => {
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once('close', () => clearTimeout(timer));
+  });
   return {
     head: (status, headers) => {
       const lines = Object.entries({ ...headers, Connection: 'close' }).map(

@@ -49,6 +49,11 @@ export class SocketFront {
     this.#look(socket, Buffer.alloc(0));
   }
 
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** What was said about the listener that a socket came from; the strict kind for one that is gone. */
   kindOf(socket: Duplex): ListenerKind {
     return this.#sockets.get(socket) ?? { guarded: true };

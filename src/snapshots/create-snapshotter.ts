@@ -1,6 +1,7 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { ErofsSnapshotter } from './erofs/erofs-snapshotter.ts';
+import { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';
 import { probeSnapshotDriver } from './probe.ts';
 import type { SnapshotDriver, Snapshotter } from './snapshotter.ts';
 
@@ -19,5 +20,5 @@ export async function createSnapshotter({ driver, root, logger }: SnapshotterOpt
     throw new EngineError('unavailable', `Cannot use the erofs snapshotter: ${probed.reason}`);
   logger.info('snapshot driver', { driver: probed.driver, reason: probed.reason });
   if (probed.driver === 'erofs') return new ErofsSnapshotter({ root: `${root}/erofs`, logger });
-  throw new EngineError('not-implemented', 'The overlay snapshotter is not built in');
+  return new OverlaySnapshotter(`${root}/overlay`);
 }

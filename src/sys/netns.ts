@@ -15,17 +15,17 @@ const OWN_NAMESPACE = '/proc/thread-self/ns/net';
  * so nothing asynchronous may happen between going and coming back: all of this is synchronous.
  */
 export class NamespaceVisitor {
-  readonly #home: number;
+  #home: number | undefined;
 
   constructor() {
     if (Bun.isMainThread) throw new EngineError('internal', 'Namespaces are for worker threads only');
-    this.#home = openSync(OWN_NAMESPACE, 'r');
   }
 
   /** Make a namespace, pin it at `path`, and run `visit` inside. A failure leaves nothing. */
   create<T>(path: string, visit: () => T): T {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(path, '', { mode: 0o600 });
+    const home = this.#openHome();
     const source = cString(OWN_NAMESPACE);
     const target = cString(path);
     try {
@@ -38,7 +38,7 @@ export class NamespaceVisitor {
         );
         return visit();
       } finally {
-        this.#comeHome();
+        comeHome(home);
       }
     } catch (error) {
       removePinnedNamespace(path);
@@ -48,13 +48,14 @@ export class NamespaceVisitor {
 
   /** Run `visit` in the namespace that is pinned at `path`. */
   visit<T>(path: string, visit: () => T): T {
+    const home = this.#openHome();
     const fd = openSync(path, 'r');
     try {
       checked(libc.setns(fd, CLONE_NEWNET), 'setns', `enter the network namespace ${path}`);
       try {
         return visit();
       } finally {
-        this.#comeHome();
+        comeHome(home);
       }
     } finally {
       closeSync(fd);
@@ -62,12 +63,18 @@ export class NamespaceVisitor {
   }
 
   close(): void {
-    closeSync(this.#home);
+    if (this.#home !== undefined) closeSync(this.#home);
+    this.#home = undefined;
   }
 
-  #comeHome(): void {
-    checked(libc.setns(this.#home, CLONE_NEWNET), 'setns', 'return to the network namespace of the host');
+  #openHome(): number {
+    this.#home ??= openSync(OWN_NAMESPACE, 'r');
+    return this.#home;
   }
+}
+
+function comeHome(home: number): void {
+  checked(libc.setns(home, CLONE_NEWNET), 'setns', 'return to the network namespace of the host');
 }
 
 /** Whether a namespace lies at `path`; a pin that outlived a reboot is a plain file. */

@@ -23,16 +23,9 @@ export class MemoryBlobBackend implements BlobBackend {
   blobStream(digest: Digest, range?: { start: number; end: number }): ReadableStream<Uint8Array> {
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw new EngineError('not-found', `No such blob: ${digest}`);
-    let at = range?.start ?? 0;
-    const end = range?.end ?? bytes.length;
-    return new ReadableStream<Uint8Array>({
-      pull(controller) {
-        const next = Math.min(at + 65536, end);
-        if (next > at) controller.enqueue(bytes.slice(at, next));
-        at = next;
-        if (at >= end) controller.close();
-      },
-    });
+    const part = new Uint8Array(bytes.subarray(range?.start ?? 0, range?.end ?? bytes.length));
+    // A stream of known length: the server then sends Content-Length.
+    return new Blob([part]).stream();
   }
 
   async upload(id: string): Promise<BlobUpload> {

@@ -135,7 +135,8 @@ function mountOf(source: string): { mountPoint: string; optional: string } {
 function lockedWith(mount: SpecMount, readonlyRoot: boolean): SpecMount {
   const options = mount.options ?? [];
   if (!readonlyRoot || options.includes('ro') || options.includes(READ_ONLY)) return mount;
-  return { ...mount, options: [...options, READ_ONLY] };
+  const [first, ...rest] = options;
+  return { ...mount, options: first === undefined ? [READ_ONLY] : [first, READ_ONLY, ...rest] };
 }
 
 function byDepth(a: SpecMount, b: SpecMount): number {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,6 +9,7 @@ unshare chroot pwd ps printf ulimit stat od`.split(/\s+/);
 /** A root file system with busybox (Debian's busybox-static) and a few accounts. */
 export function makeBusyboxRoot(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'sampan-root-'));
+  chmodSync(path, 0o755);
   for (const folder of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev']) mkdirSync(join(path, folder));
   copyFileSync('/bin/busybox', join(path, 'bin/busybox'));
   for (const applet of APPLETS) symlinkSync('busybox', join(path, 'bin', applet));

@@ -60,7 +60,7 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     Command: commandLine(view),
     Created: Number(view.createdNano / 1_000_000_000n),
     Ports: exposedPorts(view).map(encodePort),
-    ...encodeSize(context.size),
+    ...encodeSummarySize(context.size),
     Labels: view.config.labels,
     State: view.state.status,
     Status: statusText(view, context.nowNano),
@@ -129,6 +129,16 @@ function encodeMount(mount: MountView): MountPoint {
 
 function encodeSize(size: ContainerSize | undefined): { SizeRw?: number; SizeRootFs?: number } {
   return size === undefined ? {} : { SizeRw: size.writableBytes, SizeRootFs: size.rootfsBytes };
+}
+
+/** A list leaves zeros out. */
+function encodeSummarySize(size: ContainerSize | undefined): { SizeRw?: number; SizeRootFs?: number } {
+  if (size === undefined) return {};
+  const { writableBytes, rootfsBytes } = size;
+  return {
+    ...(writableBytes === 0 ? {} : { SizeRw: writableBytes }),
+    ...(rootfsBytes === 0 ? {} : { SizeRootFs: rootfsBytes }),
+  };
 }
 
 function encodePort(port: string): PortSummary {

@@ -60,6 +60,7 @@ export class LayerUnpacker implements TarVisitor {
   readonly #directories: DirectoryResolver;
   /** Attributes that later members would disturb: applied at the end. */
   readonly #deferred = new Map<string, TarEntry>();
+  readonly #pending: { path: string; entry: TarEntry }[] = [];
   #file: OpenFile | undefined;
   #opaqueRoot = false;
   /** New nodes take their group and ACL from such a parent, so owners must be set even where they are root. */
@@ -98,6 +99,7 @@ export class LayerUnpacker implements TarVisitor {
 
   /** Apply what had to wait. Call it once, after the last member. */
   finish(): UnpackedLayer {
+    this.#settleLinks();
     for (const [path, entry] of this.#deferred) {
       const real = this.#absolute(path);
       for (const [name, value] of layerXattrs(entry.xattrs)) setXattr(real, name, value);
@@ -207,16 +209,32 @@ export class LayerUnpacker implements TarVisitor {
   }
 
   #hardLink(path: string, entry: TarEntry): void {
+    if (entry.linkTarget === entry.path) return;
+    if (!this.#link(path, entry)) this.#pending.push({ path, entry });
+  }
+
+  /** False while the target is not there. */
+  #link(path: string, entry: TarEntry): boolean {
     const target = this.#absolute(this.#place(entry.linkTarget));
     const real = this.#absolute(path);
-    if (target === real) return;
-    try {
-      this.#replacing(path, () => linkSync(fsPath(target), fsPath(real)));
-    } catch (error) {
-      const code = errnoOf(error);
-      if (code !== 'ENOENT' && code !== 'EPERM' && code !== 'ENOTDIR') throw error;
-      const what = code === 'EPERM' ? 'which cannot be linked' : 'which the layer does not have';
-      throw hostileArchive(entry.path, `hard link to ${JSON.stringify(entry.linkTarget)}, ${what}`);
+    if (target === real) return true;
+    const found = statNode(target);
+    if (found === undefined) return false;
+    if (found.isDirectory() || isWhiteout(found))
+      throw hostileArchive(entry.path, `hard link to ${JSON.stringify(entry.linkTarget)}, which is no file`);
+    this.#replacing(path, () => linkSync(fsPath(target), fsPath(real)));
+    return true;
+  }
+
+  /** Targets come later in the archive than these links: from the last to the first, links to links are found as well. */
+  #settleLinks(): void {
+    for (const { path, entry } of this.#pending.reverse()) {
+      if (statNode(this.#absolute(path)) !== undefined) continue;
+      if (this.#link(path, entry)) continue;
+      throw hostileArchive(
+        entry.path,
+        `hard link to ${JSON.stringify(entry.linkTarget)}, which is not there`,
+      );
     }
   }
 

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { parseDiffId } from '../../oci/digest.ts';
-import { syncDirectory } from '../../storage/atomic-file.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshotter.ts';
+import { TarFileWriter } from '../tar-file-writer.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { UnpackProcess } from './unpack-process.ts';
 
@@ -14,11 +12,11 @@ export async function openOverlayLayerSink(staging: LayerStaging): Promise<Layer
   try {
     await mkdir(staging.directory, { recursive: true, mode: 0o700 });
     await mkdir(fs, { mode: 0o755 });
-    const file = await open(tar, 'wx', 0o600);
+    const writer = await TarFileWriter.create(tar);
     try {
-      return new OverlayLayerSink(staging, file, await UnpackProcess.start(fs, report));
+      return new OverlayLayerSink(staging, writer, await UnpackProcess.start(fs, report));
     } catch (error) {
-      await file.close();
+      await writer.abort();
       throw error;
     }
   } catch (error) {
@@ -29,53 +27,48 @@ export async function openOverlayLayerSink(staging: LayerStaging): Promise<Layer
 
 class OverlayLayerSink implements LayerSink {
   readonly #staging: LayerStaging;
-  readonly #file: FileHandle;
+  readonly #tar: TarFileWriter;
   readonly #child: UnpackProcess;
-  readonly #hash = createHash('sha256');
-  #tarSize = 0;
+  readonly #hash = new Bun.CryptoHasher('sha256');
 
-  constructor(staging: LayerStaging, file: FileHandle, child: UnpackProcess) {
+  constructor(staging: LayerStaging, tar: TarFileWriter, child: UnpackProcess) {
     this.#staging = staging;
-    this.#file = file;
+    this.#tar = tar;
     this.#child = child;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    const stored = writeWhole(this.#file, chunk);
     const unpacked = this.#child.write(chunk);
     this.#hash.update(chunk);
-    // Both to the end, so that nothing runs on behind an error.
-    const [stores, unpacks] = await Promise.allSettled([stored, unpacked]);
-    if (unpacks.status === 'rejected') throw unpacks.reason;
-    if (stores.status === 'rejected') throw stores.reason;
-    this.#tarSize += chunk.byteLength;
+    await both(unpacked, this.#tar.write(chunk));
   }
 
   async finish(): Promise<StagedLayer> {
-    await this.#child.finish();
-    await this.#file.datasync();
-    await this.#file.close();
-    await syncDirectory(this.#staging.directory);
+    const tarSize = this.#tar.size;
+    await both(this.#child.finish(), this.#tar.finish());
     const diffId = parseDiffId(`sha256:${this.#hash.digest('hex')}`);
-    return { staging: this.#staging, diffId, tarSize: this.#tarSize };
+    return { staging: this.#staging, diffId, tarSize };
   }
 
   async abort(): Promise<void> {
     await this.#child.kill();
-    await this.#file.close().catch(() => undefined);
+    await this.#tar.abort();
     await rm(this.#staging.directory, { recursive: true, force: true });
   }
 }
 
-async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  try {
-    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at, chunk.length - at)).bytesWritten;
-  } catch (cause) {
-    const code = errnoCodeOf(cause);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
-    throw new EngineError('internal', 'Cannot write layer: no space left on device', {
-      code: 'no-space',
-      cause,
-    });
-  }
+/** Both to their end, so that nothing runs on behind an error; the unpacker's counts first. */
+async function both(unpacked: Promise<unknown>, stored: Promise<unknown>): Promise<void> {
+  const [unpacks, stores] = await Promise.allSettled([unpacked, stored]);
+  if (unpacks.status === 'rejected') throw unpacks.reason;
+  if (stores.status === 'rejected') throw withNoSpace(stores.reason);
+}
+
+function withNoSpace(cause: unknown): unknown {
+  const code = errnoCodeOf(cause);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  return new EngineError('internal', 'Cannot write layer: no space left on device', {
+    code: 'no-space',
+    cause,
+  });
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, lchownSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, DiffId } from '../../oci/digest.ts';
-import { syncDirectory, writeFileAtomic } from '../../storage/atomic-file.ts';
+import { syncDirectory } from '../../storage/atomic-file.ts';
 import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import { applyToDirectory, fsPath, setTimes, statNode } from './node-attributes.ts';
@@ -94,7 +94,8 @@ export class OverlayLayers {
       tarSize: staged.tarSize,
       opaqueRoot: unpacked.opaqueRoot,
     };
-    await writeFileAtomic(files.record, JSON.stringify(record));
+    await writeDurably(files.record, JSON.stringify(record));
+    await syncDirectory(staged.staging.directory);
     await mkdir(this.#layout.layers, { recursive: true, mode: 0o700 });
     try {
       await rename(staged.staging.directory, this.#layout.layer(chainId));
@@ -140,6 +141,17 @@ async function readReport(path: string): Promise<UnpackedLayer> {
   const { layer } = JSON.parse(await readFile(path, 'utf8')) as UnpackReport;
   if (layer === undefined) throw new EngineError('internal', 'Cannot commit layer: it was not unpacked');
   return layer;
+}
+
+/** For a directory that is not in its place yet: no temporary name is needed. */
+export async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Directories that the layer only implies look as they do in the chain below. */

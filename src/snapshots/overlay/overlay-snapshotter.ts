@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
-import { syncDirectory, writeFileAtomic } from '../../storage/atomic-file.ts';
+import { syncDirectory } from '../../storage/atomic-file.ts';
 import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } from '../snapshotter.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileStream } from './file-stream.ts';
 import { applyToDirectory, nodeAttributes, statNode } from './node-attributes.ts';
-import { namesIn, OverlayLayers } from './overlay-layers.ts';
+import { namesIn, OverlayLayers, writeDurably } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
 import { mountedSnapshots } from './overlay-mounts.ts';
 import { OverlayTree } from './overlay-tree.ts';
@@ -29,6 +29,11 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #layout: OverlayLayout;
   readonly #layers: OverlayLayers;
   readonly #removals = new Set<Promise<void>>();
+  /** Stages of this instance are told from those of one that died. */
+  readonly #instance = randomUUID();
+  #stages = 0;
+  /** Changes to what exists happen one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** `root`: a folder of its own in the data root, made when it is needed; one owner at a time. */
   constructor(root: string) {
@@ -37,7 +42,7 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   stage(): LayerStaging {
-    return { driver: this.driver, directory: join(this.#layout.staging, randomUUID()) };
+    return { driver: this.driver, directory: this.#newStage() };
   }
 
   commitLayer(
@@ -45,10 +50,12 @@ export class OverlaySnapshotter implements Snapshotter {
     parent: ChainId | undefined,
     options: { signal: AbortSignal },
   ): Promise<LayerInfo> {
-    return this.#layers.commit(staged, parent, options.signal);
+    return this.#inTurn(() => this.#layers.commit(staged, parent, options.signal));
   }
 
   async discard(staging: LayerStaging): Promise<void> {
+    if (!staging.directory.startsWith(`${this.#layout.staging}/`))
+      throw new EngineError('invalid', `Not a stage of this store: ${JSON.stringify(staging.directory)}`);
     await rm(staging.directory, { recursive: true, force: true });
   }
 
@@ -65,78 +72,59 @@ export class OverlaySnapshotter implements Snapshotter {
     return fileStream(this.#layers.tarPath(chainId));
   }
 
-  async removeLayer(chainId: ChainId): Promise<void> {
-    if ((await this.#layers.find(chainId)) === undefined) return;
-    const child = (await this.#layers.list()).find((layer) => layer.parent === chainId);
-    if (child !== undefined)
-      throw new EngineError('conflict', `Cannot remove layer ${chainId}: layer ${child.chainId} lies on it`);
-    for (const key of await this.snapshots()) {
-      if ((await this.#record(key)).parent === chainId)
-        throw new EngineError('conflict', `Cannot remove layer ${chainId}: snapshot ${key} lies on it`);
-    }
-    this.#removeLater(await this.#layers.detach(chainId));
+  removeLayer(chainId: ChainId): Promise<void> {
+    return this.#inTurn(async () => {
+      if ((await this.#layers.find(chainId)) === undefined) return;
+      await this.#refuseUsed(chainId);
+      this.#removeLater(await this.#layers.detach(chainId));
+    });
   }
 
   async tree(chainId: ChainId): Promise<Tree> {
     return new OverlayTree(await this.#layers.stack(chainId));
   }
 
-  async prepare(
-    key: SnapshotKey,
-    parent: ChainId | undefined,
-    options: { signal: AbortSignal },
-  ): Promise<void> {
-    checkKey(key);
-    options.signal.throwIfAborted();
-    const lowers = parent === undefined ? [] : await this.#layers.stack(parent);
-    const files = snapshotFiles(join(this.#layout.staging, randomUUID()));
-    const place = this.#layout.snapshot(key).directory;
-    try {
-      await mkdir(files.upper, { recursive: true, mode: 0o755 });
-      await mkdir(files.work, { mode: 0o700 });
-      likeRootOf(lowers, files.upper);
-      await writeFileAtomic(files.record, JSON.stringify(parent === undefined ? {} : { parent }));
-      await mkdir(this.#layout.snapshots, { recursive: true, mode: 0o711 });
+  prepare(key: SnapshotKey, parent: ChainId | undefined, options: { signal: AbortSignal }): Promise<void> {
+    return this.#inTurn(async () => {
+      checkKey(key);
       options.signal.throwIfAborted();
-      await rename(files.directory, place);
-    } catch (error) {
-      await rm(files.directory, { recursive: true, force: true });
-      if (errnoCodeOf(error) !== 'ENOTEMPTY' && errnoCodeOf(error) !== 'EEXIST') throw error;
-      throw new EngineError('conflict', `Snapshot ${key} exists`);
-    }
-    await syncDirectory(this.#layout.snapshots);
+      const lowers = parent === undefined ? [] : await this.#layers.stack(parent);
+      const stage = this.#newStage();
+      try {
+        await makeSnapshot(stage, parent, lowers);
+        await mkdir(this.#layout.snapshots, { recursive: true, mode: 0o711 });
+        options.signal.throwIfAborted();
+        await rename(stage, this.#layout.snapshot(key).directory);
+      } catch (error) {
+        await rm(stage, { recursive: true, force: true });
+        if (errnoCodeOf(error) !== 'ENOTEMPTY' && errnoCodeOf(error) !== 'EEXIST') throw error;
+        throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} exists already`);
+      }
+      await syncDirectory(this.#layout.snapshots);
+    });
   }
 
-  async mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
-    const { parent } = await this.#record(key);
-    const { upper, work } = this.#layout.snapshot(key);
-    if (isMounted(upper, target)) return;
-    const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-    const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
-    mountOverlay({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
+  mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      const { parent } = await this.#record(key);
+      const { upper, work } = this.#layout.snapshot(key);
+      if (isMounted(upper, target)) return;
+      const stack = parent === undefined ? [] : await this.#layers.stack(parent);
+      const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
+      mountOverlay({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
+    });
   }
 
   unmount(key: SnapshotKey, target: string): Promise<void> {
-    const { upper } = this.#layout.snapshot(key);
-    // A container's init may be on its way out still: the mount goes with it.
-    if (isMounted(upper, target)) unmountIfMounted(target, { detach: true });
-    return Promise.resolve();
+    return this.#inTurn(() => {
+      checkKey(key);
+      // A container's init may be on its way out still: the mount goes with it.
+      if (isMounted(this.#layout.snapshot(key).upper, target)) unmountIfMounted(target, { detach: true });
+    });
   }
 
-  async remove(key: SnapshotKey): Promise<void> {
-    checkKey(key);
-    const { directory, upper } = this.#layout.snapshot(key);
-    if (isMounted(upper)) throw new EngineError('conflict', `Cannot remove snapshot ${key}: it is mounted`);
-    await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
-    const away = join(this.#layout.removing, randomUUID());
-    try {
-      await rename(directory, away);
-    } catch (error) {
-      if (errnoCodeOf(error) === 'ENOENT') return;
-      throw error;
-    }
-    await syncDirectory(this.#layout.snapshots);
-    this.#removeLater(away);
+  remove(key: SnapshotKey): Promise<void> {
+    return this.#inTurn(() => this.#remove(key));
   }
 
   async snapshots(): Promise<SnapshotKey[]> {
@@ -152,20 +140,62 @@ export class OverlaySnapshotter implements Snapshotter {
     return diskUsage(await this.upperDirectory(key));
   }
 
-  async recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
-    const unwanted = (await this.snapshots()).filter((key) => !keep.has(key));
-    const uppers = new Set(unwanted.map((key) => this.#layout.snapshot(key).upper));
-    for (const { upper, target } of mountedSnapshots())
-      if (uppers.has(upper)) unmountIfMounted(target, { detach: true });
-    for (const key of unwanted) await this.remove(key);
-    await this.#settle();
-    await rm(this.#layout.staging, { recursive: true, force: true });
-    for (const name of await namesIn(this.#layout.removing))
-      this.#removeLater(join(this.#layout.removing, name));
+  recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
+    return this.#inTurn(async () => {
+      const unwanted = (await this.snapshots()).filter((key) => !keep.has(key));
+      const uppers = new Set(unwanted.map((key) => this.#layout.snapshot(key).upper));
+      for (const { upper, target } of mountedSnapshots())
+        if (uppers.has(upper)) unmountIfMounted(target, { detach: true });
+      for (const key of unwanted) await this.#remove(key);
+      await this.#settle();
+      for (const name of await namesIn(this.#layout.removing))
+        this.#removeLater(join(this.#layout.removing, name));
+      for (const name of await namesIn(this.#layout.staging)) {
+        if (name.startsWith(`${this.#instance}-`)) continue;
+        await rm(join(this.#layout.staging, name), { recursive: true, force: true });
+      }
+    });
   }
 
   async close(): Promise<void> {
+    await this.#last;
     await this.#settle();
+  }
+
+  async #remove(key: SnapshotKey): Promise<void> {
+    checkKey(key);
+    const { directory, upper } = this.#layout.snapshot(key);
+    if (isMounted(upper))
+      throw new EngineError('conflict', `Cannot remove snapshot ${JSON.stringify(key)}: it is mounted`);
+    await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
+    const away = join(this.#layout.removing, randomUUID());
+    try {
+      await rename(directory, away);
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT') return;
+      throw error;
+    }
+    await syncDirectory(this.#layout.snapshots);
+    this.#removeLater(away);
+  }
+
+  async #refuseUsed(chainId: ChainId): Promise<void> {
+    const child = (await this.#layers.list()).find((layer) => layer.parent === chainId);
+    if (child !== undefined)
+      throw new EngineError('conflict', `Cannot remove layer ${chainId}: ${child.chainId} lies on it`);
+    for (const key of await this.snapshots())
+      if ((await this.#record(key)).parent === chainId)
+        throw new EngineError('conflict', `Cannot remove layer ${chainId}: snapshot ${key} uses it`);
+  }
+
+  #newStage(): string {
+    return join(this.#layout.staging, `${this.#instance}-${++this.#stages}`);
+  }
+
+  #inTurn<T>(task: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   /** Its directory has been renamed away already: a crash leaves work for `recover`, not a half snapshot. */
@@ -194,6 +224,21 @@ export class OverlaySnapshotter implements Snapshotter {
     await mkdir(this.#layout.empty, { recursive: true, mode: 0o755 });
     return this.#layout.empty;
   }
+}
+
+/** A snapshot's files, durable but for the rename into place. */
+async function makeSnapshot(
+  stage: string,
+  parent: ChainId | undefined,
+  lowers: readonly string[],
+): Promise<void> {
+  const { upper, work, record } = snapshotFiles(stage);
+  await mkdir(upper, { recursive: true, mode: 0o755 });
+  await mkdir(work, { mode: 0o700 });
+  likeRootOf(lowers, upper);
+  const content: SnapshotRecord = parent === undefined ? {} : { parent };
+  await writeDurably(record, JSON.stringify(content));
+  await syncDirectory(stage);
 }
 
 function isMounted(upper: string, target?: string): boolean {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { SerializedError } from '../../errors/engine-error.ts';
 import { deserializeError, EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
-import { checked, libc } from '../../sys/libc.ts';
+import { closeFd, openPipe } from '../../sys/pipe.ts';
 import type { DetachedChild } from '../../sys/spawn.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
@@ -19,7 +19,6 @@ const closeFile = promisify(close);
 const openFile = promisify(open);
 const writeFile = promisify(write);
 const program = fileURLToPath(new URL('./unpack-child.ts', import.meta.url));
-const O_CLOEXEC = 0o2000000;
 
 /**
  * A child process that unpacks a tar into `target`, with `target` as its root in a mount namespace of its own: whatever the tar says, no
@@ -39,18 +38,16 @@ export class UnpackProcess {
   /** `reportPath` is written by the child. */
   static async start(target: string, reportPath: string): Promise<UnpackProcess> {
     const report = await openFile(reportPath, 'wx', 0o600);
-    const ends = new Int32Array(2);
-    checked(libc.pipe2(ends, O_CLOEXEC), 'pipe2', 'make a pipe');
-    const [reading = -1, writing = -1] = ends;
+    const { first: reading, second: writing } = openPipe();
     try {
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program, target];
       const child = spawnDetached(command, { stdio: [reading, report, 'ignore'] });
       return new UnpackProcess(child, writing, reportPath);
     } catch (error) {
-      libc.close(writing);
+      closeFd(writing);
       throw error;
     } finally {
-      libc.close(reading);
+      closeFd(reading);
       await closeFile(report);
     }
   }
