@@ -136,6 +136,7 @@ export class ImageService implements ImageBackend {
       deleted.push(...(await deleteImage(image, this.#store.tags(view.id), this.#removePorts())));
       reclaimedBytes += await this.#gc.collect(rootsOf(image));
     }
+    this.#events.pruned(reclaimedBytes);
     return { deleted, reclaimedBytes };
   }
 
