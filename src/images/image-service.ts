@@ -77,6 +77,7 @@ export class ImageService implements ImageBackend {
     const { registry, content } = this.#options;
     const own = { store: this.#store, leases: this.#leases, fetches: this.#fetches, gc: this.#gc };
     const ports = { registry, content, ...own };
+    this.#options.runner.prepare();
     const reference = await pullImage(request, ports, options);
     const { image } = resolveImage(this.#store, canonicalName(reference));
     this.#events.pulled(reference, labelsOf(image));
