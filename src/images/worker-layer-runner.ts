@@ -8,13 +8,6 @@ const IDLE_MS = 10_000;
 /** A thread costs more to start than so many bytes cost to unpack. */
 const SHARE_BYTES = 8 << 20;
 
-export interface WorkerLayerRunnerOptions {
-  /** Jobs at a time: dockerd's `max-concurrent-downloads`. */
-  jobs: number;
-  /** Threads at most. Default: one more than there are processors, but no more than jobs. */
-  threads?: number;
-}
-
 /** `LayerRunner` over worker threads, which are made when needed and kept for ten idle seconds. Small layers share one. */
 export class WorkerLayerRunner implements LayerRunner {
   readonly #jobs: number;
@@ -24,9 +17,13 @@ export class WorkerLayerRunner implements LayerRunner {
   #idleTimer: NodeJS.Timeout | undefined;
   #busy = 0;
 
-  constructor({ jobs, threads }: WorkerLayerRunnerOptions) {
+  /**
+   * @param jobs At a time: dockerd's `max-concurrent-downloads`.
+   * @param threads At most. Default: one more than there are processors, but no more than jobs.
+   */
+  constructor(jobs: number, threads: number = Math.min(jobs, availableParallelism() + 1)) {
     this.#jobs = jobs;
-    this.#threads = threads ?? Math.min(jobs, availableParallelism() + 1);
+    this.#threads = threads;
   }
 
   prepare(): void {

@@ -87,7 +87,7 @@ export class ImageBench {
       content,
       snapshotter: this.snapshotter,
       registry: this.#access(),
-      runner: this.#http === undefined ? this.#runner(content) : new WorkerLayerRunner({ jobs: 3 }),
+      runner: this.#http === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
       openSink: this.#http === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
