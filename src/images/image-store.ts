@@ -33,6 +33,15 @@ export interface NewImage {
   tags: string[];
 }
 
+interface ImageRow {
+  image: Digest;
+  image_type: string;
+  image_size: number;
+  digest: Digest;
+  media_type: string;
+  size: number;
+}
+
 /** Images, their tags and layer blobs: tables in `state.db`, a model of them in memory. Reads never wait. */
 export class ImageStore {
   readonly #db: StateDb;
@@ -144,32 +153,29 @@ export class ImageStore {
   }
 
   async #loadImages(content: ContentStore, logger: Logger): Promise<void> {
-    interface Row {
-      image: Digest;
-      image_type: string;
-      image_size: number;
-      digest: Digest;
-      media_type: string;
-      size: number;
-    }
-    const rows = await this.#db.query<Row>(
+    const rows = await this.#db.query<ImageRow>(
       `SELECT i.id AS image, i.media_type AS image_type, i.size AS image_size, m.digest, m.media_type, m.size
        FROM images i JOIN image_manifests m ON m.image = i.id`,
     );
-    for (const row of rows) {
-      try {
-        const manifest = await loadImageManifest(content, {
-          digest: row.digest,
-          mediaType: row.media_type,
-          size: Number(row.size),
-        });
-        this.#remember(
-          { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) },
-          manifest,
-        );
-      } catch (error) {
-        logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
-      }
+    const loaded = await Promise.all(rows.map((row) => this.#loadManifest(row, content, logger)));
+    for (const [index, row] of rows.entries()) {
+      const manifest = loaded[index];
+      const image = { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) };
+      if (manifest !== undefined) this.#remember(image, manifest);
+    }
+  }
+
+  async #loadManifest(
+    row: ImageRow,
+    content: ContentStore,
+    logger: Logger,
+  ): Promise<ImageManifest | undefined> {
+    const { digest, media_type: mediaType } = row;
+    try {
+      return await loadImageManifest(content, { digest, mediaType, size: Number(row.size) });
+    } catch (error) {
+      logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
+      return undefined;
     }
   }
 

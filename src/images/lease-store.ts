@@ -43,6 +43,9 @@ export class LeaseStore {
   static async open(db: StateDb, bootId: string, graceMs: number): Promise<LeaseStore> {
     const store = new LeaseStore(db, bootId);
     const expiresMs = Date.now() + graceMs;
+    const [any] = await db.query('SELECT 1 FROM leases LIMIT 1');
+    // A start without leases costs no commit.
+    if (any === undefined) return store;
     await db.transact([
       { sql: 'DELETE FROM leases WHERE boot_id <> ? OR expires_ms <= ?', params: [bootId, Date.now()] },
       { sql: 'UPDATE leases SET expires_ms = min(expires_ms, ?)', params: [expiresMs] },
