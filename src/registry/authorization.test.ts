@@ -178,6 +178,11 @@ describe('bearer', () => {
     ['a header in the token', () => Response.json({ token: 'a\r\nX-Evil: 1' }), 'did not include a token'],
     ['too much', () => new Response('x'.repeat(3 << 20)), 'larger than'],
     ['a server error', () => new Response('', { status: 500 }), 'received unexpected HTTP status: 500'],
+    [
+      'a refusal',
+      () => Response.json({ errors: [{ code: 'DENIED', message: 'no' }] }, { status: 403 }),
+      ': denied: no',
+    ],
     ['too many', () => new Response('', { status: 429 }), 'toomanyrequests'],
   ])('a token server that answers %s', async (_name, answer, text) => {
     tokenAnswer = answer;

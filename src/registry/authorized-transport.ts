@@ -1,5 +1,6 @@
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 import type { RegistryTiming } from './timing.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
 import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
@@ -36,13 +37,13 @@ export class AuthorizedTransport {
     const response = await this.#transport.send(first.request);
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
-    if (challenge === undefined || request.body instanceof ReadableStream) return response;
     if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
     const offered = first.request.headers['authorization'];
     if (second.request.headers['authorization'] === offered) return response;
-    response.cancel();
+    await discardBody(response);
     return this.#transport.send(second.request);
   }
 

@@ -23,7 +23,9 @@ export interface BlobBodyOptions {
 }
 
 /** Progress that shows a connection was of use: it clears the count of failures. */
-const PROGRESS_BYTES = 1 << 20;
+const PROGRESS_BYTES = 64 << 10;
+/** A connection that brings little each time must end too. */
+const MAX_CONNECTIONS = 500;
 
 /**
  * The blob from `first.start` to its end as one stream. A connection that breaks or stalls is replaced by one that goes on where it
@@ -55,6 +57,7 @@ class BlobBody {
   #received: number;
   #delivered: number;
   #failures = 0;
+  #connections = 1;
   #clearedAt: number;
 
   constructor(options: BlobBodyOptions) {
@@ -132,7 +135,8 @@ class BlobBody {
     this.#part.cancel();
     const { timing, signal } = this.#options;
     this.#failures++;
-    if (this.#failures >= timing.blobAttempts) throw cause;
+    this.#connections++;
+    if (this.#failures >= timing.blobAttempts || this.#connections > MAX_CONNECTIONS) throw cause;
     await pauseBefore(this.#failures, cause, { timing, signal });
     this.#part = await this.#options.reopen(this.#delivered);
     this.#reader = this.#part.body.getReader();

@@ -23,14 +23,10 @@ import type { RegistryTiming } from './timing.ts';
 
 const image = sampleImage([patterned(400_000, 3)]);
 const layer = image.layers[0] as SampleBlob;
-const quick: Partial<RegistryTiming> = {
-  mirrorHeadMs: 300,
-  originHeadMs: 300,
-  stallMs: 150,
-  deadMirrorMs: 60_000,
-  retryBaseMs: 2,
-  retryMaxMs: 10,
-};
+const quick: Partial<RegistryTiming> = { deadMirrorMs: 60_000, retryBaseMs: 2, retryMaxMs: 10 };
+/** Patience is short only where something keeps silent: a busy machine must not fail the other tests. */
+const impatient: Partial<RegistryTiming> = { mirrorHeadMs: 200, originHeadMs: 200, stallMs: 150 };
+const patienceFor = ({ kind }: Fault) => (kind === 'silent' || kind === 'stall' ? impatient : {});
 const html: Fault = {
   kind: 'answer',
   status: 200,
@@ -87,7 +83,7 @@ async function failureOf(promise: Promise<unknown>): Promise<EngineError> {
 
 function manifestFailure(fault: Fault, text = 'app:v1'): Promise<EngineError> {
   registry.fault = () => fault;
-  return failureOf(client().manifest(here(text), options()));
+  return failureOf(client({}, patienceFor(fault)).manifest(here(text), options()));
 }
 
 async function readLayer(
@@ -224,6 +220,30 @@ describe('manifest()', () => {
     );
   });
 
+  test.each(['localhost:99999/x', '[fd00123123123]:80/x'])('%s has a name but no address', async (text) => {
+    const error = await failureOf(client().manifest(parseReference(text), options()));
+    expect([error.kind, error.message]).toEqual([
+      'invalid',
+      expect.stringContaining('invalid address or port'),
+    ] as never);
+  });
+
+  test('the environment sets no proxy, the settings do', async () => {
+    const [before, dead] = [process.env['http_proxy'], await freePort()];
+    process.env['http_proxy'] = `http://127.0.0.1:${dead}`;
+    try {
+      await client().manifest(here(), options());
+    } finally {
+      if (before === undefined) delete process.env['http_proxy'];
+      else process.env['http_proxy'] = before;
+    }
+    const proxy = { http: registry.url };
+    const mirrors = ['http://mirror.invalid'];
+    const { descriptor } = await client({ proxy, mirrors }).manifest(parseReference('app:v1'), options());
+    expect(descriptor.digest).toBe(image.manifest.digest);
+    expect(registry.requests.at(-1)?.headers.get('host')).toBe('mirror.invalid');
+  });
+
   test('by digest: checks against what was asked', async () => {
     const asked = here(`app@${image.manifest.digest}`);
     expect((await client().manifest(asked, options())).descriptor.digest).toBe(image.manifest.digest);
@@ -249,6 +269,22 @@ describe('manifest()', () => {
       signal: controller.signal,
     });
     expect(await pulled.catch((error: unknown) => error)).toBe(reason);
+  });
+});
+
+describe('head()', () => {
+  test('tells what a name is now without a pull', async () => {
+    const found = await client().head(here(), options());
+    const { digest, bytes } = image.manifest;
+    expect(found?.descriptor).toEqual({ mediaType: OCI_MANIFEST, digest, size: bytes.length });
+    expect(registry.requests.map(({ method }) => method)).toEqual(['HEAD']);
+  });
+
+  test('has the words for what is not there, and none for a registry that keeps silent', async () => {
+    const error = await failureOf(client().head(here('nosuch:v1'), options()));
+    expect(error.code).toBe('registry-manifest-unknown');
+    registry.fault = () => ({ kind: 'headers', headers: { 'docker-content-digest': 'nonsense' } });
+    expect(await client().head(here(), options())).toBeUndefined();
   });
 });
 
@@ -308,7 +344,10 @@ describe('mirrors', () => {
     const broken = await startWithImage();
     try {
       broken.fault = () => fault;
-      const resolved = await client({ mirrors: [broken.url, registry.url] }).manifest(hub, options());
+      const resolved = await client({ mirrors: [broken.url, registry.url] }, patienceFor(fault)).manifest(
+        hub,
+        options(),
+      );
       expect(resolved.source).toEqual({ baseUrl: registry.url, mirror: true });
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toMatchObject({ mirror: broken.url, image: 'app:v1' });
@@ -328,6 +367,7 @@ describe('mirrors', () => {
     const error = await failureOf(using.manifest(parseReference('nosuch'), options()));
     expect(warnings).toEqual([]);
     expect(error.message).toStartWith('Get "https://registry-1.docker.io/v2/": ');
+    expect(error.hint).toContain(`${registry.url} (manifest for nosuch not found: manifest unknown`);
   });
 
   test("see no credentials, and the manifest's source is asked first for blobs", async () => {
@@ -352,12 +392,11 @@ describe('mirrors', () => {
 describe('blob()', () => {
   test('goes on where a connection was cut, until the blob is whole', async () => {
     registry.fault = ({ path }) => (isBlob(path) ? { kind: 'cut', atByte: 90_000 } : undefined);
-    expect(digestOf(await readLayer(client({}, { blobAttempts: 20 })))).toBe(layer.digest);
+    expect(digestOf(await readLayer(client()))).toBe(layer.digest);
     const starts = registry.requests
       .filter(({ path }) => isBlob(path))
       .map(({ headers }) => Number(/^bytes=(\d+)-$/.exec(headers.get('range') ?? 'bytes=0-')?.[1]));
-    expect(starts.length).toBeGreaterThan(4);
-    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(starts).toEqual([0, 90_000, 180_000, 270_000, 360_000]);
   });
 
   test('drops what a server without ranges sends again', async () => {
@@ -378,7 +417,7 @@ describe('blob()', () => {
       if (isBlob(path)) first = false;
       return fault;
     };
-    expect(digestOf(await readLayer(client()))).toBe(layer.digest);
+    expect(digestOf(await readLayer(client({}, { stallMs: 150 })))).toBe(layer.digest);
   });
 
   test('tells when it begins at 0 although asked for less', async () => {

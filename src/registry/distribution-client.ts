@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { EngineError } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
-import type { Digest } from '../oci/digest.ts';
-import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { DEFAULT_TAG, familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
 import { AuthorizedTransport } from './authorized-transport.ts';
 import { type BlobPart, blobBody } from './blob-body.ts';
 import { checkManifest, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from './manifest-check.ts';
@@ -68,6 +69,27 @@ export class DistributionClient implements RegistryClient {
     }
   }
 
+  /**
+   * What a reference names now, by a HEAD request: it costs no pull where pulls are counted. Unverified, as nothing was sent; undefined where the
+   * registry doesn't tell.
+   *
+   * @throws as `manifest`.
+   */
+  async head(
+    reference: Reference,
+    options: RegistryRequest,
+  ): Promise<{ descriptor: Descriptor; source: RegistrySource } | undefined> {
+    return walkSources(this.#walk(reference, options)(), async (source, { headMs }) => {
+      const question = { about: reference, source, headMs, options };
+      const response = await this.#ask(question, { method: 'HEAD', ...manifestRequest(reference) });
+      // A HEAD's answer has no body to tell why: ask in full.
+      if (response.status !== 200) return this.#manifestFrom(question);
+      response.cancel();
+      const descriptor = describedBy(response.headers);
+      return descriptor === undefined ? undefined : { descriptor, source };
+    });
+  }
+
   async blob(repository: Reference, digest: Digest, options: BlobRequest): Promise<BlobStream> {
     let source: RegistrySource | undefined;
     const open = async (start: number): Promise<BlobPart> => {
@@ -128,10 +150,7 @@ export class DistributionClient implements RegistryClient {
 
   async #manifestFrom(question: Question): Promise<ResolvedManifest> {
     const { about, source } = question;
-    const response = await this.#get(question, {
-      path: `manifests/${about.digest ?? about.tag ?? 'latest'}`,
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
+    const response = await this.#ask(question, { method: 'GET', ...manifestRequest(about) });
     if (response.status !== 200) throw await this.#failure(response, question);
     const bytes = await readBody(response, { ...this.#limits(question), maxBytes: MAX_MANIFEST_BYTES });
     const descriptor = checkManifest(bytes, {
@@ -143,7 +162,8 @@ export class DistributionClient implements RegistryClient {
   }
 
   async #blobFrom(question: Question, digest: Digest, start: number): Promise<BlobPart> {
-    const response = await this.#get(question, {
+    const response = await this.#ask(question, {
+      method: 'GET',
       path: `blobs/${digest}`,
       headers: start > 0 ? { range: `bytes=${start}-` } : {},
     });
@@ -167,13 +187,13 @@ export class DistributionClient implements RegistryClient {
     );
   }
 
-  #get(
+  #ask(
     question: Question,
-    request: { path: string; headers: Record<string, string> },
+    request: { method: 'GET' | 'HEAD'; path: string; headers: Record<string, string> },
   ): Promise<TransportResponse> {
     const { about, source, headMs, options } = question;
     return this.#transport.send({
-      method: 'GET',
+      method: request.method,
       url: apiUrl(source, `${about.path}/${request.path}`),
       headers: { 'accept-encoding': 'identity', ...request.headers },
       signal: options.signal,
@@ -191,6 +211,21 @@ export class DistributionClient implements RegistryClient {
   #limits({ options }: Question): { signal: AbortSignal; stallMs: number } {
     return { signal: options.signal, stallMs: this.#timing.stallMs };
   }
+}
+
+function manifestRequest({ digest, tag }: Reference): { path: string; headers: Record<string, string> } {
+  return {
+    path: `manifests/${digest ?? tag ?? DEFAULT_TAG}`,
+    headers: { accept: MANIFEST_TYPES.join(', ') },
+  };
+}
+
+function describedBy(headers: Headers): Descriptor | undefined {
+  const digest = headers.get('docker-content-digest') ?? '';
+  const mediaType = headers.get('content-type') ?? '';
+  const size = headers.get('content-length') ?? '';
+  if (!isDigest(digest) || !MANIFEST_TYPES.includes(mediaType) || !/^\d{1,7}$/.test(size)) return undefined;
+  return { mediaType, digest, size: Number(size) };
 }
 
 function isHtml(response: TransportResponse): boolean {

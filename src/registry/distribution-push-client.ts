@@ -6,7 +6,8 @@ import { AuthorizedTransport } from './authorized-transport.ts';
 import { type UploadCall, uploadBlob } from './blob-upload.ts';
 import type { DistributionClientOptions } from './distribution-client.ts';
 import type { BlobOpener, RegistryPushClient, UploadRequest } from './push-client.ts';
-import type { RegistryConfig, RegistryRequest } from './registry-client.ts';
+import type { RegistryConfig, RegistryRequest, RegistrySource } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 import { errorFromResponse } from './response-errors.ts';
 import { walkSources } from './source-walk.ts';
 import { apiUrl, originsOf, SourceMemory } from './sources.ts';
@@ -19,6 +20,8 @@ const UPLOAD_HEAD_MS = 30 * 60_000;
 interface PushCall {
   method: TransportRequest['method'];
   url: URL;
+  /** The registry's host: an upload session may be elsewhere, where no credential belongs. */
+  home: string;
   headers?: Record<string, string> | undefined;
   body?: TransportRequest['body'];
   headMs?: number;
@@ -33,6 +36,7 @@ export class DistributionPushClient implements RegistryPushClient {
   readonly #logger: Logger;
   readonly #transport: AuthorizedTransport;
   readonly #memory: SourceMemory;
+  readonly #homes = new Map<string, RegistrySource>();
 
   constructor(config: RegistryConfig, options: DistributionClientOptions = {}) {
     this.#config = config;
@@ -44,7 +48,11 @@ export class DistributionPushClient implements RegistryPushClient {
 
   async blobExists(repository: Reference, digest: Digest, options: RegistryRequest): Promise<boolean> {
     const url = await this.#url(repository, `blobs/${digest}`, options);
-    const response = await this.#call(repository, { method: 'HEAD', url }, { options, expected: [200, 404] });
+    const response = await this.#call(
+      repository,
+      { method: 'HEAD', url, home: url.host },
+      { options, expected: [200, 404] },
+    );
     return response.status === 200;
   }
 
@@ -56,12 +64,18 @@ export class DistributionPushClient implements RegistryPushClient {
     const url = await this.#url(repository, 'blobs/uploads/', options);
     url.searchParams.set('mount', blob.digest);
     url.searchParams.set('from', blob.from);
-    const call: PushCall = { method: 'POST', url, headers: { 'content-length': '0' }, pullFrom: blob.from };
+    const call: PushCall = {
+      method: 'POST',
+      url,
+      home: url.host,
+      headers: { 'content-length': '0' },
+      pullFrom: blob.from,
+    };
     const response = await this.#call(repository, call, { options, expected: [201, 202] });
     if (response.status === 201) return true;
     const session = response.headers.get('location');
     if (session !== null && URL.canParse(session, url.href)) {
-      const cancel: PushCall = { method: 'DELETE', url: new URL(session, url.href) };
+      const cancel: PushCall = { method: 'DELETE', url: new URL(session, url.href), home: url.host };
       await this.#call(repository, cancel, { options, expected: [200, 202, 204, 404] }).catch(
         () => undefined,
       );
@@ -83,7 +97,11 @@ export class DistributionPushClient implements RegistryPushClient {
       request: options,
       timing: this.#timing,
       call: (call: UploadCall, expected) =>
-        this.#call(repository, { ...call, headMs: UPLOAD_HEAD_MS }, { options, expected }),
+        this.#call(
+          repository,
+          { ...call, home: startUrl.host, headMs: UPLOAD_HEAD_MS },
+          { options, expected },
+        ),
     });
   }
 
@@ -98,6 +116,7 @@ export class DistributionPushClient implements RegistryPushClient {
     const call: PushCall = {
       method: 'PUT',
       url,
+      home: url.host,
       headers: { 'content-type': manifest.mediaType },
       body: new Uint8Array(manifest.bytes),
     };
@@ -109,25 +128,33 @@ export class DistributionPushClient implements RegistryPushClient {
     });
   }
 
-  /** Finds out once which scheme an insecure origin speaks, and how it wants to be authorized, before a stream is sent. */
+  /** Finds out which scheme an insecure origin speaks, and how it wants to be authorized, before a stream is sent; once per repository. */
   async #url(repository: Reference, rest: string, options: RegistryRequest): Promise<URL> {
-    const sources = this.#memory.order(originsOf(repository.domain, this.#config));
-    const source = await walkSources(
+    const name = repositoryName(repository);
+    const known = this.#homes.get(name);
+    if (known !== undefined) return apiUrl(known, `${repository.path}/${rest}`);
+    const home = await walkSources(
       {
-        sources,
-        name: repositoryName(repository),
+        sources: this.#memory.order(originsOf(repository.domain, this.#config)),
+        name,
         memory: this.#memory,
         logger: this.#logger,
         timing: this.#timing,
         signal: options.signal,
       },
       async (candidate, { headMs }) => {
-        const call: PushCall = { method: 'GET', url: apiUrl(candidate, ''), headMs };
-        await this.#call(repository, call, { options, expected: [200] });
+        const url = apiUrl(candidate, '');
+        await this.#call(
+          repository,
+          { method: 'GET', url, home: url.host, headMs },
+          { options, expected: [200] },
+        );
         return candidate;
       },
     );
-    return apiUrl(source, `${repository.path}/${rest}`);
+    if (this.#homes.size > 1000) this.#homes.clear();
+    this.#homes.set(name, home);
+    return apiUrl(home, `${repository.path}/${rest}`);
   }
 
   async #call(
@@ -142,14 +169,14 @@ export class DistributionPushClient implements RegistryPushClient {
       body: call.body,
       signal: options.signal,
       headMs: call.headMs ?? this.#timing.originHeadMs,
-      credentials: options.credentials,
+      credentials: call.url.host === call.home ? options.credentials : undefined,
       scopes: [
         `repository:${repository.path}:pull,push`,
         ...(call.pullFrom === undefined ? [] : [`repository:${call.pullFrom}:pull`]),
       ],
     });
     if (expected.includes(response.status)) {
-      response.cancel();
+      await discardBody(response);
       return response;
     }
     throw await errorFromResponse(response, repository, {

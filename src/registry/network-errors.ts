@@ -20,7 +20,8 @@ const CONNECT_TEXT: Record<string, string> = {
 export function unreachable(what: string, url: URL, error: unknown): EngineError {
   return new EngineError('unavailable', `${what}: ${reasonOf(url, error)}`, {
     code: 'registry-unreachable',
-    cause: error,
+    // Not the error itself: fetch puts the whole URL into it, and with it any signature.
+    cause: errnoCodeOf(error),
   });
 }
 
@@ -59,6 +60,7 @@ function reasonOf(url: URL, error: unknown): string {
   return code === '' ? firstLine(messageOf(error)) : code;
 }
 
+/** A message of fetch's: one line, and no URL, since that may carry a password or a signature. */
 function firstLine(text: string): string {
-  return (text.split('\n', 1)[0] ?? '').slice(0, 200);
+  return (text.split('\n', 1)[0] ?? '').replace(/\S*:\/\/\S*/g, '(URL)').slice(0, 200);
 }

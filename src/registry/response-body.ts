@@ -16,18 +16,21 @@ export interface ReadLimits {
 /**
  * Read a small body whole and let the connection go.
  *
- * @throws EngineError "invalid" code size-exceeded, before more than `maxBytes` are held; "unavailable" when it stalls or breaks off.
+ * @throws EngineError "invalid" code size-exceeded, before more than `maxBytes` are held; "unavailable" when it stalls, breaks off or takes ten times
+ * as long as a stall may.
  */
 export async function readBody(response: TransportResponse, limits: ReadLimits): Promise<Uint8Array> {
   if (response.body === undefined) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const deadline = performance.now() + limits.stallMs * 10;
   try {
     if (Number(response.headers.get('content-length') ?? 0) > limits.maxBytes) throw tooLarge(limits);
     const reader = response.body.getReader();
     for (;;) {
       const { done, value } = await readChunk(reader, limits);
       if (done) break;
+      if (performance.now() > deadline) throw interrupted('it is too slow');
       size += value.length;
       if (size > limits.maxBytes) throw tooLarge(limits);
       chunks.push(value);
@@ -36,6 +39,14 @@ export async function readBody(response: TransportResponse, limits: ReadLimits):
     response.cancel();
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+const DISCARD_LIMITS = { maxBytes: 64 << 10, stallMs: 1000 };
+
+/** Read a body that nobody wants, if it is small: the connection can then be used again, which saves a TLS handshake. */
+export async function discardBody(response: TransportResponse): Promise<void> {
+  const signal = new AbortController().signal;
+  await readBody(response, { ...DISCARD_LIMITS, signal }).catch(() => response.cancel());
 }
 
 /** The next chunk, or an error when none came for `stallMs`. The reader is of no use after an error. */

@@ -25,6 +25,7 @@ export interface Walk {
  */
 export async function walkSources<T>(walk: Walk, ask: Ask<T>): Promise<T> {
   let failure: unknown;
+  const passedOver: string[] = [];
   for (const [index, source] of walk.sources.entries()) {
     const mayFallBack = source.mirror || hasOtherOrigin(walk.sources.slice(index + 1));
     const headMs = mayFallBack ? walk.timing.mirrorHeadMs : walk.timing.originHeadMs;
@@ -34,13 +35,28 @@ export async function walkSources<T>(walk: Walk, ask: Ask<T>): Promise<T> {
       return answer;
     } catch (error) {
       walk.signal.throwIfAborted();
-      if (source.mirror) noteMirror(walk, source, error);
-      else failure = error;
-      if (source.mirror) failure ??= error;
-      else if (!isUnreachable(error)) throw error;
+      if (source.mirror) {
+        noteMirror(walk, source, error);
+        passedOver.push(`${source.baseUrl} (${messageOf(error)})`);
+        failure ??= error;
+      } else {
+        failure = error;
+        if (!isUnreachable(error)) throw error;
+      }
     }
   }
-  throw failure;
+  throw withMirrors(failure, passedOver);
+}
+
+/** An origin out of reach says nothing about the mirrors, which somebody set up because it is. */
+function withMirrors(failure: unknown, passedOver: string[]): unknown {
+  if (!(failure instanceof EngineError) || failure instanceof RegistryResponseError) return failure;
+  if (passedOver.length === 0) return failure;
+  return new EngineError(failure.kind, failure.message, {
+    ...(failure.code === undefined ? {} : { code: failure.code }),
+    hint: `Mirrors were asked too: ${passedOver.join('; ')}.`,
+    cause: failure.cause,
+  });
 }
 
 /** No HTTP answer at all: nobody there, or nobody who speaks this scheme. */

@@ -1,3 +1,4 @@
+import { EngineError } from '../errors/engine-error.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import { isInsecureHost, splitHost } from './host-match.ts';
 import type { RegistryConfig, RegistrySource } from './registry-client.ts';
@@ -13,16 +14,19 @@ export function sourcesOf(domain: string, config: RegistryConfig): RegistrySourc
   ];
 }
 
-/** The origin alone: where pushes go. */
+/**
+ * The origin alone: where pushes go.
+ *
+ * @throws EngineError "invalid" where the domain, fine in a name, is no address (`localhost:99999`).
+ */
 export function originsOf(domain: string, config: RegistryConfig): RegistrySource[] {
   const host = domain === DEFAULT_DOMAIN ? HUB_HOST : domain;
   const secure = { baseUrl: `https://${host}`, mirror: false };
+  if (!URL.canParse(secure.baseUrl))
+    throw new EngineError('invalid', `Get "${secure.baseUrl}/v2/": dial tcp: invalid address or port`);
   if (!isInsecureHost(host, config.insecure)) return [secure];
   const plain = { baseUrl: `http://${host}`, mirror: false };
-  // Port 80 and 443 tell the scheme.
-  const { port } = splitHost(host);
-  if (port === '80') return [plain];
-  return port === '443' ? [secure, plain] : [secure, plain];
+  return splitHost(host).port === '80' ? [plain] : [secure, plain];
 }
 
 /** The URL of `/v2/<rest>` at a source. */

@@ -121,7 +121,13 @@ function realmUrl({ realm, credentials, secure, purpose }: TokenRequest): URL {
 function refused(answer: { request: TokenRequest; status: number; text: string }): EngineError {
   const { request, status, text } = answer;
   const reason = parseErrors(text)[0]?.message ?? '';
-  if (status === 401 || status === 403 || status === 400)
+  if (status === 403)
+    return new EngineError(
+      'forbidden',
+      `${request.purpose}: denied: ${reason || 'requested access to the resource is denied'}`,
+      { code: 'registry-denied' },
+    );
+  if (status === 401 || status === 400)
     return new EngineError(
       'unauthorized',
       `${request.purpose}: unauthorized: ${reason || 'authentication required'}`,

@@ -3,6 +3,7 @@ import { bypassesProxy, isInsecureHost } from './host-match.ts';
 import { HostTlsStore } from './host-tls.ts';
 import { headTimeout, shownRequest, unreachable } from './network-errors.ts';
 import type { RegistryConfig } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
 
 export interface TransportRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -50,7 +51,7 @@ export class Transport {
       const response = await this.#sendOnce(current);
       const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
       if (location === null || !follows(current)) return response;
-      response.cancel();
+      await discardBody(response);
       if (hop === MAX_REDIRECTS - 1) throw redirectError(request, `stopped after ${MAX_REDIRECTS} redirects`);
       current = redirected(current, location);
     }
@@ -80,10 +81,14 @@ export class Transport {
     }
   }
 
-  #proxyFor(url: URL): { proxy?: string } {
+  /** Always told, so that neither HTTP_PROXY nor NO_PROXY of the process has a say beside the settings. */
+  #proxyFor(url: URL): { proxy: false | { url: string; respectNoProxy: false } } {
     const { http, https, no } = this.#config.proxy;
     const proxy = url.protocol === 'https:' ? https : http;
-    return proxy === undefined || proxy === '' || bypassesProxy(url.host, no) ? {} : { proxy };
+    const direct = proxy === undefined || proxy === '' || bypassesProxy(url.host, no);
+    if (!direct && !URL.canParse(proxy))
+      throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: it is no URL`);
+    return { proxy: direct ? false : { url: proxy, respectNoProxy: false } };
   }
 }
 

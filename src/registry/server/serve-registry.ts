@@ -21,6 +21,7 @@ export function serveRegistry(
     hostname,
     port,
     fetch: handler,
+    development: false,
     // Blobs have no natural limit; the handler knows its own.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: 120,

@@ -111,8 +111,8 @@ export class StoreBlobBackend implements BlobBackend {
     return (await this.#store.size(digest)) !== undefined;
   }
 
-  linkBlob(repository: string, digest: Digest): Promise<void> {
-    return writeDurably(this.#file(repository, BLOBS, hexOf(digest)), '');
+  async linkBlob(repository: string, digest: Digest): Promise<void> {
+    await writeDurably(this.#file(repository, BLOBS, hexOf(digest)), '');
   }
 
   async deleteManifest(repository: string, reference: string): Promise<boolean> {

@@ -14,6 +14,8 @@ export type Fault =
   | { kind: 'stall'; atByte: number }
   | { kind: 'silent' }
   | { kind: 'reset' }
+  /** The registry does it, and the answer is lost. */
+  | { kind: 'lost' }
   | { kind: 'corrupt' }
   | { kind: 'surplus'; bytes: number }
   | { kind: 'ignore-range' }
@@ -85,6 +87,7 @@ async function answer({ socket, request, registry, handler }: Exchange): Promise
     fault?.kind === 'answer'
       ? new Response(fault.body ?? '', { status: fault.status, headers: fault.headers ?? {} })
       : await handler(request);
+  if (fault?.kind === 'lost') return void socket.resetAndDestroy();
   const body = tamper(new Uint8Array(await response.arrayBuffer()), fault);
   const length = response.headers.get('content-length') ?? String(body.length);
   const headers = { ...Object.fromEntries(response.headers), 'content-length': length, connection: 'close' };
@@ -93,6 +96,8 @@ async function answer({ socket, request, registry, handler }: Exchange): Promise
   socket.write(`HTTP/1.1 ${response.status} Told\r\n${lines.join('')}\r\n`);
   if (request.method !== 'HEAD')
     socket.write(fault && 'atByte' in fault ? body.subarray(0, fault.atByte) : body);
+  // Bun's fetch drops what it has received but not yet handed on when the connection breaks: let it hand on.
+  if (fault?.kind === 'cut') await Bun.sleep(30);
   if (fault?.kind !== 'stall') socket.end();
 }
 
@@ -118,5 +123,9 @@ function parseRequest(received: Buffer, base: string): Request | undefined {
   const body = received.subarray(end + 4);
   if (body.length < length) return undefined;
   const hasBody = method !== 'GET' && method !== 'HEAD' && length > 0;
-  return new Request(base + path, { method, headers, body: hasBody ? new Uint8Array(body) : null });
+  return new Request(new URL(path, base).href, {
+    method,
+    headers,
+    body: hasBody ? new Uint8Array(body) : null,
+  });
 }
