@@ -26,6 +26,8 @@ export interface BenchOptions {
   root?: string;
   /** Layers by worker threads and HTTP, through the real sink, instead of in this thread. */
   workers?: boolean;
+  /** The same, from this registry (as a mirror of docker.io) instead of the fake one. */
+  mirror?: string;
 }
 
 export const plainRegistryConfig: RegistryConfig = {
@@ -46,13 +48,16 @@ export class ImageBench {
   containerRoots: GcRoots = { blobs: [], chains: [] };
   bootId = 'boot-1';
   readonly #http: HttpRegistry | undefined;
+  /** Base URL of the mirror that workers pull from; undefined: all is in this thread. */
+  readonly #mirror: string | undefined;
   #open: { service: ImageService; db: SqliteStateDb; content: LocalContentStore } | undefined;
 
   private constructor(options: BenchOptions) {
     this.root = options.root ?? mkdtempSync(join(tmpdir(), 'sampan-images-'));
     this.#http = options.workers === true ? new HttpRegistry(this.registry) : undefined;
+    this.#mirror = options.mirror ?? this.#http?.url;
     this.snapshotter =
-      this.#http === undefined
+      this.#mirror === undefined
         ? new FakeSnapshotter()
         : new FakeSnapshotter({ driver: 'erofs', root: this.root });
   }
@@ -87,8 +92,8 @@ export class ImageBench {
       content,
       snapshotter: this.snapshotter,
       registry: this.#access(),
-      runner: this.#http === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
-      openSink: this.#http === undefined ? this.snapshotter.openSink : openLayerSink,
+      runner: this.#mirror === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
+      openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
       logger: silentLogger,
@@ -141,8 +146,8 @@ export class ImageBench {
   }
 
   #access(): RegistryAccess {
-    if (this.#http === undefined) return { client: () => this.registry, config: () => plainRegistryConfig };
-    const config = { ...plainRegistryConfig, mirrors: [this.#http.url] };
+    if (this.#mirror === undefined) return { client: () => this.registry, config: () => plainRegistryConfig };
+    const config = { ...plainRegistryConfig, mirrors: [this.#mirror] };
     const client = new DistributionClient(config);
     return { client: () => client, config: () => config };
   }
