@@ -248,3 +248,12 @@ test('importTar() makes an image with the changes applied', async () => {
   await bench.images.collectGarbage();
   expect(bench.stored().blobs.length).toBe(3);
 });
+
+test('list() shows under a reference filter only the names that match', async () => {
+  bench.registry.add(busybox, index);
+  await bench.pull('busybox');
+  await bench.images.tag('busybox', parseReference('foo:1'));
+  const [view] = await bench.images.list({ all: false, filters: new Map([['reference', ['foo']]]) });
+  expect([view?.repoTags, view?.repoDigests]).toEqual([['foo:1'], [`foo@${index.descriptor.digest}`]]);
+  expect(await bench.images.list({ all: false, filters: new Map([['reference', ['bar']]]) })).toEqual([]);
+});

@@ -103,7 +103,8 @@ export class ImageService implements ImageBackend {
     if (patterns.length === 0) return views;
     return views.map((view) => {
       const shown = new Set(referencesMatching(view, patterns));
-      return { ...view, repoTags: view.repoTags.filter((tag) => shown.has(tag)) };
+      const keep = (names: string[]): string[] => names.filter((name) => shown.has(name));
+      return { ...view, repoTags: keep(view.repoTags), repoDigests: keep(view.repoDigests) };
     });
   }
 
