@@ -51,19 +51,53 @@ const EXPANSION_ALLOWANCE = 1 << 30;
  * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  try {
+    return await attemptLayer(job, ports);
+  } catch (error) {
+    if (!(error instanceof DamagedHere)) throw error;
+    ports.signal.throwIfAborted();
+    return await attemptLayer(job, ports);
+  }
+}
+
+/** The bytes that lay here were wrong (a power cut, a failing disk) and are gone: worth one more try from the registry. */
+class DamagedHere extends Error {}
+
+async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
-  if ((await ports.content.size(digest)) === size)
-    return await stageLayer(job, ports, streamOf(ports.content.stream(digest)));
+  if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
+  const isResumed = ingest.offset > 0;
   try {
     const received = receiveLayer(job, ports, ingest);
-    return await stageLayer(job, ports, received, () => publish(ingest, job, ports));
+    return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);
     await letGo(held, cause);
     throw cause;
+  }
+}
+
+async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  const { digest } = job.descriptor;
+  const hasher = new Bun.CryptoHasher('sha256');
+  const bytes = hashed(ports.content.stream(digest), hasher);
+  return await stageLayer(job, ports, bytes, async () => {
+    if (`sha256:${hasher.digest('hex')}` === digest) return;
+    await ports.content.remove(digest);
+    throw new DamagedHere(`Blob ${digest} is damaged`);
+  });
+}
+
+async function* hashed(
+  stream: ReadableStream<Uint8Array>,
+  hasher: Bun.CryptoHasher,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    hasher.update(chunk as Uint8Array<ArrayBuffer>);
+    yield chunk;
   }
 }
 
@@ -86,13 +120,17 @@ interface HeldIngest {
   resumable: boolean;
 }
 
-async function publish(ingest: Ingest, { descriptor }: LayerJob, ports: LayerPorts): Promise<void> {
-  const { digest, size } = descriptor;
+async function publish(
+  ingest: Ingest,
+  { job, ports, isResumed }: { job: LayerJob; ports: LayerPorts; isResumed: boolean },
+): Promise<void> {
+  const { digest, size } = job.descriptor;
   ports.progress({ phase: 'verifying', current: size });
   try {
     await ingest.commit({ digest, size });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'digest-mismatch') throw error;
+    if (isResumed) throw new DamagedHere(error.message);
     throw new EngineError('invalid', `filesystem layer verification failed for digest ${digest}`, {
       code: 'digest-mismatch',
       cause: error,
@@ -169,8 +207,4 @@ async function fill(
       }
     );
   }
-}
-
-async function* streamOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* stream;
 }
