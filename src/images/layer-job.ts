@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { decompressDetected } from '../archive/compression.ts';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { storageError } from '../content/storage-error.ts';
 import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
@@ -13,8 +12,8 @@ import type {
   RegistrySource,
 } from '../registry/registry-client.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
-import { type Failure, LayerSource } from './layer-source.ts';
 import { receiveLayer } from './receive-layer.ts';
+import { stageLayer } from './stage-layer.ts';
 
 /** One layer's way from a registry to a staged layer. Plain data: it is run whole in a worker thread. */
 export interface LayerJob {
@@ -39,10 +38,6 @@ export interface LayerPorts {
   signal: AbortSignal;
   progress: (progress: LayerProgress) => void;
 }
-
-/** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
-const MAX_EXPANSION = 1100;
-const EXPANSION_ALLOWANCE = 1 << 30;
 
 /**
  * Download, verify, decompress and stage one layer in one pass. What fails leaves no stage; a download that was cut short stays as an ingest and is
@@ -151,60 +146,4 @@ async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise
   const isFull = error instanceof EngineError && error.code === 'no-space';
   if (resumable && !isFull) await ingest.close();
   else await ingest.abort();
-}
-
-/**
- * Decompress into a sink. The blob is read to its end even when its content proves bad, since a wrong digest is the better answer than whatever
- * the damaged bytes led to.
- */
-async function stageLayer(
-  job: LayerJob,
-  ports: LayerPorts,
-  compressed: AsyncGenerator<Uint8Array>,
-  verify?: () => Promise<void>,
-): Promise<StagedLayer> {
-  const sink = await ports.openSink(job.staging);
-  try {
-    const failure = await fill(sink, job, { ports, compressed });
-    ports.signal.throwIfAborted();
-    if (failure?.fatal === true) throw failure.error;
-    for await (const _ of compressed) ports.signal.throwIfAborted();
-    await verify?.();
-    if (failure !== undefined) throw failure.error;
-    const staged = await sink.finish();
-    if (staged.diffId !== job.diffId)
-      throw new EngineError(
-        'invalid',
-        `layers from manifest don't match image configuration: layer ${job.descriptor.digest} unpacks to ${staged.diffId}, not ${job.diffId}`,
-        { code: 'digest-mismatch' },
-      );
-    return staged;
-  } catch (error) {
-    await sink.abort();
-    throw error;
-  }
-}
-
-async function fill(
-  sink: LayerSink,
-  job: LayerJob,
-  { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
-): Promise<Failure | undefined> {
-  const source = new LayerSource(compressed);
-  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
-  try {
-    const { stream } = await decompressDetected(source.stream, { limitBytes });
-    for await (const chunk of stream) {
-      ports.signal.throwIfAborted();
-      await sink.write(chunk);
-    }
-    return undefined;
-  } catch (error) {
-    return (
-      (await source.failure()) ?? {
-        error,
-        fatal: !(error instanceof EngineError && error.kind === 'invalid'),
-      }
-    );
-  }
 }
