@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import { serializeError } from '../errors/engine-error.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
@@ -9,6 +10,9 @@ import type { LayerWorkerReply, LayerWorkerRequest } from './layer-worker-protoc
 declare const self: Worker;
 
 const PROGRESS_MS = 100;
+
+// On Linux 0 is the calling thread: bulk work yields to the thread that answers requests, and to containers.
+setPriority(0, 5);
 
 const running = new Map<number, AbortController>();
 let client: { config: string; registry: DistributionClient } | undefined;
