@@ -89,7 +89,9 @@ export class ImageService implements ImageBackend {
     const ports = { content, snapshotter, openSink, ...own };
     const id = await importImage(source, options, ports);
     const image = this.#store.image(id);
-    this.#events.happened('import', id, image === undefined ? {} : labelsOf(image));
+    const labels = image === undefined ? {} : labelsOf(image);
+    if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
+    this.#events.happened('import', id, labels);
     return id;
   }
 
