@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { messageOf } from '../errors/engine-error.ts';
+import { kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
@@ -32,6 +32,9 @@ export interface NewImage {
   layers: LayerBlob[];
   tags: string[];
 }
+
+/** Files open at a time while images are loaded. */
+const LOAD_AT_ONCE = 64;
 
 interface ImageRow {
   image: Digest;
@@ -157,12 +160,14 @@ export class ImageStore {
       `SELECT i.id AS image, i.media_type AS image_type, i.size AS image_size, m.digest, m.media_type, m.size
        FROM images i JOIN image_manifests m ON m.image = i.id`,
     );
-    const loaded = await Promise.all(rows.map((row) => this.#loadManifest(row, content, logger)));
-    for (const [index, row] of rows.entries()) {
-      const manifest = loaded[index];
-      const image = { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) };
-      if (manifest !== undefined) this.#remember(image, manifest);
-    }
+    for (let at = 0; at < rows.length; at += LOAD_AT_ONCE)
+      await Promise.all(
+        rows.slice(at, at + LOAD_AT_ONCE).map(async (row) => {
+          const manifest = await this.#loadManifest(row, content, logger);
+          const image = { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) };
+          if (manifest !== undefined) this.#remember(image, manifest);
+        }),
+      );
   }
 
   async #loadManifest(
@@ -174,6 +179,8 @@ export class ImageStore {
     try {
       return await loadImageManifest(content, { digest, mediaType, size: Number(row.size) });
     } catch (error) {
+      // Left out means collected: only what is surely of no use.
+      if (kindOf(error) !== 'not-found' && kindOf(error) !== 'invalid') throw error;
       logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
       return undefined;
     }
