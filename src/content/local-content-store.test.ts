@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failureOf } from '../../test/support/failure-of.ts';
@@ -144,4 +152,15 @@ test('list() gives blobs alone; sweepIngests() removes what is old and not under
   await store.sweepIngests(60_000);
   expect(['old', 'open', 'fresh'].map((key) => existsSync(name(key)))).toEqual([false, true, true]);
   await open!.abort();
+});
+
+test('a damaged blob is not read, and a write of the same bytes mends it', async () => {
+  const digest = await store.write(bytesOf(100));
+  writeFileSync(store.path(digest), bytesOf(100, 9));
+  expect(await failureOf(store.read(digest, { maxBytes: 100 }))).toMatchObject({
+    kind: 'not-found',
+    code: 'digest-mismatch',
+  });
+  await store.write(bytesOf(100));
+  expect(await store.read(digest, { maxBytes: 100 })).toEqual(Buffer.from(bytesOf(100)));
 });

@@ -56,7 +56,9 @@ export class LocalContentStore implements ContentStore {
           code: 'size-exceeded',
         },
       );
-    return await readFile(this.path(digest));
+    const bytes = await readFile(this.path(digest));
+    if (digestOf(bytes) === digest) return bytes;
+    throw new EngineError('not-found', `Blob ${digest} is damaged`, { code: 'digest-mismatch' });
   }
 
   stream(digest: Digest, options: { start?: number; end?: number } = {}): ReadableStream<Uint8Array> {
@@ -67,12 +69,12 @@ export class LocalContentStore implements ContentStore {
   }
 
   async write(bytes: Uint8Array, expected?: Digest): Promise<Digest> {
-    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+    const digest = digestOf(bytes);
     if (expected !== undefined && expected !== digest)
       throw new EngineError('invalid', `Cannot store blob: expected ${expected}, got ${digest}`, {
         code: 'digest-mismatch',
       });
-    if ((await this.size(digest)) === bytes.length) return digest;
+    if (await this.#holds(digest, bytes)) return digest;
     try {
       await writeFileAtomic(this.path(digest), bytes);
     } catch (error) {
@@ -111,6 +113,12 @@ export class LocalContentStore implements ContentStore {
         await removeIfThere(join(this.#blobs, name));
   }
 
+  /** A damaged blob is written anew. */
+  async #holds(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    if ((await this.size(digest)) !== bytes.length) return false;
+    return (await readFile(this.path(digest))).equals(bytes);
+  }
+
   async #sweepIngest(path: string, before: number): Promise<void> {
     if (!(await modifiedBefore(path, before))) return;
     try {
@@ -121,6 +129,10 @@ export class LocalContentStore implements ContentStore {
       if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
     }
   }
+}
+
+function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }
 
 async function modifiedBefore(path: string, timeMs: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { kindOf } from '../errors/engine-error.ts';
+import { kindOf, messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { LayerInfo, Snapshotter } from '../snapshots/snapshotter.ts';
 import { blobsOf, type ImageRecord } from './image-record.ts';
@@ -13,6 +14,7 @@ export interface GcPorts {
   store: ImageStore;
   leases: LeaseStore;
   usage: ImageUsage;
+  logger: Logger;
 }
 
 /** An interrupted download waits so long to be resumed. */
@@ -45,6 +47,20 @@ export class ImageGc {
   /** The same among these alone: a handful of look-ups and unlinks, whatever else is stored. */
   async collect(candidates: GcRoots): Promise<number> {
     return await this.exclusively(() => this.#collect(candidates));
+  }
+
+  /** The same, after the caller has gone on: unlinking gigabytes takes a while. A failure is for the next full collection. */
+  collectLater(candidates: GcRoots): void {
+    this.collect(candidates).catch((error: unknown) => {
+      this.#ports.logger.warn('cannot remove what an image left', { reason: messageOf(error) });
+    });
+  }
+
+  /**
+   * Wait for the collections that were asked for. Whoever has added his roots to a lease before, and looks what is here after, can rely on what he sees.
+   */
+  async settled(): Promise<void> {
+    await this.#last;
   }
 
   /** Run while no collection does: for what is stored before it can be rooted. */

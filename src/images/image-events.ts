@@ -25,6 +25,10 @@ export class ImageEvents {
     this.#publish(action, id, { ...labels, name: id });
   }
 
+  pruned(reclaimedBytes: number): void {
+    this.#publish('prune', '', { reclaimed: String(reclaimedBytes) });
+  }
+
   #publish(action: string, actorId: string, attributes: Record<string, string>): void {
     this.#sink.publish({ type: 'image', action, actorId, attributes });
   }

@@ -53,8 +53,9 @@ function danglingFilter(values: string[]): Predicate {
   return (view) => wanted.has(isDangling(view));
 }
 
+/** A digest alone does not count as a name. */
 export function isDangling(view: ImageView): boolean {
-  return view.repoTags.length === 0 && view.repoDigests.length === 0;
+  return view.repoTags.length === 0;
 }
 
 /** The tags that a `reference` filter leaves to show. */

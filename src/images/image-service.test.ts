@@ -122,6 +122,7 @@ test('remove() untags, then deletes image, blobs and layers; events tell', async
     { untagged: 'busybox:latest' },
     { deleted: index.descriptor.digest },
   ]);
+  await bench.images.settled();
   expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
   expect(await bench.snapshotter.layers()).toEqual([]);
   expect(bench.images.count()).toBe(0);
@@ -174,6 +175,7 @@ test('a forced removal keeps what a container stands on', async () => {
   bench.users.set(view.id, [{ id: 'c1', running: false }]);
   bench.containerRoots = { blobs: [view.configDigest], chains: [view.chainId!] };
   await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.settled();
   expect(bench.stored().blobs).toEqual([hexOf(view.configDigest)]);
   expect((await bench.snapshotter.layers()).length).toBe(3);
   bench.containerRoots = { blobs: [], chains: [] };
@@ -188,6 +190,7 @@ test('layers that another image shares stay', async () => {
   const lines = await bench.pull('two');
   expect(lines.filter(({ status }) => status === 'Already exists').length).toBe(2);
   await bench.images.remove('busybox', { force: false, noPrune: false });
+  await bench.images.settled();
   expect((await bench.snapshotter.layers()).length).toBe(2);
   expect((await bench.images.get('two')).layers.length).toBe(2);
 });
@@ -242,6 +245,69 @@ test('importTar() makes an image with the changes applied', async () => {
   expect((await bench.images.history('imp:1')).map(({ comment, size }) => [comment, size])).toEqual([
     ['mymsg', tar.length],
   ]);
+  expect(bench.events.map(({ action, attributes }) => [action, attributes['name']])).toEqual([
+    ['tag', 'imp:1'],
+    ['import', id],
+  ]);
   await bench.images.collectGarbage();
   expect(bench.stored().blobs.length).toBe(3);
+});
+
+test('list() shows under a reference filter only the names that match', async () => {
+  bench.registry.add(busybox, index);
+  await bench.pull('busybox');
+  await bench.images.tag('busybox', parseReference('foo:1'));
+  const [view] = await bench.images.list({ all: false, filters: new Map([['reference', ['foo']]]) });
+  expect([view?.repoTags, view?.repoDigests]).toEqual([['foo:1'], [`foo@${index.descriptor.digest}`]]);
+  expect(await bench.images.list({ all: false, filters: new Map([['reference', ['bar']]]) })).toEqual([]);
+});
+
+test('importTar() takes a compressed tar, and leaves nothing of a broken one', async () => {
+  const layer = makeLayer(makeTar([file('x', 'x'.repeat(100_000))]));
+  const options = {
+    reference: undefined,
+    message: '',
+    changes: [],
+    platform: undefined,
+    signal: new AbortController().signal,
+  };
+  const id = await bench.images.importTar(
+    new Response(layer.bytes as Uint8Array<ArrayBuffer>).body!,
+    options,
+  );
+  expect((await bench.images.get(id)).config.diffIds).toEqual([layer.diffId]);
+  const stored = bench.stored();
+  const cut = layer.bytes.subarray(0, layer.bytes.length - 20) as Uint8Array<ArrayBuffer>;
+  expect(await failureOf(bench.images.importTar(new Response(cut).body!, options))).toMatchObject({
+    kind: 'invalid',
+  });
+  expect(
+    await failureOf(bench.images.importTar(new Response(cut).body!, { ...options, changes: ['RUN x'] })),
+  ).toMatchObject({
+    message: 'RUN is not a valid change command',
+  });
+  expect(bench.stored()).toEqual(stored);
+  expect(bench.snapshotter.stages.size).toBe(0);
+});
+
+test('importTar() ends with its client, also while it waits for bytes', async () => {
+  const controller = new AbortController();
+  const importing = failureOf(
+    bench.images.importTar(
+      new ReadableStream({ start: (stream) => stream.enqueue(makeTar([]).slice(0, 512)) }),
+      {
+        reference: parseReference('imp'),
+        message: '',
+        changes: [],
+        platform: undefined,
+        signal: controller.signal,
+      },
+    ),
+  );
+  await Bun.sleep(50);
+  const reason = new Error('client gone');
+  controller.abort(reason);
+  expect(await importing).toBe(reason);
+  expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
+  expect(bench.snapshotter.stages.size).toBe(0);
 });

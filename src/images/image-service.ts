@@ -7,7 +7,7 @@ import type { Platform } from '../oci/platform.ts';
 import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
-import { ImageGc } from './gc.ts';
+import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
 import { createdMs, type Filters, imageFilter, isDangling, referencesMatching } from './image-filters.ts';
@@ -47,12 +47,12 @@ export class ImageService implements ImageBackend {
   readonly #events: ImageEvents;
 
   private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
-    const { content, snapshotter, usage } = options;
+    const { content, snapshotter, usage, logger } = options;
     this.#options = options;
     this.#store = store;
     this.#leases = leases;
     this.#fetches = new LayerFetches(options);
-    this.#gc = new ImageGc({ content, snapshotter, store, leases, usage });
+    this.#gc = new ImageGc({ content, snapshotter, store, leases, usage, logger });
     this.#events = new ImageEvents(options.events);
   }
 
@@ -65,11 +65,19 @@ export class ImageService implements ImageBackend {
 
   async close(): Promise<void> {
     await this.#options.runner.close();
+    await this.#gc.settled();
+  }
+
+  /** Wait until what removed images left is off the disk. */
+  async settled(): Promise<void> {
+    await this.#gc.settled();
   }
 
   async pull(request: PullRequest, options: PullOptions): Promise<void> {
     const { registry, content } = this.#options;
-    const ports = { registry, content, store: this.#store, leases: this.#leases, fetches: this.#fetches };
+    const own = { store: this.#store, leases: this.#leases, fetches: this.#fetches, gc: this.#gc };
+    const ports = { registry, content, ...own };
+    this.#options.runner.prepare();
     const reference = await pullImage(request, ports, options);
     const { image } = resolveImage(this.#store, canonicalName(reference));
     this.#events.pulled(reference, labelsOf(image));
@@ -81,7 +89,9 @@ export class ImageService implements ImageBackend {
     const ports = { content, snapshotter, openSink, ...own };
     const id = await importImage(source, options, ports);
     const image = this.#store.image(id);
-    this.#events.happened('import', id, image === undefined ? {} : labelsOf(image));
+    const labels = image === undefined ? {} : labelsOf(image);
+    if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
+    this.#events.happened('import', id, labels);
     return id;
   }
 
@@ -95,7 +105,8 @@ export class ImageService implements ImageBackend {
     if (patterns.length === 0) return views;
     return views.map((view) => {
       const shown = new Set(referencesMatching(view, patterns));
-      return { ...view, repoTags: view.repoTags.filter((tag) => shown.has(tag)) };
+      const keep = (names: string[]): string[] => names.filter((name) => shown.has(name));
+      return { ...view, repoTags: keep(view.repoTags), repoDigests: keep(view.repoDigests) };
     });
   }
 
@@ -126,10 +137,10 @@ export class ImageService implements ImageBackend {
       const image = this.#store.image(view.id);
       const isKept = options.danglingOnly && !isDangling(view);
       if (isKept || image === undefined || this.#options.usage.usedBy(view.id).length > 0) continue;
-      const result = await deleteImage(image, this.#store.tags(view.id), this.#removePorts());
-      deleted.push(...result.results);
-      reclaimedBytes += result.freedBytes;
+      deleted.push(...(await deleteImage(image, this.#store.tags(view.id), this.#removePorts())));
+      reclaimedBytes += await this.#gc.collect(rootsOf(image));
     }
+    this.#events.pruned(reclaimedBytes);
     return { deleted, reclaimedBytes };
   }
 

@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { messageOf } from '../errors/engine-error.ts';
+import { kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
@@ -31,6 +31,18 @@ export interface NewImage {
   manifest: ImageManifest;
   layers: LayerBlob[];
   tags: string[];
+}
+
+/** Files open at a time while images are loaded. */
+const LOAD_AT_ONCE = 64;
+
+interface ImageRow {
+  image: Digest;
+  image_type: string;
+  image_size: number;
+  digest: Digest;
+  media_type: string;
+  size: number;
 }
 
 /** Images, their tags and layer blobs: tables in `state.db`, a model of them in memory. Reads never wait. */
@@ -144,32 +156,33 @@ export class ImageStore {
   }
 
   async #loadImages(content: ContentStore, logger: Logger): Promise<void> {
-    interface Row {
-      image: Digest;
-      image_type: string;
-      image_size: number;
-      digest: Digest;
-      media_type: string;
-      size: number;
-    }
-    const rows = await this.#db.query<Row>(
+    const rows = await this.#db.query<ImageRow>(
       `SELECT i.id AS image, i.media_type AS image_type, i.size AS image_size, m.digest, m.media_type, m.size
        FROM images i JOIN image_manifests m ON m.image = i.id`,
     );
-    for (const row of rows) {
-      try {
-        const manifest = await loadImageManifest(content, {
-          digest: row.digest,
-          mediaType: row.media_type,
-          size: Number(row.size),
-        });
-        this.#remember(
-          { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) },
-          manifest,
-        );
-      } catch (error) {
-        logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
-      }
+    for (let at = 0; at < rows.length; at += LOAD_AT_ONCE)
+      await Promise.all(
+        rows.slice(at, at + LOAD_AT_ONCE).map(async (row) => {
+          const manifest = await this.#loadManifest(row, content, logger);
+          const image = { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) };
+          if (manifest !== undefined) this.#remember(image, manifest);
+        }),
+      );
+  }
+
+  async #loadManifest(
+    row: ImageRow,
+    content: ContentStore,
+    logger: Logger,
+  ): Promise<ImageManifest | undefined> {
+    const { digest, media_type: mediaType } = row;
+    try {
+      return await loadImageManifest(content, { digest, mediaType, size: Number(row.size) });
+    } catch (error) {
+      // Left out means collected: only what is surely of no use.
+      if (kindOf(error) !== 'not-found' && kindOf(error) !== 'invalid') throw error;
+      logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
+      return undefined;
     }
   }
 

@@ -21,6 +21,9 @@ test("applyChanges() does what Docker's import does", () => {
   expect(apply('ENV A=b C=d', 'ENV A=e')).toEqual({ env: ['A=e', 'C=d'] });
   expect(apply('ENV A b  c')).toEqual({ env: ['A=b  c'] });
   expect(apply('ENV A="b c" D=e\\ f')).toEqual({ env: ['A=b c', 'D=e f'] });
+  expect(apply('ENV A=e', 'ENV T=$A S=\'x\\y\' Q="a\\b" U=${B:-d}${A:+f}\\$A')).toEqual({
+    env: ['A=e', 'T=e', 'S=x\\y', 'Q=a\\b', 'U=df$A'],
+  });
   expect(apply('EXPOSE 80 53/udp 8000-8002')).toEqual({
     exposedPorts: ['80/tcp', '53/udp', '8000/tcp', '8001/tcp', '8002/tcp'],
   });
@@ -51,4 +54,8 @@ test("applyChanges() refuses in Docker's words", () => {
     ['USER', 'USER requires exactly one argument'],
   ] as const)
     expect(() => apply(change)).toThrow(message);
+});
+
+test('a variable that doubles itself is stopped', () => {
+  expect(() => apply('ENV A=xxxxxxxx', ...Array<string>(60).fill('ENV A=$A$A'))).toThrow(/longer than/);
 });

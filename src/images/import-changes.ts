@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageProcessConfig } from '../oci/image-config.ts';
-import { jsonStrings, words } from './change-words.ts';
+import { jsonStrings, oneWord, type Variables, words } from './change-words.ts';
 import { parseHealthcheck } from './healthcheck-change.ts';
 
 const MAX_CHANGES = 1000;
@@ -39,39 +39,69 @@ export function applyChanges(config: ImageProcessConfig, changes: readonly strin
 
 function applyChange(config: ImageProcessConfig, line: string): ImageProcessConfig {
   const [, name = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? [];
-  const instruction = name.toUpperCase();
+  const change = { instruction: name.toUpperCase(), rest, variables: variablesOf(config) };
+  return applyCommand(config, change) ?? applyWords(config, change);
+}
+
+interface Change {
+  instruction: string;
+  rest: string;
+  variables: Variables;
+}
+
+/** Instructions whose argument is a command, or taken as it is. */
+function applyCommand(
+  config: ImageProcessConfig,
+  { instruction, rest }: Change,
+): ImageProcessConfig | undefined {
   switch (instruction) {
     case 'CMD':
       return { ...config, cmd: commandOf(rest, config) };
     case 'ENTRYPOINT':
       return { ...config, entrypoint: commandOf(rest, config) };
-    case 'ENV':
-      return { ...config, env: withEnv(config.env, pairsOf(rest, instruction)) };
-    case 'LABEL':
-      return { ...config, labels: { ...config.labels, ...Object.fromEntries(pairsOf(rest, instruction)) } };
-    case 'EXPOSE':
-      return {
-        ...config,
-        exposedPorts: union(config.exposedPorts, needed(words(rest), instruction).flatMap(portsOf)),
-      };
-    case 'VOLUME':
-      return {
-        ...config,
-        volumes: union(config.volumes, needed(jsonStrings(rest) ?? words(rest), instruction)),
-      };
-    case 'USER':
-      return { ...config, user: single(rest, instruction) };
-    case 'WORKDIR':
-      return { ...config, workingDir: joinPath(config.workingDir, single(rest, instruction)) };
-    case 'STOPSIGNAL':
-      return { ...config, stopSignal: signalOf(single(rest, instruction)) };
     case 'ONBUILD':
       return { ...config, onBuild: [...config.onBuild, triggerOf(rest)] };
     case 'HEALTHCHECK':
       return { ...config, healthcheck: parseHealthcheck(rest) };
     default:
-      throw invalid(`${instruction} is not a valid change command`);
+      return undefined;
   }
+}
+
+function applyWords(config: ImageProcessConfig, change: Change): ImageProcessConfig {
+  switch (change.instruction) {
+    case 'ENV':
+      return { ...config, env: withEnv(config.env, pairsOf(change)) };
+    case 'LABEL':
+      return { ...config, labels: { ...config.labels, ...Object.fromEntries(pairsOf(change)) } };
+    case 'EXPOSE':
+      return { ...config, exposedPorts: union(config.exposedPorts, listOf(change).flatMap(portsOf)) };
+    case 'VOLUME':
+      return { ...config, volumes: union(config.volumes, listOf(change)) };
+    case 'USER':
+      return { ...config, user: single(change) };
+    case 'WORKDIR':
+      return { ...config, workingDir: joinPath(config.workingDir, single(change)) };
+    case 'STOPSIGNAL':
+      return { ...config, stopSignal: signalOf(single(change)) };
+    default:
+      throw invalid(`${change.instruction} is not a valid change command`);
+  }
+}
+
+function variablesOf({ env }: ImageProcessConfig): Variables {
+  return new Map(
+    env.map((entry) => {
+      const at = entry.indexOf('=');
+      return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
+function listOf({ instruction, rest, variables }: Change): string[] {
+  const list = jsonStrings(rest) ?? words(rest, variables);
+  if (list.length === 0) throw invalid(`${instruction} requires at least one argument`);
+  return list;
 }
 
 /** `["a","b"]` as it stands, anything else for the shell. */
@@ -80,12 +110,13 @@ function commandOf(rest: string, { shell }: ImageProcessConfig): string[] {
 }
 
 /** `A=b C="d e"`, or the old `A b c`. */
-function pairsOf(rest: string, instruction: string): [string, string][] {
-  const list = needed(words(rest), instruction, 'at least one argument');
+function pairsOf({ instruction, rest, variables }: Change): [string, string][] {
+  const list = words(rest, variables);
+  if (list.length === 0) throw invalid(`${instruction} requires at least one argument`);
   if (list[0]?.includes('=') !== true) {
     const [, name = '', value = ''] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? [];
     if (name === '') throw invalid(`${instruction} must have two arguments`);
-    return [[name, value]];
+    return [[name, oneWord(value, variables)]];
   }
   return list.map((word) => {
     const at = word.indexOf('=');
@@ -142,16 +173,11 @@ function joinPath(base: string, path: string): string {
   return `/${clean.join('/')}`;
 }
 
-function single(rest: string, instruction: string): string {
-  const list = jsonStrings(rest) ?? [rest];
+function single({ instruction, rest, variables }: Change): string {
+  const list = jsonStrings(rest) ?? [oneWord(rest, variables)];
   if (list.length !== 1 || list[0] === undefined || list[0] === '')
     throw invalid(`${instruction} requires exactly one argument`);
   return list[0];
-}
-
-function needed(list: string[], instruction: string, what = 'at least one argument'): string[] {
-  if (list.length === 0) throw invalid(`${instruction} requires ${what}`);
-  return list;
 }
 
 function union(a: string[], b: string[]): string[] {

@@ -11,6 +11,7 @@ import { hostPlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.ts';
 import { renderImageConfig } from '../oci/render-image-config.ts';
 import type { LayerSink, LayerStaging, Snapshotter, StagedLayer } from '../snapshots/snapshotter.ts';
+import { abortable } from './abortable.ts';
 import type { ImageGc } from './gc.ts';
 import { joinImageManifest } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
@@ -106,7 +107,7 @@ async function stageTar(
   const stored = drain(gzip.readable, (chunk) => ingest.write(chunk));
   stored.catch(() => undefined);
   try {
-    const { stream } = await decompressDetected(source);
+    const { stream } = await decompressDetected(abortable(source, options.signal));
     for await (const chunk of stream) {
       options.signal.throwIfAborted();
       await Promise.all([sink.write(chunk), input.write(chunk as Uint8Array<ArrayBuffer>)]);

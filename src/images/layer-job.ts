@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { decompressDetected } from '../archive/compression.ts';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { storageError } from '../content/storage-error.ts';
 import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
@@ -13,8 +12,8 @@ import type {
   RegistrySource,
 } from '../registry/registry-client.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
-import { type Failure, LayerSource } from './layer-source.ts';
 import { receiveLayer } from './receive-layer.ts';
+import { stageLayer } from './stage-layer.ts';
 
 /** One layer's way from a registry to a staged layer. Plain data: it is run whole in a worker thread. */
 export interface LayerJob {
@@ -40,10 +39,6 @@ export interface LayerPorts {
   progress: (progress: LayerProgress) => void;
 }
 
-/** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
-const MAX_EXPANSION = 1100;
-const EXPANSION_ALLOWANCE = 1 << 30;
-
 /**
  * Download, verify, decompress and stage one layer in one pass. What fails leaves no stage; a download that was cut short stays as an ingest and is
  * resumed by the next job for the same digest.
@@ -51,19 +46,53 @@ const EXPANSION_ALLOWANCE = 1 << 30;
  * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  try {
+    return await attemptLayer(job, ports);
+  } catch (error) {
+    if (!(error instanceof DamagedHere)) throw error;
+    ports.signal.throwIfAborted();
+    return await attemptLayer(job, ports);
+  }
+}
+
+/** The bytes that lay here were wrong (a power cut, a failing disk) and are gone: worth one more try from the registry. */
+class DamagedHere extends Error {}
+
+async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
-  if ((await ports.content.size(digest)) === size)
-    return await stageLayer(job, ports, streamOf(ports.content.stream(digest)));
+  if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
+  const isResumed = ingest.offset > 0;
   try {
     const received = receiveLayer(job, ports, ingest);
-    return await stageLayer(job, ports, received, () => publish(ingest, job, ports));
+    return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);
     await letGo(held, cause);
     throw cause;
+  }
+}
+
+async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  const { digest } = job.descriptor;
+  const hasher = new Bun.CryptoHasher('sha256');
+  const bytes = hashed(ports.content.stream(digest), hasher);
+  return await stageLayer(job, ports, bytes, async () => {
+    if (`sha256:${hasher.digest('hex')}` === digest) return;
+    await ports.content.remove(digest);
+    throw new DamagedHere(`Blob ${digest} is damaged`);
+  });
+}
+
+async function* hashed(
+  stream: ReadableStream<Uint8Array>,
+  hasher: Bun.CryptoHasher,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    hasher.update(chunk as Uint8Array<ArrayBuffer>);
+    yield chunk;
   }
 }
 
@@ -86,13 +115,17 @@ interface HeldIngest {
   resumable: boolean;
 }
 
-async function publish(ingest: Ingest, { descriptor }: LayerJob, ports: LayerPorts): Promise<void> {
-  const { digest, size } = descriptor;
+async function publish(
+  ingest: Ingest,
+  { job, ports, isResumed }: { job: LayerJob; ports: LayerPorts; isResumed: boolean },
+): Promise<void> {
+  const { digest, size } = job.descriptor;
   ports.progress({ phase: 'verifying', current: size });
   try {
     await ingest.commit({ digest, size });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'digest-mismatch') throw error;
+    if (isResumed) throw new DamagedHere(error.message);
     throw new EngineError('invalid', `filesystem layer verification failed for digest ${digest}`, {
       code: 'digest-mismatch',
       cause: error,
@@ -113,64 +146,4 @@ async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise
   const isFull = error instanceof EngineError && error.code === 'no-space';
   if (resumable && !isFull) await ingest.close();
   else await ingest.abort();
-}
-
-/**
- * Decompress into a sink. The blob is read to its end even when its content proves bad, since a wrong digest is the better answer than whatever
- * the damaged bytes led to.
- */
-async function stageLayer(
-  job: LayerJob,
-  ports: LayerPorts,
-  compressed: AsyncGenerator<Uint8Array>,
-  verify?: () => Promise<void>,
-): Promise<StagedLayer> {
-  const sink = await ports.openSink(job.staging);
-  try {
-    const failure = await fill(sink, job, { ports, compressed });
-    ports.signal.throwIfAborted();
-    if (failure?.fatal === true) throw failure.error;
-    for await (const _ of compressed) ports.signal.throwIfAborted();
-    await verify?.();
-    if (failure !== undefined) throw failure.error;
-    const staged = await sink.finish();
-    if (staged.diffId !== job.diffId)
-      throw new EngineError(
-        'invalid',
-        `layers from manifest don't match image configuration: layer ${job.descriptor.digest} unpacks to ${staged.diffId}, not ${job.diffId}`,
-        { code: 'digest-mismatch' },
-      );
-    return staged;
-  } catch (error) {
-    await sink.abort();
-    throw error;
-  }
-}
-
-async function fill(
-  sink: LayerSink,
-  job: LayerJob,
-  { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
-): Promise<Failure | undefined> {
-  const source = new LayerSource(compressed);
-  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
-  try {
-    const { stream } = await decompressDetected(source.stream, { limitBytes });
-    for await (const chunk of stream) {
-      ports.signal.throwIfAborted();
-      await sink.write(chunk);
-    }
-    return undefined;
-  } catch (error) {
-    return (
-      (await source.failure()) ?? {
-        error,
-        fatal: !(error instanceof EngineError && error.kind === 'invalid'),
-      }
-    );
-  }
-}
-
-async function* streamOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* stream;
 }

@@ -10,6 +10,8 @@ export interface LayerRunOptions {
 
 /** Runs layer jobs, some at a time, the others in order of arrival. */
 export interface LayerRunner {
+  /** Jobs will come soon: get ready for the first. */
+  prepare(): void;
   /** @throws as `runLayerJob`. A job that was aborted may leave its stage to the caller. */
   run(job: LayerJob, options: LayerRunOptions): Promise<StagedLayer>;
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import { serializeError } from '../errors/engine-error.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
@@ -10,34 +11,37 @@ declare const self: Worker;
 
 const PROGRESS_MS = 100;
 
-let running: AbortController | undefined;
+// On Linux 0 is the calling thread: bulk work yields to the thread that answers requests, and to containers.
+setPriority(0, 5);
+
+const running = new Map<number, AbortController>();
 let client: { config: string; registry: DistributionClient } | undefined;
 
-self.onmessage = (event: MessageEvent<LayerWorkerRequest>) => {
-  if (event.data.kind === 'cancel') running?.abort();
-  else void run(event.data.job);
+self.onmessage = ({ data }: MessageEvent<LayerWorkerRequest>) => {
+  if (data.kind === 'cancel') running.get(data.id)?.abort();
+  else void run(data.id, data.job);
 };
 
 function reply(message: LayerWorkerReply): void {
   self.postMessage(message);
 }
 
-async function run(job: LayerJob): Promise<void> {
+async function run(id: number, job: LayerJob): Promise<void> {
   const controller = new AbortController();
-  running = controller;
+  running.set(id, controller);
   try {
     const staged = await runLayerJob(job, {
       content: await LocalContentStore.open(job.contentRoot),
       registry: clientFor(job.registry),
       openSink: openLayerSink,
       signal: controller.signal,
-      progress: throttled(),
+      progress: throttled(id),
     });
-    reply({ kind: 'done', staged });
+    reply({ kind: 'done', id, staged });
   } catch (error) {
-    reply({ kind: 'failed', error: serializeError(error) });
+    reply({ kind: 'failed', id, error: serializeError(error) });
   } finally {
-    running = undefined;
+    running.delete(id);
   }
 }
 
@@ -48,12 +52,12 @@ function clientFor(config: RegistryConfig): DistributionClient {
   return client.registry;
 }
 
-function throttled(): (progress: LayerProgress) => void {
+function throttled(id: number): (progress: LayerProgress) => void {
   let next = 0;
   return (progress) => {
     const now = performance.now();
     if (progress.phase === 'downloading' && now < next) return;
     next = now + PROGRESS_MS;
-    reply({ kind: 'progress', progress });
+    reply({ kind: 'progress', id, progress });
   };
 }

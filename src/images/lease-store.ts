@@ -12,6 +12,8 @@ export interface GcRoots {
 export interface Lease {
   /** In force at once; durable when it resolves. */
   add(roots: GcRoots): Promise<void>;
+  /** What it holds. */
+  roots(): GcRoots;
   /** Let go now. */
   release(): Promise<void>;
   /** Let go in `graceMs`: an interrupted pull may come again for what it has. */
@@ -41,6 +43,9 @@ export class LeaseStore {
   static async open(db: StateDb, bootId: string, graceMs: number): Promise<LeaseStore> {
     const store = new LeaseStore(db, bootId);
     const expiresMs = Date.now() + graceMs;
+    const [any] = await db.query('SELECT 1 FROM leases LIMIT 1');
+    // A start without leases costs no commit.
+    if (any === undefined) return store;
     await db.transact([
       { sql: 'DELETE FROM leases WHERE boot_id <> ? OR expires_ms <= ?', params: [bootId, Date.now()] },
       { sql: 'UPDATE leases SET expires_ms = min(expires_ms, ?)', params: [expiresMs] },
@@ -64,6 +69,7 @@ export class LeaseStore {
     this.#leases.set(id, state);
     return {
       add: (roots) => this.#add(id, state, roots),
+      roots: () => ({ blobs: [...state.blobs], chains: [...state.chains] }),
       release: () => this.#release(id),
       expire: (graceMs) => this.#expire(id, graceMs),
     };

@@ -24,7 +24,7 @@ async function expectNothing(ingests = 0): Promise<void> {
   expect(bench.images.count()).toBe(0);
   expect(bench.snapshotter.stages.size).toBe(0);
   expect(bench.stored().ingests).toBe(ingests);
-  await bench.images.collectGarbage();
+  await bench.images.settled();
 }
 
 test('a layer of another digest is refused, and nothing stays', async () => {
@@ -268,4 +268,26 @@ test('a lock that a lost worker holds on an ingest does not stop the next pull',
   await bench.pull('app');
   expect(bench.stored().ingests).toBe(1);
   await lost.abort();
+});
+
+test('bytes that a power cut spoiled are fetched again, in the same pull', async () => {
+  bench.registry.add(name, image);
+  const { digest } = big.descriptor;
+  const spoiled = await bench.content.ingest(digest);
+  await spoiled.write(new Uint8Array(500_000));
+  await spoiled.close();
+  const lines = await bench.pull('app');
+  expect(lines.at(-1)?.status).toContain('Downloaded newer image');
+  const asked = bench.registry.requests.filter((request) => request.digest === digest);
+  expect(asked.map(({ start }) => start)).toEqual([500_000, 0]);
+});
+
+test('a stored blob that is damaged is fetched again', async () => {
+  bench.registry.add(name, image);
+  await bench.content.write(big.bytes);
+  await Bun.write(bench.content.path(big.descriptor.digest), new Uint8Array(big.bytes.length));
+  await bench.pull('app');
+  expect(await bench.content.read(big.descriptor.digest, { maxBytes: 1 << 30 })).toEqual(
+    Buffer.from(big.bytes),
+  );
 });

@@ -1,11 +1,11 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
-import { chainIds } from '../oci/chain-id.ts';
-import { parseImageConfig } from '../oci/image-config.ts';
 import { formatPlatform, hostPlatform, matchesPlatform } from '../oci/platform.ts';
 import { canonicalName, familiarName, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { RegistryClient, RegistryConfig, RegistryRequest } from '../registry/registry-client.ts';
 import type { LayerInfo } from '../snapshots/snapshotter.ts';
+import { Background } from './background.ts';
+import type { ImageGc } from './gc.ts';
 import type { PullProgress, PullRequest } from './image-backend.ts';
 import { type ImageManifest, joinImageManifest } from './image-record.ts';
 import type { ImageStore, LayerBlob } from './image-store.ts';
@@ -26,6 +26,7 @@ export interface PullPorts {
   store: ImageStore;
   leases: LeaseStore;
   fetches: LayerFetches;
+  gc: ImageGc;
 }
 
 export interface PullOptions {
@@ -45,13 +46,25 @@ export async function pullImage(
   const lease = ports.leases.take();
   try {
     const reference = await pullUnderLease(request, { ports, lease, options });
-    await lease.release();
+    // A row that stays is void after its time: nobody has to wait for the disk.
+    lease.release().catch(() => undefined);
     return reference;
   } catch (error) {
-    if (options.signal.aborted || kindOf(error) === 'unavailable') await lease.expire(INTERRUPTED_GRACE_MS);
-    else await lease.release();
+    await letGo(lease, ports.gc, options.signal.aborted || kindOf(error) === 'unavailable');
     throw error;
   }
+}
+
+/** What was cut short may be taken up again; what was refused goes at once. */
+async function letGo(lease: Lease, gc: ImageGc, mayResume: boolean): Promise<void> {
+  const held = lease.roots();
+  if (!mayResume) {
+    await lease.release();
+    gc.collectLater(held);
+    return;
+  }
+  await lease.expire(INTERRUPTED_GRACE_MS);
+  setTimeout(() => gc.collectLater(held), INTERRUPTED_GRACE_MS + 1000).unref();
 }
 
 interface Pull {
@@ -108,24 +121,31 @@ async function pullContent(
     pulled.manifest.config.digest,
     ...pulled.manifest.layers.map(({ digest }) => digest),
   ];
-  await lease.add({ blobs, chains: [] });
-  const [configBytes] = await Promise.all([
-    pullConfig(
+  const background = new Background();
+  try {
+    background.add(lease.add({ blobs, chains: [] }));
+    await ports.gc.settled();
+    for (const { bytes, descriptor } of pulled.documents)
+      background.add(ports.content.write(bytes, descriptor.digest));
+    const configBytes = await pullConfig(
       { descriptor: pulled.manifest.config, reference: context.reference, source: pulled.source },
       { registry: context.registry, content: ports.content, request: context.request },
-    ),
-    ...pulled.documents.map(({ bytes, descriptor }) => ports.content.write(bytes, descriptor.digest)),
-  ]);
-  const config = parseImageConfig(configBytes);
-  refuseForeignSystem(config.platform.os);
-  const { descriptor, bytes } = pulled.documents.at(-1) ?? pulled.root;
-  const manifest = joinImageManifest(
-    { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length },
-    bytes,
-    configBytes,
-  );
-  await lease.add({ blobs: [], chains: chainIds(config.diffIds) });
-  return { manifest, layers: await pullLayers(manifest, pulled, context) };
+    );
+    const manifest = joinManifest(pulled, configBytes);
+    background.add(lease.add({ blobs: [], chains: manifest.chainIds }));
+    await ports.gc.settled();
+    return { manifest, layers: await pullLayers(manifest, pulled, context) };
+  } finally {
+    await background.end();
+  }
+}
+
+function joinManifest({ documents, root }: PulledManifest, configBytes: Uint8Array): ImageManifest {
+  const { descriptor, bytes } = documents.at(-1) ?? root;
+  const stored = { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length };
+  const manifest = joinImageManifest(stored, bytes, configBytes);
+  refuseForeignSystem(manifest.config.platform.os);
+  return manifest;
 }
 
 function refuseForeignSystem(os: string): void {

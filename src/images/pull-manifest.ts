@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MAX_CONFIG_BYTES } from '../oci/image-config.ts';
@@ -65,11 +65,8 @@ async function childDocument(
   { reference, ports }: { reference: Reference; ports: ManifestPorts },
 ): Promise<Document> {
   if (descriptor.size > MAX_MANIFEST_BYTES) throw tooLarge(descriptor, MAX_MANIFEST_BYTES);
-  if ((await ports.content.size(descriptor.digest)) === descriptor.size)
-    return {
-      descriptor,
-      bytes: await ports.content.read(descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES }),
-    };
+  const stored = await storedDocument(descriptor, ports.content, MAX_MANIFEST_BYTES);
+  if (stored !== undefined) return { descriptor, bytes: stored };
   const child = { ...reference, tag: undefined, digest: descriptor.digest };
   const { bytes } = await ports.registry.manifest(child, { ...ports.request, source });
   if (bytes.length !== descriptor.size)
@@ -79,6 +76,21 @@ async function childDocument(
       { code: 'digest-mismatch' },
     );
   return { descriptor, bytes };
+}
+
+/** undefined also for one that is damaged, or goes between the look and the read. */
+async function storedDocument(
+  { digest, size }: Descriptor,
+  content: ContentStore,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  if ((await content.size(digest)) !== size) return undefined;
+  try {
+    return await content.read(digest, { maxBytes });
+  } catch (error) {
+    if (kindOf(error) === 'not-found') return undefined;
+    throw error;
+  }
 }
 
 function refuseArtifacts({ config, layers }: Manifest): void {
@@ -98,8 +110,8 @@ export async function pullConfig(
   ports: ManifestPorts,
 ): Promise<Uint8Array> {
   if (descriptor.size > MAX_CONFIG_BYTES) throw tooLarge(descriptor, MAX_CONFIG_BYTES);
-  if ((await ports.content.size(descriptor.digest)) === descriptor.size)
-    return await ports.content.read(descriptor.digest, { maxBytes: MAX_CONFIG_BYTES });
+  const stored = await storedDocument(descriptor, ports.content, MAX_CONFIG_BYTES);
+  if (stored !== undefined) return stored;
   const { body } = await ports.registry.blob(reference, descriptor.digest, { ...ports.request, source });
   const bytes = await readBounded(body, descriptor);
   await ports.content.write(bytes, descriptor.digest);

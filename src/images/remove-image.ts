@@ -47,7 +47,9 @@ async function removeByName(
     );
   const isRunning = ports.usage.usedBy(image.id).some(({ running }) => running);
   if (!isLast || isRunning) return await untag(image, named, ports);
-  return (await deleteImage(image, named, ports)).results;
+  const results = await deleteImage(image, named, ports);
+  ports.gc.collectLater(rootsOf(image));
+  return results;
 }
 
 /** A digest names what was pulled by it; where nothing was, all that its repository has. */
@@ -77,7 +79,9 @@ async function removeById(
   const [user] = users;
   if (!force && user !== undefined)
     refuse('must be forced', `image is being used by stopped container ${shortId(user.id)}`);
-  return (await deleteImage(image, tags, ports)).results;
+  const results = await deleteImage(image, tags, ports);
+  ports.gc.collectLater(rootsOf(image));
+  return results;
 }
 
 async function untag(
@@ -90,18 +94,16 @@ async function untag(
   return tags.map(({ reference }) => ({ untagged: familiarName(reference) }));
 }
 
-/** The image, its tags, and what only it referred to. */
+/** Image and tags go now; what only it referred to is the caller's to collect. */
 export async function deleteImage(
   image: ImageRecord,
   tags: ImageTag[],
-  { store, gc, events }: RemovePorts,
-): Promise<{ results: DeleteResult[]; freedBytes: number }> {
+  { store, events }: RemovePorts,
+): Promise<DeleteResult[]> {
   await store.removeImage(image.id);
   for (const _ of tags) events.happened('untag', image.id, labelsOf(image));
-  const freedBytes = await gc.collect(rootsOf(image));
   events.happened('delete', image.id, labelsOf(image));
-  const untagged = tags.map(({ reference }) => ({ untagged: familiarName(reference) }));
-  return { results: [...untagged, { deleted: image.id }], freedBytes };
+  return [...tags.map(({ reference }) => ({ untagged: familiarName(reference) })), { deleted: image.id }];
 }
 
 export function labelsOf({ manifests }: ImageRecord): Record<string, string> {

@@ -1,50 +1,59 @@
-import { deserializeError, EngineError } from '../errors/engine-error.ts';
+import { availableParallelism } from 'node:os';
 import type { StagedLayer } from '../snapshots/snapshotter.ts';
 import type { LayerJob } from './layer-job.ts';
 import type { LayerRunner, LayerRunOptions } from './layer-runner.ts';
-import type { LayerWorkerReply, LayerWorkerRequest } from './layer-worker-protocol.ts';
+import { LayerWorkerHandle } from './layer-worker-handle.ts';
 
-const CANCEL_GRACE_MS = 1000;
 const IDLE_MS = 10_000;
+/** A thread costs more to start than so many bytes cost to unpack. */
+const SHARE_BYTES = 8 << 20;
 
-interface Idle {
-  worker: Worker;
-  timer: NodeJS.Timeout;
-}
-
-/** `LayerRunner` over a few worker threads, made when needed and kept for ten idle seconds. */
+/** `LayerRunner` over worker threads, which are made when needed and kept for ten idle seconds. Small layers share one. */
 export class WorkerLayerRunner implements LayerRunner {
-  readonly #limit: number;
-  readonly #idle: Idle[] = [];
+  readonly #jobs: number;
+  readonly #threads: number;
   readonly #queue: (() => void)[] = [];
+  #workers: LayerWorkerHandle[] = [];
+  #idleTimer: NodeJS.Timeout | undefined;
   #busy = 0;
 
-  /** `limit`: jobs at a time (dockerd's `max-concurrent-downloads`). */
-  constructor(limit: number) {
-    this.#limit = limit;
+  /**
+   * @param jobs At a time: dockerd's `max-concurrent-downloads`.
+   * @param threads At most. Default: one more than there are processors, but no more than jobs.
+   */
+  constructor(jobs: number, threads: number = Math.min(jobs, availableParallelism() + 1)) {
+    this.#jobs = jobs;
+    this.#threads = threads;
+  }
+
+  prepare(): void {
+    clearTimeout(this.#idleTimer);
+    if (!this.#workers.some(({ usable }) => usable)) this.#workers.push(new LayerWorkerHandle());
+    this.#letIdle();
   }
 
   async run(job: LayerJob, options: LayerRunOptions): Promise<StagedLayer> {
     await this.#turn(options);
+    clearTimeout(this.#idleTimer);
     try {
       options.signal.throwIfAborted();
-      return await this.#runIn(this.#take(), job, options);
+      return await this.#worker(job.descriptor.size).run(job, options);
     } finally {
       this.#busy--;
       this.#queue.shift()?.();
+      this.#workers = this.#workers.filter(({ usable }) => usable);
+      this.#letIdle();
     }
   }
 
   async close(): Promise<void> {
-    for (const { worker, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer);
-      worker.terminate();
-    }
+    clearTimeout(this.#idleTimer);
+    for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
   async #turn({ signal, waiting }: LayerRunOptions): Promise<void> {
     signal.throwIfAborted();
-    if (this.#busy < this.#limit) {
+    if (this.#busy < this.#jobs) {
       this.#busy++;
       return;
     }
@@ -65,60 +74,21 @@ export class WorkerLayerRunner implements LayerRunner {
     await promise;
   }
 
-  #take(): Worker {
-    const idle = this.#idle.pop();
-    if (idle === undefined) return new Worker(new URL('./layer-worker.ts', import.meta.url));
-    clearTimeout(idle.timer);
-    return idle.worker;
+  /** The least loaded thread, or a new one where that is worth it. */
+  #worker(sizeBytes: number): LayerWorkerHandle {
+    const usable = this.#workers.filter((worker) => worker.usable);
+    const [least] = usable.sort((a, b) => a.loadBytes - b.loadBytes);
+    const fits = least !== undefined && (least.idle || least.loadBytes + sizeBytes <= SHARE_BYTES);
+    if (least !== undefined && (fits || usable.length >= this.#threads)) return least;
+    const made = new LayerWorkerHandle();
+    this.#workers.push(made);
+    return made;
   }
 
-  #keep(worker: Worker): void {
-    const timer = setTimeout(() => {
-      this.#idle.splice(
-        this.#idle.findIndex((idle) => idle.worker === worker),
-        1,
-      );
-      worker.terminate();
-    }, IDLE_MS);
-    timer.unref();
-    this.#idle.push({ worker, timer });
+  #letIdle(): void {
+    if (this.#busy > 0) return;
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => void this.close(), IDLE_MS);
+    this.#idleTimer.unref();
   }
-
-  async #runIn(worker: Worker, job: LayerJob, options: LayerRunOptions): Promise<StagedLayer> {
-    const { promise, resolve, reject } = Promise.withResolvers<StagedLayer>();
-    const { signal } = options;
-    let usable = true;
-    let grace: NodeJS.Timeout | undefined;
-    const cancel = (): void => {
-      send(worker, { kind: 'cancel' });
-      grace = setTimeout(() => {
-        usable = false;
-        reject(signal.reason);
-      }, CANCEL_GRACE_MS);
-    };
-    worker.onmessage = ({ data }: MessageEvent<LayerWorkerReply>) => {
-      if (data.kind === 'progress') options.progress(data.progress);
-      else if (data.kind === 'done') resolve(data.staged);
-      else reject(signal.aborted ? signal.reason : deserializeError(data.error));
-    };
-    worker.onerror = (event) => {
-      usable = false;
-      reject(new EngineError('internal', `Cannot run layer worker: ${event.message}`));
-    };
-    signal.addEventListener('abort', cancel, { once: true });
-    send(worker, { kind: 'run', job });
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(grace);
-      signal.removeEventListener('abort', cancel);
-      worker.onmessage = null;
-      if (usable) this.#keep(worker);
-      else worker.terminate();
-    }
-  }
-}
-
-function send(worker: Worker, request: LayerWorkerRequest): void {
-  worker.postMessage(request);
 }

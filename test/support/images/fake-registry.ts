@@ -37,6 +37,10 @@ export class FakeRegistry implements RegistryClient {
     for (const { descriptor, bytes } of image.blobs) this.#blobs.set(descriptor.digest, bytes);
   }
 
+  blobSize(digest: Digest): number {
+    return this.#blobs.get(digest)?.length ?? 0;
+  }
+
   async manifest(reference: Reference, options: RegistryRequest): Promise<ResolvedManifest> {
     options.signal.throwIfAborted();
     this.manifestRequests++;

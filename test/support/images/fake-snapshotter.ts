@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Tree } from '../../../src/archive/tree.ts';
 import { EngineError } from '../../../src/errors/engine-error.ts';
 import { chainIdOn } from '../../../src/oci/chain-id.ts';
@@ -7,6 +9,7 @@ import type {
   LayerInfo,
   LayerSink,
   LayerStaging,
+  SnapshotDriver,
   SnapshotKey,
   Snapshotter,
   StagedLayer,
@@ -14,10 +17,17 @@ import type {
 
 /** The layers' half of a `Snapshotter`, in memory: what images need. Snapshots are refused. */
 export class FakeSnapshotter implements Snapshotter {
-  readonly driver = 'overlay';
+  readonly driver: SnapshotDriver;
+  readonly #root: string;
   readonly stages = new Set<string>();
   readonly #layers = new Map<ChainId, LayerInfo>();
   #next = 0;
+
+  /** `root`: where `openLayerSink` of the real driver may put its stages. */
+  constructor(options: { driver: SnapshotDriver; root: string } = { driver: 'overlay', root: '.' }) {
+    this.driver = options.driver;
+    this.#root = options.root;
+  }
 
   readonly openSink = async (staging: LayerStaging): Promise<LayerSink> => {
     this.stages.add(staging.directory);
@@ -34,13 +44,13 @@ export class FakeSnapshotter implements Snapshotter {
   };
 
   stage(): LayerStaging {
-    return { driver: this.driver, directory: `stage-${this.#next++}` };
+    return { driver: this.driver, directory: join(this.#root, `stage-${this.#next++}`) };
   }
 
   async commitLayer(staged: StagedLayer, parent: ChainId | undefined): Promise<LayerInfo> {
     if (parent !== undefined && !this.#layers.has(parent))
       throw new EngineError('not-found', `no parent ${parent}`);
-    this.stages.delete(staged.staging.directory);
+    await this.discard(staged.staging);
     const chainId = chainIdOn(parent, staged.diffId);
     const layer = { chainId, parent, diffId: staged.diffId, tarSize: staged.tarSize };
     this.#layers.set(chainId, layer);
@@ -49,6 +59,7 @@ export class FakeSnapshotter implements Snapshotter {
 
   async discard(staging: LayerStaging): Promise<void> {
     this.stages.delete(staging.directory);
+    await rm(staging.directory, { recursive: true, force: true });
   }
 
   async layer(chainId: ChainId): Promise<LayerInfo | undefined> {

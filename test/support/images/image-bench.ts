@@ -10,12 +10,25 @@ import { ImageService } from '../../../src/images/image-service.ts';
 import { runLayerJob } from '../../../src/images/layer-job.ts';
 import type { LayerRunner } from '../../../src/images/layer-runner.ts';
 import type { GcRoots } from '../../../src/images/lease-store.ts';
+import type { RegistryAccess } from '../../../src/images/pull-image.ts';
+import { WorkerLayerRunner } from '../../../src/images/worker-layer-runner.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
+import { DistributionClient } from '../../../src/registry/distribution-client.ts';
 import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
+import { openLayerSink } from '../../../src/snapshots/layer-sink.ts';
 import { SqliteStateDb } from '../../../src/storage/sqlite-state-db.ts';
 import { FakeRegistry } from './fake-registry.ts';
 import { FakeSnapshotter } from './fake-snapshotter.ts';
+import { HttpRegistry } from './http-registry.ts';
+
+export interface BenchOptions {
+  root?: string;
+  /** Layers by worker threads and HTTP, through the real sink, instead of in this thread. */
+  workers?: boolean;
+  /** The same, from this registry (as a mirror of docker.io) instead of the fake one. */
+  mirror?: string;
+}
 
 export const plainRegistryConfig: RegistryConfig = {
   mirrors: [],
@@ -27,17 +40,30 @@ export const plainRegistryConfig: RegistryConfig = {
 
 /** An ImageService on real files and a real database, with everything around it fake and in this thread. */
 export class ImageBench {
-  readonly root = mkdtempSync(join(tmpdir(), 'sampan-images-'));
+  readonly root: string;
   readonly registry = new FakeRegistry();
-  readonly snapshotter = new FakeSnapshotter();
+  readonly snapshotter: FakeSnapshotter;
   readonly events: Omit<EngineEvent, 'timeNano'>[] = [];
   users = new Map<string, { id: string; running: boolean }[]>();
   containerRoots: GcRoots = { blobs: [], chains: [] };
   bootId = 'boot-1';
+  readonly #http: HttpRegistry | undefined;
+  /** Base URL of the mirror that workers pull from; undefined: all is in this thread. */
+  readonly #mirror: string | undefined;
   #open: { service: ImageService; db: SqliteStateDb; content: LocalContentStore } | undefined;
 
-  static async start(): Promise<ImageBench> {
-    const bench = new ImageBench();
+  private constructor(options: BenchOptions) {
+    this.root = options.root ?? mkdtempSync(join(tmpdir(), 'sampan-images-'));
+    this.#http = options.workers === true ? new HttpRegistry(this.registry) : undefined;
+    this.#mirror = options.mirror ?? this.#http?.url;
+    this.snapshotter =
+      this.#mirror === undefined
+        ? new FakeSnapshotter()
+        : new FakeSnapshotter({ driver: 'erofs', root: this.root });
+  }
+
+  static async start(options: BenchOptions = {}): Promise<ImageBench> {
+    const bench = new ImageBench(options);
     await bench.restart();
     return bench;
   }
@@ -65,9 +91,9 @@ export class ImageBench {
       db,
       content,
       snapshotter: this.snapshotter,
-      registry: { client: () => this.registry, config: () => plainRegistryConfig },
-      runner: this.#runner(content),
-      openSink: this.snapshotter.openSink,
+      registry: this.#access(),
+      runner: this.#mirror === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
+      openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
       logger: silentLogger,
@@ -104,6 +130,7 @@ export class ImageBench {
 
   async stop(): Promise<void> {
     await this.#close();
+    await this.#http?.stop();
     rmSync(this.root, { recursive: true, force: true });
   }
 
@@ -118,8 +145,16 @@ export class ImageBench {
     this.#open = undefined;
   }
 
+  #access(): RegistryAccess {
+    if (this.#mirror === undefined) return { client: () => this.registry, config: () => plainRegistryConfig };
+    const config = { ...plainRegistryConfig, mirrors: [this.#mirror] };
+    const client = new DistributionClient(config);
+    return { client: () => client, config: () => config };
+  }
+
   #runner(content: LocalContentStore): LayerRunner {
     return {
+      prepare: () => undefined,
       run: (job, { signal, progress }) =>
         runLayerJob(job, {
           content,
