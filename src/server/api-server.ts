@@ -105,7 +105,7 @@ export class ApiServer {
       client.abort(clientGone());
       this.#clients.delete(client);
     });
-    const body = socketBody(socket, Number(message.headers['content-length'] ?? '0'));
+    const body = socketBody(socket, contentLength(message));
     const port = socketPort(socket, message.headers.upgrade);
     this.#track(this.#serve(message, port, { body, client: client.signal }));
   }
@@ -180,6 +180,11 @@ export class ApiServer {
       response.text(400, `${messageOf(error)}\n`);
     else response.error(error);
   }
+}
+
+function contentLength({ headers }: IncomingMessage): number {
+  const text = headers['content-length'] ?? '0';
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 function pageNotFound(): EngineError {

@@ -122,6 +122,54 @@ test('attach without Upgrade on a kept-alive connection streams its output in HT
   client.socket.destroy();
 });
 
+test('options in the body, as dockerode sends them, are not typed into the container', async () => {
+  const body = '{"stream":true,"stdin":true}';
+  for (const upgrade of [{ Connection: 'Upgrade', Upgrade: 'tcp' }, {}]) {
+    const { id } = container(echo);
+    const client = await server.connect();
+    const headers = { ...upgrade, 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+    client.send(head('POST', `/containers/${id}/attach?${ALL}`, headers) + body.slice(0, 5));
+    await Bun.sleep(10);
+    client.send(`${body.slice(5)}typed `);
+    await client.until('typed');
+    client.socket.end('more');
+    await client.untilEnd();
+    const start = 'Upgrade' in upgrade ? UPGRADED : RAW;
+    expect(framesOf(client.bytes, start)).toEqual({ stdout: 'typed more', stderr: 'bye' });
+  }
+});
+
+test('a chunked body without Upgrade is stdin', async () => {
+  const { id } = container(echo);
+  const client = await server.connect();
+  client.send(
+    `${head('POST', `/containers/${id}/attach?${ALL}`, { 'Transfer-Encoding': 'chunked' })}5\r\ntyped\r\n`,
+  );
+  await client.until('typed');
+  client.send('0\r\n\r\n');
+  await client.until('bye');
+  client.socket.destroy();
+});
+
+test('typing behind an attach that stayed in HTTP costs the input, not the output', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { id } = container(async (client) => {
+    await gate.promise;
+    await client.write('stdout', Buffer.from('output'));
+    return 0;
+  });
+  const client = await server.connect();
+  client.send(head('GET', '/_ping'));
+  await client.until('OK');
+  client.send(head('POST', `/containers/${id}/attach?${ALL}`, { 'Content-Length': '0' }));
+  await client.until('raw-stream');
+  client.send('typed, which is no HTTP\r\n\r\n');
+  await Bun.sleep(50);
+  gate.resolve();
+  await client.until('output');
+  expect(await client.untilEnd()).not.toContain('400');
+});
+
 test('a refused attach is plain HTTP on both ways', async () => {
   for (const headers of [UPGRADE, { 'Content-Length': '0' }]) {
     const client = await server.connect();

@@ -14,6 +14,13 @@ export interface FrontHandlers {
   upgrade(message: IncomingMessage, socket: Duplex): void;
 }
 
+interface Connection extends ListenerKind {
+  /** Requests under way. */
+  requests: number;
+  /** What came behind the current request was no HTTP. */
+  broken: boolean;
+}
+
 /**
  * Looks at a connection's first bytes and hands it on: to HTTP/1, or, for an attach without `Upgrade` header, straight to the hijack, since
  * node's HTTP server would read the client's typing as the next request.
@@ -21,7 +28,7 @@ export interface FrontHandlers {
 export class SocketFront {
   readonly #http: Server;
   readonly #handlers: FrontHandlers;
-  readonly #sockets = new Map<Duplex, ListenerKind & { requests: number }>();
+  readonly #sockets = new Map<Duplex, Connection>();
 
   constructor(handlers: FrontHandlers) {
     this.#handlers = handlers;
@@ -37,12 +44,12 @@ export class SocketFront {
       handlers.request(message, response);
     });
     this.#http.on('upgrade', (message, socket, head) => this.#upgraded(message, socket, head));
-    this.#http.on('clientError', (_error, socket) => refuseMalformed(socket));
+    this.#http.on('clientError', (_error, socket) => this.#malformed(socket));
   }
 
   /** Serve a new connection. */
   accept(socket: Socket, kind: ListenerKind): void {
-    this.#sockets.set(socket, { ...kind, requests: 0 });
+    this.#sockets.set(socket, { ...kind, requests: 0, broken: false });
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setNoDelay?.(true);
@@ -105,7 +112,7 @@ export class SocketFront {
       return;
     }
     const text = head.toString('latin1', 0, end + 2);
-    if (!RAW_ATTACH.test(text) || hasHeader(text, 'upgrade') || hasBody(text)) {
+    if (!RAW_ATTACH.test(text) || hasHeader(text, 'upgrade') || !hasPlainBody(text)) {
       this.#toHttp(socket, head);
       return;
     }
@@ -133,7 +140,15 @@ export class SocketFront {
     entry.requests++;
     response.once('close', () => {
       entry.requests--;
+      if (entry.broken && entry.requests === 0) socket.destroy();
     });
+  }
+
+  /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
+  #malformed(socket: Duplex): void {
+    const entry = this.#sockets.get(socket);
+    if (entry !== undefined && entry.requests > 0) entry.broken = true;
+    else refuseMalformed(socket);
   }
 
   #busy(socket: Duplex): void {
@@ -151,10 +166,10 @@ function hasHeader(head: string, name: string): boolean {
   return new RegExp(`\\r\\n${name}[ \\t]*:`, 'i').test(head);
 }
 
-/** A body has to be read by HTTP's rules, and so has to go through the HTTP server. */
-function hasBody(head: string): boolean {
+/** No body, or one of few bytes, as some clients send their options: it is skipped. Any other is left to the HTTP server. */
+function hasPlainBody(head: string): boolean {
   const length = /\r\ncontent-length[ \t]*:[ \t]*([^\r]*)/i.exec(head)?.[1]?.trim() ?? '0';
-  return hasHeader(head, 'transfer-encoding') || !/^0+$/.test(length);
+  return /^\d{1,5}$/.test(length) && !hasHeader(head, 'transfer-encoding');
 }
 
 /** The head as node's own message, for handlers that only read method, target and headers. */

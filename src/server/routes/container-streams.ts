@@ -39,6 +39,7 @@ export function containerStreamRoutes(backends: Backends): Route[] {
 
 async function attach({ containers }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const options = attachRequest(request);
+  await skipOptionsBody(request);
   let client: Attachment | undefined;
   try {
     await containers.attach(pathParam(request), options, ({ tty }) => {
@@ -55,6 +56,12 @@ async function attach({ containers }: Backends, request: ApiRequest, response: A
     client?.finish();
   }
   if (client === undefined) throw new EngineError('internal', 'the attach ended before it began');
+}
+
+/** Some clients send their options as a body too; only what follows it is typed. A chunked body is the typing itself. */
+async function skipOptionsBody({ headers, body }: ApiRequest): Promise<void> {
+  if (headers['transfer-encoding'] !== undefined) return;
+  for await (const _ of body);
 }
 
 function attachRequest(request: ApiRequest): AttachRequest {
