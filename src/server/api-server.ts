@@ -12,6 +12,7 @@ import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
+import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -38,6 +39,7 @@ export class ApiServer {
     this.#router = new Router([
       ...systemRoutes(backends, options.build),
       ...containerStreamRoutes(backends),
+      ...emptyRoutes(),
       ...unbuiltRoutes(),
       ...containerRoutes(backends),
       ...imageRoutes(backends),

@@ -141,9 +141,10 @@ describe.skipIf(docker === null)('the stock docker command', () => {
       'docker: Error response from daemon: HostConfig.PortBindings (--publish) is not implemented yet',
       125,
     ]);
-    expect((await run(['volume', 'ls'])).stderr).toBe(
+    expect((await run(['volume', 'create', 'x'])).stderr).toBe(
       'Error response from daemon: volumes is not implemented yet\n',
     );
+    expect((await run(['inspect', 'nope'])).stderr).toBe('Error: No such object: nope\n');
     expect((await run(['node', 'ls'])).stderr).toContain('This node is not a swarm manager');
     expect((await run(['rm', 'nope'])).stderr).toBe('Error response from daemon: No such container: nope\n');
   });
