@@ -79,6 +79,7 @@ async function listenTcp(
       ? plainServer(accept, kind)
       : createTlsServer(
           {
+            allowHalfOpen: true,
             cert: tls.cert,
             key: tls.key,
             ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),
