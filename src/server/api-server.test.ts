@@ -315,6 +315,15 @@ test('pipelined and split requests are answered in order, garbage with 400', asy
   expect(await bad.untilEnd()).toStartWith('HTTP/1.1 400 Bad Request');
 });
 
+test('a head of a megabyte is read, a larger one refused', async () => {
+  const client = await server.connect();
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(900_000) }));
+  await client.until('OK');
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(1_100_000) }));
+  expect(await client.untilEnd()).toContain('HTTP/1.1 431 Request Header Fields Too Large');
+  client.socket.destroy();
+});
+
 test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async () => {
   const client = await server.connect();
   const body = '{"Image":"nope"}';

@@ -1,10 +1,12 @@
-import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { errnoCodeOf } from '../errors/engine-error.ts';
 import type { ListenerKind } from './server-options.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 60_000;
+const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
 
@@ -34,6 +36,8 @@ export class SocketFront {
     this.#handlers = handlers;
     this.#http = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
+      // Go's own limit: credentials and filters of many names travel in the head.
+      maxHeaderSize: 1 << 20,
       requestTimeout: 0,
       keepAliveTimeout: 0,
       // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
@@ -44,7 +48,7 @@ export class SocketFront {
       handlers.request(message, response);
     });
     this.#http.on('upgrade', (message, socket, head) => this.#upgraded(message, socket, head));
-    this.#http.on('clientError', (_error, socket) => this.#malformed(socket));
+    this.#http.on('clientError', (error, socket) => this.#malformed(socket, error));
   }
 
   /** Serve a new connection. */
@@ -145,10 +149,10 @@ export class SocketFront {
   }
 
   /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
-  #malformed(socket: Duplex): void {
+  #malformed(socket: Duplex, error: Error): void {
     const entry = this.#sockets.get(socket);
     if (entry !== undefined && entry.requests > 0) entry.broken = true;
-    else refuseMalformed(socket);
+    else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 
   #busy(socket: Duplex): void {
@@ -186,10 +190,11 @@ function rawMessage(socket: Socket, head: string): IncomingMessage {
   return message;
 }
 
-function refuseMalformed(socket: Duplex): void {
+function refuse(socket: Duplex, status: 400 | 431): void {
   if (socket.destroyed || !socket.writable) return;
+  const text = `${status} ${STATUS_CODES[status]}`;
   socket.end(
-    'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request',
+    `HTTP/1.1 ${text}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`,
   );
-  setTimeout(() => socket.destroy(), 1000).unref();
+  setTimeout(() => socket.destroy(), REFUSAL_LINGER_MS).unref();
 }

@@ -6,7 +6,7 @@ import type {
 } from '../../containers/container-backend.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../../wire/stream-frame.ts';
-import { formatTimeFixed, parseTimeParameter } from '../../wire/time.ts';
+import { fixedTimeFormatter, parseTimeParameter } from '../../wire/time.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
@@ -137,14 +137,14 @@ function lineRenderer(options: {
   timestamps: boolean;
 }): (line: LogLine) => Uint8Array {
   const inLine = { stdout: false, stderr: false };
+  const stamp = fixedTimeFormatter();
+  const prefixOf = ({ timeNano }: LogLine) =>
+    `${options.timestamps ? `${stamp(timeNano)} ` : ''}${options.details ? ' ' : ''}`;
   return (line) => {
-    let data = line.data;
-    if (!inLine[line.stream] && (options.timestamps || options.details)) {
-      const prefix = `${options.timestamps ? `${formatTimeFixed(line.timeNano)} ` : ''}${options.details ? ' ' : ''}`;
-      data = Buffer.concat([Buffer.from(prefix), data]);
-    }
+    const prefix = inLine[line.stream] ? '' : prefixOf(line);
     inLine[line.stream] = line.data.at(-1) !== 0x0a;
-    return options.tty ? data : encodeFrame(line.stream, data);
+    if (!options.tty) return encodeFrame(line.stream, line.data, prefix);
+    return prefix === '' ? line.data : Buffer.concat([Buffer.from(prefix), line.data]);
   };
 }
 
