@@ -137,6 +137,7 @@ export class ApiServer {
       if (this.#front.kindOf(message.socket).guarded)
         refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
       const { version = API_VERSION, path } = splitVersion(target.path);
+      this.#options.logger.debug('Calling', { method: message.method, path: target.path });
       const { handler, params } = this.#route(message.method ?? 'GET', path, version);
       const request: ApiRequest = {
         method: message.method ?? 'GET',
