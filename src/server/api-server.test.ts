@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
+import { eventually, startTestServer, type TestServer } from './testing/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -342,12 +342,16 @@ test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async (
 test('closing lets what runs answer, and cuts what is idle', async () => {
   const own = await startTestServer();
   const stopped = Promise.withResolvers<void>();
-  own.engine.containers.stop = () => stopped.promise;
+  let stopping = false;
+  own.engine.containers.stop = () => {
+    stopping = true;
+    return stopped.promise;
+  };
   const [busy, idle] = [await own.connect(), await own.connect()];
   idle.send(head('GET', '/_ping'));
   await idle.until('OK');
   busy.send(head('POST', '/containers/x/stop', { 'Content-Length': '0' }));
-  await Bun.sleep(50);
+  await eventually(() => stopping, 'the stop begins');
   const closed = own.server.close(2000);
   await idle.untilEnd();
   expect(busy.ended).toBe(false);
