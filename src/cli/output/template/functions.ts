@@ -38,8 +38,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   not: (value) => !isTrue(value),
   len: length,
   index: (collection, ...keys) => keys.reduce<Value>(index, collection),
-  slice: (value, from = 0n, to = undefined) =>
-    slice(value, Number(from), to === undefined ? undefined : Number(to)),
+  slice: (value, from = 0n, to?) => slice(value, Number(from), to === undefined ? undefined : Number(to)),
   print: (...values) => print(values),
   println: (...values) => `${values.map(format).join(' ')}\n`,
   printf: (pattern, ...values) => sprintf(string(pattern), values),
@@ -75,7 +74,7 @@ const HTML: Record<string, string> = {
 };
 
 function split(text: string, separator: string): string[] {
-  return separator === '' ? [...text] : text.split(separator);
+  return separator === '' ? Array.from(text) : text.split(separator);
 }
 
 function string(value: Value): string {

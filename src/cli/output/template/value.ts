@@ -104,7 +104,17 @@ export function format(value: Value): string {
       .sort()
       .map((key) => `${key}:${format(value[key])}`)
       .join(' ')}]`;
-  return typeof value === 'number' ? formatNumber(value) : String(value);
+  switch (typeof value) {
+    case 'number':
+      return formatNumber(value);
+    case 'string':
+      return value;
+    case 'boolean':
+    case 'bigint':
+      return value.toString();
+    default:
+      return '<nil>';
+  }
 }
 
 function formatNumber(value: number): string {
