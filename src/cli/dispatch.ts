@@ -49,7 +49,8 @@ export function checkArguments(
   const plural = (number: number) => `${number} argument${number === 1 ? '' : 's'}`;
   if (max === 0) throw new UsageError(`${program}: ${name} accepts no arguments`);
   if (max === min) throw new UsageError(`${program}: ${name} requires ${plural(min)}`);
-  if (count < min && max === undefined) throw new UsageError(`${program}: ${name} requires at least ${plural(min)}`);
+  if (count < min && max === undefined)
+    throw new UsageError(`${program}: ${name} requires at least ${plural(min)}`);
   if (min === 0) throw new UsageError(`${program}: ${name} requires at most ${plural(max ?? 0)}`);
   throw new UsageError(`${program}: ${name} requires at least ${min} and at most ${plural(max ?? 0)}`);
 }

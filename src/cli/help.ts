@@ -14,7 +14,10 @@ const DEFAULT_COLUMNS = 80;
 export function usageLine(program: string, path: string, command: Command): string {
   return command.usage
     .split('\n')
-    .map((usage, index) => `${index === 0 ? 'Usage:  ' : '\t'}${program} ${path}${usage === '' ? '' : ` ${usage}`}`)
+    .map(
+      (usage, index) =>
+        `${index === 0 ? 'Usage:  ' : '\t'}${program} ${path}${usage === '' ? '' : ` ${usage}`}`,
+    )
     .join('\n');
 }
 

@@ -1,7 +1,7 @@
 import { type Endpoint, parseEndpoint } from '../client/endpoint.ts';
 import type { Transport } from '../client/transport.ts';
 import { EngineError } from '../errors/engine-error.ts';
-import { bunTransport, type BunTlsOptions } from './transport/bun-transport.ts';
+import { type BunTlsOptions, bunTransport } from './transport/bun-transport.ts';
 
 export const DEFAULT_HOST = 'unix:///run/sampan.sock';
 const STOCK_SOCKET = '/var/run/docker.sock';
@@ -26,8 +26,7 @@ export interface HostChoice {
  * @throws EngineError "invalid" when the host can't be understood.
  */
 export function chooseEndpoint(choice: HostChoice): Endpoint {
-  if (choice.hosts.length > 1)
-    throw new EngineError('invalid', 'Specify only one -H');
+  if (choice.hosts.length > 1) throw new EngineError('invalid', 'Specify only one -H');
   if (choice.context !== '' && choice.hosts.length > 0)
     throw new EngineError('invalid', 'conflicting options: cannot specify both --host and --context');
   const context = choice.context || (choice.hosts.length > 0 ? '' : (choice.env.DOCKER_CONTEXT ?? ''));

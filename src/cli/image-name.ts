@@ -16,7 +16,8 @@ export interface ImageName {
 }
 
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const DOMAIN = /^(?:\[[0-9a-fA-F:]+\]|(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*)(?::\d+)?$/;
+const DOMAIN =
+  /^(?:\[[0-9a-fA-F:]+\]|(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*)(?::\d+)?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const HUB = 'docker.io';
@@ -42,7 +43,8 @@ export function readImageName(text: string): ImageName {
     throw invalid('invalid reference format');
   if (digest !== undefined && !DIGEST.test(digest)) throw invalid('invalid reference format');
   const familiarRepository = domain === HUB ? path.replace(/^library\/(?=[^/]+$)/, '') : `${domain}/${path}`;
-  const suffix = digest === undefined ? `:${tag ?? 'latest'}` : `${tag === undefined ? '' : `:${tag}`}@${digest}`;
+  const suffix =
+    digest === undefined ? `:${tag ?? 'latest'}` : `${tag === undefined ? '' : `:${tag}`}@${digest}`;
   return {
     familiar: familiarRepository + suffix,
     repository: `${domain}/${path}`,
@@ -56,10 +58,12 @@ export function readImageName(text: string): ImageName {
 function splitDomain(name: string): { domain: string; rest: string } {
   const slash = name.indexOf('/');
   const first = slash < 0 ? '' : name.slice(0, slash);
-  const isDomain = slash >= 0 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
+  const isDomain =
+    slash >= 0 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
   const domain = isDomain ? first : HUB;
   const rest = isDomain ? name.slice(slash + 1) : name;
-  if (domain === 'index.docker.io') return { domain: HUB, rest: rest.includes('/') ? rest : `library/${rest}` };
+  if (domain === 'index.docker.io')
+    return { domain: HUB, rest: rest.includes('/') ? rest : `library/${rest}` };
   return { domain, rest: domain === HUB && !rest.includes('/') ? `library/${rest}` : rest };
 }
 

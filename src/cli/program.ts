@@ -5,7 +5,7 @@ import { describeError, ExitError } from './cli-error.ts';
 import type { CatalogEntry, Command } from './command.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { checkArguments, findCommand, type Target } from './dispatch.ts';
-import { parseFlags, type ParsedFlags } from './flags/flag-set.ts';
+import { type ParsedFlags, parseFlags } from './flags/flag-set.ts';
 import { didYouMean, UsageError } from './flags/usage-error.ts';
 import { globalFlags, isLogLevel } from './global-flags.ts';
 import { chooseEndpoint, type HostChoice, openTransport, stockDaemonHint } from './host.ts';
@@ -43,7 +43,10 @@ async function dispatch(world: World): Promise<number> {
   try {
     globals = parseFlags(flags, world.argv, { interspersed: false });
   } catch (error) {
-    return usageFailure(world, error, { usage: `Usage:  ${world.program} [OPTIONS] COMMAND [ARG...]`, path: '' });
+    return usageFailure(world, error, {
+      usage: `Usage:  ${world.program} [OPTIONS] COMMAND [ARG...]`,
+      path: '',
+    });
   }
   if (globals.bool('version')) return say(world, `Sampan version ${CLIENT_VERSION}\n`);
   if (!isLogLevel(globals.string('log-level')))
@@ -105,7 +108,12 @@ async function unknownCommand(world: World, target: Target & { kind: 'unknown' }
 async function usageFailure(
   world: World,
   error: unknown,
-  { usage, path, status = USAGE_STATUS, see = 'Run' }: { usage: string; path: string; status?: number; see?: string },
+  {
+    usage,
+    path,
+    status = USAGE_STATUS,
+    see = 'Run',
+  }: { usage: string; path: string; status?: number; see?: string },
 ): Promise<number> {
   if (!(error instanceof UsageError)) throw error;
   const command = path === '' ? world.program : `${world.program} ${path}`;
@@ -171,12 +179,17 @@ async function execute(
 
 /** A daemon that isn't there gets a word about the one that is. */
 async function withHint(error: unknown, endpoint: Endpoint): Promise<unknown> {
-  if (!(error instanceof EngineError) || !/^(?:\w+: )?Cannot connect to the Docker daemon/.test(error.message))
+  if (
+    !(error instanceof EngineError) ||
+    !/^(?:\w+: )?Cannot connect to the Docker daemon/.test(error.message)
+  )
     return error;
   const hint = await stockDaemonHint(endpoint);
   if (hint === '') return error;
   const message = `${error.message}\n${hint}`;
-  return error instanceof ExitError ? new ExitError(error.status, message) : new EngineError(error.kind, message);
+  return error instanceof ExitError
+    ? new ExitError(error.status, message)
+    : new EngineError(error.kind, message);
 }
 
 function globalOptions(globals: ParsedFlags): GlobalOptions {
@@ -195,7 +208,9 @@ function hostChoice(world: World, globals: ParsedFlags): HostChoice {
     hosts: globals.list('host'),
     context: globals.string('context'),
     tls: globals.bool('tls') || (world.env.DOCKER_TLS ?? '') !== '',
-    tlsVerify: globals.changed('tlsverify') ? globals.bool('tlsverify') : (world.env.DOCKER_TLS_VERIFY ?? '') !== '',
+    tlsVerify: globals.changed('tlsverify')
+      ? globals.bool('tlsverify')
+      : (world.env.DOCKER_TLS_VERIFY ?? '') !== '',
     tlsCaCert: pem('tlscacert', 'ca.pem'),
     tlsCert: pem('tlscert', 'cert.pem'),
     tlsKey: pem('tlskey', 'key.pem'),

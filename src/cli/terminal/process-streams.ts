@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
-import { writeFully } from './write-fully.ts';
 import type { Sink, Source } from './sink.ts';
+import { writeFully } from './write-fully.ts';
 
 /** The process's own output, by its descriptor: no stream of Node's is set up for it, which would cost milliseconds. */
 export function processSink(fd: 1 | 2): Sink {

@@ -15,7 +15,10 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
   const name = readImageName(body.Image);
   const policy = flags.string('pull');
   if (!/^(?:always|missing|never)?$/.test(policy))
-    throw new EngineError('invalid', `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
+    throw new EngineError(
+      'invalid',
+      `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
+    );
   const platform = checkPlatform(flags.string('platform') || (context.env.DOCKER_DEFAULT_PLATFORM ?? ''));
   const cidfile = await claimCidFile(flags.string('cidfile'));
   const pull = async () => {

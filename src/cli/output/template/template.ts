@@ -167,14 +167,28 @@ class Execution {
     const [first, ...others] = command.operands;
     if (first === undefined) return undefined;
     if (first.type === 'function') return this.#call(first, others, { dot, piped });
-    if (others.length > 0 || piped !== undefined)
+    if (others.length > 0 || piped !== undefined) {
+      const method = this.#method(first, dot);
+      const args = others.map((other) => this.#operand(other, dot));
+      if (method !== undefined) return method(...args, ...(piped === undefined ? [] : [piped.value]));
       throw this.#rules.fail(
         first,
         first.type === 'field' || first.type === 'variable'
           ? `${first.names.at(-1) ?? first.text} has arguments but cannot be invoked as function`
           : `can't give argument to non-function ${first.text}`,
       );
+    }
     return this.#operand(first, dot);
+  }
+
+  #method(operand: Operand, dot: Value): ((...args: Value[]) => Value) | undefined {
+    if (operand.type !== 'field' && operand.type !== 'variable') return undefined;
+    const path = { ...operand, names: operand.names.slice(0, -1) };
+    const receiver =
+      path.names.length === 0 && path.type === 'field' && path.base === undefined
+        ? dot
+        : this.#operand(path, dot);
+    return receiver instanceof Struct ? receiver.method(operand.names.at(-1) ?? '') : undefined;
   }
 
   #call(

@@ -9,10 +9,21 @@ export class Struct {
   /** As errors name it: `*formatter.ContainerContext`. */
   readonly typeName: string;
   readonly #fields: Readonly<Record<string, () => Value>>;
+  readonly #methods: Readonly<Record<string, (...args: Value[]) => Value>>;
 
-  constructor(typeName: string, fields: Readonly<Record<string, () => Value>>) {
+  constructor(
+    typeName: string,
+    fields: Readonly<Record<string, () => Value>>,
+    methods: Readonly<Record<string, (...args: Value[]) => Value>> = {},
+  ) {
     this.typeName = typeName;
     this.#fields = fields;
+    this.#methods = methods;
+  }
+
+  /** A method that takes arguments: `.Label "x"`. */
+  method(name: string): ((...args: Value[]) => Value) | undefined {
+    return Object.hasOwn(this.#methods, name) ? this.#methods[name] : undefined;
   }
 
   has(name: string): boolean {

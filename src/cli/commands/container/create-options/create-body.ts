@@ -10,7 +10,7 @@ import { parseGpus } from './gpus.ts';
 import { parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetworking } from './networking.ts';
-import { parseExpose, parsePublish, type PortRequests } from './ports.ts';
+import { type PortRequests, parseExpose, parsePublish } from './ports.ts';
 import { parseRestartPolicy } from './restart-policy.ts';
 import { parseSecurityOptions } from './security.ts';
 import { readKeyValueFile } from './text-files.ts';
@@ -41,7 +41,10 @@ export async function createBody(
   const attach = attachStreams(flags);
   const ports = parsePublish(flags.list('publish'));
   const exposed = sortKeys({ ...ports.exposed, ...parseExpose(flags.list('expose')) });
-  const volumes = parseVolumes(flags.list('volume'), { cwd: context.cwd, driver: flags.string('volume-driver') });
+  const volumes = parseVolumes(flags.list('volume'), {
+    cwd: context.cwd,
+    driver: flags.string('volume-driver'),
+  });
   const networking = parseNetworking(flags);
   const healthcheck = parseHealthcheck(flags);
   const interactive = flags.bool('interactive');
@@ -67,8 +70,17 @@ export async function createBody(
     ...(flags.string('stop-signal') === '' ? {} : { StopSignal: flags.string('stop-signal') }),
     ...(flags.changed('stop-timeout') ? { StopTimeout: flags.int('stop-timeout') } : {}),
   };
-  const hostConfig = await hostConfigOf(flags, { context, ports, binds: volumes.binds, networkMode: networking.mode });
-  return { ...config, HostConfig: hostConfig, NetworkingConfig: { EndpointsConfig: sortKeys(networking.endpoints) } };
+  const hostConfig = await hostConfigOf(flags, {
+    context,
+    ports,
+    binds: volumes.binds,
+    networkMode: networking.mode,
+  });
+  return {
+    ...config,
+    HostConfig: hostConfig,
+    NetworkingConfig: { EndpointsConfig: sortKeys(networking.endpoints) },
+  };
 }
 
 function checkConflicts(flags: ParsedFlags): void {
@@ -85,7 +97,8 @@ function checkConflicts(flags: ParsedFlags): void {
     ['cgroupns', /^(?:|host|private)$/],
   ] as const) {
     const label = { pid: 'PID', uts: 'UTS', userns: 'USER', cgroupns: 'CGROUP' }[name];
-    if (!allowed.test(flags.string(name))) throw new EngineError('invalid', `--${name}: invalid ${label} mode`);
+    if (!allowed.test(flags.string(name)))
+      throw new EngineError('invalid', `--${name}: invalid ${label} mode`);
   }
 }
 
@@ -116,7 +129,8 @@ async function readEnvironment(flags: ParsedFlags, { env }: CliContext): Promise
 
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
   const entries: string[] = [];
-  for (const file of flags.list('label-file')) entries.push(...(await readKeyValueFile(file, () => undefined)));
+  for (const file of flags.list('label-file'))
+    entries.push(...(await readKeyValueFile(file, () => undefined)));
   return toMap([...entries, ...flags.list('label')]);
 }
 
@@ -218,7 +232,9 @@ function resources(flags: ParsedFlags) {
 
 /** Sorted by name; of several of one name the last counts. */
 function ulimits(values: readonly string[]): Ulimit[] {
-  const byName = new Map(values.map((value) => required(parseUlimit(value))).map((ulimit) => [ulimit.Name, ulimit]));
+  const byName = new Map(
+    values.map((value) => required(parseUlimit(value))).map((ulimit) => [ulimit.Name, ulimit]),
+  );
   return [...byName.values()].toSorted((a, b) => (a.Name < b.Name ? -1 : 1));
 }
 

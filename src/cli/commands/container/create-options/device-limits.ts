@@ -42,7 +42,8 @@ export function parseDeviceLimit(text: string): { Path: string; Rate: bigint } |
   return { Path: parts.path, Rate: BigInt(parts.value) };
 }
 
-const refusal = (parsed: object | string): string | undefined => (typeof parsed === 'string' ? parsed : undefined);
+const refusal = (parsed: object | string): string | undefined =>
+  typeof parsed === 'string' ? parsed : undefined;
 export const checkDeviceWeight = (text: string): string | undefined => refusal(parseDeviceWeight(text));
 export const checkDeviceRate = (text: string): string | undefined => refusal(parseDeviceRate(text));
 export const checkDeviceLimit = (text: string): string | undefined => refusal(parseDeviceLimit(text));

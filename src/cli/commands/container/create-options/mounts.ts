@@ -29,7 +29,13 @@ interface Draft {
   used: Set<string>;
 }
 
-const BARE_FIELDS: Record<string, true> = { readonly: true, ro: true, 'volume-nocopy': true, 'bind-nonrecursive': true, 'bind-create-src': true };
+const BARE_FIELDS: Record<string, true> = {
+  readonly: true,
+  ro: true,
+  'volume-nocopy': true,
+  'bind-nonrecursive': true,
+  'bind-create-src': true,
+};
 const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 
 /** `type=bind,source=/a,target=/b,readonly`; or the reason why it is none. */
@@ -155,7 +161,8 @@ function finish(draft: Draft): MountRequest | string {
   if (type === '') return 'type is required';
   if (draft.target === '') return 'target is required';
   for (const option of ['volume', 'bind', 'tmpfs', 'image'])
-    if (used.has(option) && type !== option) return `cannot mix '${option}-*' options with mount type '${type}'`;
+    if (used.has(option) && type !== option)
+      return `cannot mix '${option}-*' options with mount type '${type}'`;
   if (used.has('volume')) draft.volume.DriverConfig = { ...draft.driver };
   const refused = applyRecursive(draft);
   if (refused !== undefined) return refused;
@@ -166,7 +173,9 @@ function finish(draft: Draft): MountRequest | string {
     ...(draft.readOnly ? { ReadOnly: true } : {}),
     ...(draft.consistency === '' ? {} : { Consistency: draft.consistency }),
     ...(Object.keys(draft.bind).length > 0 || used.has('bind') ? { BindOptions: draft.bind } : {}),
-    ...(used.has('volume') ? { VolumeOptions: ordered(draft.volume, ['NoCopy', 'Labels', 'Subpath', 'DriverConfig']) } : {}),
+    ...(used.has('volume')
+      ? { VolumeOptions: ordered(draft.volume, ['NoCopy', 'Labels', 'Subpath', 'DriverConfig']) }
+      : {}),
     ...(used.has('image') ? { ImageOptions: draft.image } : {}),
     ...(used.has('tmpfs') ? { TmpfsOptions: draft.tmpfs } : {}),
   };
@@ -182,11 +191,13 @@ function applyRecursive(draft: Draft): string | undefined {
       draft.bind.NonRecursive = true;
       return undefined;
     case 'writable':
-      if (!draft.readOnly) return "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction";
+      if (!draft.readOnly)
+        return "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction";
       draft.bind.ReadOnlyNonRecursive = true;
       return undefined;
     case 'readonly':
-      if (!draft.readOnly) return "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction";
+      if (!draft.readOnly)
+        return "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction";
       if (draft.bind.Propagation !== 'rprivate')
         return "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction";
       draft.bind.ReadOnlyForceRecursive = true;

@@ -19,11 +19,17 @@ export function parseNetworking(flags: ParsedFlags): { mode: string; endpoints: 
   for (const network of networks) {
     if (/^(?:host|none|container:.*)$/.test(network.target)) {
       if (networks.length > 1)
-        throw new EngineError('invalid', `conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
+        throw new EngineError(
+          'invalid',
+          `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
+        );
       continue;
     }
     if (network.target in endpoints)
-      throw new EngineError('invalid', `network ${JSON.stringify(network.target)} is specified multiple times`);
+      throw new EngineError(
+        'invalid',
+        `network ${JSON.stringify(network.target)} is specified multiple times`,
+      );
     endpoints[network.target] = endpoint(network, flags.list('link'));
   }
   return { mode, endpoints };

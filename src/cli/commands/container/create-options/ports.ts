@@ -54,7 +54,8 @@ function addSpec(requests: PortRequests, spec: string): void {
     const key = `${inside.start + offset}/${protocol.toLowerCase()}`;
     let hostPort = '';
     if (outside !== undefined) hostPort = String(outside.start + offset);
-    if (outside !== undefined && count === 0 && outside.end > outside.start) hostPort = `${outside.start}-${outside.end}`;
+    if (outside !== undefined && count === 0 && outside.end > outside.start)
+      hostPort = `${outside.start}-${outside.end}`;
     requests.exposed[key] = {};
     (requests.bindings[key] ??= []).push({ HostIp: ip, HostPort: hostPort });
   }

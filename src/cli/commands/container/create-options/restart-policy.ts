@@ -4,8 +4,10 @@ import { EngineError } from '../../../../errors/engine-error.ts';
 export function parseRestartPolicy(text: string): { Name: string; MaximumRetryCount: number } {
   if (text === '') return { Name: '', MaximumRetryCount: 0 };
   const [name = '', count, more] = text.split(':');
-  if (name === '') throw new EngineError('invalid', 'invalid restart policy format: no policy provided before colon');
-  if (more !== undefined) throw new EngineError('invalid', `invalid restart policy format: maximum retry count must be an integer`);
+  if (name === '')
+    throw new EngineError('invalid', 'invalid restart policy format: no policy provided before colon');
+  if (more !== undefined)
+    throw new EngineError('invalid', `invalid restart policy format: maximum retry count must be an integer`);
   if (count !== undefined && !/^[+-]?\d+$/.test(count))
     throw new EngineError('invalid', 'invalid restart policy format: maximum retry count must be an integer');
   return { Name: name, MaximumRetryCount: Number(count ?? 0) };

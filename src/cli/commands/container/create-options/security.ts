@@ -17,7 +17,8 @@ export async function parseSecurityOptions(values: readonly string[]): Promise<S
     if (match === null && value !== 'no-new-privileges')
       throw new EngineError('invalid', `Invalid --security-opt: ${JSON.stringify(value)}`);
     const [, key, file = ''] = match ?? [];
-    if (key === 'seccomp' && file !== 'unconfined' && file !== 'builtin') options.push(`seccomp=${await profile(file)}`);
+    if (key === 'seccomp' && file !== 'unconfined' && file !== 'builtin')
+      options.push(`seccomp=${await profile(file)}`);
     else options.push(value);
   }
   return {

@@ -37,7 +37,8 @@ export async function readKeyValueFile(
     const key = at < 0 ? line : line.slice(0, at);
     if (/[ \t]/.test(key))
       throw new EngineError('invalid', `invalid env file (${path}): variable '${key}' contains whitespaces`);
-    if (key === '') throw new EngineError('invalid', `invalid env file (${path}): no variable name on line '${line}'`);
+    if (key === '')
+      throw new EngineError('invalid', `invalid env file (${path}): no variable name on line '${line}'`);
     if (at >= 0) entries.push(line);
     else {
       const value = lookup(key);

@@ -30,7 +30,8 @@ export function parseUlimit(text: string): Ulimit | string {
   const values = text.slice(at + 1);
   if (!NAMES.has(name)) return `invalid ulimit type: ${name}`;
   const parts = values.split(':');
-  if (parts.length > 2) return `too many limit value arguments - ${values}, can only have up to two, \`soft[:hard]\``;
+  if (parts.length > 2)
+    return `too many limit value arguments - ${values}, can only have up to two, \`soft[:hard]\``;
   const numbers = parts.map((part) => (/^[+-]?\d+$/.test(part) ? BigInt(part) : undefined));
   const wrong = numbers.indexOf(undefined);
   if (wrong >= 0) return `strconv.ParseInt: parsing ${JSON.stringify(parts[wrong])}: invalid syntax`;

@@ -34,7 +34,11 @@ export function parseTmpfs(values: readonly string[]): Record<string, string> | 
 const DEVICE_MODE = /^[rwm]+$/;
 
 /** `--device /dev/a:/dev/b:rw`. @throws EngineError "invalid" in Docker's words. */
-export function parseDevice(value: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
+export function parseDevice(value: string): {
+  PathOnHost: string;
+  PathInContainer: string;
+  CgroupPermissions: string;
+} {
   const parts = value.split(':');
   if (parts.length > 3) throw new EngineError('invalid', `invalid device specification: ${value}`);
   const [source = '', second, third] = parts;
