@@ -71,18 +71,25 @@ async function say(world: World, text: string): Promise<number> {
 async function help(world: World, words: string[]): Promise<number> {
   const target = findCommand(words);
   if (target.kind === 'unknown') throw new EngineError('invalid', `unknown help topic: ${words.join(' ')}`);
-  if (target.kind === 'noun') return showNoun(world, target);
+  if (target.kind === 'noun') return showNoun(world, { ...target, asked: true });
   return showCommand(world, { ...target, command: (await target.entry.load()).command });
 }
 
-async function showNoun(world: World, { name, args }: { name: string; args: string[] }): Promise<number> {
+async function showNoun(
+  world: World,
+  { name, args, asked = false }: { name: string; args: string[]; asked?: boolean },
+): Promise<number> {
   try {
     parseFlags([], args, { interspersed: true });
   } catch (error) {
     return usageFailure(world, error, { usage: `Usage:  ${world.program} ${name} COMMAND`, path: name });
   }
   const { nounHelp } = await import('./help.ts');
-  return say(world, nounHelp(world.program, name));
+  const text = nounHelp(world.program, name);
+  // Asked for, help is output; as the answer to a missing verb it isn't.
+  if (args.length > 0 || asked) return say(world, text);
+  await world.stderr.write(text);
+  return 0;
 }
 
 async function showCommand(

@@ -40,9 +40,20 @@ export async function inspectObjects(
       errors.push(error);
     }
   }
-  await context.stdout.write(print === undefined ? asJson(found, options.format) : print(found));
+  if (print === undefined) await context.stdout.write(asJson(found, options.format));
+  else await renderTo(context, () => print(found).replace(/\n$/, ''));
   for (const error of errors) await context.stderr.write(`${describeError(error)}\n`);
   return errors.length > 0 ? 1 : 0;
+}
+
+/** Write what `render` gives and a line end, which stands alone when it fails. */
+export async function renderTo(context: CliContext, render: () => string): Promise<void> {
+  let text = '';
+  try {
+    text = render();
+  } finally {
+    await context.stdout.write(`${text}\n`);
+  }
 }
 
 function asJson(found: readonly string[], format: string): string {

@@ -79,6 +79,6 @@ function row(image: ImageSummary, name: Name, { truncate, now }: ImageRowOptions
     Size: () => humanSize(image.Size, 3),
     Tag: () => name.tag,
     UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize)),
-    VirtualSize: () => humanSize(image.Size, 3),
+    VirtualSize: () => humanSize(image.Size),
   });
 }

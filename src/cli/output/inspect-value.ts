@@ -1,5 +1,5 @@
 import type { Json } from '../../wire/json.ts';
-import { NIL_MAP, NIL_SLICE, type Value } from './template/value.ts';
+import { NIL_MAP, NIL_SLICE, STRUCT, type Value } from './template/value.ts';
 
 const MAPS =
   /^(?:Labels|Annotations|Ports|PortBindings|ExposedPorts|Volumes|Networks|Sysctls|Tmpfs|StorageOpt|Options|DriverOpts|Data|Containers|EndpointsConfig)$/;
@@ -12,7 +12,7 @@ const POINTERS =
  * A daemon's JSON as a template sees it: fields that Go's structs spell otherwise (`.ID` for `Id`) are found, and a null is the empty
  * list or map that it stands for. `json` shows the original.
  */
-export function inspectValue(json: Json, field = ''): Value {
+export function inspectValue(json: Json, field = '', typeName: string | true = true): Value {
   if (json === null)
     return POINTERS.test(field) ? null : MAPS.test(field) ? NIL_MAP : LISTS.test(field) ? NIL_SLICE : null;
   if (Array.isArray(json)) return json.map((each) => inspectValue(each));
@@ -20,7 +20,9 @@ export function inspectValue(json: Json, field = ''): Value {
   const object: Record<string, Value> = Object.fromEntries(
     Object.entries(json).map(([key, value]) => [key, inspectValue(value, key)]),
   );
-  if (!MAPS.test(field)) addGoNames(object);
+  if (MAPS.test(field)) return object;
+  addGoNames(object);
+  Object.defineProperty(object, STRUCT, { value: typeName, enumerable: false });
   return object;
 }
 

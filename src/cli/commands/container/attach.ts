@@ -48,9 +48,12 @@ export const command: Command = {
 
 function checkState({ State }: ContainerInspect): void {
   if (!State.Running)
-    throw new EngineError('conflict', 'cannot attach to a stopped container, start it first');
+    throw new EngineError('conflict', 'You cannot attach to a stopped container, start it first');
   if (State.Paused)
-    throw new EngineError('conflict', 'cannot attach to a paused container, unpause it first');
+    throw new EngineError('conflict', 'You cannot attach to a paused container, unpause it first');
   if (State.Restarting)
-    throw new EngineError('conflict', 'cannot attach to a restarting container, wait until it is running');
+    throw new EngineError(
+      'conflict',
+      'You cannot attach to a restarting container, wait until it is running',
+    );
 }

@@ -3,6 +3,7 @@ import { readConfigFile } from '../../config-file.ts';
 import type { Invocation } from '../../context.ts';
 import { CONTAINER_HEADERS, CONTAINER_TABLE, containerRow } from '../../output/container-row.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
+import { CONTAINER_RAW } from '../../output/raw-formats.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
 
 export const command: Command = {
@@ -32,7 +33,7 @@ async function run({ context, client, flags }: Invocation): Promise<number> {
   const quiet = flags.bool('quiet');
   const format = flags.string('format') || (quiet ? '' : ((await readConfigFile(context)).psFormat ?? ''));
   const last = flags.bool('latest') && flags.int('last') === -1 ? 1 : flags.int('last');
-  const size = flags.bool('size') || /\{\{[^}]*\.Size\b/.test(format);
+  const size = flags.bool('size') || /\{\{[^}]*(?:\.Size\b|\bjson \.\s*\}\})/.test(format);
   const containers = await client.containers.list({
     all: flags.bool('all') || last > 0,
     ...(last > 0 ? { limit: last } : {}),
@@ -43,7 +44,14 @@ async function run({ context, client, flags }: Invocation): Promise<number> {
   const isTable = format === '' || format === 'table';
   const rows = containers.map((container) => containerRow(container, options));
   const text = formatList(rows, {
-    format: quiet && isTable ? '{{.ID}}' : format,
+    format:
+      quiet && isTable
+        ? '{{.ID}}'
+        : format === 'raw'
+          ? quiet
+            ? 'container_id: {{.ID}}'
+            : CONTAINER_RAW(flags.bool('size'))
+          : format,
     table: flags.bool('size') ? `${CONTAINER_TABLE}\t{{.Size}}` : CONTAINER_TABLE,
     headers: CONTAINER_HEADERS,
   });

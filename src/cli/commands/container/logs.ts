@@ -1,4 +1,5 @@
 import { demultiplex } from '../../../client/demultiplex.ts';
+import { EngineError, messageOf } from '../../../errors/engine-error.ts';
 import { formatUnixTime, parseTimeParameter } from '../../../wire/time.ts';
 import type { Command } from '../../command.ts';
 
@@ -27,7 +28,12 @@ export const command: Command = {
     const container = await client.containers.inspect(id);
     const time = (name: string) => {
       const text = flags.string(name);
-      return text === '' ? undefined : formatUnixTime(parseTimeParameter(text));
+      if (text === '') return undefined;
+      try {
+        return formatUnixTime(parseTimeParameter(text));
+      } catch (error) {
+        throw new EngineError('invalid', `invalid value for "${name}": ${messageOf(error)}`);
+      }
     };
     const { body } = await client.containers.logs(container.Id, {
       stdout: true,

@@ -15,7 +15,7 @@ export const command: Command = {
       const key = `${port}/${protocol}`;
       const bindings = ports[key];
       if (bindings === undefined || bindings === null)
-        throw new EngineError('not-found', `Error: No public port '${key}' published for ${id}`);
+        throw new EngineError('not-found', `Error: No public port '${wanted}' published for ${id}`);
       for (const binding of bindings) await context.stdout.write(`${shown(binding)}\n`);
       return 0;
     }

@@ -1,4 +1,5 @@
 import { EngineError } from '../../../errors/engine-error.ts';
+import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 
 export const command: Command = {
@@ -9,7 +10,11 @@ export const command: Command = {
     const [from = '', to = ''] = args.map((name) => name.trim());
     if (from === '' || to === '')
       throw new EngineError('invalid', 'Error: Neither old nor new names may be empty');
-    await client.containers.rename(from, to);
+    try {
+      await client.containers.rename(from, to);
+    } catch (error) {
+      throw new ExitError(1, `${describeError(error)}\nError: failed to rename container named ${from}`);
+    }
     return 0;
   },
 };

@@ -4,6 +4,7 @@ import { readConfigFile } from '../../config-file.ts';
 import type { Invocation } from '../../context.ts';
 import { IMAGE_DIGEST_TABLE, IMAGE_HEADERS, IMAGE_TABLE, imageRows } from '../../output/image-rows.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
+import { IMAGE_RAW } from '../../output/raw-formats.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
 
 export const command: Command = {
@@ -44,7 +45,14 @@ async function run({ context, client, flags, args }: Invocation): Promise<number
     return each;
   });
   const text = formatList(rows, {
-    format: quiet && isTable ? '{{.ID}}' : format,
+    format:
+      quiet && isTable
+        ? '{{.ID}}'
+        : format === 'raw'
+          ? quiet
+            ? 'image_id: {{.ID}}'
+            : IMAGE_RAW(digests)
+          : format,
     table: digests ? IMAGE_DIGEST_TABLE : IMAGE_TABLE,
     headers: IMAGE_HEADERS,
   });

@@ -6,7 +6,7 @@ import { inspectValue } from '../../output/inspect-value.ts';
 import { Template } from '../../output/template/template.ts';
 import { TemplateError } from '../../output/template/template-error.ts';
 import { CLIENT_VERSION } from '../../version.ts';
-import { INSPECT_FORMAT_FLAG } from '../inspect-objects.ts';
+import { INSPECT_FORMAT_FLAG, renderTo } from '../inspect-objects.ts';
 
 type Fields = Record<string, Json>;
 
@@ -39,17 +39,19 @@ export const command: Command = {
         await context.stderr.write(`${warning}\n`);
     } else if (format === 'json')
       await context.stdout.write(`${stringifyJson({ ...info, ClientInfo: own })}\n`);
-    else await context.stdout.write(`${render(format, { ...info, ClientInfo: own })}\n`);
+    else await renderTo(context, () => render(format, { ...info, ClientInfo: own }));
     return 0;
   },
 };
 
 function render(source: string, value: Fields): string {
   try {
-    return new Template(source, { missingKey: 'error' }).execute(inspectValue(value));
+    return new Template(source, { missingKey: 'error' }).execute(
+      inspectValue(value, '', 'system.dockerInfo'),
+    );
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     if (error.phase === 'parse') throw new ExitError(64, `template parsing error: ${error.message}`);
-    throw new ExitError(1, `\n${error.message}`);
+    throw new ExitError(1, error.message);
   }
 }

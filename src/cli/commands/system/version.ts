@@ -8,7 +8,7 @@ import { Template } from '../../output/template/template.ts';
 import { TemplateError } from '../../output/template/template-error.ts';
 import { format as plainText } from '../../output/template/value.ts';
 import { CLIENT_VERSION } from '../../version.ts';
-import { INSPECT_FORMAT_FLAG } from '../inspect-objects.ts';
+import { INSPECT_FORMAT_FLAG, renderTo } from '../inspect-objects.ts';
 
 type Fields = Record<string, Json>;
 
@@ -29,7 +29,7 @@ export const command: Command = {
     const client_ = clientFields(failure === undefined ? await client.apiVersion() : API_VERSION);
     const both: Fields = { Client: client_, Server: server ?? null };
     if (format === 'json') await context.stdout.write(`${stringifyJson(both)}\n`);
-    else if (template !== undefined) await context.stdout.write(`${render(template, both)}\n`);
+    else if (template !== undefined) await renderTo(context, () => render(template, both));
     else await context.stdout.write(plain(client_, server));
     if (failure === undefined) return 0;
     throw new ExitError(1, describeError(failure));
@@ -60,10 +60,10 @@ function parse(source: string): Template {
 
 function render(template: Template, value: Fields): string {
   try {
-    return template.execute(inspectValue(value));
+    return template.execute(inspectValue(value, '', 'system.versionInfo'));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new ExitError(1, `\n${error.message}`);
+    throw new ExitError(1, error.message);
   }
 }
 
@@ -111,8 +111,17 @@ function componentLines(component: Fields): [string, Json][] {
   );
   add('Go version', details.GoVersion);
   add('Git commit', details.GitCommit);
-  add('Built', details.BuildTime);
+  add('Built', buildTime(details.BuildTime));
   add('OS/Arch', `${plainText(details.Os)}/${plainText(details.Arch)}`);
   add('Experimental', details.Experimental ?? 'false');
   return lines;
+}
+
+/** `Tue Sep 15 11:02:57 2026`; what is no time stays as it is. */
+function buildTime(value: Json | undefined): Json | undefined {
+  if (typeof value !== 'string' || Number.isNaN(Date.parse(value))) return value;
+  const [weekday = '', day = '', month = '', year = '', time = ''] = new Date(value)
+    .toUTCString()
+    .split(/,? /);
+  return `${weekday} ${month} ${day.replace(/^0/, ' ')} ${time} ${year}`;
 }

@@ -18,7 +18,8 @@ export type TemplateFunction = (...args: Value[]) => Value;
 /** Go's built-in functions and Docker's own. `and` and `or` are the executor's, since they stop early. */
 export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   // Docker's
-  json: (value) => stringifyJson(toJson(value)),
+  // A row of a list escapes HTML, as Go's own marshalling of it does.
+  json: (value) => stringifyJson(toJson(value), { escapeHtml: value instanceof Struct }),
   split: (text, separator) => split(string(text), string(separator)),
   join: (list, separator) => items(list).map(string).join(string(separator)),
   title: (text) =>

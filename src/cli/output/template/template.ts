@@ -3,12 +3,22 @@ import { FUNCTION_NAMES, FUNCTIONS } from './functions.ts';
 import type { Command, Node, Operand, Pipe } from './node.ts';
 import { parseTemplate } from './parser.ts';
 import { TemplateError } from './template-error.ts';
-import { format, isInteger, isMap, isTrue, Struct, TypedNull, typeName, type Value } from './value.ts';
+import {
+  format,
+  isInteger,
+  isMap,
+  isTrue,
+  Struct,
+  structMark,
+  TypedNull,
+  typeName,
+  type Value,
+} from './value.ts';
 
 export interface TemplateOptions {
   /** The template's name, as errors have it. */
   name?: string;
-  /** How a key that a map lacks is met: with no value (Go's default), or as an error. */
+  /** How a field that a struct-marked object lacks is met: with no value, or as an error. Maps always have no value then. */
   missingKey?: 'no-value' | 'error';
 }
 
@@ -272,15 +282,18 @@ class Execution {
       if (value.has(name)) return value.get(name);
       throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${value.typeName}`);
     }
-    if (value instanceof TypedNull && value.kind === 'map') return this.#missing(operand, name);
-    if (isMap(value)) return Object.hasOwn(value, name) ? value[name] : this.#missing(operand, name);
+    if (value instanceof TypedNull && value.kind === 'map') return undefined;
+    if (isMap(value))
+      return Object.hasOwn(value, name) ? value[name] : this.#missing(operand, name, structMark(value));
     if (value === undefined || value === null)
       throw this.#rules.fail(operand, `nil pointer evaluating interface {}.${name}`);
     throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${typeName(value)}`);
   }
 
-  #missing(operand: Operand, name: string): undefined {
-    if (this.#rules.missingKey === 'error')
+  #missing(operand: Operand, name: string, mark: string | true | undefined): undefined {
+    if (typeof mark === 'string')
+      throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${mark}`);
+    if (mark === true && this.#rules.missingKey === 'error')
       throw this.#rules.fail(operand, `map has no entry for key ${JSON.stringify(name)}`);
     return undefined;
   }

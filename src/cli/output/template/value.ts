@@ -48,6 +48,16 @@ export class TypedNull {
   }
 }
 
+/**
+ * Marks an object as a Go struct rather than a map: it prints its values alone, and asking for a field that it lacks can be an error.
+ * The mark is the type's name, or `true` where errors speak of it as a map.
+ */
+export const STRUCT = Symbol('struct');
+
+export function structMark(value: object): string | true | undefined {
+  return STRUCT in value ? (value[STRUCT] as string | true) : undefined;
+}
+
 export const NIL_SLICE = new TypedNull('slice');
 export const NIL_MAP = new TypedNull('map');
 
@@ -110,6 +120,8 @@ export function format(value: Value): string {
       .map((name) => format(value.get(name)))
       .join(' ')}}`;
   if (Array.isArray(value)) return `[${value.map(format).join(' ')}]`;
+  if (isMap(value) && structMark(value) !== undefined)
+    return `{${Object.values(value).map(format).join(' ')}}`;
   if (isMap(value))
     return `map[${Object.keys(value)
       .sort()

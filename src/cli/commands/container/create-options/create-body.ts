@@ -84,6 +84,8 @@ export async function createBody(
 }
 
 function checkConflicts(flags: ParsedFlags): void {
+  if (flags.list('storage-opt').some((option) => !option.includes('=')))
+    throw new EngineError('invalid', 'invalid storage option');
   const swappiness = flags.int('memory-swappiness');
   if (swappiness !== -1 && (swappiness < 0 || swappiness > 100))
     throw new EngineError('invalid', `invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
@@ -119,12 +121,13 @@ async function readEnvironment(flags: ParsedFlags, { env }: CliContext): Promise
   const lookup = (key: string) => env[key];
   const entries: string[] = [];
   for (const file of flags.list('env-file')) entries.push(...(await readKeyValueFile(file, lookup)));
+  // Of several `-e` for one name the last counts; a name alone takes its value from our own environment.
+  const given = new Map<string, string>();
   for (const entry of flags.list('env')) {
-    if (entry.includes('=')) entries.push(entry);
-    else if (env[entry] !== undefined) entries.push(`${entry}=${env[entry]}`);
-    else entries.push(entry);
+    const name = entry.split('=', 1)[0] ?? '';
+    given.set(name, entry.includes('=') || env[name] === undefined ? entry : `${name}=${env[name]}`);
   }
-  return entries;
+  return [...entries, ...given.values()];
 }
 
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
@@ -169,7 +172,7 @@ async function hostConfigOf(flags: ParsedFlags, parts: HostParts) {
     GroupAdd: orNull(flags.list('group-add')),
     IpcMode: flags.string('ipc'),
     Cgroup: '',
-    Links: orNull(flags.list('link').map((link) => (link.includes(':') ? link : link))),
+    Links: orNull(flags.list('link')),
     OomScoreAdj: flags.int('oom-score-adj'),
     PidMode: flags.string('pid'),
     Privileged: flags.bool('privileged'),

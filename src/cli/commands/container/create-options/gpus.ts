@@ -25,7 +25,6 @@ export function parseGpus(text: string): DeviceRequest | string {
     if (refused !== undefined) return refused;
   }
   if (!seen.has('count') && request.DeviceIDs === null) request.Count = 1;
-  if (!seen.has('count') && request.DeviceIDs !== null) request.Count = 1;
   if (request.Capabilities.length === 0) request.Capabilities = [['gpu']];
   return request;
 }

@@ -140,7 +140,7 @@ function setOption(draft: Draft, key: string, value: string): string | undefined
       draft.tmpfs.Mode = Number.parseInt(value, 8);
       return undefined;
     default:
-      return `unknown option '${key}' in '${key}=${value}'`;
+      return `unexpected key '${key}' in '${key}=${value}'`;
   }
 }
 

@@ -92,10 +92,14 @@ export function parseExpose(specs: readonly string[]): Record<string, Record<str
     const { port, protocol } = splitProtocol(spec);
     const range = parseRange(port);
     if (range === undefined) {
-      const part = port.split('-').find((each) => !/^\d+$/.test(each)) ?? port;
-      const reason = /^\d+(?:-\d+)?$/.test(port)
-        ? `invalid range specified for port: ${port}`
-        : `strconv.ParseUint: parsing ${JSON.stringify(part)}: invalid syntax`;
+      const parts = port.split('-');
+      const wrong = parts.find((each) => !/^\d+$/.test(each));
+      const large = parts.find((each) => Number(each) > 65535);
+      const part = wrong ?? large ?? port;
+      const reason =
+        part === port && wrong === undefined && large === undefined
+          ? `invalid range specified for port: ${port}`
+          : `strconv.ParseUint: parsing ${JSON.stringify(part)}: ${wrong === undefined ? 'value out of range' : 'invalid syntax'}`;
       throw invalid(`invalid range format for --expose: ${spec}, error: ${reason}`);
     }
     for (let at = range.start; at <= range.end; at++) exposed[`${at}/${protocol}`] = {};
