@@ -30,7 +30,12 @@ export function formatList(rows: readonly Struct[], { format, table, headers }: 
   const given =
     format === '' || format === 'table' ? table : isTable ? format.slice('table '.length) : format;
   const source =
-    format === 'json' ? '{{json .}}' : given.trim().replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+    format === 'json'
+      ? '{{json .}}'
+      : given
+          .replace(/^ +| +$/g, '')
+          .replaceAll('\\t', '\t')
+          .replaceAll('\\n', '\n');
   const template = parse(source);
   const lines = rows.map((row) => render(template, row));
   if (!isTable) return lines.map((line) => `${line}\n`).join('');
