@@ -19,6 +19,7 @@ test('parseMountInfo() splits optional fields off and resolves escapes', () => {
     type: 'ext3',
     source: '/dev/root',
     superOptions: 'rw,errors=continue',
+    propagates: true,
   });
   expect(second).toMatchObject({ target: '/a b\tc\\d/é', superOptions: 'ro,upperdir=/x y/upper' });
   expect(third).toMatchObject({ type: 'tmpfs', source: '', superOptions: 'rw' });
