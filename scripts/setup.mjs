@@ -2,7 +2,7 @@
 // Everything that the engine needs on a machine that has Node and npm: packages from npm, packages of the distribution. Run again, it
 // looks and does nothing. Plain Node 18: Bun comes with the first step.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
@@ -41,6 +41,8 @@ export async function setup({ tests = false } = {}) {
 async function installNpmPackages() {
   const lock = join(root, 'package-lock.json');
   const installed = join(root, 'node_modules/.package-lock.json');
+  // Shared with another checkout, by a link: not ours to replace.
+  if (hasBun() && lstatSync(join(root, 'node_modules')).isSymbolicLink()) return;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs && hasBun()) return;
   await step('Installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: root,
