@@ -104,7 +104,7 @@ test('what a dead daemon was pulling is held for the next pull, and no longer th
     image.config.descriptor.digest,
     ...layers.map(({ descriptor }) => descriptor.digest),
   ];
-  await bench.images.lease({ blobs, chains: [] });
+  for (let count = 0; count < 5; count++) await bench.images.lease({ blobs, chains: [] });
   await bench.content.write(layers[0]!.bytes);
   await bench.restart();
   await bench.images.collectGarbage();

@@ -82,11 +82,11 @@ export class LeaseStore {
     return [...this.#leases.values()].some(({ interrupted }) => interrupted);
   }
 
-  /** What was interrupted has been brought to its end by another: its leases on no more than `roots` go. */
+  /** What was interrupted has been brought to its end by another: its leases on no more than `roots` go, at once. */
   async supersede(roots: GcRoots): Promise<void> {
     const blobs = new Set(roots.blobs);
-    for (const [id, lease] of this.#leases)
-      if (lease.interrupted && lease.blobs.isSubsetOf(blobs)) await this.#release(id);
+    const ended = [...this.#leases].filter(([, lease]) => lease.interrupted && lease.blobs.isSubsetOf(blobs));
+    await Promise.all(ended.map(([id]) => this.#release(id)));
   }
 
   /** The roots of all leases in force; those past their time are dropped. */
