@@ -65,13 +65,47 @@ export async function decompressDetected(
   }
 }
 
-/** Compressed bytes at the library's default level. The same input gives the same output with the same version of Bun. */
+/**
+ * Compressed bytes at the library's default level. The same bytes give the same output with the same version of Bun, however `source`
+ * cuts them: the compressors' output depends on their input's cuts, so those are made even first.
+ */
 export function compress(
   source: ReadableStream<Uint8Array>,
   compression: 'none' | 'gzip' | 'zstd',
 ): ReadableStream<Uint8Array> {
   if (compression === 'none') return source;
-  return source.pipeThrough(deflater(compression));
+  return evenly(source).pipeThrough(deflater(compression));
+}
+
+const evenBytes = 256 << 10;
+
+/** The same bytes in pieces of `evenBytes`, the last one shorter. */
+function evenly(source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = source.getReader();
+  let rest: Uint8Array = new Uint8Array();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = new Uint8Array(evenBytes);
+        let fill = 0;
+        while (fill < evenBytes) {
+          if (rest.length === 0) {
+            const { done, value } = await reader.read();
+            if (done) break;
+            rest = value;
+          }
+          const taken = rest.subarray(0, evenBytes - fill);
+          piece.set(taken, fill);
+          fill += taken.length;
+          rest = rest.subarray(taken.length);
+        }
+        if (fill > 0) controller.enqueue(piece.subarray(0, fill));
+        if (fill < evenBytes) controller.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;

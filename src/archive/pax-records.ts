@@ -12,6 +12,8 @@ export interface PaxAttributes {
   gid?: number | undefined;
   mtime?: { seconds: number; nanoseconds: number } | undefined;
   xattrs: Map<string, Uint8Array>;
+  /** Names and values together, bounded. */
+  xattrBytes: number;
   sparse: PaxSparse;
 }
 
@@ -35,7 +37,7 @@ interface RecordContext extends PaxContext {
 }
 
 export function emptyPaxAttributes(): PaxAttributes {
-  return { xattrs: new Map(), sparse: { segments: [] } };
+  return { xattrs: new Map(), xattrBytes: 0, sparse: { segments: [] } };
 }
 
 /**
@@ -192,6 +194,9 @@ function setXattr(into: PaxAttributes, value: Uint8Array, record: RecordContext)
     const reason = `extended attribute ${JSON.stringify(key)} is larger than ${limits.xattrBytes} bytes`;
     throw hostileArchive(member, reason);
   }
+  into.xattrBytes += key.length + value.length;
+  if (into.xattrBytes > limits.metadataBytes)
+    throw hostileArchive(member, `extended attributes are larger than ${limits.metadataBytes} bytes`);
   into.xattrs.set(key, Uint8Array.from(value));
 }
 

@@ -69,7 +69,8 @@ export function parseTarHeader(block: Buffer, at: number): TarHeader {
 }
 
 function verifyChecksum(block: Buffer, at: number): void {
-  const stored = parseNumber(block.subarray(at + 148, at + 156), '');
+  const digits = /^[ \0]*([0-7]+)/.exec(block.toString('latin1', at + 148, at + 156))?.[1];
+  const stored = Number.parseInt(digits ?? '', 8);
   const { unsigned, highBytes } = checksum(block, at);
   // Old tars summed signed chars.
   if (stored === unsigned || stored === unsigned - highBytes * 256) return;

@@ -4,7 +4,7 @@ export interface TarLimits {
   entries: number;
   /** Bytes of a path or link target (PATH_MAX less the NUL). */
   pathBytes: number;
-  /** Bytes of one pax header or GNU long name: as Go's archive/tar. */
+  /** Bytes of one pax header or GNU long name, as in Go's archive/tar, and of all xattrs of a member. */
   metadataBytes: number;
   /** Bytes of one extended attribute (XATTR_SIZE_MAX). */
   xattrBytes: number;
@@ -20,5 +20,5 @@ export const defaultTarLimits: TarLimits = {
   metadataBytes: 1 << 20,
   xattrBytes: 65_536,
   fileBytes: 2 ** 53 - 1024,
-  sparseSegments: 1_000_000,
+  sparseSegments: 1 << 18,
 };

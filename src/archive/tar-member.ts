@@ -125,7 +125,7 @@ function deviceNumber(value: number, highest: number, name: string): number {
 const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();
 
 function xattrsOf(local: PaxAttributes | undefined, global: PaxAttributes): ReadonlyMap<string, Uint8Array> {
-  if (global.xattrs.size === 0)
-    return local === undefined || local.xattrs.size === 0 ? noXattrs : local.xattrs;
-  return new Map([...global.xattrs, ...(local?.xattrs ?? [])]);
+  if (local === undefined || local.xattrs.size === 0)
+    return global.xattrs.size === 0 ? noXattrs : global.xattrs;
+  return global.xattrs.size === 0 ? local.xattrs : new Map([...global.xattrs, ...local.xattrs]);
 }

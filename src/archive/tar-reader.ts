@@ -47,7 +47,7 @@ export class TarReader {
 
   #metadata = Buffer.alloc(0);
   #metadataType = '';
-  readonly #global = emptyPaxAttributes();
+  #global = emptyPaxAttributes();
   #local: PaxAttributes | undefined;
   #longName: string | undefined;
   #longLink: string | undefined;
@@ -180,9 +180,12 @@ export class TarReader {
   #endMetadata(): void {
     const data = this.#metadata;
     const context = this.#context(this.#member);
-    if (this.#metadataType === 'g') parsePaxRecords(data, this.#global, context);
-    else if (this.#metadataType === 'x') {
-      this.#local ??= emptyPaxAttributes();
+    if (this.#metadataType === 'g') {
+      // Members before this one hold on to what was true for them.
+      this.#global = { ...this.#global, xattrs: new Map(this.#global.xattrs) };
+      parsePaxRecords(data, this.#global, context);
+    } else if (this.#metadataType === 'x') {
+      this.#local = emptyPaxAttributes();
       parsePaxRecords(data, this.#local, context);
     } else if (this.#metadataType === 'L') this.#longName = nulTerminated(data);
     else this.#longLink = nulTerminated(data);

@@ -122,7 +122,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
   const registry = new RegistryAccess(settings, logger);
-  let containers: ContainerService | undefined;
+  /** Filled below: images and containers know of each other. */
+  const wired: { containers?: ContainerService } = {};
   const images = await ImageService.open({
     db,
     content,
@@ -131,8 +132,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
     openSink: openLayerSink,
     usage: {
-      usedBy: (id) => containers?.usersOf(id) ?? [],
-      roots: () => containers?.imageRoots() ?? { blobs: [], chains: [] },
+      usedBy: (id) => wired.containers?.usersOf(id) ?? [],
+      roots: () => wired.containers?.imageRoots() ?? { blobs: [], chains: [] },
     },
     events,
     logger,
@@ -146,7 +147,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
   };
-  containers = new ContainerService({
+  const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
     paths,
@@ -158,6 +159,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     events,
     logger,
   });
+  wired.containers = containers;
   return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
 }
 

@@ -12,6 +12,7 @@ export const superMagic = 0xe0f5e1e2;
 export const superChecksumSeed = 0x5045b54a;
 export const compatChecksum = 0x1;
 export const compatMtime = 0x2;
+export const incompatChunkedFile = 0x4;
 export const incompatDeviceTable = 0x8;
 
 export const deviceSlotSize = 128;
@@ -24,12 +25,17 @@ export const compactInodeSize = 32;
 export const extendedInodeSize = 64;
 export const layoutPlain = 0;
 export const layoutInline = 2;
+export const layoutChunks = 4;
+
+/** In a chunked inode's format: entries of 8 bytes that name a device. The low five bits are log2 of a chunk's blocks. */
+export const chunkFormatIndexes = 0x20;
+export const chunkIndexSize = 8;
 
 export const direntSize = 12;
 export const xattrHeaderSize = 12;
 export const xattrEntryHeaderSize = 4;
 
-/** Block addresses have 32 bits, shared by the image and all its devices; the highest value means a hole. */
+/** Block addresses on a device have 32 bits; the highest value means a hole. */
 export const maxBlocks = 0xffff_ffff;
 
 /** What a directory entry says of its node (`file_type`). */

@@ -4,6 +4,8 @@ import { EngineError } from '../errors/engine-error.ts';
 import {
   blockBits,
   blockSize,
+  chunkFormatIndexes,
+  chunkIndexSize,
   compactInodeSize,
   decodeDevice,
   deviceSlotSize,
@@ -12,9 +14,11 @@ import {
   direntTypes,
   extendedInodeSize,
   inodeSlotSize,
+  layoutChunks,
   layoutInline,
   layoutPlain,
   modeTypes,
+  roundUp,
   superMagic,
   superOffset,
   xattrEntryHeaderSize,
@@ -63,7 +67,7 @@ export class ErofsImageReader {
   readonly #view: DataView;
   readonly #metaStart: number;
   readonly #xattrStart: number;
-  readonly #devices: { start: number; blocks: number }[] = [];
+  readonly #deviceBlocks: number[] = [];
   readonly rootNid: number;
 
   constructor(bytes: Uint8Array) {
@@ -77,8 +81,7 @@ export class ErofsImageReader {
     this.#xattrStart = this.#view.getUint32(superOffset + 44, true) * blockSize;
     const devices = this.#view.getUint16(superOffset + 86, true);
     for (let i = 0; i < devices; i++) {
-      const at = (deviceTableSlot + i) * deviceSlotSize;
-      this.#devices.push({ start: this.#u32(at + 68), blocks: this.#u32(at + 64) });
+      this.#deviceBlocks.push(this.#u32((deviceTableSlot + i) * deviceSlotSize + 64));
     }
   }
 
@@ -91,7 +94,7 @@ export class ErofsImageReader {
     const mode = this.#view.getUint16(at + 4, true);
     const type = typeOfMode.get(mode & 0o170000);
     const layout = (format >> 1) & 7;
-    if (type === undefined || (layout !== layoutPlain && layout !== layoutInline))
+    if (type === undefined || !(layout === layoutPlain || layout === layoutInline || layout === layoutChunks))
       throw damaged(`inode ${nid} is of an unknown kind`);
     const units = this.#view.getUint16(at + 2, true);
     const common = {
@@ -157,12 +160,14 @@ export class ErofsImageReader {
   /** Where a file's content lies; undefined when it is empty. */
   extent(inode: Inode): Extent | undefined {
     if (inode.type !== 'file' || inode.size === 0) return undefined;
-    const device = this.#devices.findIndex(
-      ({ start, blocks }) => inode.place >= start && inode.place < start + blocks,
-    );
-    const start = this.#devices[device]?.start;
-    if (start === undefined) throw damaged('a file lies outside of all devices');
-    return { device, block: inode.place - start };
+    if (inode.layout !== layoutChunks || inode.place !== (chunkFormatIndexes | (inode.place & 0x1f)))
+      throw damaged('a file is stored in an unknown way');
+    const at = roundUp(inode.xattrOffset + inode.xattrBytes, chunkIndexSize);
+    const block = this.#u32(at + 4);
+    const device = this.#view.getUint16(at + 2, true) - 1;
+    if (block + Math.ceil(inode.size / blockSize) > (this.#deviceBlocks[device] ?? 0))
+      throw damaged('a file lies outside of its device');
+    return { device, block };
   }
 
   deviceNumber(inode: Inode): { major: number; minor: number } {
@@ -234,6 +239,7 @@ export class ErofsImageReader {
   }
 
   #direntBlocks(directory: Inode): Region[] {
+    if (directory.size > this.#bytes.length) throw damaged('a directory is larger than the image');
     const blocks: Region[] = [];
     const tail = directory.size % blockSize;
     const inline = directory.layout === layoutInline;

@@ -25,14 +25,14 @@ export interface ErofsDevice {
 export interface ErofsImage {
   bytes: Buffer;
   /** Byte offset of each inode, for `setImpliedAttributes`. */
-  offsetOf(node: ErofsNode): number | undefined;
+  offsetOf: (node: ErofsNode) => number | undefined;
 }
 
 /**
- * The metadata image of a tree whose file content lies in `devices`: one tar for a layer, or many for a merged stack. Content is
- * addressed through the devices' places in the unified block space, so a file costs its inode and nothing more.
+ * The metadata image of a tree whose file content lies in `devices`: one tar for a layer, or many for a merged stack. A file is one
+ * chunk, however large, that names device and block.
  *
- * The same tree gives the same bytes. @throws EngineError "invalid" code size-exceeded when the devices hold more than 2 TiB.
+ * The same tree gives the same bytes. @throws EngineError "invalid" code size-exceeded when a device holds more than 2 TiB.
  */
 export function writeErofsImage(root: ErofsNode, devices: readonly ErofsDevice[]): ErofsImage {
   const table = new XattrTable();
@@ -43,15 +43,15 @@ export function writeErofsImage(root: ErofsNode, devices: readonly ErofsDevice[]
   const sharedStart = roundUp(metaStart + inodes.size, blockSize);
   const dataStart = roundUp(sharedStart + table.sharedSize, blockSize);
   const size = dataStart + inodes.dataBlocks * blockSize;
-  const starts = deviceStarts(devices, size / blockSize);
+  checkDevices(devices);
 
   const bytes = Buffer.alloc(size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const dataStartBlock = dataStart / blockSize;
-  for (const plan of plans) writeInode({ bytes, view }, plan, { metaStart, dataStartBlock, starts });
+  for (const plan of plans) writeInode({ bytes, view }, plan, { metaStart, dataStartBlock });
   for (const plan of directories) writeDirents({ bytes, view }, plan, { metaStart, dataStartBlock });
   table.writeShared(bytes, sharedStart);
-  writeDevices(view, devices, starts);
+  writeDevices(view, devices);
   const layout = { metaBlock: metaStart / blockSize, xattrBlock: sharedStart / blockSize };
   writeSuperblock({ bytes, view }, { ...layout, inodes: plans.length, epoch, devices: devices.length });
   return { bytes, offsetOf: (node) => offsetIn(planOf.get(node), metaStart) };
@@ -176,17 +176,9 @@ function placeInodes(
   return { size: end, dataBlocks };
 }
 
-/** First block of each device in the unified space, in which the image itself comes first. */
-function deviceStarts(devices: readonly ErofsDevice[], imageBlocks: number): number[] {
-  let next = roundUp(imageBlocks, 8);
-  const starts = devices.map(({ sizeBytes }) => {
-    const start = next;
-    next += Math.max(1, Math.ceil(sizeBytes / blockSize));
-    return start;
-  });
-  if (next >= maxBlocks)
+function checkDevices(devices: readonly ErofsDevice[]): void {
+  if (devices.some(({ sizeBytes }) => Math.ceil(sizeBytes / blockSize) >= maxBlocks))
     throw new EngineError('invalid', 'Cannot index layer: its content is larger than 2 TiB', {
       code: 'size-exceeded',
     });
-  return starts;
 }

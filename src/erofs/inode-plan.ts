@@ -1,5 +1,12 @@
 import { comparePathBytes, encodePath } from '../archive/path-bytes.ts';
-import { blockSize, compactInodeSize, direntSize, extendedInodeSize } from './format.ts';
+import {
+  blockSize,
+  chunkIndexSize,
+  compactInodeSize,
+  direntSize,
+  extendedInodeSize,
+  roundUp,
+} from './format.ts';
 import type { ErofsNode } from './node.ts';
 import type { StoredXattrs } from './xattr-table.ts';
 
@@ -76,7 +83,18 @@ export function ownDataSize(plan: InodePlan): number {
   return plan.entries?.size ?? plan.target?.length ?? 0;
 }
 
+/** Bytes of the inode with all that lies between it and an inline tail. */
 export function inodeSize(plan: InodePlan): number {
+  return plan.node.extent === undefined ? behindXattrs(plan) : chunkIndexOffset(plan) + chunkIndexSize;
+}
+
+/** Where a file's one chunk index lies, counted from its inode. */
+export function chunkIndexOffset(plan: InodePlan): number {
+  return roundUp(behindXattrs(plan), chunkIndexSize);
+}
+
+/** Where an inline tail lies, counted from the inode. */
+export function behindXattrs(plan: InodePlan): number {
   return (plan.compact ? compactInodeSize : extendedInodeSize) + (plan.xattrs?.size ?? 0);
 }
 

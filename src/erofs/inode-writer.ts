@@ -2,18 +2,21 @@ import { encodePath } from '../archive/path-bytes.ts';
 import type { NodeAttributes } from '../archive/tree.ts';
 import {
   blockSize,
+  chunkFormatIndexes,
   compactInodeSize,
   direntSize,
   direntTypes,
   encodeDevice,
   extendedInodeSize,
   inodeSlotSize,
+  layoutChunks,
   layoutInline,
   layoutPlain,
   modeTypes,
 } from './format.ts';
 import type { InodePlan } from './inode-plan.ts';
-import { ownDataSize } from './inode-plan.ts';
+import { behindXattrs, chunkIndexOffset, ownDataSize } from './inode-plan.ts';
+import type { Extent } from './node.ts';
 import type { ImageBuffer } from './superblock.ts';
 import { writeXattrs } from './xattr-table.ts';
 
@@ -23,43 +26,51 @@ interface Areas {
 }
 
 /** The inode with its xattrs and, of a symlink, its target. */
-export function writeInode(
-  { bytes, view }: ImageBuffer,
-  plan: InodePlan,
-  areas: Areas & { starts: readonly number[] },
-): void {
+export function writeInode({ bytes, view }: ImageBuffer, plan: InodePlan, areas: Areas): void {
   const { node } = plan;
   const at = areas.metaStart + plan.offset;
-  const layout = plan.inlineBytes > 0 ? layoutInline : layoutPlain;
   const ownSize = ownDataSize(plan);
   const size = node.type === 'file' ? node.size : ownSize;
-  view.setUint16(at, (plan.compact ? 0 : 1) | (layout << 1), true);
+  view.setUint16(at, (plan.compact ? 0 : 1) | (layoutOf(plan) << 1), true);
   if (plan.xattrs !== undefined) view.setUint16(at + 2, 1 + (plan.xattrs.size - 12) / 4, true);
   view.setUint16(at + 4, modeTypes[node.type] | node.mode, true);
   view.setUint32(at + 16, placeOf(plan, areas), true);
   view.setUint32(at + 20, plan.number, true);
   if (plan.compact) writeCompact(view, at, { plan, size });
   else writeExtended(view, at, { plan, size });
-  const behind = at + (plan.compact ? compactInodeSize : extendedInodeSize);
-  if (plan.xattrs !== undefined) writeXattrs(bytes, behind, plan.xattrs);
+  const base = plan.compact ? compactInodeSize : extendedInodeSize;
+  if (plan.xattrs !== undefined) writeXattrs(bytes, at + base, plan.xattrs);
+  if (node.extent !== undefined) writeChunkIndex(view, at + chunkIndexOffset(plan), node.extent);
   if (plan.target !== undefined)
     bytes.set(
       plan.target,
       plan.inlineBytes === ownSize
-        ? behind + (plan.xattrs?.size ?? 0)
+        ? at + behindXattrs(plan)
         : (areas.dataStartBlock + plan.dataBlock) * blockSize,
     );
 }
 
 /** The field that says, by type, where the data is or which device a node stands for. */
-function placeOf(
-  plan: InodePlan,
-  { dataStartBlock, starts }: { dataStartBlock: number; starts: readonly number[] },
-): number {
+function placeOf(plan: InodePlan, { dataStartBlock }: Areas): number {
   const { node } = plan;
   if (node.type === 'char' || node.type === 'block') return encodeDevice(node.deviceMajor, node.deviceMinor);
-  if (node.extent !== undefined) return (starts[node.extent.device] ?? 0) + node.extent.block;
+  if (node.extent !== undefined) return chunkFormatIndexes | chunkBits(node.size);
   return ownDataSize(plan) > plan.inlineBytes ? dataStartBlock + plan.dataBlock : 0;
+}
+
+function layoutOf(plan: InodePlan): number {
+  if (plan.node.extent !== undefined) return layoutChunks;
+  return plan.inlineBytes > 0 ? layoutInline : layoutPlain;
+}
+
+/** log2 of the blocks of a chunk that holds the whole file. */
+function chunkBits(size: number): number {
+  return Math.ceil(Math.log2(Math.ceil(size / blockSize)));
+}
+
+function writeChunkIndex(view: DataView, at: number, { device, block }: Extent): void {
+  view.setUint16(at + 2, device + 1, true);
+  view.setUint32(at + 4, block, true);
 }
 
 interface Sized {
@@ -110,9 +121,8 @@ export function writeDirents(image: ImageBuffer, plan: InodePlan, areas: Areas):
     const from = starts[block] ?? 0;
     const to = starts[block + 1] ?? entries.names.length;
     const inline = plan.inlineBytes > 0 && block === starts.length - 1;
-    const behind = plan.offset + (plan.compact ? compactInodeSize : extendedInodeSize);
     const at = inline
-      ? areas.metaStart + behind + (plan.xattrs?.size ?? 0)
+      ? areas.metaStart + plan.offset + behindXattrs(plan)
       : (areas.dataStartBlock + plan.dataBlock + block) * blockSize;
     writeDirentBlock(image, at, { plan, from, to });
   }

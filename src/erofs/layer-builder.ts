@@ -17,7 +17,7 @@ export interface LayerLimits {
 
 export const defaultLayerLimits: LayerLimits = { nodes: 2_000_000, symlinks: 40, depth: 4096 };
 
-/** A directory that the layer only implies. `opaque` is true when nothing below shows through: then it keeps root's attributes. */
+/** A directory that the layer only implies, of which the chain below may know more. */
 export interface ImpliedDirectory {
   path: string;
   node: ErofsNode;
@@ -116,7 +116,7 @@ export class LayerBuilder {
   #whiteout(target: string): void {
     const parent = this.#parentOf(target);
     const present = parent.children?.get(nameOf(target));
-    if (present?.type === 'directory') present.opaque = true;
+    if (present?.type === 'directory') replaceBelow(present);
     if (present !== undefined) return;
     this.#count(target);
     parent.children?.set(nameOf(target), whiteoutNode());
@@ -159,7 +159,7 @@ export class LayerBuilder {
   #imply(parent: ErofsNode, name: string, path: string, opaque = false): ErofsNode {
     this.#count(path);
     const node = impliedDirectory();
-    node.opaque = opaque;
+    if (opaque) replaceBelow(node);
     parent.children?.set(name, node);
     return node;
   }
@@ -200,7 +200,6 @@ export function impliedDirectories(root: ErofsNode): ImpliedDirectory[] {
   const stack: ImpliedDirectory[] = [{ path: '', node: root }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { path, node } = next;
-    if (node.opaque && node.implied && node !== root) continue;
     if (node.implied) found.push(next);
     if (node.opaque) continue;
     for (const [name, child] of node.children ?? [])
@@ -218,6 +217,12 @@ export function inherit(node: ErofsNode, below: NodeAttributes): void {
   node.mtimeSeconds = below.mtimeSeconds;
   node.mtimeNanoseconds = below.mtimeNanoseconds;
   node.xattrs = below.xattrs;
+}
+
+/** The directory stands in the place of one that a whiteout removes: nothing of that shows, its attributes neither. */
+function replaceBelow(node: ErofsNode): void {
+  node.opaque = true;
+  node.implied = false;
 }
 
 function describe(node: ErofsNode, from: ErofsNode): void {

@@ -6,6 +6,7 @@ import {
   compatMtime,
   deviceSlotSize,
   deviceTableSlot,
+  incompatChunkedFile,
   incompatDeviceTable,
   superChecksumSeed,
   superMagic,
@@ -39,20 +40,16 @@ export function writeSuperblock({ bytes, view }: ImageBuffer, fields: Superblock
   view.setUint32(at + 36, bytes.length / blockSize, true);
   view.setUint32(at + 40, fields.metaBlock, true);
   view.setUint32(at + 44, fields.xattrBlock, true);
-  view.setUint32(at + 80, incompatDeviceTable, true);
+  view.setUint32(at + 80, incompatChunkedFile | incompatDeviceTable, true);
   view.setUint16(at + 86, fields.devices, true);
   view.setUint16(at + 88, deviceTableSlot, true);
   view.setUint32(at + 4, crc32c(superChecksumSeed, bytes.subarray(at + 8, at + blockSize)), true);
 }
 
-export function writeDevices(
-  view: DataView,
-  devices: readonly ErofsDevice[],
-  starts: readonly number[],
-): void {
+/** No device has a place in the unified block space: chunks name theirs. */
+export function writeDevices(view: DataView, devices: readonly ErofsDevice[]): void {
   for (const [i, { sizeBytes }] of devices.entries()) {
     const at = (deviceTableSlot + i) * deviceSlotSize;
     view.setUint32(at + 64, Math.max(1, Math.ceil(sizeBytes / blockSize)), true);
-    view.setUint32(at + 68, starts[i] ?? 0, true);
   }
 }

@@ -24,9 +24,9 @@ class RecordingHost implements HostNetwork {
   createNamespace = () => Promise.resolve();
   removeNamespace = () => Promise.resolve();
   close = () => Promise.resolve();
-  ensureBridge(request: BridgeRequest): Promise<void> {
+  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
     this.bridges.push(request);
-    return Promise.resolve();
+    return Promise.resolve({ forwardingEnabled: false });
   }
   attach(request: AttachRequest): Promise<void> {
     this.attached.push(request);
@@ -46,7 +46,7 @@ class RecordingFirewall implements Firewall {
     this.applied.push(request);
     return Promise.resolve();
   }
-  openForeign = () => Promise.resolve(['WARNING: something']);
+  repair = () => Promise.resolve(['WARNING: something']);
   remove(request: FirewallRequest): Promise<void> {
     this.removed.push(request);
     return Promise.resolve();
@@ -146,17 +146,24 @@ test('many that join at once get an address each', async () => {
   expect(host.attached.every(({ hostInterfaceName }) => hostInterfaceName.length <= 15)).toBe(true);
 });
 
-test('an address is free once its interface is gone, and who needs it waits for that', async () => {
+test('an address is free at once, a namespace once its interface is gone', async () => {
   const net = networks({ bip: '10.7.0.1/30' });
   await net.start();
   const only = await net.connect('a', 'bridge');
   const { promise, resolve } = Promise.withResolvers<void>();
   host.removal = () => promise;
   await net.disconnect(only);
-  const waiting = net.connect('b', 'bridge');
-  expect(await Promise.race([waiting, Bun.sleep(20)])).toBeUndefined();
+  const other = await net.connect('b', 'bridge');
+  expect(other.ipv4?.address).toBe('10.7.0.2');
+  await net.disconnect(other);
+  const same = net.connect('a', 'bridge');
+  expect(await Promise.race([same, Bun.sleep(20)])).toBeUndefined();
+  await net.removeNamespace('b');
+  expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.2');
   resolve();
-  expect((await waiting).ipv4?.address).toBe('10.7.0.2');
+  expect((await same.catch((error: Error) => error.message)) as string).toContain(
+    'no available IPv4 addresses',
+  );
 });
 
 test('a second disconnect does not free the address of its next owner', async () => {

@@ -1,14 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
 import { AddressPool, chooseSubnet, macAddressOf } from './address-pool.ts';
 import { type Firewall, type FirewallRequest, NftFirewall } from './firewall.ts';
-import type { HostNetwork } from './host-network.ts';
+import type { AttachRequest, HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
+import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
 import { forBridge, type ResolvConf, readHostResolvConf } from './resolv-conf.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
 
@@ -27,6 +28,8 @@ export interface BridgeNetworksOptions {
   mtu?: number;
   /** When the networks were made, for inspect; default: now. */
   createdNano?: bigint;
+  /** How often the firewall is looked after while containers are on the bridge. */
+  firewallCheckMs?: number;
   host?: HostNetwork;
   firewall?: Firewall;
 }
@@ -42,6 +45,7 @@ interface Bridge {
 
 const DEFAULT_BRIDGE_NAME = 'sampan0';
 const DEFAULT_MTU = 1500;
+const FIREWALL_CHECK_MS = 15_000;
 const MAX_INTERFACE_NAME = 15;
 const CONTAINER_ID = /^[0-9a-z][0-9a-zA-Z_.-]*$/;
 
@@ -54,9 +58,11 @@ export class BridgeNetworks implements Networks {
   readonly #createdNano: bigint;
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #namespaces = new Set<string>();
-  readonly #removals = new Set<Promise<void>>();
+  /** Interfaces on their way out, with the container whose namespace they are in. */
+  readonly #removals = new Map<Promise<void>, string | undefined>();
   #bridge: Bridge | undefined;
   #warnings: string[] = [];
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(options: BridgeNetworksOptions) {
     this.#options = options;
@@ -70,7 +76,12 @@ export class BridgeNetworks implements Networks {
   async start(): Promise<void> {
     this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
     await this.#firewall.apply(this.#firewallRequest(this.#bridge));
-    await this.#openForeignFirewalls(this.#bridge);
+    await this.#repairFirewall(this.#bridge);
+    this.#watch ??= setInterval(
+      () => void this.#checkFirewall(),
+      this.#options.firewallCheckMs ?? FIREWALL_CHECK_MS,
+    );
+    this.#watch.unref();
   }
 
   /** What `info` has to say about other people's firewalls. */
@@ -88,6 +99,9 @@ export class BridgeNetworks implements Networks {
   async removeNamespace(containerId: string): Promise<void> {
     await this.#host.removeNamespace(this.namespacePath(containerId));
     this.#namespaces.delete(containerId);
+    for (const [removal, owner] of this.#removals) {
+      if (owner === containerId) this.#removals.set(removal, undefined);
+    }
   }
 
   namespacePath(containerId: string): string {
@@ -98,12 +112,13 @@ export class BridgeNetworks implements Networks {
   }
 
   async connect(containerId: string, network: string): Promise<Endpoint> {
-    const info = this.#find(network);
+    const info = findNetwork(this.#infos(), network);
     if (info === undefined) throw new EngineError('not-found', `network ${network} not found`);
     const endpointId = randomBytes(32).toString('hex');
     if (info.driver !== 'bridge') return emptyEndpoint(containerId, endpointId, info);
     const bridge = this.#startedBridge();
-    const address = await this.#allocate(bridge);
+    await this.#leftBehind(containerId);
+    const address = bridge.pool.allocate();
     if (address === undefined) {
       throw new EngineError(
         'unavailable',
@@ -125,8 +140,10 @@ export class BridgeNetworks implements Networks {
     // What isn't on the books is gone or going, and its address may be somebody else's by now.
     if (!this.#endpoints.delete(endpoint.endpointId)) return Promise.resolve();
     if (endpoint.hostInterfaceName === '') return Promise.resolve();
+    // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
+    if (endpoint.ipv4 !== undefined) this.#bridge?.pool.release(endpoint.ipv4.address);
     const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
+    this.#removals.set(removal, endpoint.containerId);
     return Promise.resolve();
   }
 
@@ -135,7 +152,7 @@ export class BridgeNetworks implements Networks {
   }
 
   get(network: string): Promise<NetworkInfo | undefined> {
-    return Promise.resolve(this.#find(network));
+    return Promise.resolve(findNetwork(this.#infos(), network));
   }
 
   async resolvConf(): Promise<ResolvConf> {
@@ -146,6 +163,10 @@ export class BridgeNetworks implements Networks {
     for (const endpoint of keep) {
       this.#endpoints.set(endpoint.endpointId, endpoint);
       if (endpoint.ipv4 !== undefined) this.#bridge?.pool.adopt(endpoint.ipv4.address);
+    }
+    // The bridge may be a new one, whose predecessor somebody removed with these in it.
+    if (this.#bridge !== undefined && keep.length > 0) {
+      this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
     }
     const kept = new Set(keep.map(({ hostInterfaceName }) => hostInterfaceName));
     for (const { name, kind } of await this.#host.links()) {
@@ -164,7 +185,8 @@ export class BridgeNetworks implements Networks {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#removals);
+    clearInterval(this.#watch);
+    await Promise.all(this.#removals.keys());
     const bridge = this.#bridge;
     if (bridge !== undefined && this.#endpoints.size === 0 && this.#namespaces.size === 0) {
       await this.#firewall.remove(this.#firewallRequest(bridge));
@@ -173,39 +195,43 @@ export class BridgeNetworks implements Networks {
     await this.#host.close();
   }
 
-  /** An address is free once its interface is gone. */
   async #removeInterface({ hostInterfaceName, ipv4 }: Endpoint): Promise<void> {
     try {
       await this.#host.removeLink(hostInterfaceName);
     } catch (error) {
+      if (ipv4 !== undefined) this.#bridge?.pool.adopt(ipv4.address);
       this.#options.logger.warn('Cannot remove an interface; the next start will', {
         interface: hostInterfaceName,
         error: messageOf(error),
       });
-      return;
     }
-    if (ipv4 !== undefined) this.#bridge?.pool.release(ipv4.address);
   }
 
-  async #allocate({ pool }: Bridge): Promise<string | undefined> {
-    const address = pool.allocate();
-    if (address !== undefined || this.#removals.size === 0) return address;
-    await Promise.all(this.#removals);
-    return pool.allocate();
+  /** In the same namespace a new `eth0` needs the old one gone. */
+  async #leftBehind(containerId: string): Promise<void> {
+    const own = [...this.#removals].filter(([, owner]) => owner === containerId);
+    await Promise.all(own.map(([removal]) => removal));
   }
 
   async #attach(endpoint: Endpoint, bridge: Bridge, address: string): Promise<void> {
     this.#endpoints.set(endpoint.endpointId, endpoint);
+    const request: AttachRequest = {
+      namespacePath: this.namespacePath(endpoint.containerId),
+      bridgeName: bridge.name,
+      owner: this.#mark,
+      hostInterfaceName: endpoint.hostInterfaceName,
+      interfaceName: endpoint.interfaceName,
+      macAddress: endpoint.macAddress,
+      address: { address, prefixLength: bridge.subnet.prefixLength },
+      gateway: bridge.gateway,
+      mtu: this.#mtu,
+    };
     try {
-      await this.#host.attach({
-        namespacePath: this.namespacePath(endpoint.containerId),
-        bridgeName: bridge.name,
-        hostInterfaceName: endpoint.hostInterfaceName,
-        interfaceName: endpoint.interfaceName,
-        macAddress: endpoint.macAddress,
-        address: { address, prefixLength: bridge.subnet.prefixLength },
-        gateway: bridge.gateway,
-        mtu: this.#mtu,
+      await this.#host.attach(request).catch(async (error: unknown) => {
+        if (kindOf(error) !== 'unavailable') throw error;
+        this.#options.logger.warn('The bridge is gone: making it anew', { bridge: bridge.name });
+        await this.start();
+        await this.#host.attach(request);
       });
     } catch (error) {
       this.#endpoints.delete(endpoint.endpointId);
@@ -218,12 +244,18 @@ export class BridgeNetworks implements Networks {
     const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
     const address = this.#bridge?.address ?? (await this.#chooseAddress(name));
     const gateway = formatIpv4(address.base);
-    await this.#host.ensureBridge({
+    const { forwardingEnabled } = await this.#host.ensureBridge({
       name,
       owner: this.#mark,
+      // Without one of its own a bridge takes that of a port, and changes it as containers come and go.
+      macAddress: macAddressOf(gateway),
       gateway: { address: gateway, prefixLength: address.prefixLength },
       mtu: this.#mtu,
+      ports: [...this.#endpoints.values()].map(({ hostInterfaceName }) => hostInterfaceName),
     });
+    if (forwardingEnabled) {
+      this.#options.logger.warn('IPv4 forwarding was off on this machine; it is on now, for all interfaces');
+    }
     const pool = this.#bridge?.pool ?? this.#newPool(address);
     return { name, address, subnet: networkOf(address), gateway, pool };
   }
@@ -252,14 +284,19 @@ export class BridgeNetworks implements Networks {
     return { base: subnet.base + 1, prefixLength: subnet.prefixLength };
   }
 
-  async #openForeignFirewalls(bridge: Bridge): Promise<void> {
-    try {
-      this.#warnings = await this.#firewall.openForeign(this.#firewallRequest(bridge));
-    } catch (error) {
+  /** Others reload their firewalls as they like (`flush ruleset` is how many files begin): look now and then, while it matters. */
+  async #checkFirewall(): Promise<void> {
+    if (this.#bridge !== undefined && this.#endpoints.size > 0) await this.#repairFirewall(this.#bridge);
+  }
+
+  async #repairFirewall(bridge: Bridge): Promise<void> {
+    const warnings = await this.#firewall.repair(this.#firewallRequest(bridge)).catch((error: unknown) => {
       // Somebody else's table in an odd state must not keep the engine from starting.
-      this.#warnings = [`WARNING: Cannot look for other firewalls: ${messageOf(error)}`];
-    }
-    for (const warning of this.#warnings) this.#options.logger.warn(warning);
+      return [`WARNING: Cannot look after the firewall: ${messageOf(error)}`];
+    });
+    const known = new Set(this.#warnings);
+    this.#warnings = warnings;
+    for (const warning of warnings) if (!known.has(warning)) this.#options.logger.warn(warning);
   }
 
   async #pinnedNamespaces(): Promise<string[]> {
@@ -290,51 +327,13 @@ export class BridgeNetworks implements Networks {
     };
   }
 
-  /** By name, id or a prefix of the id that is no other's. */
-  #find(network: string): NetworkInfo | undefined {
-    const infos = this.#infos();
-    const exact = infos.find(({ name, id }) => name === network || id === network);
-    if (exact !== undefined || network === '') return exact;
-    const matching = infos.filter(({ id }) => id.startsWith(network));
-    return matching.length === 1 ? matching[0] : undefined;
-  }
-
   #infos(): NetworkInfo[] {
-    const bridge = this.#bridge;
-    const ipam = bridge === undefined ? [] : [{ subnet: formatCidr(bridge.subnet), gateway: bridge.gateway }];
-    const options = bridge === undefined ? {} : this.#bridgeOptions(bridge);
-    return [
-      this.#info('bridge', 'bridge', { ipam, options }),
-      this.#info('host', 'host', {}),
-      this.#info('none', 'null', {}),
-    ];
-  }
-
-  #info(name: string, driver: NetworkInfo['driver'], more: Partial<NetworkInfo>): NetworkInfo {
-    return {
-      id: createHash('sha256').update(`${this.#options.owner}\0${name}`).digest('hex'),
-      name,
-      driver,
-      scope: 'local',
+    return predefinedNetworks({
+      owner: this.#options.owner,
       createdNano: this.#createdNano,
-      internal: false,
-      enableIpv6: false,
-      ipam: [],
-      options: {},
-      labels: {},
-      ...more,
-    };
-  }
-
-  #bridgeOptions(bridge: Bridge): Record<string, string> {
-    return {
-      'com.docker.network.bridge.default_bridge': 'true',
-      'com.docker.network.bridge.enable_icc': 'true',
-      'com.docker.network.bridge.enable_ip_masquerade': 'true',
-      'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
-      'com.docker.network.bridge.name': bridge.name,
-      'com.docker.network.driver.mtu': String(this.#mtu),
-    };
+      bridge: this.#bridge,
+      mtu: this.#mtu,
+    });
   }
 
   get #mtu(): number {

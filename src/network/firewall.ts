@@ -2,6 +2,8 @@ import { runChecked } from '../sys/spawn.ts';
 import {
   acceptCommands,
   findForeignDrops,
+  findHooks,
+  type NftChain,
   type NftRule,
   parseChains,
   parseRules,
@@ -40,15 +42,20 @@ table ip ${table} {
 `;
 }
 
+/** How many chains `ruleset` makes. */
+const OWN_CHAINS = 2;
+
 export interface Firewall {
   /** Load our rules; idempotent, one transaction. */
   apply(request: FirewallRequest): Promise<void>;
   /**
-   * Where other software drops what is forwarded, let our bridge through in the place that it documents for this.
+   * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
+   * is forwarded, our accepts in the place that it documents for this.
    *
-   * @returns one warning for each that we can't help.
+   * @returns one warning for each drop that we can't help.
    */
-  openForeign(request: FirewallRequest): Promise<string[]>;
+  repair(request: FirewallRequest): Promise<string[]>;
+  /** Ours everywhere. Absent is fine. */
   remove(request: FirewallRequest): Promise<void>;
 }
 
@@ -58,27 +65,36 @@ export class NftFirewall implements Firewall {
     await load(ruleset(request));
   }
 
-  async openForeign({ table, bridgeName }: FirewallRequest): Promise<string[]> {
-    const { hook, warnings } = await findForeign(bridgeName);
-    if (hook === undefined) return warnings;
-    const rules = await rulesOf(hook);
-    const wanted = acceptCommands(hook, rules, { bridgeName, mark: table });
-    if (rules.filter(({ comment }) => comment === table).length !== wanted.length) {
-      await load([...removalCommands(hook, rules, table), ...wanted].join('\n'));
+  async repair(request: FirewallRequest): Promise<string[]> {
+    const chains = await listChains();
+    if (
+      chains.filter(({ family, table }) => family === 'ip' && table === request.table).length < OWN_CHAINS
+    ) {
+      await this.apply(request);
     }
+    const { hook, warnings } = findForeignDrops(chains, request.bridgeName);
+    if (hook !== undefined) await openHook(hook, request);
     return warnings;
   }
 
-  async remove({ table, bridgeName }: FirewallRequest): Promise<void> {
-    const { hook } = await findForeign(bridgeName);
-    const foreign = hook === undefined ? [] : removalCommands(hook, await rulesOf(hook), table);
-    await load([...foreign, `table ip ${table}`, `delete table ip ${table}`].join('\n'));
+  async remove({ table }: FirewallRequest): Promise<void> {
+    const chains = await listChains();
+    const commands = [`table ip ${table}`, `delete table ip ${table}`];
+    // A firewall may have stopped dropping since, with our accepts still in it.
+    for (const hook of findHooks(chains)) commands.push(...removalCommands(hook, await rulesOf(hook), table));
+    await load(commands.join('\n'));
   }
 }
 
-async function findForeign(bridgeName: string): Promise<{ hook: UserHook | undefined; warnings: string[] }> {
-  const { stdout } = await runChecked(['nft', '-j', 'list', 'chains']);
-  return findForeignDrops(parseChains(stdout), bridgeName);
+async function openHook(hook: UserHook, { bridgeName, table }: FirewallRequest): Promise<void> {
+  const rules = await rulesOf(hook);
+  const wanted = acceptCommands(hook, rules, { bridgeName, mark: table });
+  if (rules.filter(({ comment }) => comment === table).length === wanted.length) return;
+  await load([...removalCommands(hook, rules, table), ...wanted].join('\n'));
+}
+
+async function listChains(): Promise<NftChain[]> {
+  return parseChains((await runChecked(['nft', '-j', 'list', 'chains'])).stdout);
 }
 
 async function rulesOf({ family, table, chain }: UserHook): Promise<NftRule[]> {

@@ -42,9 +42,7 @@ export function findForeignDrops(
   );
   const isHooked = ({ family, table, name }: NftChain): boolean =>
     family === 'ip' && table === 'filter' && name === 'FORWARD';
-  const present = HOOKS.find(({ table, chain }) =>
-    chains.some((one) => one.family === 'ip' && one.table === table && one.name === chain),
-  );
+  const [present] = findHooks(chains);
   const hook = drops.some(isHooked) ? present : undefined;
   const helpless = drops.filter((drop) => hook === undefined || !isHooked(drop));
   const warnings = helpless.map(
@@ -57,6 +55,13 @@ export function findForeignDrops(
     );
   }
   return { hook, warnings };
+}
+
+/** The hooks that there are, in the order of preference. */
+export function findHooks(chains: readonly NftChain[]): UserHook[] {
+  return HOOKS.filter(({ family, table, chain }) =>
+    chains.some((one) => one.family === family && one.table === table && one.name === chain),
+  );
 }
 
 /** Commands that put our accepts behind the administrator's own rules. Plain matches, so that iptables-nft can read them. */

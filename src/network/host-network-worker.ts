@@ -15,6 +15,7 @@ import {
   removeAddress,
   removeLink,
   setLinkAlias,
+  setLinkMaster,
   setLinkUp,
 } from '../sys/links.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
@@ -101,7 +102,7 @@ function addressesOf(host: NetlinkSocket, link: Link | undefined): Ipv4Prefix[] 
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
 }
 
-function ensureBridge(host: NetlinkSocket, request: BridgeRequest): void {
+function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwardingEnabled: boolean } {
   const { index } = findOrAddBridge(host, request);
   for (const present of addressesOf(host, findLink(host, request.name))) {
     const same =
@@ -110,7 +111,13 @@ function ensureBridge(host: NetlinkSocket, request: BridgeRequest): void {
   }
   addAddress(host, index, request.gateway);
   setLinkUp(host, index);
-  if (readFileSync(IP_FORWARD, 'utf8').trim() === '0') writeFileSync(IP_FORWARD, '1');
+  const ports = new Set(request.ports);
+  for (const link of ports.size > 0 ? listLinks(host) : []) {
+    if (ports.has(link.name) && link.masterIndex !== index) setLinkMaster(host, link.index, index);
+  }
+  const wasOff = readFileSync(IP_FORWARD, 'utf8').trim() === '0';
+  if (wasOff) writeFileSync(IP_FORWARD, '1');
+  return { forwardingEnabled: wasOff };
 }
 
 function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
@@ -124,8 +131,7 @@ function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
     );
   }
   if (present === undefined) {
-    // A fixed MAC address: otherwise the bridge takes that of its lowest port, and changes it as containers come and go.
-    addBridge(host, { name: request.name, macAddress: randomMac(), mtu: request.mtu });
+    addBridge(host, { name: request.name, macAddress: request.macAddress, mtu: request.mtu });
   }
   const made = present ?? findLink(host, request.name);
   if (made === undefined) throw new EngineError('internal', `Cannot find bridge ${request.name} once made`);
@@ -137,11 +143,6 @@ function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
 function isBlankBridge(host: NetlinkSocket, link: Link): boolean {
   if (link.kind !== 'bridge' || link.alias !== '' || addressesOf(host, link).length > 0) return false;
   return !listLinks(host).some(({ masterIndex }) => masterIndex === link.index);
-}
-
-function randomMac(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(4));
-  return ['02', '42', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
 
 function createNamespace(visitor: NamespaceVisitor, path: string): void {
@@ -156,8 +157,8 @@ function createNamespace(visitor: NamespaceVisitor, path: string): void {
 
 function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachRequest): void {
   const bridge = findLink(host, request.bridgeName);
-  if (bridge === undefined) {
-    throw new EngineError('internal', `Cannot find bridge ${request.bridgeName}`);
+  if (bridge?.alias !== request.owner) {
+    throw new EngineError('unavailable', `Cannot find bridge ${request.bridgeName}`);
   }
   const namespaceFd = openSync(request.namespacePath, 'r');
   try {

@@ -44,8 +44,8 @@ export interface Networks {
    */
   connect(containerId: string, network: string): Promise<Endpoint>;
   /**
-   * Takes the endpoint off the books; its interface goes within the next 50 ms or so (the kernel waits), its address is free after that.
-   * `close` waits for it. Twice is fine.
+   * Takes the endpoint off the books and frees its address; its interface goes within the next 50 ms or so (the kernel waits), for
+   * which `close` waits, and a `connect` of the same namespace. Twice is fine.
    */
   disconnect(endpoint: Endpoint): Promise<void>;
   list(): Promise<NetworkInfo[]>;

@@ -84,8 +84,8 @@ export class WorkerHostNetwork implements HostNetwork {
     return (await this.#maker.call({ name: 'addressesOf', link })) as Ipv4Prefix[];
   }
 
-  async ensureBridge(request: BridgeRequest): Promise<void> {
-    await this.#maker.call({ name: 'ensureBridge', request });
+  async ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
+    return (await this.#maker.call({ name: 'ensureBridge', request })) as { forwardingEnabled: boolean };
   }
 
   async createNamespace(path: string): Promise<void> {

@@ -125,6 +125,46 @@ test('matchesReference() knows Go patterns and bad ones', () => {
   expect(cases.map(([pattern]) => matchesReference(pattern, app))).toEqual(cases.map(([, yes]) => yes));
 });
 
+test('what is accepted has one canonical form, which reads back', () => {
+  const pieces = [
+    'a',
+    'b0',
+    'A',
+    '/',
+    ':',
+    '@',
+    '.',
+    '-',
+    '_',
+    'localhost',
+    'docker.io',
+    'library',
+    '5000',
+    `sha256:${HEX}`,
+    '[::1]',
+    '%',
+    ' ',
+    'ä',
+  ];
+  let state = 3;
+  const next = (bound: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % bound;
+  };
+  let accepted = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const text = Array.from({ length: next(9) }, () => pieces[next(pieces.length)]).join('');
+    if (refusal(text) !== 'accepted') continue;
+    accepted++;
+    const reference = parseReference(text);
+    expect(parseReference(canonicalName(reference))).toEqual(reference);
+    // `localhost` and the like aside, the familiar name reads back too.
+    if (refusal(familiarName(reference)) === 'accepted')
+      expect(parseReference(familiarName(reference))).toEqual(reference);
+  }
+  expect(accepted).toBeGreaterThan(500);
+});
+
 interface Row {
   input?: string;
   domain?: string;

@@ -380,6 +380,21 @@ describe('mirrors', () => {
     expect(registry.requests.every(({ headers }) => !headers.has('authorization'))).toBe(true);
   });
 
+  test('one that breaks off twice hands the rest of a blob to the next', async () => {
+    const broken = await startWithImage();
+    try {
+      broken.fault = ({ path }) => (isBlob(path) ? { kind: 'cut', atByte: 50_000 } : undefined);
+      const using = client({ mirrors: [broken.url, registry.url] });
+      const { source } = await using.manifest(hub, options());
+      const { body } = await using.blob(hub, layer.digest, { ...options(), source });
+      expect(digestOf(await new Response(body).bytes())).toBe(layer.digest);
+      expect(broken.requests.filter(({ path }) => isBlob(path))).toHaveLength(2);
+      expect(registry.requests.map(({ headers }) => headers.get('range'))).toEqual(['bytes=100000-']);
+    } finally {
+      await broken.close();
+    }
+  });
+
   test('are for docker.io alone', async () => {
     await client({ mirrors: [registry.url] }).manifest(here(), options());
     const other = await failureOf(

@@ -91,24 +91,20 @@ export class DistributionClient implements RegistryClient {
   }
 
   async blob(repository: Reference, digest: Digest, options: BlobRequest): Promise<BlobStream> {
-    let source: RegistrySource | undefined;
+    let source = options.source;
+    let connections = 0;
     const open = async (start: number): Promise<BlobPart> => {
-      const answer = await this.#openBlob(repository, digest, {
-        ...options,
-        start,
-        source: source ?? options.source,
-      });
+      // A mirror that broke off twice has had its chance: it is asked last now.
+      const preferred = connections < 2 || source?.mirror !== true ? source : undefined;
+      if (preferred === undefined && source !== undefined) this.#memory.failed(source);
+      const answer = await this.#openBlob(repository, digest, { ...options, start, source: preferred });
+      connections = answer.source.baseUrl === source?.baseUrl ? connections + 1 : 1;
       source = answer.source;
       return answer.part;
     };
     const first = await open(options.start ?? 0);
-    const body = blobBody({
-      first,
-      reopen: open,
-      size: options.size,
-      timing: this.#timing,
-      signal: options.signal,
-    });
+    const { size, signal } = options;
+    const body = blobBody({ first, reopen: open, size, timing: this.#timing, signal });
     return { start: first.start, body, source: source ?? { baseUrl: '', mirror: false } };
   }
 

@@ -77,7 +77,10 @@ describe('uploadBlob()', () => {
 
   test('does not repeat what was refused', async () => {
     registry.fault = ({ method }) => (method === 'POST' ? { kind: 'answer', status: 403 } : undefined);
-    expect(await upload().catch((error: unknown) => error)).toMatchObject({ code: 'registry-denied' });
+    expect(await upload().catch((error: unknown) => error)).toMatchObject({
+      kind: 'forbidden',
+      message: 'denied: requested access to the resource is denied',
+    });
     expect(registry.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 

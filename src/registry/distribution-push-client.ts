@@ -182,6 +182,7 @@ export class DistributionPushClient implements RegistryPushClient {
     throw await errorFromResponse(response, repository, {
       signal: options.signal,
       stallMs: this.#timing.stallMs,
+      pushing: true,
     });
   }
 }

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 
 /** What `fetch` takes as `tls` for one host. */
@@ -42,9 +41,14 @@ async function load(directory: string): Promise<HostTls> {
       { hint: `Both belong into ${directory}.` },
     );
   return {
-    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+    ...(ca === undefined ? {} : { ca: [...(await publicAuthorities()), ca] }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   };
+}
+
+/** `ca` replaces the built-in list. Loaded when first needed: the module costs milliseconds at start. */
+async function publicAuthorities(): Promise<readonly string[]> {
+  return (await import('node:tls')).rootCertificates;
 }
 
 async function readOptional(path: string): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { afterAll, test } from 'bun:test';
+import { test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +10,20 @@ import { describeRegistryContract } from './testing/contract.ts';
 import { MemoryBlobStore } from './testing/memory-blob-store.ts';
 import { hasDockerRegistry, startDockerRegistry } from './testing/running-registry.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
 describeRegistryContract('embedded, in memory', async () =>
   serveRegistry(createRegistryHandler(new MemoryBlobBackend())),
 );
-describeRegistryContract('embedded, on a store', async () =>
-  serveRegistry(createRegistryHandler(new StoreBlobBackend(new MemoryBlobStore(), directory))),
-);
+describeRegistryContract('embedded, on a store', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));
+  const registry = serveRegistry(
+    createRegistryHandler(new StoreBlobBackend(new MemoryBlobStore(), directory)),
+  );
+  const close = async () => {
+    await registry.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { ...registry, close };
+});
 
 if (hasDockerRegistry()) describeRegistryContract('docker-registry', startDockerRegistry);
 else {

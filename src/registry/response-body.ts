@@ -38,7 +38,18 @@ export async function readBody(response: TransportResponse, limits: ReadLimits):
   } finally {
     response.cancel();
   }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+  return joined(chunks, size);
+}
+
+/** In memory of their own: a Buffer may share a pool, which would go along with it to another thread. */
+function joined(chunks: Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 const DISCARD_LIMITS = { maxBytes: 64 << 10, stallMs: 1000 };

@@ -19,7 +19,7 @@ const MAX_SHOWN = 400;
 export async function errorFromResponse(
   response: TransportResponse,
   about: Reference,
-  limits: Omit<ReadLimits, 'maxBytes'>,
+  limits: Omit<ReadLimits, 'maxBytes'> & { pushing?: boolean },
 ): Promise<RegistryResponseError> {
   const body = await readBody(response, { ...limits, maxBytes: MAX_ERROR_BYTES }).catch((error: unknown) => {
     limits.signal.throwIfAborted();
@@ -27,7 +27,10 @@ export async function errorFromResponse(
   });
   const text = new TextDecoder().decode(body);
   const details = { status: response.status, retryAfterMs: retryAfterOf(response.headers) };
-  return describe({ status: response.status, headers: response.headers, text, about }, details);
+  return describe(
+    { status: response.status, headers: response.headers, text, about, pushing: limits.pushing ?? false },
+    details,
+  );
 }
 
 /** What `unreachable` cannot be: the registry answered. */
@@ -50,6 +53,7 @@ interface Answer {
   headers: Headers;
   text: string;
   about: Reference;
+  pushing: boolean;
 }
 
 function describe(answer: Answer, details: { status: number; retryAfterMs: number | undefined }) {
@@ -57,15 +61,16 @@ function describe(answer: Answer, details: { status: number; retryAfterMs: numbe
   return new RegistryResponseError(translate(answer, entry), details);
 }
 
-function translate({ status, headers, about }: Answer, entry: RegistryErrorEntry): EngineError {
+function translate({ status, headers, about, pushing }: Answer, entry: RegistryErrorEntry): EngineError {
   const insufficient = /error="?insufficient_scope/.test(headers.get('www-authenticate') ?? '');
-  if (status === 401 && insufficient) return denied(about, 'requested access to the resource is denied');
+  const denied = pushing ? pushDenied : (message: string) => pullDenied(about, message);
+  if (status === 401 && insufficient) return denied('requested access to the resource is denied');
   if (status === 401)
     return new EngineError('unauthorized', `unauthorized: ${entry.message || 'authentication required'}`, {
       code: 'registry-denied',
     });
   if (status === 403 || entry.code === 'DENIED')
-    return denied(about, entry.message || 'requested access to the resource is denied');
+    return denied(entry.message || 'requested access to the resource is denied');
   if (status === 404) return unknown(about, entry);
   if (status === 429)
     return new EngineError('unavailable', `toomanyrequests: ${entry.message || 'too many requests'}`, {
@@ -80,7 +85,11 @@ function translate({ status, headers, about }: Answer, entry: RegistryErrorEntry
   return new EngineError('invalid', message || `received unexpected HTTP status: ${statusText(status)}`);
 }
 
-function denied(about: Reference, message: string): EngineError {
+function pushDenied(message: string): EngineError {
+  return new EngineError('forbidden', `denied: ${message}`, { code: 'registry-denied' });
+}
+
+function pullDenied(about: Reference, message: string): EngineError {
   return new EngineError(
     'not-found',
     `pull access denied for ${familiarRepository(about)}, repository does not exist or may require 'docker login': denied: ${message}`,

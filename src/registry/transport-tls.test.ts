@@ -32,11 +32,15 @@ if (missing !== undefined || address === undefined)
   test.skip(`SKIPPED: TLS of registries needs ${missing}`, () => undefined);
 else
   describe('TLS', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'sampan-tls-'));
-    const certs = join(directory, 'certs.d');
+    let directory = '';
+    let certs = '';
     let servers: Server[] = [];
 
-    beforeAll(() => makeCertificates(directory, address));
+    beforeAll(() => {
+      directory = mkdtempSync(join(tmpdir(), 'sampan-tls-'));
+      certs = join(directory, 'certs.d');
+      makeCertificates(directory, address);
+    });
     afterAll(() => {
       for (const server of servers) server.close();
       servers = [];

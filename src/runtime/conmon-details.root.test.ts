@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConmonRuntime } from './conmon-runtime.ts';
+import type { TaskHandle } from './runtime.ts';
 import { plainHostOptions } from './spec/plain-host-options.ts';
 import type { SpecHostOptions, SpecInput } from './spec/spec-input.ts';
 import { collect, rejection, runRequest } from './testing/conformance.ts';
@@ -248,6 +250,19 @@ describe('the end of a task', () => {
     expect(await subject.leftovers(request)).toEqual([]);
   });
 
+  test('a monitor that hangs does not hide the end', async () => {
+    const request = subject.request(['sh', '-c', 'exit 6']);
+    const { runtime } = subject;
+    const handle = await runtime.create(request, { signal });
+    process.kill(handle.monitorPid, 'SIGSTOP');
+    await runtime.start(handle);
+    const exit = await runtime.wait(handle, { signal });
+    // Here nobody reaps what the monitor leaves: the code is lost, and said to be.
+    expect(exit.exitCode === 6 || exit.error !== undefined).toBe(true);
+    await runtime.remove(handle);
+    expect(await subject.leftovers(request)).toEqual([]);
+  }, 30_000);
+
   test('out of memory is told', async () => {
     const args = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];
     const resources = { ...plainHostOptions.resources, memoryBytes: 8n << 20n };
@@ -324,6 +339,95 @@ test('the monitor has a session of its own and nothing of ours open', async () =
     /^(\/dev\/null|socket:|pipe:|anon_inode:\[(eventfd|signalfd|eventpoll)\])|\/(ctl|winsz|monitor\.log)$|memory\.oom_control$/;
   expect(links.filter((link) => !allowed.test(link))).toEqual([]);
   await runtime.remove(handle);
+});
+
+test('a folder longer than a socket address', async () => {
+  const request = subject.request(['echo', 'far']);
+  const directory = join(subject.directory, 'deep'.repeat(50), '1');
+  const { output } = await runRequest(subject, { ...request, directory });
+  expect(output.stdout).toBe('far\n');
+});
+
+test('create() aborted at any moment leaves nothing', async () => {
+  for (let delayMs = 0; delayMs < 60; delayMs += 1.5) {
+    const request = subject.request(['sleep', '60']);
+    const abort = new AbortController();
+    const creating = subject.runtime.create(request, { signal: abort.signal });
+    setTimeout(() => abort.abort(new Error('enough')), delayMs);
+    const outcome = await creating.catch((error: unknown) => error);
+    if (!(outcome instanceof Error)) await subject.runtime.remove(outcome as TaskHandle);
+    expect(await subject.leftovers(request)).toEqual([]);
+  }
+});
+
+test('an older start that is removed late does not touch the newer one', async () => {
+  const first = subject.request(['true']);
+  const { runtime } = subject;
+  const old = await runtime.create(first, { signal });
+  await runtime.start(old);
+  await runtime.wait(old, { signal });
+  const second = {
+    ...first,
+    id: { ...first.id, generation: 2 },
+    directory: `${first.directory}-2`,
+    spec: subject.build(['sleep', '60']).spec,
+  };
+  second.spec.linux = { ...second.spec.linux, ...pathOf(second) };
+  const handle = await runtime.create(second, { signal });
+  await runtime.start(handle);
+  await runtime.remove(old);
+  await runtime.recover([handle]);
+  expect(await runtime.processes(handle)).toContain(handle.pid);
+  const third = { ...second, id: { ...first.id, generation: 3 }, directory: `${first.directory}-3` };
+  expect(await rejection(runtime.create(third, { signal }))).toMatchObject({ kind: 'conflict' });
+  expect(await runtime.processes(handle)).toContain(handle.pid);
+  await runtime.remove(handle);
+  expect(await subject.leftovers(second)).toEqual([]);
+});
+
+test('an exit that nobody saw is found by the next daemon, with its time', async () => {
+  const request = subject.request(['sh', '-c', 'exit 9']);
+  const handle = await subject.runtime.create(request, { signal });
+  await subject.runtime.start(handle);
+  await sleep(500);
+  const before = BigInt(Date.now() - 200) * 1_000_000n;
+  const next = new ConmonRuntime({ directory: subject.directory, probed: subject.probed });
+  const exit = await next.wait(handle, { signal });
+  expect(exit.exitCode).toBe(9);
+  expect(exit.finishedAtNano < before).toBe(true);
+  await next.remove(handle);
+  expect(await subject.leftovers(request)).toEqual([]);
+});
+
+test('the daemon killed while a container prints: the next one finds it, and the log has every line once', async () => {
+  const logPath = join(subject.directory, 'survivor.log');
+  const args = [
+    'sh',
+    '-c',
+    'i=0; while [ $i -lt 150 ]; do echo line $i; i=$((i+1)); sleep 0.01; done; exit 4',
+  ];
+  const request = { ...subject.request(args), logPath };
+  const order = join(subject.directory, 'order.json');
+  writeFileSync(order, JSON.stringify({ request, probed: subject.probed, directory: subject.directory }));
+  const program = new URL('./testing/dying-daemon.ts', import.meta.url).pathname;
+  const daemon = Bun.spawn([process.execPath, program, order], { stdout: 'pipe', stderr: 'inherit' });
+  const { value } = await daemon.stdout.getReader().read();
+  const handle = JSON.parse(Buffer.from(value!).toString()) as TaskHandle;
+  await sleep(300);
+  daemon.kill('SIGKILL');
+  await daemon.exited;
+  await sleep(200);
+  const next = new ConmonRuntime({ directory: subject.directory, probed: subject.probed });
+  await next.recover([handle]);
+  const output = collect(await next.attach(handle));
+  expect((await next.wait(handle, { signal })).exitCode).toBe(4);
+  const lines = readFileSync(logPath, 'utf8').trimEnd().split('\n');
+  expect(lines.map((line) => line.split(' ').slice(3).join(' '))).toEqual(
+    Array.from({ length: 150 }, (_none, index) => `line ${index}`),
+  );
+  expect((await output).stdout.endsWith('line 148\nline 149\n')).toBe(true);
+  await next.remove(handle);
+  expect(await subject.leftovers(request)).toEqual([]);
 });
 
 test('twenty starts at once end well', async () => {

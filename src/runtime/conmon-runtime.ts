@@ -13,7 +13,7 @@ import {
   taskFiles,
 } from './conmon.ts';
 import { OciCommand } from './oci-binary.ts';
-import { monitorsBelow } from './orphans.ts';
+import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
@@ -70,6 +70,8 @@ export class ConmonRuntime implements Runtime {
   }
 
   async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
+    options.signal.throwIfAborted();
+    await this.#clearEarlier(request.id);
     options.signal.throwIfAborted();
     const record: TaskRecord = {
       id: request.id,
@@ -140,8 +142,10 @@ export class ConmonRuntime implements Runtime {
   async remove(handle: TaskHandle): Promise<void> {
     const watch = this.#watch(handle);
     watch.signal(SIGKILL);
-    watch.cgroup.thaw();
-    await this.#command.delete(handle.id.containerId);
+    if (this.#isLatest(handle.id)) {
+      watch.cgroup.thaw();
+      await this.#deleteState(handle.id.containerId);
+    }
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
     await watch.exit();
@@ -216,17 +220,51 @@ export class ConmonRuntime implements Runtime {
 
   /** Without a handle: by the record alone, and by what conmon was called with. */
   async #undo(record: TaskRecord, monitor: Monitor | undefined): Promise<void> {
-    const monitors = monitor === undefined ? monitorsBelow(record.directory) : [monitor.child.pid];
-    await this.#command.delete(record.id.containerId);
-    for (const pid of monitors) signalQuietly(pid, SIGKILL);
+    const latest = this.#isLatest(record.id);
+    if (latest) await this.#deleteState(record.id.containerId);
+    if (monitor !== undefined) signalQuietly(monitor.child.pid, SIGKILL);
     await monitor?.child.exited;
-    await this.#command.delete(record.id.containerId);
+    if (!(await killProcessesOf(record.directory))) {
+      this.#logger.warn('cannot kill what is left of a container', { container: record.id.containerId });
+    }
+    if (latest) await this.#deleteState(record.id.containerId);
     await this.#sweep(record);
   }
 
+  /** What an earlier start left when it could not be removed. @throws EngineError "conflict" when it still runs. */
+  async #clearEarlier(id: TaskId): Promise<void> {
+    for (const record of this.#records.others(id)) {
+      if (this.#watches.get(taskKey(record.id))?.signal(0) === true) {
+        throw new EngineError('conflict', `container ${id.containerId} is already running`);
+      }
+      await this.#undo(record, undefined);
+    }
+  }
+
+  /** The OCI runtime and the cgroup know the container, not its starts: an older start must not touch a newer one's. */
+  #isLatest(id: TaskId): boolean {
+    return this.#records.others(id).every((other) => other.id.generation < id.generation);
+  }
+
+  /** A runtime that was killed in the midst of `create` leaves state that it can't read itself: then `#sweep` does its work. */
+  async #deleteState(id: string): Promise<void> {
+    try {
+      await this.#command.delete(id);
+    } catch (error) {
+      this.#logger.warn('the OCI runtime cannot delete a container', {
+        container: id,
+        error: messageOf(error),
+      });
+    }
+  }
+
   async #sweep(record: TaskRecord): Promise<void> {
-    if (!(await new TaskCgroup(record.cgroupPath).remove())) {
-      this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
+    if (this.#isLatest(record.id)) {
+      if (!(await new TaskCgroup(record.cgroupPath).remove())) {
+        this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
+      }
+      const state = join(this.#conmon.stateDirectory, record.id.containerId);
+      await rm(state, { recursive: true, force: true });
     }
     await rm(record.directory, { recursive: true, force: true });
     this.#records.remove(record.id);
@@ -255,6 +293,7 @@ function signalQuietly(pid: number, signal: number): void {
 }
 
 async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
@@ -263,7 +302,6 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     return await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener('abort', abort);
-    work.catch(() => undefined);
   }
 }
 

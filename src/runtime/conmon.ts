@@ -29,6 +29,9 @@ export interface Monitor {
   created: Promise<number>;
 }
 
+/** conmon passes on at most 8 KB of what the runtime said, each character escaped. */
+const MAX_REPORT_CHARS = 64 * 1024;
+
 /** What conmon said in vain: the runtime's own words, to be turned into Docker's. */
 export class MonitorReport extends Error {}
 
@@ -139,7 +142,7 @@ function readLine(fd: number): Promise<string> {
     socket: {
       data(socket: { terminate(): void }, data: Uint8Array) {
         text += decoder.decode(data, { stream: true });
-        if (!text.includes('\n')) return;
+        if (!text.includes('\n') && text.length < MAX_REPORT_CHARS) return;
         resolve(text);
         socket.terminate();
       },

@@ -10,7 +10,7 @@ const MAX_MESSAGE = 4096;
  * `command` is the first word of the container's command line: crun doesn't always repeat it.
  */
 export function createError(said: string, command: string): EngineError {
-  const words = runcWords(said.slice(0, MAX_MESSAGE), command);
+  const words = withMountHint(runcWords(said.slice(0, MAX_MESSAGE), command));
   const text = `${CREATE_PREFIX}${words}`;
   const code = commandCode(words);
   return new EngineError(
@@ -49,21 +49,55 @@ function runcWords(said: string, command: string): string {
 const INIT = 'error during container init: ';
 
 function crunWords(message: string, command: string): string {
-  const missing = /^(?:cannot find )?executable file [`'"]?(?<file>.*?)[`'"]? not found/.exec(message)
-    ?.groups?.['file'];
-  if (missing !== undefined) {
-    return missing.includes('/')
-      ? `exec: ${quote(missing)}: stat ${missing}: no such file or directory`
-      : `exec: ${quote(missing)}: executable file not found in $PATH`;
-  }
-  const open = /^(?:cannot )?open (?:executable|[`'"][^`'"]*[`'"]): (?<why>.*)$/.exec(message)?.groups?.[
-    'why'
-  ];
-  if (open === 'Permission denied') return `exec: ${quote(command)}: permission denied`;
-  if (open === 'Operation not permitted' || open === 'Is a directory') {
-    return `exec: ${quote(command)}: is a directory: permission denied`;
-  }
+  const aboutCommand = commandWords(message, command);
+  if (aboutCommand !== undefined) return aboutCommand;
+  const mount = /^mount `(?<source>[^`]*)` to `\/?(?<target>[^`]*)`: (?<why>.*)$/.exec(message)?.groups;
+  if (mount !== undefined)
+    return mountWords(mount['source'] ?? '', `/${mount['target']}`, mount['why'] ?? '');
+  const source = /^error stat'ing file `(?<source>[^`]*)`: (?<why>.*)$/.exec(message)?.groups;
+  if (source !== undefined)
+    return lowerReason(
+      `error mounting "${source['source']}" to rootfs: stat ${source['source']}: ${source['why']}`,
+    );
   return lowerReason(message.replaceAll('`', '"'));
+}
+
+/** What crun says of the command, old (1.8) and new (1.29), in Go's words; undefined: it speaks of something else. */
+function commandWords(message: string, command: string): string | undefined {
+  if (/^(cannot find|executable file) `.*` (in \$PATH|not found)/.test(message)) return notFound(command);
+  const opened = /^open (?:executable|`(?<path>[^`]*)`): (?<why>.*)$/.exec(message)?.groups;
+  const path = opened?.['path'];
+  const isCommand = path === undefined || path === command || path.endsWith(`/${command}`);
+  const why = isCommand ? opened?.['why'] : undefined;
+  if (why === 'Not a directory') return `exec: ${quote(command)}: stat ${command}: not a directory`;
+  const denied =
+    why === 'Permission denied' || /^the path `.*` exists but it is not executable/.test(message);
+  const irregular =
+    why === 'Operation not permitted' ||
+    why === 'Is a directory' ||
+    /^the path `.*` is not a regular file/.test(message);
+  if (!denied && !irregular) return undefined;
+  // By name, Go passes over what it can't execute and goes on along the PATH.
+  if (!command.includes('/')) return notFound(command);
+  return `exec: ${quote(command)}: ${irregular ? 'is a directory: ' : ''}permission denied`;
+}
+
+function notFound(command: string): string {
+  return command.includes('/')
+    ? `exec: ${quote(command)}: stat ${command}: no such file or directory`
+    : `exec: ${quote(command)}: executable file not found in $PATH`;
+}
+
+function mountWords(source: string, target: string, why: string): string {
+  return lowerReason(
+    `error mounting "${source}" to rootfs at "${target}": mount src=${source}, dst=${target}: ${why}`,
+  );
+}
+
+/** What Docker adds, whatever the folder was wanted for, and people search for. */
+function withMountHint(words: string): string {
+  if (!words.endsWith(': not a directory')) return words;
+  return `${words}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`;
 }
 
 /** crun ends with glibc's `strerror` ("No such file or directory"), Go's texts are the same in lower case. */

@@ -17,9 +17,9 @@ export function cgroupVersion(root = ROOT): '1' | '2' {
 export class TaskCgroup {
   readonly #folders: string[];
 
-  /** @param path absolute within the hierarchy, e.g. `/sampan/<id>` */
+  /** @param path the spec's `cgroupsPath`: `/sampan/<id>`, or `<slice>:<prefix>:<id>` with the systemd driver */
   constructor(path: string, root = ROOT) {
-    this.#folders = hierarchies(root).map((hierarchy) => join(hierarchy, path));
+    this.#folders = hierarchies(root).map((hierarchy) => join(hierarchy, folderOf(path)));
   }
 
   /** Pids of all processes in it, the cgroups below included. */
@@ -71,6 +71,15 @@ export class TaskCgroup {
   #removeOnce(): boolean {
     return this.#folders.map(removeFolder).every(Boolean);
   }
+}
+
+/** systemd nests slices by the dashes in their names: `a-b.slice` lies in `a.slice`. */
+function folderOf(path: string): string {
+  const [slice = '', prefix, name] = path.split(':');
+  if (name === undefined) return path;
+  const words = slice.replace(/\.slice$/, '').split('-');
+  const slices = words.map((_word, index) => `${words.slice(0, index + 1).join('-')}.slice`);
+  return `/${[...slices, `${prefix}-${name}.scope`].join('/')}`;
 }
 
 function hierarchies(root: string): string[] {

@@ -12,17 +12,23 @@ export interface TaskRecord {
 const STARTED = '.started';
 const RECORD = '.json';
 
-/** Records of living tasks: small files on tmpfs, written before the first process is. */
+/** Records of living tasks: small files on tmpfs, written before the first process is, and held in memory. */
 export class TaskRecords {
   readonly #directory: string;
+  readonly #records = new Map<string, TaskRecord>();
 
   constructor(directory: string) {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(directory)) {
+      const record = name.endsWith(RECORD) ? read(join(directory, name)) : undefined;
+      if (record !== undefined) this.#records.set(taskKey(record.id), record);
+    }
   }
 
   add(record: TaskRecord): void {
     writeFileSync(this.#path(record.id, RECORD), JSON.stringify(record), { mode: 0o600 });
+    this.#records.set(taskKey(record.id), record);
   }
 
   markStarted(id: TaskId): void {
@@ -34,19 +40,24 @@ export class TaskRecords {
   }
 
   get(id: TaskId): TaskRecord | undefined {
-    return read(this.#path(id, RECORD));
+    return this.#records.get(taskKey(id));
   }
 
   remove(id: TaskId): void {
     rmSync(this.#path(id, RECORD), { force: true });
     rmSync(this.#path(id, STARTED), { force: true });
+    this.#records.delete(taskKey(id));
   }
 
   list(): TaskRecord[] {
-    return readdirSync(this.#directory)
-      .filter((name) => name.endsWith(RECORD))
-      .map((name) => read(join(this.#directory, name)))
-      .filter((record) => record !== undefined);
+    return [...this.#records.values()];
+  }
+
+  /** Records of other starts of the same container. The OCI runtime and the cgroup know the container alone. */
+  others(id: TaskId): TaskRecord[] {
+    return this.list().filter(
+      (record) => record.id.containerId === id.containerId && record.id.generation !== id.generation,
+    );
   }
 
   #path(id: TaskId, suffix: string): string {

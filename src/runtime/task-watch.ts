@@ -9,6 +9,8 @@ import type { TaskCgroup } from './task-cgroup.ts';
 
 const SIGKILL = 9;
 const KILLED = 128 + SIGKILL;
+/** From the end of init to the end of conmon, which has at most two pipes to empty. */
+const MONITOR_PATIENCE_MS = 10_000;
 
 /** The two processes of a task, held by pidfd, and how it ended. */
 export class TaskWatch {
@@ -56,8 +58,23 @@ export class TaskWatch {
 
   /** conmon ends right after the exit file has been written (temporary file, then rename), so its end is the one event to wait for. */
   async #settle(): Promise<TaskExit> {
-    await this.monitorExited();
+    await this.#monitorDone();
     return this.#recorded() ?? (await this.#orphaned());
+  }
+
+  /** A monitor that hangs (stopped, or its log's disk is) must not hide for ever that the container has ended. */
+  async #monitorDone(): Promise<void> {
+    const stuck = Promise.withResolvers<void>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let done = false;
+    void this.initExited().then(() => {
+      if (!done) timer = setTimeout(stuck.resolve, MONITOR_PATIENCE_MS);
+    });
+    await Promise.race([this.monitorExited(), stuck.promise]);
+    done = true;
+    clearTimeout(timer);
+    this.killMonitor();
+    await this.monitorExited();
   }
 
   #recorded(): TaskExit | undefined {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
+import { eventually, startTestServer, type TestServer } from './testing/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -61,7 +61,9 @@ test('an unknown page is not found, whatever its method', async () => {
 test('what is not built says so; swarm answers as a Docker that is in none', async () => {
   const exec = await server.request('/v1.51/containers/x/exec', json({}));
   expect([exec.status, await message(exec)]).toEqual([501, 'exec is not implemented yet']);
-  expect((await server.request('/volumes')).status).toBe(501);
+  expect((await server.request('/volumes/create', json({}))).status).toBe(501);
+  expect(await (await server.request('/volumes')).json()).toEqual({ Volumes: [], Warnings: null });
+  expect(await message(await server.request('/volumes/x'))).toBe('get x: no such volume');
   for (const path of ['/swarm', '/nodes', '/services/x']) {
     const response = await server.request(path);
     expect(response.status).toBe(503);
@@ -313,6 +315,15 @@ test('pipelined and split requests are answered in order, garbage with 400', asy
   expect(await bad.untilEnd()).toStartWith('HTTP/1.1 400 Bad Request');
 });
 
+test('a head of a megabyte is read, a larger one refused', async () => {
+  const client = await server.connect();
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(900_000) }));
+  await client.until('OK');
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(1_100_000) }));
+  expect(await client.untilEnd()).toContain('HTTP/1.1 431 Request Header Fields Too Large');
+  client.socket.destroy();
+});
+
 test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async () => {
   const client = await server.connect();
   const body = '{"Image":"nope"}';
@@ -331,12 +342,16 @@ test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async (
 test('closing lets what runs answer, and cuts what is idle', async () => {
   const own = await startTestServer();
   const stopped = Promise.withResolvers<void>();
-  own.engine.containers.stop = () => stopped.promise;
+  let stopping = false;
+  own.engine.containers.stop = () => {
+    stopping = true;
+    return stopped.promise;
+  };
   const [busy, idle] = [await own.connect(), await own.connect()];
   idle.send(head('GET', '/_ping'));
   await idle.until('OK');
   busy.send(head('POST', '/containers/x/stop', { 'Content-Length': '0' }));
-  await Bun.sleep(50);
+  await eventually(() => stopping, 'the stop begins');
   const closed = own.server.close(2000);
   await idle.untilEnd();
   expect(busy.ended).toBe(false);

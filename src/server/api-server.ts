@@ -12,6 +12,7 @@ import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
+import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -38,6 +39,7 @@ export class ApiServer {
     this.#router = new Router([
       ...systemRoutes(backends, options.build),
       ...containerStreamRoutes(backends),
+      ...emptyRoutes(),
       ...unbuiltRoutes(),
       ...containerRoutes(backends),
       ...imageRoutes(backends),
@@ -105,7 +107,7 @@ export class ApiServer {
       client.abort(clientGone());
       this.#clients.delete(client);
     });
-    const body = socketBody(socket, Number(message.headers['content-length'] ?? '0'));
+    const body = socketBody(socket, contentLength(message));
     const port = socketPort(socket, message.headers.upgrade);
     this.#track(this.#serve(message, port, { body, client: client.signal }));
   }
@@ -135,6 +137,7 @@ export class ApiServer {
       if (this.#front.kindOf(message.socket).guarded)
         refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
       const { version = API_VERSION, path } = splitVersion(target.path);
+      this.#options.logger.debug('Calling', { method: message.method, path: target.path });
       const { handler, params } = this.#route(message.method ?? 'GET', path, version);
       const request: ApiRequest = {
         method: message.method ?? 'GET',
@@ -180,6 +183,11 @@ export class ApiServer {
       response.text(400, `${messageOf(error)}\n`);
     else response.error(error);
   }
+}
+
+function contentLength({ headers }: IncomingMessage): number {
+  const text = headers['content-length'] ?? '0';
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
 function pageNotFound(): EngineError {

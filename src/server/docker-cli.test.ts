@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseListenAddress } from './listen-address.ts';
 import { startTestServer, type TestServer } from './testing/test-server.ts';
 
 const docker = Bun.which('docker');
@@ -26,8 +30,12 @@ describe.skipIf(docker === null)('the stock docker command', () => {
   });
   afterAll(() => server.stop());
 
-  async function run(args: string[], stdin?: string | Uint8Array<ArrayBuffer>) {
-    const child = Bun.spawn([docker ?? 'docker', '-H', `unix://${server.path}`, ...args], {
+  async function run(
+    args: string[],
+    stdin?: string | Uint8Array<ArrayBuffer>,
+    host = ['-H', `unix://${server.path}`],
+  ) {
+    const child = Bun.spawn([docker ?? 'docker', ...host, ...args], {
       stdin: stdin === undefined ? 'ignore' : new Blob([stdin]),
       stdout: 'pipe',
       stderr: 'pipe',
@@ -76,6 +84,38 @@ describe.skipIf(docker === null)('the stock docker command', () => {
 
   test('run passes 16 MB of output on', async () => {
     expect((await run(['run', '--rm', 'busybox', 'big'])).stdout.length).toBe(16 << 20);
+  });
+
+  test('run -i pipes through TCP and through TLS, half-close included', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sampan-tls-'));
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+    try {
+      const { exitCode } = Bun.spawnSync(
+        // biome-ignore format: one option and its value per pair
+        ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+          '-subj', '/CN=test', '-keyout', key, '-out', cert, '-addext', 'subjectAltName=IP:127.0.0.1'],
+        { stderr: 'ignore' },
+      );
+      expect(exitCode).toBe(0);
+      const pem = readFileSync(cert);
+      const plain = await server.server.listen(parseListenAddress('tcp://127.0.0.1:0'));
+      const tls = await server.server.listen(
+        parseListenAddress('tcp://127.0.0.1:0', {
+          tls: { cert: pem, key: readFileSync(key), clientCa: pem },
+        }),
+      );
+      const verify = ['--tlsverify', '--tlscacert', cert, '--tlscert', cert, '--tlskey', key];
+      const input = new Uint8Array(1 << 20).fill(0x63);
+      for (const host of [
+        ['-H', plain],
+        ['-H', tls, ...verify],
+      ]) {
+        const result = await run(['run', '--rm', '-i', 'busybox', 'cat'], input, host);
+        expect([result.stdout.length, result.stderr, result.code]).toEqual([1 << 20, '', 0]);
+      }
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   test('run -d, ps, inspect, logs, top, wait, stop, rm', async () => {
@@ -141,9 +181,10 @@ describe.skipIf(docker === null)('the stock docker command', () => {
       'docker: Error response from daemon: HostConfig.PortBindings (--publish) is not implemented yet',
       125,
     ]);
-    expect((await run(['volume', 'ls'])).stderr).toBe(
+    expect((await run(['volume', 'create', 'x'])).stderr).toBe(
       'Error response from daemon: volumes is not implemented yet\n',
     );
+    expect((await run(['inspect', 'nope'])).stderr).toBe('Error: No such object: nope\n');
     expect((await run(['node', 'ls'])).stderr).toContain('This node is not a swarm manager');
     expect((await run(['rm', 'nope'])).stderr).toBe('Error response from daemon: No such container: nope\n');
   });

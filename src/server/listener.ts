@@ -49,7 +49,7 @@ async function listenUnix(
     process.umask(umask);
   }
   const gid = groupId(group);
-  if (gid !== undefined) chownSync(path, 0, gid);
+  if (gid !== undefined && process.getuid?.() === 0) chownSync(path, 0, gid);
   chmodSync(path, 0o660);
   const { ino } = lstatSync(path);
   return {
@@ -79,6 +79,7 @@ async function listenTcp(
       ? plainServer(accept, kind)
       : createTlsServer(
           {
+            allowHalfOpen: true,
             cert: tls.cert,
             key: tls.key,
             ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa }),

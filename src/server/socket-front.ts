@@ -1,10 +1,12 @@
-import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { errnoCodeOf } from '../errors/engine-error.ts';
 import type { ListenerKind } from './server-options.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 60_000;
+const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
 
@@ -14,6 +16,13 @@ export interface FrontHandlers {
   upgrade(message: IncomingMessage, socket: Duplex): void;
 }
 
+interface Connection extends ListenerKind {
+  /** Requests under way. */
+  requests: number;
+  /** What came behind the current request was no HTTP. */
+  broken: boolean;
+}
+
 /**
  * Looks at a connection's first bytes and hands it on: to HTTP/1, or, for an attach without `Upgrade` header, straight to the hijack, since
  * node's HTTP server would read the client's typing as the next request.
@@ -21,12 +30,14 @@ export interface FrontHandlers {
 export class SocketFront {
   readonly #http: Server;
   readonly #handlers: FrontHandlers;
-  readonly #sockets = new Map<Duplex, ListenerKind & { requests: number }>();
+  readonly #sockets = new Map<Duplex, Connection>();
 
   constructor(handlers: FrontHandlers) {
     this.#handlers = handlers;
     this.#http = createServer({
       headersTimeout: HEADERS_TIMEOUT_MS,
+      // Go's own limit: credentials and filters of many names travel in the head.
+      maxHeaderSize: 1 << 20,
       requestTimeout: 0,
       keepAliveTimeout: 0,
       // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
@@ -37,12 +48,12 @@ export class SocketFront {
       handlers.request(message, response);
     });
     this.#http.on('upgrade', (message, socket, head) => this.#upgraded(message, socket, head));
-    this.#http.on('clientError', (_error, socket) => refuseMalformed(socket));
+    this.#http.on('clientError', (error, socket) => this.#malformed(socket, error));
   }
 
   /** Serve a new connection. */
   accept(socket: Socket, kind: ListenerKind): void {
-    this.#sockets.set(socket, { ...kind, requests: 0 });
+    this.#sockets.set(socket, { ...kind, requests: 0, broken: false });
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setNoDelay?.(true);
@@ -105,7 +116,7 @@ export class SocketFront {
       return;
     }
     const text = head.toString('latin1', 0, end + 2);
-    if (!RAW_ATTACH.test(text) || hasHeader(text, 'upgrade') || hasBody(text)) {
+    if (!RAW_ATTACH.test(text) || hasHeader(text, 'upgrade') || !hasPlainBody(text)) {
       this.#toHttp(socket, head);
       return;
     }
@@ -133,7 +144,15 @@ export class SocketFront {
     entry.requests++;
     response.once('close', () => {
       entry.requests--;
+      if (entry.broken && entry.requests === 0) socket.destroy();
     });
+  }
+
+  /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
+  #malformed(socket: Duplex, error: Error): void {
+    const entry = this.#sockets.get(socket);
+    if (entry !== undefined && entry.requests > 0) entry.broken = true;
+    else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 
   #busy(socket: Duplex): void {
@@ -151,10 +170,10 @@ function hasHeader(head: string, name: string): boolean {
   return new RegExp(`\\r\\n${name}[ \\t]*:`, 'i').test(head);
 }
 
-/** A body has to be read by HTTP's rules, and so has to go through the HTTP server. */
-function hasBody(head: string): boolean {
+/** No body, or one of few bytes, as some clients send their options: it is skipped. Any other is left to the HTTP server. */
+function hasPlainBody(head: string): boolean {
   const length = /\r\ncontent-length[ \t]*:[ \t]*([^\r]*)/i.exec(head)?.[1]?.trim() ?? '0';
-  return hasHeader(head, 'transfer-encoding') || !/^0+$/.test(length);
+  return /^\d{1,5}$/.test(length) && !hasHeader(head, 'transfer-encoding');
 }
 
 /** The head as node's own message, for handlers that only read method, target and headers. */
@@ -171,10 +190,11 @@ function rawMessage(socket: Socket, head: string): IncomingMessage {
   return message;
 }
 
-function refuseMalformed(socket: Duplex): void {
+function refuse(socket: Duplex, status: 400 | 431): void {
   if (socket.destroyed || !socket.writable) return;
+  const text = `${status} ${STATUS_CODES[status]}`;
   socket.end(
-    'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request',
+    `HTTP/1.1 ${text}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`,
   );
-  setTimeout(() => socket.destroy(), 1000).unref();
+  setTimeout(() => socket.destroy(), REFUSAL_LINGER_MS).unref();
 }

@@ -1,4 +1,5 @@
-import { type ErrorKind, kindOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, type ErrorKind, kindOf, messageOf } from '../errors/engine-error.ts';
+import type { ErrorResponse } from '../wire/system.ts';
 
 /** The one place that knows which HTTP status an error's kind is. */
 const STATUS: Record<ErrorKind, number> = {
@@ -18,7 +19,8 @@ export function statusOf(error: unknown): number {
   return STATUS[kindOf(error)];
 }
 
-/** What the client is told: the body of a refusal. */
-export function errorBody(error: unknown): { message: string } {
-  return { message: messageOf(error) };
+/** What the client is told: the body of a refusal. `hint` is ours; other clients pass over it. */
+export function errorBody(error: unknown): ErrorResponse {
+  const hint = error instanceof EngineError ? error.hint : undefined;
+  return { message: messageOf(error), ...(hint === undefined ? {} : { hint }) };
 }

@@ -13,8 +13,18 @@ const RTM = {
   NEWROUTE: 24,
   GETROUTE: 26,
 };
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, MASTER: 10, LINKINFO: 18, IFALIAS: 20, NET_NS_FD: 28 };
+const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  MASTER: 10,
+  LINKINFO: 18,
+  IFALIAS: 20,
+  NET_NS_FD: 28,
+  EXT_MASK: 29,
+};
 const IFLA_INFO = { KIND: 1, DATA: 2 };
+const SKIP_STATISTICS = 8;
 const VETH_INFO_PEER = 1;
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4 };
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5 };
@@ -45,11 +55,16 @@ export interface Ipv4Prefix {
 }
 
 export function listLinks(socket: NetlinkSocket): Link[] {
-  return socket.dump(RTM.GETLINK, linkHeader({}).bytes(), 'list interfaces').map(decodeLink);
+  return socket
+    .dump(RTM.GETLINK, linkHeader({}).attributeU32(IFLA.EXT_MASK, SKIP_STATISTICS).bytes(), 'list interfaces')
+    .map(decodeLink);
 }
 
 export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
-  const body = linkHeader({}).attributeText(IFLA.IFNAME, name).bytes();
+  const body = linkHeader({})
+    .attributeU32(IFLA.EXT_MASK, SKIP_STATISTICS)
+    .attributeText(IFLA.IFNAME, name)
+    .bytes();
   try {
     const answer = socket.get(RTM.GETLINK, body, `find interface ${name}`);
     return answer === undefined ? undefined : decodeLink(answer);
@@ -115,6 +130,11 @@ export function setLinkUp(socket: NetlinkSocket, index: number): void {
   socket.change(RTM.NEWLINK, linkHeader({ index, up: true }).bytes(), {
     what: `bring up interface ${index}`,
   });
+}
+
+export function setLinkMaster(socket: NetlinkSocket, index: number, masterIndex: number): void {
+  const body = linkHeader({ index }).attributeU32(IFLA.MASTER, masterIndex).bytes();
+  socket.change(RTM.NEWLINK, body, { what: `put interface ${index} into its bridge` });
 }
 
 export function setLinkAlias(socket: NetlinkSocket, index: number, alias: string): void {

@@ -1,10 +1,22 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeMountNamespace } from './mount-namespace.ts';
 
-// As on most machines; the test runner's own namespace keeps it from the host.
+// scripts/test.mjs makes us the first process of namespaces of our own: what follows must not happen in the machine's.
+if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+
+// As on most machines.
 Bun.spawnSync(['mount', '--make-rshared', '/']);
 
 const program = `
@@ -119,5 +131,14 @@ test('without CAP_SYS_ADMIN there is one clear error', async () => {
   const without = ['setpriv', '--bounding-set', '-sys_admin', '--inh-caps', '-sys_admin'];
   const program = [process.execPath, script(), roots.execRoot, roots.dataRoot, 'true'];
   const child = Bun.spawnSync([...without, ...program]);
-  expect(child.stdout.toString()).toMatch(/^error forbidden Cannot mount .* \(needs CAP_SYS_ADMIN\)\n$/);
+  expect(child.stdout.toString()).toMatch(
+    /^error forbidden Cannot mount .* \(needs root with CAP_SYS_ADMIN\)\n$/,
+  );
+});
+
+test('who is not root is told so', () => {
+  chmodSync(base, 0o755);
+  const program = [process.execPath, script(), roots.execRoot, roots.dataRoot, 'true'];
+  const child = Bun.spawnSync(['setpriv', '--reuid', '65534', '--clear-groups', ...program]);
+  expect(child.stdout.toString()).toMatch(/^error forbidden .*EACCES.* \(needs root with CAP_SYS_ADMIN\)\n$/);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { isMountedOnItself, parseMounts } from './mount-namespace.ts';
+import { parseMountInfo } from './mount.ts';
+import { isMountedOnItself } from './mount-namespace.ts';
 
 const text = [
   '27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw',
@@ -10,7 +11,7 @@ const text = [
 ].join('\n');
 
 test('mountinfo lines are read with escaped paths and propagation', () => {
-  expect(parseMounts(text).map(({ point, propagates }) => [point, propagates])).toEqual([
+  expect(parseMountInfo(text).map(({ target, propagates }) => [target, propagates])).toEqual([
     ['/', true],
     ['/srv/disk', false],
     ['/var/lib/a b', false],
@@ -19,7 +20,7 @@ test('mountinfo lines are read with escaped paths and propagation', () => {
 });
 
 test('only a folder mounted on itself counts as ours', () => {
-  const mounts = parseMounts(text);
+  const mounts = parseMountInfo(text);
   expect(isMountedOnItself('/var/lib/a b', mounts)).toBe(true);
   expect(isMountedOnItself('/srv/disk', mounts)).toBe(false);
   expect(isMountedOnItself('/var/lib/y', mounts)).toBe(false);

@@ -2,10 +2,11 @@ import { ptr } from 'bun:ffi';
 import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
-import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import { bootId } from './clock.ts';
 import { errno } from './errno.ts';
 import { checked, cString, libc, SyscallError } from './libc.ts';
+import { bindMount, listMounts, type MountInfo, makePrivate, unmount, unmountIfMounted } from './mount.ts';
 
 export interface MountNamespaceRoots {
   /** On tmpfs, as a rule; holds the pin. Made when it is absent. */
@@ -19,11 +20,7 @@ export interface MountNamespaceOptions extends MountNamespaceRoots {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-const MS_BIND = 4096;
-const MS_PRIVATE = 1 << 18;
-const MNT_DETACH = 2;
 const LOCK_EX = 2;
-const ROOT_HINT = 'Start the engine as root, or through sudo.';
 
 /**
  * Have this process run in the mount namespace of its exec root. Call it before anything else: unless we are inside already, it
@@ -72,16 +69,24 @@ export function isInside(execRoot: string): boolean {
  * too. Absent is fine.
  */
 export function removeMountNamespace(roots: MountNamespaceRoots): void {
-  libc.umount2(cString(pinPath(roots.execRoot)), MNT_DETACH);
+  unmountIfMounted(pinPath(roots.execRoot), { detach: true });
   for (const path of [roots.execRoot, roots.dataRoot]) {
-    if (isMountedOnItself(path, readMounts())) libc.umount2(cString(path), MNT_DETACH);
+    if (isMountedOnItself(path, listMounts())) unmount(path, { detach: true });
   }
 }
 
 function makeRoots(roots: MountNamespaceRoots): MountNamespaceRoots {
-  mkdirSync(roots.execRoot, { recursive: true, mode: 0o711 });
-  mkdirSync(roots.dataRoot, { recursive: true, mode: 0o710 });
-  return { execRoot: realpathSync(roots.execRoot), dataRoot: realpathSync(roots.dataRoot) };
+  try {
+    mkdirSync(roots.execRoot, { recursive: true, mode: 0o711 });
+    mkdirSync(roots.dataRoot, { recursive: true, mode: 0o710 });
+    return { execRoot: realpathSync(roots.execRoot), dataRoot: realpathSync(roots.dataRoot) };
+  } catch (error) {
+    const code = errnoCodeOf(error);
+    if (error instanceof Error && (code === 'EACCES' || code === 'EPERM')) throw notPermitted(error);
+    throw new EngineError('internal', `Cannot make the folders of the engine: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function prepare(roots: MountNamespaceRoots): void {
@@ -133,68 +138,35 @@ function onEachCpu(): string[][] {
 
 /** Mount `path` on itself unless it is a mount point, and stop what is mounted below it from spreading. */
 function makePrivateMount(path: string): void {
-  const mount = mountAt(path, readMounts());
+  const mount = mountAt(path, listMounts());
   if (mount !== undefined && !mount.propagates) return;
-  const target = cString(path);
-  if (mount === undefined) mountFlags(target, MS_BIND, `mount ${path} on itself`);
-  mountFlags(target, MS_PRIVATE, `make the mount ${path} private`);
-}
-
-function mountFlags(target: Buffer, flags: number, what: string): void {
   try {
-    checked(libc.mount(target, target, null, flags, null), 'mount', what);
+    if (mount === undefined) bindMount(path, path);
+    makePrivate(path);
   } catch (error) {
-    if (!(error instanceof SyscallError) || error.errno !== errno.EPERM) throw error;
-    throw new EngineError('forbidden', `${error.message} (needs CAP_SYS_ADMIN)`, {
-      hint: ROOT_HINT,
-      cause: error,
-    });
+    if (error instanceof SyscallError && error.errno === errno.EPERM) throw notPermitted(error);
+    throw error;
   }
 }
 
-interface MountLine {
-  id: string;
-  parent: string;
-  device: string;
-  root: string;
-  point: string;
-  /** Takes part in propagation, in either direction. */
-  propagates: boolean;
-}
-
-function readMounts(): MountLine[] {
-  return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
-}
-
-/** proc_pid_mountinfo(5), the fields that matter here. */
-export function parseMounts(mountinfo: string): MountLine[] {
-  return mountinfo
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const fields = line.split(' ');
-      const [id = '', parent = '', device = '', root = '', point = ''] = fields;
-      const propagates = fields.indexOf('-', 6) > 6;
-      return { id, parent, device, root: unescape(root), point: unescape(point), propagates };
-    });
-}
-
-/** The kernel writes blanks, newlines and backslashes in paths as octal numbers. */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+function notPermitted(cause: Error): EngineError {
+  return new EngineError('forbidden', `${cause.message} (needs root with CAP_SYS_ADMIN)`, {
+    hint: 'Start the engine as root, or through sudo.',
+    cause,
+  });
 }
 
 /** What lies on top at `path`. */
-function mountAt(path: string, mounts: readonly MountLine[]): MountLine | undefined {
-  return mounts.findLast((mount) => mount.point === path);
+function mountAt(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
+  return mounts.findLast(({ target }) => target === path);
 }
 
 /** Tells our mount of a folder on itself from a file system that somebody else mounted there. */
-export function isMountedOnItself(path: string, mounts: readonly MountLine[]): boolean {
+export function isMountedOnItself(path: string, mounts: readonly MountInfo[]): boolean {
   const mount = mountAt(path, mounts);
-  const parent = mounts.find(({ id }) => id === mount?.parent);
+  const parent = mounts.find(({ id }) => id === mount?.parentId);
   if (mount === undefined || parent === undefined) return false;
-  return mount.device === parent.device && mount.root === join(parent.root, relative(parent.point, path));
+  return mount.device === parent.device && mount.root === join(parent.root, relative(parent.target, path));
 }
 
 function pinPath(execRoot: string): string {

@@ -222,6 +222,8 @@ export interface OverlayMount {
   writable?: { upper: string; work: string } | undefined;
   target: string;
   readonly?: boolean;
+  /** Never sync the upper directory (Linux 5.10): for content that is not to outlive the machine's run. Unmounting is then quick. */
+  volatile?: boolean;
 }
 
 /** Always given, since distributions and kernels differ in the defaults. */
@@ -253,7 +255,7 @@ function refusesLowerPlus(error: SyscallError): boolean {
   );
 }
 
-function mountOverlayByParameters({ lowers, writable, target, readonly }: OverlayMount): void {
+function mountOverlayByParameters({ lowers, writable, target, readonly, volatile }: OverlayMount): void {
   using paths = new ShortPaths();
   mountFilesystem({
     type: 'overlay',
@@ -268,13 +270,14 @@ function mountOverlayByParameters({ lowers, writable, target, readonly }: Overla
             ['workdir', paths.of(writable.work)],
           ] as const)),
       ...overlayOptions,
+      ...(volatile === true ? ([['volatile', true]] as const) : []),
     ],
     attributes: readonly === true ? ['readonly'] : [],
   });
 }
 
 /** Exported for its test: kernels of today take the other way. */
-export function mountOverlayByData({ lowers, writable, target, readonly }: OverlayMount): void {
+export function mountOverlayByData({ lowers, writable, target, readonly, volatile }: OverlayMount): void {
   using paths = new ShortPaths();
   const options = [
     `lowerdir=${lowers.map((lower) => paths.of(lower, { always: true })).join(':')}`,
@@ -282,6 +285,7 @@ export function mountOverlayByData({ lowers, writable, target, readonly }: Overl
       ? []
       : [`upperdir=${paths.of(writable.upper)}`, `workdir=${paths.of(writable.work)}`]),
     ...overlayOptions.map(([name, value]) => `${name}=${value}`),
+    ...(volatile === true ? ['volatile'] : []),
   ].join(',');
   if (Buffer.byteLength(options) >= 4096)
     throw new EngineError('internal', `Cannot mount ${lowers.length} layers: this kernel takes fewer`);
@@ -306,6 +310,8 @@ export interface MountInfo {
   source: string;
   options: string;
   superOptions: string;
+  /** Whether it sends mounts to peers or receives them. */
+  propagates: boolean;
 }
 
 export function listMounts(path = '/proc/self/mountinfo'): MountInfo[] {
@@ -331,6 +337,7 @@ export function parseMountInfo(text: string): MountInfo[] {
       type: field(dash + 1),
       source: field(dash + 2),
       superOptions: field(dash + 3),
+      propagates: dash > 6,
     });
   }
   return mounts;

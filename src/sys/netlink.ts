@@ -7,6 +7,8 @@ import { decodeMessages, encodeMessage, type NetlinkMessage } from './netlink-me
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
+/** Tells the length of a datagram also when it did not fit. */
+const MSG_TRUNC = 0x20;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 export const NLM_F_REQUEST = 1;
@@ -14,14 +16,18 @@ export const NLM_F_ACK = 4;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
-const RECEIVE_BYTES = 1 << 17;
+/** The kernel makes no datagram larger (net/netlink/af_netlink.c, netlink_dump). */
+const RECEIVE_BYTES = 32 << 10;
 
 /** An answer of the kernel that says no. */
 export class NetlinkError extends EngineError {
   readonly errno: number;
 
   constructor(number: number, what: string) {
-    super('internal', `Cannot ${what}: ${getSystemErrorName(-number)}`, { code: 'syscall-failed' });
+    super('internal', `Cannot ${what}: ${getSystemErrorName(-number)}`, {
+      code: 'syscall-failed',
+      ...(number === errno.EPERM ? { hint: 'Start the engine as root: it needs CAP_NET_ADMIN.' } : {}),
+    });
     this.errno = number;
   }
 }
@@ -32,6 +38,7 @@ export class NetlinkError extends EngineError {
  */
 export class NetlinkSocket {
   readonly #fd: number;
+  readonly #received = Buffer.allocUnsafe(RECEIVE_BYTES);
   #sequence = 0;
   #closed = false;
 
@@ -97,10 +104,12 @@ export class NetlinkSocket {
   }
 
   #datagram(what: string): Buffer {
-    const buffer = Buffer.allocUnsafe(RECEIVE_BYTES);
     for (;;) {
-      const length = Number(libc.recv(this.#fd, buffer, buffer.length, 0));
-      if (length >= 0) return buffer.subarray(0, length);
+      const length = Number(libc.recv(this.#fd, this.#received, RECEIVE_BYTES, MSG_TRUNC));
+      if (length > RECEIVE_BYTES) {
+        throw new EngineError('internal', `Cannot ${what}: an answer of ${length} bytes`);
+      }
+      if (length >= 0) return Buffer.from(this.#received.subarray(0, length));
       const number = lastErrno();
       if (number !== errno.EINTR) throw new SyscallError('recv', number, what);
     }

@@ -1,11 +1,10 @@
 import { closeSync, mkdirSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
-import { checked, cString, libc } from './libc.ts';
+import { checked, libc } from './libc.ts';
+import { mount, mountFlags, unmountIfMounted } from './mount.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
-const MS_BIND = 4096;
-const MNT_DETACH = 2;
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
 
 /**
@@ -26,16 +25,10 @@ export class NamespaceVisitor {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(path, '', { mode: 0o600 });
     const home = this.#openHome();
-    const source = cString(OWN_NAMESPACE);
-    const target = cString(path);
     try {
       checked(libc.unshare(CLONE_NEWNET), 'unshare', 'make a network namespace');
       try {
-        checked(
-          libc.mount(source, target, null, MS_BIND, null),
-          'mount',
-          `pin a network namespace at ${path}`,
-        );
+        mount({ source: OWN_NAMESPACE, target: path, flags: mountFlags.bind });
         return visit();
       } finally {
         comeHome(home);
@@ -89,8 +82,7 @@ export function isNamespacePinned(path: string): boolean {
 
 /** The kernel takes the namespace down by and by, once no process is in it. Absent is fine. */
 export function removePinnedNamespace(path: string): void {
-  const target = cString(path);
-  libc.umount2(target, MNT_DETACH);
+  unmountIfMounted(path, { detach: true });
   try {
     unlinkSync(path);
   } catch (error) {

@@ -23,7 +23,8 @@ export interface RunResult {
 export const MAX_OUTPUT_BYTES = 4 << 20;
 
 /**
- * Run a program to its end, without a shell, and collect what it wrote.
+ * Run a program to its end, without a shell, and collect what it wrote. It ends once nobody holds its output any more: what starts
+ * children that live on belongs to `spawnDetached`.
  *
  * @throws EngineError "internal" when it cannot be started or outlasts `timeoutMs`; `signal.reason` on abort. Never for an exit code.
  */

@@ -10,19 +10,17 @@ const NAMES: readonly StreamName[] = ['stdin', 'stdout', 'stderr', 'systemerr'];
 export const FRAME_HEADER_BYTES = 8;
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
-/** The eight bytes before a frame of `length` bytes: stream, three zeros, length in big-endian. */
-export function frameHeader(stream: StreamName, length: number): Uint8Array {
-  const header = new Uint8Array(FRAME_HEADER_BYTES);
-  header[0] = NAMES.indexOf(stream);
-  new DataView(header.buffer).setUint32(4, length);
-  return header;
-}
-
-/** One frame of a multiplexed stream, in one buffer. */
-export function encodeFrame(stream: StreamName, data: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + data.length);
-  frame.set(frameHeader(stream, data.length));
-  frame.set(data, FRAME_HEADER_BYTES);
+/** One frame of a multiplexed stream, in one buffer: stream, three zeros, length in big-endian, then `prefix` (ASCII) and `data`. */
+export function encodeFrame(stream: StreamName, data: Uint8Array, prefix = ''): Uint8Array {
+  const length = prefix.length + data.length;
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + length);
+  frame[0] = NAMES.indexOf(stream);
+  frame[4] = length >>> 24;
+  frame[5] = length >>> 16;
+  frame[6] = length >>> 8;
+  frame[7] = length;
+  for (let at = 0; at < prefix.length; at++) frame[FRAME_HEADER_BYTES + at] = prefix.charCodeAt(at);
+  frame.set(data, FRAME_HEADER_BYTES + prefix.length);
   return frame;
 }
 

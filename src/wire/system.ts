@@ -123,4 +123,6 @@ export interface AuthResponse {
 /** Every refusal's body. */
 export interface ErrorResponse {
   message: string;
+  /** What the user can do about it. Sampan's own. */
+  hint?: string;
 }

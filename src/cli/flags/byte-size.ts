@@ -20,6 +20,8 @@ export function parseByteSize(text: string): bigint | string {
 
 function refuse(text: string): string {
   const number = /^\s*[\d.]+/.exec(text);
+  if (number !== null && number[0].split('.').length > 2)
+    return `strconv.ParseFloat: parsing ${JSON.stringify(number[0])}: invalid syntax`;
   if (number === null || text.includes('-')) return `invalid size: '${text}'`;
   return `invalid suffix: '${text.slice(number[0].length).trim()}'`;
 }

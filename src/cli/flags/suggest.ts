@@ -7,12 +7,16 @@ export function suggest(word: string, candidates: readonly string[]): string[] {
     .map((candidate) => ({ candidate, distance: editDistance(lower, candidate) }))
     .filter(
       ({ candidate, distance }) =>
-        (distance <= MAX_DISTANCE && distance < candidate.length) ||
+        distance <= (word.length > 3 || sameLetters(lower, candidate) ? MAX_DISTANCE : 1) ||
         (word.length > 2 && candidate.startsWith(lower)),
     )
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, 3)
     .map(({ candidate }) => candidate);
+}
+
+function sameLetters(left: string, right: string): boolean {
+  return Array.from(left).sort().join('') === Array.from(right).sort().join('');
 }
 
 /** Insertions, deletions, replacements, and neighbours swapped, each counting one. */

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test';
+import { connect } from 'node:net';
+import { silentLogger } from '../../errors/logger.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { DistributionClient } from '../distribution-client.ts';
 import { plainConfig } from '../testing/contract.ts';
@@ -231,5 +233,80 @@ test('publishImage() fills a registry that is served read-only', async () => {
     expect(resolved.descriptor.digest).toBe(image.manifest.digest);
   } finally {
     await registry.close();
+  }
+});
+
+test('an upload whose connection broke goes on where it stopped', async () => {
+  const logged: string[] = [];
+  const backend = new MemoryBlobBackend();
+  const logger = { ...silentLogger, error: (message: string) => void logged.push(message) };
+  const registry = serveRegistry(createRegistryHandler(backend, { logger }));
+  try {
+    const blob = blobOf(patterned(1000));
+    const started = await fetch(`${registry.url}/v2/a/blobs/uploads/`, { method: 'POST' });
+    const session = started.headers.get('location') ?? '';
+    await sendHalf(registry.port, session, blob.bytes.subarray(0, 600));
+    let standing = '';
+    for (let tries = 0; standing !== '0-599' && tries < 100; tries++) {
+      await Bun.sleep(10);
+      standing = (await fetch(registry.url + session)).headers.get('range') ?? '';
+    }
+    expect(standing).toBe('0-599');
+    const body = blob.bytes.slice(600);
+    let done = 0;
+    // The registry may still be noticing that the first connection is gone.
+    for (let tries = 0; done !== 201 && tries < 100; tries++) {
+      await Bun.sleep(10);
+      done = (await fetch(`${registry.url}${session}?digest=${blob.digest}`, { method: 'PUT', body })).status;
+    }
+    expect(done).toBe(201);
+    expect(await backend.hasBlob('a', blob.digest)).toBe(true);
+    expect(logged).toEqual([]);
+  } finally {
+    await registry.close();
+  }
+});
+
+/** A PATCH that promises 1000 bytes, sends these and goes away. */
+async function sendHalf(port: number, path: string, bytes: Uint8Array): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  await new Promise<void>((resolve) => socket.on('connect', () => resolve()));
+  socket.write(`PATCH ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n`);
+  socket.write(bytes);
+  await Bun.sleep(50);
+  socket.destroy();
+}
+
+test('no path makes it fall over', async () => {
+  const { call } = open();
+  const pieces = [
+    'v2',
+    '..',
+    '.',
+    '',
+    '%2e%2e',
+    '%00',
+    'manifests',
+    'blobs',
+    'uploads',
+    'tags',
+    'list',
+    'a',
+    'A',
+    '_catalog',
+    '%',
+    '\u{1f4a9}',
+    '?n=x',
+  ];
+  let state = 7;
+  const next = (bound: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % bound;
+  };
+  for (let round = 0; round < 3000; round++) {
+    const path = Array.from({ length: next(7) }, () => pieces[next(pieces.length)]).join('/');
+    const method = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'][next(6)] ?? 'GET';
+    const { status } = await call(path, { method });
+    expect(status, `${method} ${path}`).toBeLessThan(500);
   }
 });

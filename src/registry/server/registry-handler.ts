@@ -45,7 +45,7 @@ export function createRegistryHandler(
         throw new RegistryRefusal(403, 'DENIED', 'this registry is read-only');
       response = await dispatch({ backend, uploads, request, url, route });
     } catch (error) {
-      response = refusalFrom(error, logger).toResponse();
+      response = refusalFrom(error, request, logger).toResponse();
     }
     response.headers.set('docker-distribution-api-version', 'registry/2.0');
     return response;
@@ -72,8 +72,10 @@ async function dispatch({ backend, uploads, request, url, route }: Call): Promis
   return Response.json({});
 }
 
-function refusalFrom(error: unknown, logger: Logger): RegistryRefusal {
+function refusalFrom(error: unknown, request: Request, logger: Logger): RegistryRefusal {
   if (error instanceof RegistryRefusal) return error;
+  // The client has gone: nobody reads the answer, and nothing is wrong here.
+  if (request.signal.aborted) return new RegistryRefusal(400, 'BLOB_UPLOAD_INVALID', 'the request broke off');
   logger.error('embedded registry: request failed', { reason: messageOf(error) });
   return new RegistryRefusal(500, 'UNKNOWN', 'unknown error');
 }

@@ -249,9 +249,17 @@ describe('seccomp lets through what Docker lets through', () => {
   });
 });
 
+function limits(more: Partial<SpecHostOptions['resources']>): Partial<SpecHostOptions> {
+  return { resources: { ...plainResources, ...more } };
+}
+
+test('a cgroup parent that climbs stays below the root', () => {
+  expect(buildSpec(input({ cgroupParent: '/a/../../..' })).spec.linux.cgroupsPath).toBe('/0123');
+});
+
 describe('what is refused', () => {
   const cases: [string, Partial<SpecHostOptions>, Partial<SpecInput>, string][] = [
-    ['an unknown capability', { capAdd: ['NOSUCH'] }, {}, 'invalid capability: "NOSUCH"'],
+    ['an unknown capability', { capAdd: ['NOSUCH'] }, {}, 'invalid CapAdd: unknown capability: "CAP_NOSUCH"'],
     ['an unknown security option', { securityOpt: ['foo=bar'] }, {}, 'invalid --security-opt 2: "foo=bar"'],
     [
       'a seccomp profile that is no JSON',
@@ -277,7 +285,12 @@ describe('what is refused', () => {
       { process: process_({ user: '2147483648' }) },
       'uids and gids must be in range 0-2147483647',
     ],
-    ['an added group without entry', { groupAdd: ['nosuch'] }, {}, 'Unable to find group nosuch'],
+    [
+      'an added group without entry',
+      { groupAdd: ['nosuch'] },
+      {},
+      'unable to find group nosuch: no matching entries in group file',
+    ],
     ['an unknown ulimit', { ulimits: [{ name: 'x', soft: 1, hard: 1 }] }, {}, 'invalid ulimit type: x'],
     [
       'an OOM score out of range',
@@ -285,7 +298,7 @@ describe('what is refused', () => {
       {},
       'Invalid value 1001, range for oom score adj is [-1000, 1000]',
     ],
-    ['an option that tmpfs has not', { tmpfs: { '/t': 'nosuch' } }, {}, 'invalid tmpfs option ["nosuch"]'],
+    ['an option that tmpfs has not', { tmpfs: { '/t': 'nosuch' } }, {}, 'invalid tmpfs option "nosuch"'],
     [
       'a tmpfs value that brings another option',
       { tmpfs: { '/t': 'size=1m\\,x=y z' } },
@@ -298,7 +311,27 @@ describe('what is refused', () => {
       { binds: [{ source: '/tmp', destination: '/a', mode: 'x', volume: false }] },
       'invalid mode: x',
     ],
-    ['a cgroup parent that climbs', { cgroupParent: '/a/../..' }, {}, 'invalid cgroup path'],
+    ['little memory', limits({ memoryBytes: 4n << 20n }), {}, 'Minimum memory limit allowed is 6MB'],
+    [
+      'less swap than memory',
+      limits({ memoryBytes: 6n << 20n, memorySwapBytes: 3n << 20n }),
+      {},
+      'Minimum memoryswap limit should be larger than memory limit, see usage',
+    ],
+    [
+      'a CPU that is not there',
+      limits({ cpusetCpus: '4099' }),
+      {},
+      'Requested CPUs are not available - requested 4099',
+    ],
+    [
+      'a list of CPUs that is none',
+      limits({ cpusetCpus: 'x' }),
+      {},
+      'Invalid value x for cpuset cpus: invalid format: x',
+    ],
+    ['a short period', limits({ cpuPeriodUs: 10 }), {}, 'CPU cfs period can not be less than 1ms'],
+    ['a NUL byte', {}, { process: process_({ args: ['a\0b'] }) }, 'NUL byte'],
     ['no command', {}, { process: process_({ args: [] }) }, 'no command specified'],
   ];
   for (const [name, host, more, message] of cases) {
@@ -341,6 +374,14 @@ test('the same input gives the same bytes', () => {
 test('an environment entry without value takes a default away', () => {
   const { spec } = buildSpec(input({}, { process: process_({ env: ['HOSTNAME', 'PATH=/bin', 'X=1=2'] }) }));
   expect(spec.process.env).toEqual(['PATH=/bin', 'X=1=2']);
+});
+
+test('a bind of the user wins over the file of the engine', () => {
+  const binds = [{ source: '/mine', destination: '/etc/hosts', mode: '', volume: false }];
+  const { mounts } = buildSpec(input({}, { binds })).spec;
+  expect(
+    mounts.filter(({ destination }) => destination === '/etc/hosts').map(({ source }) => source),
+  ).toEqual(['/mine']);
 });
 
 test('a joined namespace has its path; the systemd driver its slice', () => {

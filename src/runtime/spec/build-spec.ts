@@ -1,7 +1,9 @@
 import { release } from 'node:os';
+import { posix } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { RuntimeSpec, SpecLinux } from '../runtime-spec.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
+import { checkResources } from './check-resources.ts';
 import { containerDevices } from './devices.ts';
 import { type LimitHost, limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
 import { containerMounts, rootPropagation } from './mounts.ts';
@@ -53,6 +55,14 @@ export interface BuiltSpec {
  */
 export function buildSpec(input: SpecInput): BuiltSpec {
   if (input.process.args.length === 0) throw new EngineError('invalid', 'no command specified');
+  if (
+    [...input.process.args, ...input.process.env, input.process.workingDir].some((text) =>
+      text.includes('\0'),
+    )
+  ) {
+    throw new EngineError('invalid', 'NUL byte in command, environment or working directory');
+  }
+  checkResources(input.host.resources);
   const warnings: string[] = [];
   const available = hostCapabilities();
   const capabilities = containerCapabilities(input.host, available);
@@ -188,14 +198,5 @@ function cgroupsPath(input: SpecInput): string {
     }
     return `${parent}:sampan:${input.containerId}`;
   }
-  if (parent.endsWith('.slice')) {
-    throw new EngineError(
-      'invalid',
-      'cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice"',
-    );
-  }
-  const parts = parent.split('/').filter((part) => part !== '');
-  if (parts.includes('..') || parts.includes('.'))
-    throw new EngineError('invalid', `invalid cgroup path: ${parent}`);
-  return `/${[...parts, input.containerId].join('/')}`;
+  return posix.join('/', parent, input.containerId);
 }

@@ -39,8 +39,8 @@ export interface CapabilityWish {
  * @throws EngineError "invalid" for a name that is no capability.
  */
 export function containerCapabilities(wish: CapabilityWish, available: readonly string[]): string[] {
-  const add = wish.capAdd.map((name) => normalized(name));
-  const drop = new Set(wish.capDrop.map((name) => normalized(name)));
+  const add = wish.capAdd.map((name) => normalized(name, 'CapAdd'));
+  const drop = new Set(wish.capDrop.map((name) => normalized(name, 'CapDrop')));
   if (wish.privileged) return [...available];
   const defaults = defaultCapabilities.filter((name) => available.includes(name));
   const named = add.filter((name) => name !== 'ALL');
@@ -51,11 +51,13 @@ export function containerCapabilities(wish: CapabilityWish, available: readonly 
   return unique([...base.filter((name) => !drop.has(name)), ...added]);
 }
 
-function normalized(name: string): string {
+function normalized(name: string, field: string): string {
   const upper = name.trim().toUpperCase();
   if (upper === 'ALL' || upper === 'CAP_ALL') return 'ALL';
   const full = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (!ALL.includes(full)) throw new EngineError('invalid', `invalid capability: ${JSON.stringify(name)}`);
+  if (!ALL.includes(full)) {
+    throw new EngineError('invalid', `invalid ${field}: unknown capability: ${JSON.stringify(full)}`);
+  }
   return full;
 }
 
@@ -63,7 +65,7 @@ function refuseUnavailable(name: string, available: readonly string[]): void {
   if (!available.includes(name)) {
     throw new EngineError(
       'invalid',
-      `invalid capability: ${JSON.stringify(name)}: not available on this host`,
+      `invalid CapAdd: capability not supported by your kernel or not available in the current environment: ${JSON.stringify(name)}`,
     );
   }
 }

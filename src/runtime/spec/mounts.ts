@@ -10,12 +10,18 @@ const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rsla
 /** Known and without effect here: labels (no SELinux host yet), and hints for volumes and macOS. */
 const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated', 'rbind', 'bind'];
 
-/** Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place. */
+/**
+ * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
+ * the engine's own file (`-v ./hosts:/etc/hosts`).
+ */
 export function containerMounts(input: SpecInput): SpecMount[] {
+  const bound = new Set(input.binds.map((bind) => bind.destination));
   const asked = [
     ...Object.entries(input.host.tmpfs).map(([destination, options]) => tmpfsMount(destination, options)),
     ...input.binds.map(bindMount),
-    ...input.mounts.map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
+    ...input.mounts
+      .filter((mount) => !bound.has(mount.destination))
+      .map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
   ];
   const places = new Set(asked.map((mount) => mount.destination));
   const defaults = defaultMounts(input).filter(

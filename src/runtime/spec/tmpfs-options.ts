@@ -41,8 +41,7 @@ export function tmpfsOptions(defaults: readonly string[], asked: string): string
   for (const option of [...defaults, ...asked.split(',')]) {
     if (option === '' || option === 'defaults') continue;
     const key = keyOf(option);
-    if (key === undefined)
-      throw new EngineError('invalid', `invalid tmpfs option [${JSON.stringify(option)}]`);
+    if (key === undefined) throw new EngineError('invalid', `invalid tmpfs option ${JSON.stringify(option)}`);
     options.set(key, option);
   }
   return [...options.values()];

@@ -68,7 +68,9 @@ function groupId(groups: GroupEntry[], wanted: string): number {
 function addedGroup(groups: GroupEntry[], wanted: string): number {
   const number = numericId(wanted);
   const gid = groups.find((group) => group.name === wanted || group.gid === number)?.gid ?? number;
-  if (gid === undefined) throw new EngineError('invalid', `Unable to find group ${wanted}`);
+  if (gid === undefined) {
+    throw new EngineError('invalid', `unable to find group ${wanted}: no matching entries in group file`);
+  }
   return gid;
 }
 

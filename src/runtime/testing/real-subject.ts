@@ -22,10 +22,10 @@ export interface RealSubject extends RuntimeSubject {
 
 /** conmon with the named runtime on busybox, in folders and a cgroup of its own. */
 export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<RealSubject> {
+  refuseOnHost();
   const directory = mkdtempSync(join(tmpdir(), 'sampan-rt-'));
   const cgroupParent = `/sampan-test-${directory.slice(-6)}`;
   const root = makeBusyboxRoot();
-  // Tests run in a mount namespace of their own, where process 1 is the test itself.
   const probed = await probeRuntime({
     directory,
     cgroupParent,
@@ -74,7 +74,12 @@ export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<Rea
       runtime = new ConmonRuntime({ directory, probed, cgroupParent });
       return runtime;
     },
-    leftovers: async (request) => leftovers(request, cgroupParent),
+    leftovers: async (request) => [
+      ...leftovers(request, cgroupParent),
+      ...['crun', 'runc']
+        .map((name) => join(directory, name, request.id.containerId))
+        .filter((path) => existsSync(path)),
+    ],
     close: async () => {
       await runtime.recover([]);
       await runtime.close();
@@ -87,12 +92,18 @@ export async function openRealSubject(runtimeName: 'crun' | 'runc'): Promise<Rea
   };
 }
 
+/** The probe changes mounts: only in a mount and pid namespace made for this test, where it is process 1. */
+function refuseOnHost(): void {
+  if (process.pid !== 1)
+    throw new Error('Run this under `unshare -mnpf --kill-child --mount-proc`, as scripts/test.mjs does.');
+}
+
 function nextId(directory: string, count: number): string {
   const seed = Buffer.from(`${directory}${count}`).toString('hex');
   return seed.slice(-64).padStart(64, '0');
 }
 
-async function leftovers(request: TaskRequest, cgroupParent: string): Promise<string[]> {
+function leftovers(request: TaskRequest, cgroupParent: string): string[] {
   const cgroups = cgroupFolders().map((folder) => join(folder, cgroupParent, request.id.containerId));
   return [
     ...strayProcesses(request.directory),

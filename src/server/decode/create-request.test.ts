@@ -159,6 +159,11 @@ test('wrong types are told as Go tells them', () => {
   for (const [body, text] of [
     [{ Image: 'x', Env: 'A=b' }, 'json: cannot unmarshal string into Go struct field .Env of type []string'],
     [{ Image: 'x', Env: [1] }, 'json: cannot unmarshal number into Go struct field .Env of type string'],
+    [{ Image: 'x', HostConfig: { CpuShares: '1' } }, 'Go struct field .HostConfig.CpuShares of type int64'],
+    [
+      { Image: 'x', HostConfig: { BlkioWeight: 70000 } },
+      'Go struct field .HostConfig.BlkioWeight of type uint16',
+    ],
     [{ Image: 'x', Tty: 'yes' }, 'json: cannot unmarshal string into Go struct field .Tty of type bool'],
     [
       { Image: 'x', StopTimeout: 1.5 },

@@ -20,9 +20,17 @@ export const int64: Decoder<bigint> = (value, field) => {
   return wrongType(value, field, 'int64');
 };
 
-/** An int64 that means no more than 2^53 of anything. */
-export const int: Decoder<number> = (value, field) =>
-  typeof value === 'number' && Number.isSafeInteger(value) ? value : wrongType(value, field, 'int');
+/** A Go int that means no more than 2^53 of anything. */
+export const int: Decoder<number> = (value, field) => safeInteger(value) ?? wrongType(value, field, 'int');
+
+/** As int, where Go has an int64. */
+export const smallInt64: Decoder<number> = (value, field) =>
+  safeInteger(value) ?? wrongType(value, field, 'int64');
+
+export const uint16: Decoder<number> = (value, field) => {
+  const number = safeInteger(value);
+  return number !== undefined && number >= 0 && number <= 0xffff ? number : wrongType(value, field, 'uint16');
+};
 
 export const strings: Decoder<string[]> = (value, field) =>
   Array.isArray(value)
@@ -99,6 +107,10 @@ function entries(value: Json, field: string, goType: string): [string, Json][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return wrongType(value, field, goType);
   return Object.entries(value);
+}
+
+function safeInteger(value: Json): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
 }
 
 function wrongType(value: Json, field: string, goType: string): never {

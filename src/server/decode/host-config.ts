@@ -2,12 +2,24 @@ import type { HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { HostConfig } from '../../wire/host-config.ts';
 import { type FieldRule, honour, ignore, refuse, warn } from './field-rule.ts';
-import { boolean, type Decoder, Fields, int, int64, listOf, string, stringMap, strings } from './go-json.ts';
+import {
+  boolean,
+  type Decoder,
+  Fields,
+  int,
+  int64,
+  listOf,
+  smallInt64,
+  string,
+  stringMap,
+  strings,
+  uint16,
+} from './go-json.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
 const RESOURCE_RULES = {
-  CpuShares: honour(int, (host, value) => {
+  CpuShares: honour(smallInt64, (host, value) => {
     host.resources.cpuShares = value;
   }),
   Memory: honour(int64, (host, value) => {
@@ -19,7 +31,7 @@ const RESOURCE_RULES = {
   CgroupParent: honour(string, (host, value) => {
     host.cgroupParent = value;
   }),
-  BlkioWeight: honour(int, (host, value) => {
+  BlkioWeight: honour(uint16, (host, value) => {
     host.resources.blkioWeight = value;
   }),
   BlkioWeightDevice: refuse('--blkio-weight-device'),
@@ -27,10 +39,10 @@ const RESOURCE_RULES = {
   BlkioDeviceWriteBps: refuse('--device-write-bps'),
   BlkioDeviceReadIOps: refuse('--device-read-iops'),
   BlkioDeviceWriteIOps: refuse('--device-write-iops'),
-  CpuPeriod: honour(int, (host, value) => {
+  CpuPeriod: honour(smallInt64, (host, value) => {
     host.resources.cpuPeriodUs = value;
   }),
-  CpuQuota: honour(int, (host, value) => {
+  CpuQuota: honour(smallInt64, (host, value) => {
     host.resources.cpuQuotaUs = value;
   }),
   CpuRealtimePeriod: refuse('--cpu-rt-period'),
@@ -66,7 +78,7 @@ const RESOURCE_RULES = {
   Init: honour(boolean, (host, value) => {
     host.init = value;
   }),
-  PidsLimit: honour(int, (host, value) => {
+  PidsLimit: honour(smallInt64, (host, value) => {
     host.resources.pidsLimit = value;
   }),
   Ulimits: honour(listOf(decodeUlimit), (host, value) => {
@@ -160,7 +172,7 @@ const PLACEMENT_RULES = {
   UsernsMode: honour(string, (host, value) => {
     host.usernsMode = value;
   }),
-  ShmSize: honour(int, (host, value) => {
+  ShmSize: honour(smallInt64, (host, value) => {
     host.shmSizeBytes = value;
   }),
   Sysctls: honour(stringMap, (host, value) => {
@@ -241,9 +253,14 @@ function decodeUlimit(...[value, field]: Parameters<Decoder<Ulimit>>): Ulimit {
   const fields = new Fields(value, field, 'container.Ulimit');
   return {
     name: fields.get('Name', string) ?? '',
-    soft: fields.get('Soft', int) ?? 0,
-    hard: fields.get('Hard', int) ?? 0,
+    soft: limit(fields.get('Soft', int64)),
+    hard: limit(fields.get('Hard', int64)),
   };
+}
+
+/** Limits past 2^53 are none: -1, as clients say it. */
+function limit(value = 0n): number {
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? -1 : Number(value);
 }
 
 function decodeLogConfig(

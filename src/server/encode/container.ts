@@ -10,7 +10,7 @@ import type {
 import { humanDuration } from '../../wire/human-duration.ts';
 import { formatTime } from '../../wire/time.ts';
 import { encodeConfig } from './container-config.ts';
-import { encodeHostConfig } from './host-config.ts';
+import { effectiveNetworkMode, encodeHostConfig } from './host-config.ts';
 import { encodeEndpoints, encodeNetworkSettings, exposedPorts } from './network.ts';
 
 /** Answer of `GET /containers/{id}/json`. */
@@ -65,7 +65,7 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     State: view.state.status,
     Status: statusText(view, context.nowNano),
     HostConfig: {
-      NetworkMode: view.host.networkMode,
+      NetworkMode: effectiveNetworkMode(view.host),
       ...(Object.keys(view.host.annotations).length === 0 ? {} : { Annotations: view.host.annotations }),
     },
     NetworkSettings: { Networks: encodeEndpoints(view) },

@@ -2,13 +2,21 @@ import type { HostOptions } from '../../containers/container.ts';
 import type { HostConfig, Resources } from '../../wire/host-config.ts';
 import { nullIfEmpty } from './container-config.ts';
 
-/** Docker's `HostConfig`, every field that Docker shows, in its order. */
+/** What a container gets that asked for nothing, as Docker's `--default-shm-size`. */
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+
+/** The network that `default` means. */
+export function effectiveNetworkMode({ networkMode }: HostOptions): string {
+  return networkMode === '' || networkMode === 'default' ? 'bridge' : networkMode;
+}
+
+/** Docker's `HostConfig`, every field that Docker shows, in its order; what was left open is shown as what it became. */
 export function encodeHostConfig(host: HostOptions): HostConfig {
   return {
     Binds: nullIfEmpty(host.binds),
     ContainerIDFile: '',
-    LogConfig: { Type: host.logConfig.type, Config: host.logConfig.config },
-    NetworkMode: host.networkMode,
+    LogConfig: { Type: host.logConfig.type || 'json-file', Config: host.logConfig.config },
+    NetworkMode: effectiveNetworkMode(host),
     PortBindings: {},
     RestartPolicy: {
       Name: host.restartPolicy.name,
@@ -27,7 +35,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     DnsSearch: host.dnsSearch,
     ExtraHosts: nullIfEmpty(host.extraHosts),
     GroupAdd: nullIfEmpty(host.groupAdd),
-    IpcMode: host.ipcMode,
+    IpcMode: host.ipcMode || 'private',
     Cgroup: '',
     Links: null,
     OomScoreAdj: host.oomScoreAdj,
@@ -39,7 +47,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     ...(Object.keys(host.tmpfs).length === 0 ? {} : { Tmpfs: host.tmpfs }),
     UTSMode: host.utsMode,
     UsernsMode: host.usernsMode,
-    ShmSize: host.shmSizeBytes,
+    ShmSize: host.shmSizeBytes || DEFAULT_SHM_BYTES,
     ...(Object.keys(host.sysctls).length === 0 ? {} : { Sysctls: host.sysctls }),
     Runtime: host.runtime,
     Isolation: '',

@@ -6,7 +6,7 @@ import type {
 } from '../../containers/container-backend.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../../wire/stream-frame.ts';
-import { formatTimeFixed, parseTimeParameter } from '../../wire/time.ts';
+import { fixedTimeFormatter, parseTimeParameter } from '../../wire/time.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
@@ -39,6 +39,7 @@ export function containerStreamRoutes(backends: Backends): Route[] {
 
 async function attach({ containers }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const options = attachRequest(request);
+  await skipOptionsBody(request);
   let client: Attachment | undefined;
   try {
     await containers.attach(pathParam(request), options, ({ tty }) => {
@@ -55,6 +56,12 @@ async function attach({ containers }: Backends, request: ApiRequest, response: A
     client?.finish();
   }
   if (client === undefined) throw new EngineError('internal', 'the attach ended before it began');
+}
+
+/** Some clients send their options as a body too; only what follows it is typed. A chunked body is the typing itself. */
+async function skipOptionsBody({ headers, body }: ApiRequest): Promise<void> {
+  if (headers['transfer-encoding'] !== undefined) return;
+  for await (const _ of body);
 }
 
 function attachRequest(request: ApiRequest): AttachRequest {
@@ -130,14 +137,14 @@ function lineRenderer(options: {
   timestamps: boolean;
 }): (line: LogLine) => Uint8Array {
   const inLine = { stdout: false, stderr: false };
+  const stamp = fixedTimeFormatter();
+  const prefixOf = ({ timeNano }: LogLine) =>
+    `${options.timestamps ? `${stamp(timeNano)} ` : ''}${options.details ? ' ' : ''}`;
   return (line) => {
-    let data = line.data;
-    if (!inLine[line.stream] && (options.timestamps || options.details)) {
-      const prefix = `${options.timestamps ? `${formatTimeFixed(line.timeNano)} ` : ''}${options.details ? ' ' : ''}`;
-      data = Buffer.concat([Buffer.from(prefix), data]);
-    }
+    const prefix = inLine[line.stream] ? '' : prefixOf(line);
     inLine[line.stream] = line.data.at(-1) !== 0x0a;
-    return options.tty ? data : encodeFrame(line.stream, data);
+    if (!options.tty) return encodeFrame(line.stream, line.data, prefix);
+    return prefix === '' ? line.data : Buffer.concat([Buffer.from(prefix), line.data]);
   };
 }
 

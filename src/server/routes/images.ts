@@ -14,6 +14,7 @@ import { createImage } from './create-image.ts';
 /** Images. Names hold slashes, so the verbs stand last in the patterns. */
 export function imageRoutes(backends: Backends): Route[] {
   const { images } = backends;
+  const driverName = driverOf(backends);
   return [
     {
       method: 'POST',
@@ -40,8 +41,10 @@ export function imageRoutes(backends: Backends): Route[] {
             'conflicting options: manifests and platform options cannot both be set',
           );
         const view = await images.get(pathParam(request), { platform: platformParam(request) });
-        const { driver } = await backends.system.info();
-        response.json(200, forVersion('imageInspect', request.version, encodeImage(view, driver)));
+        response.json(
+          200,
+          forVersion('imageInspect', request.version, encodeImage(view, await driverName())),
+        );
       },
     },
     {
@@ -77,6 +80,15 @@ export function imageRoutes(backends: Backends): Route[] {
       },
     },
   ];
+}
+
+/** The storage driver's name, which a daemon keeps for life. */
+function driverOf({ system }: Backends): () => Promise<string> {
+  let name: string | undefined;
+  return async () => {
+    name ??= (await system.info()).driver;
+    return name;
+  };
 }
 
 async function list(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {

@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
 
-const STEP_MS = 2000;
+const STEP_MS = 10_000;
 
 /** A client that speaks bytes, so that tests decide when it reads, half-closes or vanishes. */
 export class RawClient {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
   #ended = false;
   #closed = false;
   #wake: () => void = () => undefined;
@@ -13,7 +13,7 @@ export class RawClient {
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
       this.#wake();
     });
     socket.on('end', () => {
@@ -37,11 +37,12 @@ export class RawClient {
 
   /** Everything that came so far. */
   get text(): string {
-    return this.#received.toString('latin1');
+    return this.bytes.toString('latin1');
   }
 
   get bytes(): Buffer {
-    return this.#received;
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? Buffer.alloc(0);
   }
 
   get ended(): boolean {

@@ -47,9 +47,21 @@ export async function startTestServer(): Promise<TestServer> {
   };
 }
 
-/** Resolves once `isTrue` holds; fails aloud after two seconds. */
+/** Resolves to the value that `read` stays at for a quarter of a second; fails aloud when it never does. */
+export async function settled(read: () => number, what: string): Promise<number> {
+  let last = read();
+  for (let quiet = 0, waited = 0; waited < 10_000; waited += 25) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    quiet = read() === last ? quiet + 25 : 0;
+    last = read();
+    if (quiet >= 250) return last;
+  }
+  throw new Error(`never came to rest: ${what}`);
+}
+
+/** Resolves once `isTrue` holds; fails aloud after ten seconds. */
 export async function eventually(isTrue: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; waited < 2000; waited += 5) {
+  for (let waited = 0; waited < 10_000; waited += 5) {
     if (isTrue()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

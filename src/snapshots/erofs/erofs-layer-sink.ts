@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { parseDiffId } from '../../oci/digest.ts';
 import type { LayerSink, LayerStaging, StagedLayer } from '../snapshotter.ts';
+import { storageError } from '../storage-error.ts';
 import { TarFileWriter } from '../tar-file-writer.ts';
 import { IndexBuilder } from './index-builder.ts';
 import { SideFile } from './side-file.ts';
@@ -27,24 +28,41 @@ export class ErofsLayerSink implements LayerSink {
 
   static async open(staging: LayerStaging): Promise<ErofsLayerSink> {
     await mkdir(staging.directory, { mode: 0o700 });
-    return new ErofsLayerSink(staging, await TarFileWriter.create(stageFiles(staging.directory).tar));
+    try {
+      return new ErofsLayerSink(staging, await TarFileWriter.create(stageFiles(staging.directory).tar));
+    } catch (error) {
+      await rm(staging.directory, { recursive: true, force: true });
+      throw storageError(error, 'store layer');
+    }
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
-    this.#reader.write(chunk);
-    await this.#tar.write(chunk);
+    try {
+      this.#hash.update(chunk);
+      this.#reader.write(chunk);
+      await this.#tar.write(chunk);
+    } catch (error) {
+      throw storageError(error, 'store layer');
+    }
   }
 
   async finish(): Promise<StagedLayer> {
+    try {
+      return await this.#finish();
+    } catch (error) {
+      throw storageError(error, 'store layer');
+    }
+  }
+
+  async #finish(): Promise<StagedLayer> {
     this.#reader.finish();
     const tarSize = this.#tar.size;
     const files = stageFiles(this.#staging.directory);
-    const { image, implied } = this.#index.finish(tarSize);
+    const { image, implied, hidesBelow } = this.#index.finish(tarSize);
     this.#side.finish();
     await this.#tar.finish();
     await writeFile(files.index, image.bytes, { mode: 0o600 });
-    const staged: StagedIndex = { sideSize: this.#side.size, implied };
+    const staged: StagedIndex = { sideSize: this.#side.size, implied, hidesBelow };
     await writeFile(files.staged, JSON.stringify(staged), { mode: 0o600 });
     return { staging: this.#staging, diffId: parseDiffId(`sha256:${this.#hash.digest('hex')}`), tarSize };
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ChainId, DiffId } from '../../oci/digest.ts';
@@ -46,6 +47,11 @@ export class ErofsLayout {
 
   get trash(): string {
     return join(this.root, 'trash');
+  }
+
+  /** A name in `trash` that nobody has. */
+  newTrash(name: string): string {
+    return join(this.trash, `${name.slice(0, 64)}.${randomBytes(6).toString('hex')}`);
   }
 
   /** An empty directory: the lower of snapshots without a parent. */

@@ -1,18 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
-import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } from '../snapshotter.ts';
+import type {
+  LayerInfo,
+  LayerStaging,
+  MountOptions,
+  SnapshotKey,
+  Snapshotter,
+  StagedLayer,
+} from '../snapshotter.ts';
+import { storageError } from '../storage-error.ts';
 import { checkSnapshotKey, ErofsLayout } from './erofs-layout.ts';
 import { settleImpliedDirectories } from './implied-attributes.ts';
 import { type LayerRecord, LayerStore } from './layer-store.ts';
 import { openStackTree } from './layer-trees.ts';
 import { LowerMounts } from './lower-mounts.ts';
+import { SharedLock } from './shared-lock.ts';
 import { WritableStore } from './writable-store.ts';
 
 export interface ErofsSnapshotterOptions {
@@ -34,8 +43,10 @@ export class ErofsSnapshotter implements Snapshotter {
   /** Stages of this instance are told from those of one that died. */
   readonly #instance = randomBytes(6).toString('hex');
   #stages = 0;
-  /** Changes to what exists, and mounts, happen one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Removals keep away from all that relies on what is there. */
+  readonly #lock = new SharedLock();
+  /** Files of what was removed, on their way out. */
+  readonly #removals = new Set<Promise<void>>();
 
   constructor({ root, logger = silentLogger }: ErofsSnapshotterOptions) {
     this.#layout = new ErofsLayout(root);
@@ -56,7 +67,7 @@ export class ErofsSnapshotter implements Snapshotter {
     parent: ChainId | undefined,
     { signal }: { signal: AbortSignal },
   ): Promise<LayerInfo> {
-    return this.#inTurn(async () => {
+    return this.#adding(async () => {
       signal.throwIfAborted();
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
       const chainId = chainIdOn(parent, staged.diffId);
@@ -72,7 +83,7 @@ export class ErofsSnapshotter implements Snapshotter {
   }
 
   async discard(staging: LayerStaging): Promise<void> {
-    if (!staging.directory.startsWith(`${this.#layout.staging}/`))
+    if (dirname(staging.directory) !== this.#layout.staging || basename(staging.directory) === '..')
       throw new EngineError('invalid', `Not a stage of this store: ${JSON.stringify(staging.directory)}`);
     await rm(staging.directory, { recursive: true, force: true });
   }
@@ -92,12 +103,12 @@ export class ErofsSnapshotter implements Snapshotter {
   }
 
   async removeLayer(chainId: ChainId): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#lock.exclusive(async () => {
       const record = await this.#layers.find(chainId);
       if (record === undefined) return;
       await this.#refuseUsed(chainId);
       this.#mounts.release(chainId);
-      await this.#layers.remove(record);
+      this.#removeLater(await this.#layers.remove(record));
     });
   }
 
@@ -111,7 +122,7 @@ export class ErofsSnapshotter implements Snapshotter {
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
     checkSnapshotKey(key);
-    await this.#inTurn(async () => {
+    await this.#adding(async () => {
       signal.throwIfAborted();
       // The topmost layer alone says what the root directory looks like.
       const top = parent === undefined ? [] : [await this.#layers.get(parent)];
@@ -120,29 +131,30 @@ export class ErofsSnapshotter implements Snapshotter {
     });
   }
 
-  async mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
-    await this.#inTurn(async () => {
+  async mount(key: SnapshotKey, target: string, options: MountOptions = {}): Promise<void> {
+    await this.#lock.shared(async () => {
       const parent = await this.#writable.parent(key);
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target)) return;
-      this.#mounts.mount(key, stack, { target, readonly: options.readonly === true });
+      this.#mounts.mount(key, stack, { ...options, target });
     });
   }
 
   async unmount(key: SnapshotKey, target: string): Promise<void> {
     checkSnapshotKey(key);
-    await this.#inTurn(async () => {
-      if (this.#mounts.mounted().some((mount) => mount.key === key && mount.target === target))
-        this.#mounts.unmount(target);
+    await this.#lock.shared(async () => {
+      const mount = this.#mounts.find(key, target);
+      if (mount !== undefined) await this.#mounts.unmount(mount);
     });
   }
 
   async remove(key: SnapshotKey): Promise<void> {
     checkSnapshotKey(key);
-    await this.#inTurn(async () => {
+    await this.#lock.shared(() => {
       if (this.#mounts.mounted().some((mount) => mount.key === key))
         throw new EngineError('conflict', `Cannot remove snapshot ${JSON.stringify(key)}: it is mounted`);
-      await this.#writable.remove(key);
+      const trash = this.#writable.remove(key);
+      if (trash !== undefined) this.#removeLater([trash]);
+      return Promise.resolve();
     });
   }
 
@@ -161,10 +173,10 @@ export class ErofsSnapshotter implements Snapshotter {
   }
 
   async recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#lock.exclusive(async () => {
       for (const name of await readdir(this.#layout.staging))
         if (!name.startsWith(`${this.#instance}-`)) await removeAll(join(this.#layout.staging, name));
-      for (const name of await readdir(this.#layout.trash)) await removeAll(join(this.#layout.trash, name));
+      this.#removeLater((await readdir(this.#layout.trash)).map((name) => join(this.#layout.trash, name)));
       await this.#dropSnapshots(keep);
       await this.#layers.recover();
       const chains = (await this.#layers.list()).map(({ chainId }) => chainId);
@@ -173,7 +185,8 @@ export class ErofsSnapshotter implements Snapshotter {
   }
 
   async close(): Promise<void> {
-    await this.#inTurn(async () => this.#mounts.releaseAllBut(await this.#chainsInUse()));
+    await this.#lock.exclusive(async () => this.#mounts.releaseAllBut(await this.#chainsInUse()));
+    await Promise.all(this.#removals);
   }
 
   async #dropSnapshots(keep: ReadonlySet<SnapshotKey>): Promise<void> {
@@ -181,8 +194,9 @@ export class ErofsSnapshotter implements Snapshotter {
     for (const key of await this.#writable.list()) {
       if (keep.has(key)) continue;
       this.#logger.info('removing a snapshot that nobody owns', { key });
-      for (const mount of mounted) if (mount.key === key) this.#mounts.unmount(mount.target);
-      await this.#writable.remove(key);
+      for (const mount of mounted) if (mount.key === key) await this.#mounts.unmount(mount);
+      const trash = this.#writable.remove(key);
+      if (trash !== undefined) await removeAll(trash);
     }
   }
 
@@ -205,10 +219,22 @@ export class ErofsSnapshotter implements Snapshotter {
     return used;
   }
 
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
+  async #adding<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#lock.shared(task);
+    } catch (error) {
+      throw storageError(error, 'write to the data root');
+    }
+  }
+
+  /** The names are gone already; deleting big files takes longer than anybody should wait. */
+  #removeLater(paths: readonly string[]): void {
+    const removal = Promise.all(paths.map(removeAll)).then(
+      () => undefined,
+      (error: unknown) => this.#logger.warn('cannot remove files', { reason: messageOf(error) }),
+    );
+    this.#removals.add(removal);
+    void removal.finally(() => this.#removals.delete(removal));
   }
 }
 

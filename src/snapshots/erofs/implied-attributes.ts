@@ -10,8 +10,8 @@ import { readStagedIndex, stageFiles } from './stage-files.ts';
 const scanBytes = 1 << 20;
 
 /**
- * Give the directories that a staged layer only implies the owner, mode, time and xattrs they have in the chain below, and make the
- * index durable. Without xattrs that is done in place; with them the index is made again from the tar.
+ * Give the directories that a staged layer only implies the owner, mode, time and xattrs they have in the chain below.
+ * Without xattrs that is done in place; with them the index is made again from the tar.
  */
 export async function settleImpliedDirectories(staged: StagedLayer, below: Tree): Promise<void> {
   const files = stageFiles(staged.staging.directory);
@@ -30,12 +30,6 @@ export async function settleImpliedDirectories(staged: StagedLayer, below: Tree)
         if (attributes !== undefined) setImpliedAttributes(image, offset, attributes);
       }
     await writeFile(files.index, image);
-  }
-  const file = await open(files.index, 'r');
-  try {
-    await file.datasync();
-  } finally {
-    await file.close();
   }
 }
 

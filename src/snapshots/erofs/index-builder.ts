@@ -13,6 +13,7 @@ export interface ImpliedPlace {
 export interface LayerIndex {
   image: ErofsImage;
   implied: ImpliedPlace[];
+  hidesBelow: boolean;
 }
 
 /** A visitor of the layer's tar that ends in its index. */
@@ -47,6 +48,6 @@ export class IndexBuilder {
     if (this.#side.size > 0) devices.push({ sizeBytes: this.#side.size });
     const image = writeErofsImage(root, devices);
     const places = implied.map(({ path, node }) => ({ path, offset: image.offsetOf(node) ?? 0 }));
-    return { image, implied: places };
+    return { image, implied: places, hidesBelow: root.opaque };
   }
 }

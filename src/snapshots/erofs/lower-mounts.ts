@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
-import type { SnapshotKey } from '../snapshotter.ts';
+import { UnmountThread } from '../../sys/unmount-thread.ts';
+import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
 
@@ -13,30 +14,34 @@ export type ErofsBacking = 'file';
 export interface MountedSnapshot {
   key: SnapshotKey;
   target: string;
+  /** Its unmount syncs nothing. */
+  volatile: boolean;
 }
 
 const upperOption = 'upperdir=';
 
 /**
  * The mounts: one EROFS for each layer, shared by all snapshots above it, and an overlay for each mounted snapshot. What is mounted is
- * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls here block.
+ * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls block, but `unmount`.
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
   readonly #backing: ErofsBacking;
+  readonly #thread = new UnmountThread();
 
   constructor(layout: ErofsLayout, backing: ErofsBacking = 'file') {
     this.#layout = layout;
     this.#backing = backing;
   }
 
-  /** Mount a snapshot on `target` over `stack` (top first). A failure leaves no mount that was not there. */
-  mount(
-    key: SnapshotKey,
-    stack: readonly LayerRecord[],
-    options: { target: string; readonly: boolean },
-  ): void {
-    const present = new Set(this.#own().map(({ target }) => target));
+  /**
+   * Mount a snapshot on `target` over `stack` (top first), unless it is there already. A failure leaves no mount that was not there.
+   */
+  mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
+    const mounts = listMounts();
+    const place = placeOf(options.target);
+    if (this.mounted(mounts).some((mount) => mount.key === key && mount.target === place)) return;
+    const present = new Set(this.#own(mounts).map(({ target }) => target));
     const made: string[] = [];
     try {
       for (const layer of stack) {
@@ -45,12 +50,14 @@ export class LowerMounts {
         this.#mountLayer(layer, target);
         made.push(target);
       }
+      // The mark that a volatile mount leaves: the kernel would refuse to mount again.
+      rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
       const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
       mountOverlay({
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
-        target: options.target,
-        readonly: options.readonly,
+        ...options,
+        target: place,
       });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
@@ -59,22 +66,35 @@ export class LowerMounts {
   }
 
   /** The snapshots that are mounted now, and where. */
-  mounted(): MountedSnapshot[] {
+  mounted(mounts: readonly MountInfo[] = listMounts()): MountedSnapshot[] {
     const found: MountedSnapshot[] = [];
     const prefix = `${this.#layout.active}/`;
-    for (const { type, target, superOptions } of listMounts()) {
+    for (const { type, target, superOptions } of mounts) {
       if (type !== 'overlay') continue;
       const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
       const upper = option?.slice(upperOption.length) ?? '';
       if (upper.startsWith(prefix) && upper.endsWith('/upper'))
-        found.push({ key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey, target });
+        found.push({
+          key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey,
+          target,
+          volatile: superOptions.split(',').includes('volatile'),
+        });
     }
     return found;
   }
 
-  unmount(target: string): void {
-    // A process on its way out may still be in there: the mount goes with it.
-    unmountIfMounted(target, { detach: true });
+  /** The mount of a snapshot on `target`, undefined where there is none. */
+  find(key: SnapshotKey, target: string): MountedSnapshot | undefined {
+    const place = placeOf(target);
+    return this.mounted().find((mount) => mount.key === key && mount.target === place);
+  }
+
+  /**
+   * A process on its way out may still be in there: the mount goes with it. What syncs may block for long, so it is done in a thread.
+   */
+  async unmount({ target, volatile }: MountedSnapshot): Promise<void> {
+    if (volatile) unmountIfMounted(target, { detach: true });
+    else await this.#thread.unmount(target);
   }
 
   /** Unmount a layer that no mounted snapshot uses. */
@@ -105,10 +125,15 @@ export class LowerMounts {
     }
   }
 
-  #own(): MountInfo[] {
+  #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {
     const prefix = `${this.#layout.mounts}/`;
-    return listMounts().filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
+    return mounts.filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
   }
+}
+
+/** The caller's path may lead through symbolic links, which the kernel's list does not. */
+function placeOf(target: string): string {
+  return existsSync(target) ? realpathSync(target) : target;
 }
 
 function removeEmpty(directory: string): void {

@@ -7,6 +7,8 @@ export interface StagedIndex {
   /** Bytes of the side file, 0 when there is none. */
   sideSize: number;
   implied: ImpliedPlace[];
+  /** The layer's root directory is opaque. */
+  hidesBelow: boolean;
 }
 
 export interface StageFiles {

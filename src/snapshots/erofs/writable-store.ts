@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -36,7 +36,7 @@ export class WritableStore {
     parent: ChainId | undefined,
     { root, signal }: { root: NodeAttributes | undefined; signal: AbortSignal },
   ): Promise<void> {
-    const stage = join(this.#layout.trash, `${key.slice(0, 64)}.${randomBytes(6).toString('hex')}`);
+    const stage = this.#layout.newTrash(key);
     try {
       await mkdir(join(stage, 'upper'), { recursive: true, mode: 0o755 });
       await mkdir(join(stage, 'work'), { mode: 0o700 });
@@ -69,16 +69,16 @@ export class WritableStore {
     return (await readdir(this.#layout.active)) as SnapshotKey[];
   }
 
-  /** Gone at once and for good; its files may take longer. Absent is fine. */
-  async remove(key: SnapshotKey): Promise<void> {
-    const trash = join(this.#layout.trash, `${key.slice(0, 64)}.${randomBytes(6).toString('hex')}`);
+  /** Take the snapshot away, at once; undefined where there is none. @returns the directory that is left to delete. */
+  remove(key: SnapshotKey): string | undefined {
+    const trash = this.#layout.newTrash(key);
     try {
-      await rename(this.#layout.snapshot(key), trash);
+      renameSync(this.#layout.snapshot(key), trash);
+      return trash;
     } catch (error) {
-      if (errnoCodeOf(error) === 'ENOENT') return;
+      if (errnoCodeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
-    await rm(trash, { recursive: true, force: true });
   }
 
   /** Bytes on disk below `upper`, hard links counted once. */

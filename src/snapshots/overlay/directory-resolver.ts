@@ -6,7 +6,8 @@ import { fsPath, isWhiteout, markOpaque, readLink, statNode } from './node-attri
 /** As the kernel: more symlinks than that on one way are a loop. */
 const maxSymlinks = 40;
 
-export interface ImpliedDirectory {
+/** A path of the layer. */
+export interface BelowPath {
   path: string;
   /** False where the layer hides what the layers below have there. */
   below: boolean;
@@ -17,15 +18,16 @@ export interface ImpliedDirectory {
  * layer has are resolved inside its root, so `..` at the root is the root.
  */
 export class DirectoryResolver {
-  readonly #root: string;
   /** Path as members write it → the same without symlinks. */
   readonly #known = new Map<string, string>([['', '']]);
   readonly #implied = new Set<string>(['']);
+  #made = 0;
   /** Directories that hide what the layers below have in them; true: and what they themselves are there. */
   readonly #hidden = new Map<string, boolean>();
 
-  constructor(root: string) {
-    this.#root = root;
+  /** Directories made so far: one member can imply two thousand. */
+  get made(): number {
+    return this.#made;
   }
 
   /** `member` is named in errors. @throws EngineError "invalid" where a component is no directory, or symlinks loop. */
@@ -55,14 +57,18 @@ export class DirectoryResolver {
 
   /** The layer hides what lies below in this directory; `removed`: the directory was taken away there and is a new one. */
   hide(real: string, { removed }: { removed: boolean }): void {
-    markOpaque(`${this.#root}/${real}`);
+    markOpaque(`/${real}`);
     this.#hidden.set(real, removed || this.#hidden.get(real) === true);
   }
 
   /** Directories that no member describes, parents before what lies in them; `below`: one may stand in the layers below. */
-  implied(): ImpliedDirectory[] {
-    const paths = [...this.#implied].sort(comparePathBytes);
-    return paths.map((path) => ({ path, below: !this.#isHidden(path) }));
+  implied(): BelowPath[] {
+    return [...this.#implied].sort(comparePathBytes).map((path) => this.below(path));
+  }
+
+  /** Whether what the layers below have at `path` shows through. */
+  below(path: string): BelowPath {
+    return { path, below: !this.#isHidden(path) };
   }
 
   #isHidden(path: string): boolean {
@@ -96,7 +102,7 @@ export class DirectoryResolver {
 
   /** Make sure that a directory is there; the target where a symlink is. */
   #step(path: string, member: string): string | undefined {
-    const absolute = `${this.#root}/${path}`;
+    const absolute = `/${path}`;
     const found = statNode(absolute);
     if (found?.isDirectory() === true) return undefined;
     if (found?.isSymbolicLink() === true) return readLink(absolute);
@@ -104,6 +110,7 @@ export class DirectoryResolver {
       throw hostileArchive(member, `${JSON.stringify(path)} is no directory`);
     if (found !== undefined) unlinkSync(fsPath(absolute));
     mkdirSync(fsPath(absolute), 0o755);
+    this.#made++;
     this.#implied.add(path);
     if (found !== undefined) this.hide(path, { removed: true });
     return undefined;

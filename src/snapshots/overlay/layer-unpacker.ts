@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import {
   chmodSync,
   closeSync,
@@ -17,8 +18,9 @@ import type { SparseMap, TarEntry } from '../../archive/entry.ts';
 import { layerRole, layerXattrs } from '../../archive/layer-role.ts';
 import { encodePath } from '../../archive/path-bytes.ts';
 import type { TarVisitor } from '../../archive/tar-reader.ts';
+import { defaultLayerLimits } from '../../erofs/layer-builder.ts';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
-import type { ImpliedDirectory } from './directory-resolver.ts';
+import type { BelowPath } from './directory-resolver.ts';
 import { DirectoryResolver } from './directory-resolver.ts';
 import {
   fsPath,
@@ -34,9 +36,17 @@ import {
 /** What a layer's directory alone does not tell. Plain data. */
 export interface UnpackedLayer {
   /** Directories that the layer has only because something lies in them, parents first; `''` is the root itself. */
-  implied: ImpliedDirectory[];
+  implied: BelowPath[];
+  /** Removed names; `below`: the layers below may have something under it. */
+  whiteouts: BelowPath[];
   /** The layer hides everything below it (`.wh..wh..opq` at the root), which overlayfs does not honour there. */
   opaqueRoot: boolean;
+}
+
+interface PendingLink {
+  entry: TarEntry;
+  /** A directory stood there then. */
+  onDirectory: boolean;
 }
 
 interface OpenFile {
@@ -49,29 +59,34 @@ interface OpenFile {
 const exclusive = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Writes a layer's members below `root` in overlayfs's form: whiteouts as 0/0 devices, opaque directories by xattr. Synchronous, for a
- * process whose `/` is the target and whose umask is 0; symlinks that members lie behind are resolved inside `root`.
+ * Writes a layer's members in overlayfs's form: whiteouts as 0/0 devices, opaque directories by xattr. Synchronous, and only for a
+ * process whose `/` is the target and whose umask is 0: symlinks that members lie behind are resolved inside that root.
  *
  * A whiteout concerns the layers below only (OCI image spec): what the same layer has under that name stays, as an opaque directory if
  * it is one. The attributes of a hard link's member are those of its target's.
  */
 export class LayerUnpacker implements TarVisitor {
-  readonly #root: string;
-  readonly #directories: DirectoryResolver;
+  readonly #directories = new DirectoryResolver();
   /** Attributes that later members would disturb: applied at the end. */
   readonly #deferred = new Map<string, TarEntry>();
-  readonly #pending: { path: string; entry: TarEntry }[] = [];
+  /** Links whose target was not there yet, by their place, as long as no later member takes it. */
+  readonly #pending = new Map<string, PendingLink>();
+  readonly #whiteouts = new Set<string>();
   #file: OpenFile | undefined;
   #opaqueRoot = false;
-  /** New nodes take their group and ACL from such a parent, so owners must be set even where they are root. */
+  /** A set-gid directory gives its group, and to directories the bit, to what is made in it: then all must be set. */
   #inheriting = false;
 
-  constructor(root: string) {
-    this.#root = root === '/' ? '' : root;
-    this.#directories = new DirectoryResolver(this.#root);
+  #entries = 0;
+  readonly #limit: number;
+
+  constructor(limit = defaultLayerLimits.nodes) {
+    this.#limit = limit;
   }
 
   entry(entry: TarEntry): void {
+    if (++this.#entries + this.#directories.made > this.#limit)
+      throw hostileArchive(entry.path, `layer has more than ${this.#limit} files`);
     const role = layerRole(entry);
     if (role.role === 'node') this.#node(entry);
     else if (role.role === 'whiteout') this.#whiteout(role.target);
@@ -105,11 +120,15 @@ export class LayerUnpacker implements TarVisitor {
       for (const [name, value] of layerXattrs(entry.xattrs)) setXattr(real, name, value);
       setTimes(real, entry.mtimeSeconds, entry.mtimeNanoseconds);
     }
-    return { implied: this.#directories.implied(), opaqueRoot: this.#opaqueRoot };
+    return {
+      implied: this.#directories.implied(),
+      whiteouts: [...this.#whiteouts].map((path) => this.#directories.below(path)),
+      opaqueRoot: this.#opaqueRoot,
+    };
   }
 
   #absolute(path: string): string {
-    return `${this.#root}/${path}`;
+    return `/${path}`;
   }
 
   /** The member's place, with every directory on the way there. */
@@ -122,9 +141,10 @@ export class LayerUnpacker implements TarVisitor {
 
   #node(entry: TarEntry): void {
     if (entry.path === '') return this.#directory('', entry);
+    if (entry.type === 'hardlink') return this.#hardLink(entry);
     const path = this.#place(entry.path);
+    this.#taken(path);
     if (entry.type === 'directory') this.#directory(path, entry);
-    else if (entry.type === 'hardlink') this.#hardLink(path, entry);
     else {
       this.#replacing(path, () => this.#create(path, entry));
       if (entry.type !== 'file') this.#attributes(this.#absolute(path), entry);
@@ -145,8 +165,9 @@ export class LayerUnpacker implements TarVisitor {
 
   #forget(path: string): void {
     this.#directories.forget(path);
-    for (const known of this.#deferred.keys())
-      if (known === path || known.startsWith(`${path}/`)) this.#deferred.delete(known);
+    for (const paths of [this.#deferred, this.#whiteouts, this.#pending])
+      for (const known of paths.keys())
+        if (known === path || known.startsWith(`${path}/`)) paths.delete(known);
   }
 
   #create(path: string, entry: TarEntry): void {
@@ -184,7 +205,7 @@ export class LayerUnpacker implements TarVisitor {
     this.#directories.add(entry.path, path);
     if (!made || entry.uid !== 0 || entry.gid !== 0 || this.#inheriting)
       lchownSync(fsPath(real), entry.uid, entry.gid);
-    if (!made || (entry.mode & 0o7000) !== 0) chmodSync(fsPath(real), entry.mode);
+    if (!made || (entry.mode & 0o7000) !== 0 || this.#inheriting) chmodSync(fsPath(real), entry.mode);
     if ((entry.mode & 0o2000) !== 0) this.#inheriting = true;
     this.#deferred.set(path, entry);
   }
@@ -208,34 +229,52 @@ export class LayerUnpacker implements TarVisitor {
     return true;
   }
 
-  #hardLink(path: string, entry: TarEntry): void {
+  #hardLink(entry: TarEntry): void {
     if (entry.linkTarget === entry.path) return;
-    if (!this.#link(path, entry)) this.#pending.push({ path, entry });
+    // Looked for first: making the way to the link's own place may put a directory there.
+    const target = this.#linkTarget(entry);
+    const path = this.#place(entry.path);
+    this.#taken(path);
+    if (target !== undefined) this.#link(path, entry, target);
+    else this.#pending.set(path, { entry, onDirectory: this.#isDirectory(path) });
   }
 
-  /** False while the target is not there. */
-  #link(path: string, entry: TarEntry): boolean {
-    const target = this.#absolute(this.#place(entry.linkTarget));
+  /** undefined while it is not there. The kernel resolves symlinks on the way, for which our `/` is the layer's root. */
+  #linkTarget(entry: TarEntry): BigIntStats | undefined {
+    const found = statNode(this.#absolute(entry.linkTarget));
+    if (found === undefined || !(found.isDirectory() || isWhiteout(found))) return found;
+    throw hostileArchive(entry.path, `hard link to ${JSON.stringify(entry.linkTarget)}, which is no file`);
+  }
+
+  #link(path: string, entry: TarEntry, target: BigIntStats): void {
     const real = this.#absolute(path);
-    if (target === real) return true;
-    const found = statNode(target);
-    if (found === undefined) return false;
-    if (found.isDirectory() || isWhiteout(found))
-      throw hostileArchive(entry.path, `hard link to ${JSON.stringify(entry.linkTarget)}, which is no file`);
-    this.#replacing(path, () => linkSync(fsPath(target), fsPath(real)));
-    return true;
+    if (statNode(real)?.ino === target.ino) return;
+    this.#replacing(path, () => linkSync(fsPath(this.#absolute(entry.linkTarget)), fsPath(real)));
   }
 
   /** Targets come later in the archive than these links: from the last to the first, links to links are found as well. */
   #settleLinks(): void {
-    for (const { path, entry } of this.#pending.reverse()) {
-      if (statNode(this.#absolute(path)) !== undefined) continue;
-      if (this.#link(path, entry)) continue;
-      throw hostileArchive(
-        entry.path,
-        `hard link to ${JSON.stringify(entry.linkTarget)}, which is not there`,
-      );
+    for (const [path, { entry, onDirectory }] of [...this.#pending].reverse()) {
+      const slash = path.lastIndexOf('/');
+      if (slash !== -1 && !this.#isDirectory(path.slice(0, slash))) continue;
+      if (!onDirectory && this.#isDirectory(path)) continue;
+      const target = this.#linkTarget(entry);
+      if (target === undefined)
+        throw hostileArchive(
+          entry.path,
+          `hard link to ${JSON.stringify(entry.linkTarget)}, which is not there`,
+        );
+      this.#link(path, entry, target);
     }
+  }
+
+  #isDirectory(path: string): boolean {
+    return statNode(this.#absolute(path))?.isDirectory() === true;
+  }
+
+  /** A member stands at `path` now: a link that waits for its target there has lost. */
+  #taken(path: string): void {
+    if (this.#pending.size > 0) this.#pending.delete(path);
   }
 
   #whiteout(target: string): void {
@@ -243,6 +282,8 @@ export class LayerUnpacker implements TarVisitor {
     const real = this.#absolute(path);
     try {
       makeWhiteout(real);
+      this.#whiteouts.add(path);
+      this.#taken(path);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
       if (statNode(real)?.isDirectory() !== true) return;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lchownSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmodSync, lchownSync, unlinkSync } from 'node:fs';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
@@ -8,11 +8,18 @@ import type { ChainId, DiffId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
-import { applyToDirectory, fsPath, setTimes, statNode } from './node-attributes.ts';
+import {
+  applyToDirectory,
+  fsPath,
+  isWhiteout,
+  nodeAttributes,
+  setTimes,
+  statNode,
+} from './node-attributes.ts';
 import type { OverlayLayout } from './overlay-layout.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { OverlayTree } from './overlay-tree.ts';
-import type { UnpackReport } from './unpack-process.ts';
+import type { UnpackReport } from './unpack-report.ts';
 
 /** `layer.json`. */
 interface LayerRecord {
@@ -86,6 +93,7 @@ export class OverlayLayers {
     const { chainId, parent, lowers } = place;
     const files = stageFiles(staged.staging.directory);
     const unpacked = await readReport(files.report);
+    dropIdleWhiteouts(files.fs, unpacked, lowers);
     describeImplied(files.fs, unpacked, lowers);
     const record: LayerRecord = {
       chainId,
@@ -94,6 +102,7 @@ export class OverlayLayers {
       tarSize: staged.tarSize,
       opaqueRoot: unpacked.opaqueRoot,
     };
+    await this.#shareTar(staged);
     await writeDurably(files.record, JSON.stringify(record));
     await syncDirectory(staged.staging.directory);
     await mkdir(this.#layout.layers, { recursive: true, mode: 0o700 });
@@ -104,6 +113,15 @@ export class OverlayLayers {
       if (errnoCodeOf(error) !== 'ENOTEMPTY' && errnoCodeOf(error) !== 'EEXIST') throw error;
     }
     await syncDirectory(this.#layout.layers);
+  }
+
+  /** A tar that another chain has already is kept once. */
+  async #shareTar(staged: StagedLayer): Promise<void> {
+    const twin = (await this.list()).find(({ diffId }) => diffId === staged.diffId);
+    if (twin === undefined) return;
+    const { tar } = stageFiles(staged.staging.directory);
+    await rm(tar);
+    await link(this.tarPath(twin.chainId), tar);
   }
 
   async #mustHave(chainId: ChainId): Promise<LayerRecord> {
@@ -144,13 +162,33 @@ async function readReport(path: string): Promise<UnpackedLayer> {
 }
 
 /** For a directory that is not in its place yet: no temporary name is needed. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+async function writeDurably(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Remove whiteouts of what the chain below does not have. They do nothing, and where the directory is not merged with one below,
+ * overlayfs lists them as names that cannot be looked up.
+ */
+function dropIdleWhiteouts(root: string, unpacked: UnpackedLayer, lowers: readonly string[]): void {
+  const below = new OverlayTree(unpacked.opaqueRoot ? [] : lowers);
+  for (const { path, below: visible } of unpacked.whiteouts) {
+    if (visible && below.lookupSync(path) !== undefined) continue;
+    const whiteout = `${root}/${path}`;
+    const device = statNode(whiteout);
+    if (device === undefined || !isWhiteout(device)) continue;
+    const directory = whiteout.slice(0, whiteout.lastIndexOf('/'));
+    const stat = statNode(directory);
+    if (stat === undefined) continue;
+    const { mtimeSeconds, mtimeNanoseconds } = nodeAttributes(directory, stat);
+    unlinkSync(fsPath(whiteout));
+    setTimes(directory, mtimeSeconds, mtimeNanoseconds);
   }
 }
 

@@ -48,22 +48,24 @@ export class OverlayLayout {
     return join(this.layers, hexOf(chainId));
   }
 
-  snapshot(key: SnapshotKey): { directory: string; upper: string; work: string; record: string } {
-    const directory = join(this.snapshots, key);
-    return snapshotFiles(directory);
+  snapshot(key: SnapshotKey): SnapshotFiles {
+    return snapshotFiles(join(this.snapshots, key));
   }
 }
 
-export function snapshotFiles(directory: string): {
+export interface SnapshotFiles {
   directory: string;
   upper: string;
   work: string;
-  record: string;
-} {
+  /** A symlink whose text is the ChainId that the snapshot lies on; absent for one that lies on nothing. */
+  parent: string;
+}
+
+export function snapshotFiles(directory: string): SnapshotFiles {
   return {
     directory,
     upper: join(directory, 'upper'),
     work: join(directory, 'work'),
-    record: join(directory, 'snapshot.json'),
+    parent: join(directory, 'parent'),
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
@@ -10,15 +10,10 @@ import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } f
 import { diskUsage } from './disk-usage.ts';
 import { fileStream } from './file-stream.ts';
 import { applyToDirectory, nodeAttributes, statNode } from './node-attributes.ts';
-import { namesIn, OverlayLayers, writeDurably } from './overlay-layers.ts';
+import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
 import { mountedSnapshots } from './overlay-mounts.ts';
 import { OverlayTree } from './overlay-tree.ts';
-
-/** `snapshot.json`. */
-interface SnapshotRecord {
-  parent?: ChainId;
-}
 
 /**
  * Layers unpacked into directories, for kernels that cannot mount EROFS from our files. The tar is kept beside them, so that `layerTar`
@@ -106,7 +101,7 @@ export class OverlaySnapshotter implements Snapshotter {
 
   mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
     return this.#inTurn(async () => {
-      const { parent } = await this.#record(key);
+      const parent = await this.#parent(key);
       const { upper, work } = this.#layout.snapshot(key);
       if (isMounted(upper, target)) return;
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
@@ -132,7 +127,7 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async upperDirectory(key: SnapshotKey): Promise<string> {
-    await this.#record(key);
+    await this.#parent(key);
     return this.#layout.snapshot(key).upper;
   }
 
@@ -184,7 +179,7 @@ export class OverlaySnapshotter implements Snapshotter {
     if (child !== undefined)
       throw new EngineError('conflict', `Cannot remove layer ${chainId}: ${child.chainId} lies on it`);
     for (const key of await this.snapshots())
-      if ((await this.#record(key)).parent === chainId)
+      if ((await this.#parent(key)) === chainId)
         throw new EngineError('conflict', `Cannot remove layer ${chainId}: snapshot ${key} uses it`);
   }
 
@@ -210,14 +205,17 @@ export class OverlaySnapshotter implements Snapshotter {
     await Promise.all(this.#removals);
   }
 
-  async #record(key: SnapshotKey): Promise<SnapshotRecord> {
+  /** The chain that a snapshot lies on. @throws EngineError "not-found". */
+  async #parent(key: SnapshotKey): Promise<ChainId | undefined> {
     checkKey(key);
+    const { parent, upper } = this.#layout.snapshot(key);
     try {
-      return JSON.parse(await readFile(this.#layout.snapshot(key).record, 'utf8')) as SnapshotRecord;
+      return (await readlink(parent)) as ChainId;
     } catch (error) {
       if (errnoCodeOf(error) !== 'ENOENT') throw error;
-      throw new EngineError('not-found', `No such snapshot: ${key}`);
     }
+    if (statNode(upper) !== undefined) return undefined;
+    throw new EngineError('not-found', `No such snapshot: ${key}`);
   }
 
   async #emptyLower(): Promise<string> {
@@ -226,19 +224,17 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 }
 
-/** A snapshot's files, durable but for the rename into place. */
+/** A snapshot's files. Metadata alone, so that the flush of the directory that they are renamed into covers them. */
 async function makeSnapshot(
   stage: string,
-  parent: ChainId | undefined,
+  chain: ChainId | undefined,
   lowers: readonly string[],
 ): Promise<void> {
-  const { upper, work, record } = snapshotFiles(stage);
+  const { upper, work, parent } = snapshotFiles(stage);
   await mkdir(upper, { recursive: true, mode: 0o755 });
   await mkdir(work, { mode: 0o700 });
   likeRootOf(lowers, upper);
-  const content: SnapshotRecord = parent === undefined ? {} : { parent };
-  await writeDurably(record, JSON.stringify(content));
-  await syncDirectory(stage);
+  if (chain !== undefined) await symlink(chain, parent);
 }
 
 function isMounted(upper: string, target?: string): boolean {

@@ -1,13 +1,14 @@
 // Unpacks the tar on stdin into the directory of the first argument, which becomes this process's `/` first. Started by
 // `startUnpack` in a mount namespace of its own; writes one JSON document, an UnpackReport, to stdout.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { hostileArchive } from '../../archive/archive-error.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
-import { EngineError, errnoCodeOf, serializeError } from '../../errors/engine-error.ts';
+import { errnoCodeOf, messageOf, serializeError } from '../../errors/engine-error.ts';
 import { checked, cString, libc } from '../../sys/libc.ts';
 import { bindMount, unmount } from '../../sys/mount.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import { LayerUnpacker } from './layer-unpacker.ts';
-import type { UnpackReport } from './unpack-process.ts';
+import { noSpaceExitCode, type UnpackReport } from './unpack-report.ts';
 
 const F_SETPIPE_SZ = 1031;
 const bufferBytes = 1 << 20;
@@ -24,7 +25,7 @@ function enter(target: string): void {
 }
 
 function unpackStdin(): UnpackedLayer {
-  const unpacker = new LayerUnpacker('/');
+  const unpacker = new LayerUnpacker();
   const reader = new TarReader(unpacker);
   const buffer = Buffer.allocUnsafe(bufferBytes);
   for (let length = readSync(0, buffer); length > 0; length = readSync(0, buffer))
@@ -40,10 +41,16 @@ function syncRoot(): void {
   closeSync(root);
 }
 
-function withNoSpace(error: unknown): unknown {
+function isFull(error: unknown): boolean {
   const code = errnoCodeOf(error);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new EngineError('internal', 'Cannot unpack layer: no space left on device', { code: 'no-space' });
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** Symlinks of the layer can make a way longer than the kernel walks. */
+function asRefusal(error: unknown): unknown {
+  const code = errnoCodeOf(error);
+  if (code !== 'ENAMETOOLONG' && code !== 'ELOOP') return error;
+  return hostileArchive('', `a path is longer than the system can hold (${messageOf(error)})`);
 }
 
 function report(result: UnpackReport): void {
@@ -58,6 +65,7 @@ try {
   syncRoot();
   report({ layer });
 } catch (error) {
-  report({ error: serializeError(withNoSpace(error)) });
-  process.exitCode = 1;
+  // A full disk has no room for the report either, so that the code must do.
+  process.exitCode = isFull(error) ? noSpaceExitCode : 1;
+  if (!isFull(error)) report({ error: serializeError(asRefusal(error)) });
 }

@@ -2,18 +2,12 @@ import { close, open, write } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { SerializedError } from '../../errors/engine-error.ts';
 import { deserializeError, EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { closeFd, openPipe } from '../../sys/pipe.ts';
 import type { DetachedChild } from '../../sys/spawn.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
-
-/** What the child says at its end. */
-export interface UnpackReport {
-  layer?: UnpackedLayer;
-  error?: SerializedError;
-}
+import { noSpaceExitCode, type UnpackReport } from './unpack-report.ts';
 
 const closeFile = promisify(close);
 const openFile = promisify(open);
@@ -41,7 +35,7 @@ export class UnpackProcess {
     const { first: reading, second: writing } = openPipe();
     try {
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program, target];
-      const child = spawnDetached(command, { stdio: [reading, report, 'ignore'] });
+      const child = spawnDetached(command, { stdio: [reading, report, 'ignore'], cwd: '/' });
       return new UnpackProcess(child, writing, reportPath);
     } catch (error) {
       closeFd(writing);
@@ -70,6 +64,8 @@ export class UnpackProcess {
   async finish(): Promise<UnpackedLayer> {
     await this.#closeStdin();
     const exitCode = await this.#child.exited;
+    if (exitCode === noSpaceExitCode)
+      throw new EngineError('internal', 'Cannot unpack layer: no space left on device', { code: 'no-space' });
     const report = await this.#report(exitCode);
     if (report.error !== undefined) throw deserializeError(report.error);
     if (report.layer === undefined) throw unexpectedEnd(exitCode);

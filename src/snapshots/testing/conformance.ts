@@ -337,6 +337,22 @@ function snapshotTests(create: CreateSnapshotter): void {
     expect(() => writeFileSync(join(target, 'a'), 'x')).toThrow('EROFS');
   });
 
+  test('a volatile mount keeps what was written, and mounts again', async () => {
+    await using fixture = await SnapshotFixture.open(create);
+    await fixture.store.prepare(key('k'), (await fixture.layer([file('a', '1')])).chainId, fixture);
+    const target = fixture.target();
+    for (const [i, volatile] of [true, true, false].entries()) {
+      await fixture.store.mount(key('k'), target, { volatile });
+      writeFileSync(join(target, `new-${i}`), 'x');
+      await fixture.store.unmount(key('k'), target);
+    }
+    expect(readdirSync(await fixture.store.upperDirectory(key('k'))).sort()).toEqual([
+      'new-0',
+      'new-1',
+      'new-2',
+    ]);
+  });
+
   test('unmount() twice and remove() of nothing are fine', async () => {
     await using fixture = await SnapshotFixture.open(create);
     const target = await fixture.mounted('k');

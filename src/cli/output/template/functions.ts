@@ -18,7 +18,8 @@ export type TemplateFunction = (...args: Value[]) => Value;
 /** Go's built-in functions and Docker's own. `and` and `or` are the executor's, since they stop early. */
 export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   // Docker's
-  json: (value) => stringifyJson(toJson(value)),
+  // A row of a list escapes HTML, as Go's own marshalling of it does.
+  json: (value) => stringifyJson(toJson(value), { escapeHtml: value instanceof Struct }),
   split: (text, separator) => split(string(text), string(separator)),
   join: (list, separator) => items(list).map(string).join(string(separator)),
   title: (text) =>
@@ -38,8 +39,7 @@ export const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   not: (value) => !isTrue(value),
   len: length,
   index: (collection, ...keys) => keys.reduce<Value>(index, collection),
-  slice: (value, from = 0n, to = undefined) =>
-    slice(value, Number(from), to === undefined ? undefined : Number(to)),
+  slice: (value, from = 0n, to?) => slice(value, Number(from), to === undefined ? undefined : Number(to)),
   print: (...values) => print(values),
   println: (...values) => `${values.map(format).join(' ')}\n`,
   printf: (pattern, ...values) => sprintf(string(pattern), values),
@@ -75,7 +75,7 @@ const HTML: Record<string, string> = {
 };
 
 function split(text: string, separator: string): string[] {
-  return separator === '' ? [...text] : text.split(separator);
+  return separator === '' ? Array.from(text) : text.split(separator);
 }
 
 function string(value: Value): string {

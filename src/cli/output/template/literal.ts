@@ -20,7 +20,7 @@ export function parseLiteral(
   if (text.startsWith('`')) return text.slice(1, -1);
   const value = unescape(text.slice(1, -1));
   if (kind === 'string' || value === undefined) return value;
-  const characters = [...value];
+  const characters = Array.from(value);
   return characters.length === 1 ? BigInt(characters[0]?.codePointAt(0) ?? 0) : undefined;
 }
 
@@ -39,7 +39,8 @@ function unescape(text: string): string | undefined {
   let bad = false;
   const value = text.replace(
     /\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|.?)/gs,
-    (_whole, simple?: string, hex?: string, short?: string, long?: string, octal?: string) => {
+    (...groups: (string | undefined)[]) => {
+      const [, simple, hex, short, long, octal] = groups;
       if (simple !== undefined) return ESCAPES[simple] ?? '';
       const code = hex ?? short ?? long;
       const point = code === undefined ? Number.parseInt(octal ?? '', 8) : Number.parseInt(code, 16);

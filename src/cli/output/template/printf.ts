@@ -5,7 +5,8 @@ export function sprintf(pattern: string, args: readonly Value[]): string {
   let used = 0;
   const text = pattern.replace(
     /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([a-zA-Z%]|$)/g,
-    (whole, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
+    (...groups: (string | undefined)[]) => {
+      const [whole = '', flags = '', width, precision, verb = ''] = groups;
       if (verb === '%') return '%';
       if (verb === '') return '%!(NOVERB)';
       const wide = width === '*' ? Number(args[used++]) : Number(width ?? '0');
@@ -60,28 +61,20 @@ function convert(conversion: Conversion): string {
       return hex(verb, value, flags);
     case 'f':
     case 'F':
-      return isNumber(value) && !isInteger(value)
-        ? signed(value.toFixed(precision ?? 6), flags)
-        : floatOfInt(conversion);
     case 'e':
     case 'g':
-      return isNumber(value) && !isInteger(value)
-        ? signed(float(verb, Number(value), precision), flags)
+      return typeof value === 'number' && !Number.isInteger(value)
+        ? signed(float(verb, value, precision), flags)
         : bad(verb, value);
     default:
       return bad(verb, value);
   }
 }
 
-function floatOfInt({ verb, value }: Conversion): string {
-  return bad(verb, value);
-}
-
 function float(verb: string, value: number, precision: number | undefined): string {
-  const text =
-    verb === 'e'
-      ? value.toExponential(precision ?? 6)
-      : String(precision === undefined ? value : Number(value.toPrecision(precision || 1)));
+  if (verb === 'f' || verb === 'F') return value.toFixed(precision ?? 6);
+  const exact = precision === undefined ? value : Number(value.toPrecision(precision || 1));
+  const text = verb === 'e' ? value.toExponential(precision ?? 6) : String(exact);
   return text.replace(/e([+-])(\d)$/, 'e$10$2');
 }
 

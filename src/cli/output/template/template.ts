@@ -3,12 +3,22 @@ import { FUNCTION_NAMES, FUNCTIONS } from './functions.ts';
 import type { Command, Node, Operand, Pipe } from './node.ts';
 import { parseTemplate } from './parser.ts';
 import { TemplateError } from './template-error.ts';
-import { format, isInteger, isMap, isTrue, Struct, TypedNull, typeName, type Value } from './value.ts';
+import {
+  format,
+  isInteger,
+  isMap,
+  isTrue,
+  Struct,
+  structMark,
+  TypedNull,
+  typeName,
+  type Value,
+} from './value.ts';
 
 export interface TemplateOptions {
   /** The template's name, as errors have it. */
   name?: string;
-  /** How a key that a map lacks is met: with no value (Go's default), or as an error. */
+  /** How a field that a struct-marked object lacks is met: with no value, or as an error. Maps always have no value then. */
   missingKey?: 'no-value' | 'error';
 }
 
@@ -167,14 +177,28 @@ class Execution {
     const [first, ...others] = command.operands;
     if (first === undefined) return undefined;
     if (first.type === 'function') return this.#call(first, others, { dot, piped });
-    if (others.length > 0 || piped !== undefined)
+    if (others.length > 0 || piped !== undefined) {
+      const method = this.#method(first, dot);
+      const args = others.map((other) => this.#operand(other, dot));
+      if (method !== undefined) return method(...args, ...(piped === undefined ? [] : [piped.value]));
       throw this.#rules.fail(
         first,
         first.type === 'field' || first.type === 'variable'
           ? `${first.names.at(-1) ?? first.text} has arguments but cannot be invoked as function`
           : `can't give argument to non-function ${first.text}`,
       );
+    }
     return this.#operand(first, dot);
+  }
+
+  #method(operand: Operand, dot: Value): ((...args: Value[]) => Value) | undefined {
+    if (operand.type !== 'field' && operand.type !== 'variable') return undefined;
+    const path = { ...operand, names: operand.names.slice(0, -1) };
+    const receiver =
+      path.names.length === 0 && path.type === 'field' && path.base === undefined
+        ? dot
+        : this.#operand(path, dot);
+    return receiver instanceof Struct ? receiver.method(operand.names.at(-1) ?? '') : undefined;
   }
 
   #call(
@@ -258,15 +282,18 @@ class Execution {
       if (value.has(name)) return value.get(name);
       throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${value.typeName}`);
     }
-    if (value instanceof TypedNull && value.kind === 'map') return this.#missing(operand, name);
-    if (isMap(value)) return Object.hasOwn(value, name) ? value[name] : this.#missing(operand, name);
+    if (value instanceof TypedNull && value.kind === 'map') return undefined;
+    if (isMap(value))
+      return Object.hasOwn(value, name) ? value[name] : this.#missing(operand, name, structMark(value));
     if (value === undefined || value === null)
       throw this.#rules.fail(operand, `nil pointer evaluating interface {}.${name}`);
     throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${typeName(value)}`);
   }
 
-  #missing(operand: Operand, name: string): undefined {
-    if (this.#rules.missingKey === 'error')
+  #missing(operand: Operand, name: string, mark: string | true | undefined): undefined {
+    if (typeof mark === 'string')
+      throw this.#rules.fail(operand, `can't evaluate field ${name} in type ${mark}`);
+    if (mark === true && this.#rules.missingKey === 'error')
       throw this.#rules.fail(operand, `map has no entry for key ${JSON.stringify(name)}`);
     return undefined;
   }

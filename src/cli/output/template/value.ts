@@ -9,10 +9,21 @@ export class Struct {
   /** As errors name it: `*formatter.ContainerContext`. */
   readonly typeName: string;
   readonly #fields: Readonly<Record<string, () => Value>>;
+  readonly #methods: Readonly<Record<string, (...args: Value[]) => Value>>;
 
-  constructor(typeName: string, fields: Readonly<Record<string, () => Value>>) {
+  constructor(
+    typeName: string,
+    fields: Readonly<Record<string, () => Value>>,
+    methods: Readonly<Record<string, (...args: Value[]) => Value>> = {},
+  ) {
     this.typeName = typeName;
     this.#fields = fields;
+    this.#methods = methods;
+  }
+
+  /** A method that takes arguments: `.Label "x"`. */
+  method(name: string): ((...args: Value[]) => Value) | undefined {
+    return Object.hasOwn(this.#methods, name) ? this.#methods[name] : undefined;
   }
 
   has(name: string): boolean {
@@ -35,6 +46,16 @@ export class TypedNull {
   constructor(kind: 'slice' | 'map') {
     this.kind = kind;
   }
+}
+
+/**
+ * Marks an object as a Go struct rather than a map: it prints its values alone, and asking for a field that it lacks can be an error.
+ * The mark is the type's name, or `true` where errors speak of it as a map.
+ */
+export const STRUCT = Symbol('struct');
+
+export function structMark(value: object): string | true | undefined {
+  return STRUCT in value ? (value[STRUCT] as string | true) : undefined;
 }
 
 export const NIL_SLICE = new TypedNull('slice');
@@ -99,12 +120,24 @@ export function format(value: Value): string {
       .map((name) => format(value.get(name)))
       .join(' ')}}`;
   if (Array.isArray(value)) return `[${value.map(format).join(' ')}]`;
+  if (isMap(value) && structMark(value) !== undefined)
+    return `{${Object.values(value).map(format).join(' ')}}`;
   if (isMap(value))
     return `map[${Object.keys(value)
       .sort()
       .map((key) => `${key}:${format(value[key])}`)
       .join(' ')}]`;
-  return typeof value === 'number' ? formatNumber(value) : String(value);
+  switch (typeof value) {
+    case 'number':
+      return formatNumber(value);
+    case 'string':
+      return value;
+    case 'boolean':
+    case 'bigint':
+      return value.toString();
+    default:
+      return '<nil>';
+  }
 }
 
 function formatNumber(value: number): string {

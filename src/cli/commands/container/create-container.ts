@@ -1,0 +1,68 @@
+import { ApiError } from '../../../client/api-error.ts';
+import type { ContainerCreated } from '../../../client/model.ts';
+import { EngineError } from '../../../errors/engine-error.ts';
+import type { Invocation } from '../../context.ts';
+import { readImageName } from '../../image-name.ts';
+import type { CreateBody } from './create-options/create-body.ts';
+
+/**
+ * Create the container of `body`, pulling its image first where `--pull` says so or it isn't there.
+ *
+ * @throws ApiError when the daemon refuses; EngineError "invalid" for a bad name or option.
+ */
+export async function createContainer(invocation: Invocation, body: CreateBody): Promise<ContainerCreated> {
+  const { flags, client, context } = invocation;
+  const name = readImageName(body.Image);
+  const policy = flags.string('pull');
+  if (!/^(?:always|missing|never)?$/.test(policy))
+    throw new EngineError(
+      'invalid',
+      `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
+    );
+  const platform = checkPlatform(flags.string('platform') || (context.env.DOCKER_DEFAULT_PLATFORM ?? ''));
+  const cidfile = await claimCidFile(flags.string('cidfile'));
+  const pull = async () => {
+    const { pullForCreate } = await import('../image/pull-for-create.ts');
+    await pullForCreate(invocation, { name, platform });
+  };
+  if (policy === 'always') await pull();
+  const create = () => client.containers.create(body, { name: flags.string('name'), platform });
+  let created: ContainerCreated;
+  try {
+    created = await create();
+  } catch (error) {
+    if (!isMissingImage(error) || policy !== 'missing') throw error;
+    if (!flags.bool('quiet')) await context.stderr.write(`Unable to find image '${name.familiar}' locally\n`);
+    await pull();
+    created = await create();
+  }
+  for (const warning of created.Warnings ?? []) await context.stderr.write(`WARNING: ${warning}\n`);
+  if (cidfile !== undefined) await Bun.write(cidfile, created.Id);
+  return created;
+}
+
+function isMissingImage(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404 && error.message.includes('No such image');
+}
+
+async function claimCidFile(path: string): Promise<string | undefined> {
+  if (path === '') return undefined;
+  if (await Bun.file(path).exists())
+    throw new EngineError(
+      'conflict',
+      `container ID file found, make sure the other container isn't running or delete ${path}`,
+    );
+  return path;
+}
+
+const PART = /^[A-Za-z0-9_.-]+$/;
+
+function checkPlatform(platform: string): string {
+  const parts = platform.split('/');
+  if (platform !== '' && (parts.length > 3 || !parts.every((part) => PART.test(part))))
+    throw new EngineError(
+      'invalid',
+      `error parsing specified platform: ${JSON.stringify(platform)}: cannot parse platform specifier: invalid argument`,
+    );
+  return platform;
+}

@@ -1,0 +1,84 @@
+import { EngineError } from '../../../../errors/engine-error.ts';
+import type { ParsedFlags } from '../../../flags/flag-set.ts';
+import { type NetworkAttachment, parseNetwork } from './networks.ts';
+
+const NOT_USER_DEFINED = new Set(['', 'default', 'bridge', 'host', 'none']);
+
+/** The networks of `--network` and the flags that speak of the first one, as NetworkingConfig's endpoints. */
+export function parseNetworking(flags: ParsedFlags): { mode: string; endpoints: Record<string, object> } {
+  const named = [...flags.list('network'), ...flags.list('net')];
+  const networks = (named.length === 0 ? ['default'] : named).map((text) => {
+    const network = parseNetwork(text);
+    if (typeof network === 'string') throw new EngineError('invalid', network);
+    return network;
+  });
+  const [first] = networks;
+  if (first !== undefined) applyFlags(first, flags);
+  const mode = first?.target ?? 'default';
+  const endpoints: Record<string, object> = {};
+  for (const network of networks) {
+    if (/^(?:host|none|container:.*)$/.test(network.target)) {
+      if (networks.length > 1)
+        throw new EngineError(
+          'invalid',
+          `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
+        );
+      continue;
+    }
+    if (network.target in endpoints)
+      throw new EngineError(
+        'invalid',
+        `network ${JSON.stringify(network.target)} is specified multiple times`,
+      );
+    endpoints[network.target] = endpoint(network, flags.list('link'));
+  }
+  return { mode, endpoints };
+}
+
+function applyFlags(network: NetworkAttachment, flags: ParsedFlags): void {
+  const aliases = [...flags.list('network-alias'), ...flags.list('net-alias')];
+  const conflict = (what: string, name: string) =>
+    new EngineError('invalid', `conflicting options: cannot specify both --${what} and per-network ${name}`);
+  if (aliases.length > 0 && network.aliases.length > 0) throw conflict('network-alias', 'alias');
+  if (flags.string('ip') !== '' && network.ip !== '') throw conflict('ip', 'IPv4 address');
+  if (flags.string('ip6') !== '' && network.ip6 !== '') throw conflict('ip6', 'IPv6 address');
+  network.aliases.push(...aliases);
+  network.ip ||= flags.string('ip');
+  network.ip6 ||= flags.string('ip6');
+  network.linkLocalIps.push(...flags.list('link-local-ip'));
+  network.macAddress ||= macAddress(flags.string('mac-address'));
+  const userDefined = !NOT_USER_DEFINED.has(network.target) && !network.target.startsWith('container:');
+  if (network.aliases.length > 0 && !userDefined)
+    throw new EngineError('invalid', 'network-scoped aliases are only supported for user-defined networks');
+}
+
+function macAddress(text: string): string {
+  if (text === '' || /^[0-9a-f]{2}(?:([:-])[0-9a-f]{2}){5}$/i.test(text)) return text;
+  throw new EngineError('invalid', `${text} is not a valid mac address`);
+}
+
+function endpoint(network: NetworkAttachment, links: string[]): object {
+  const ipam = {
+    ...(network.ip === '' ? {} : { IPv4Address: network.ip }),
+    ...(network.ip6 === '' ? {} : { IPv6Address: network.ip6 }),
+    ...(network.linkLocalIps.length === 0 ? {} : { LinkLocalIPs: network.linkLocalIps }),
+  };
+  const userDefined = !NOT_USER_DEFINED.has(network.target);
+  return {
+    IPAMConfig: Object.keys(ipam).length === 0 ? null : ipam,
+    Links: userDefined && links.length > 0 ? links : null,
+    Aliases: network.aliases.length === 0 ? null : network.aliases,
+    MacAddress: network.macAddress,
+    DriverOpts: network.driverOpts ?? null,
+    GwPriority: network.gwPriority,
+    NetworkID: '',
+    EndpointID: '',
+    Gateway: '',
+    IPAddress: '',
+    IPPrefixLen: 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+}

@@ -1,0 +1,51 @@
+import { EngineError } from '../../../../errors/engine-error.ts';
+import { absolute } from './mounts.ts';
+
+/** `-v`: with a source it is a bind (relative sources against `cwd`), alone an anonymous volume. */
+export function parseVolumes(
+  values: readonly string[],
+  { cwd, driver }: { cwd: string; driver: string },
+): { binds: string[] | null; volumes: Record<string, Record<string, never>> } {
+  const binds: string[] = [];
+  const volumes: Record<string, Record<string, never>> = {};
+  for (const value of values) {
+    if (value === '') throw new EngineError('invalid', 'invalid empty volume spec');
+    const at = value.indexOf(':');
+    const source = at < 0 ? '' : value.slice(0, at);
+    const isPath = /^[./~]/.test(source);
+    // A named volume of a driver is the daemon's to make, together with the container.
+    if (at < 0 || (driver !== '' && !isPath)) volumes[value] = {};
+    else binds.push(/^\.{1,2}(?:\/|$)/.test(source) ? `${absolute(source, cwd)}${value.slice(at)}` : value);
+  }
+  return { binds: binds.length === 0 ? null : binds, volumes };
+}
+
+/** `--tmpfs /run:size=64m` → options by path; undefined when there are none. */
+export function parseTmpfs(values: readonly string[]): Record<string, string> | undefined {
+  if (values.length === 0) return undefined;
+  return Object.fromEntries(
+    values.map((value) => {
+      const at = value.indexOf(':');
+      return at < 0 ? [value, ''] : [value.slice(0, at), value.slice(at + 1)];
+    }),
+  );
+}
+
+const DEVICE_MODE = /^[rwm]+$/;
+
+/** `--device /dev/a:/dev/b:rw`. @throws EngineError "invalid" in Docker's words. */
+export function parseDevice(value: string): {
+  PathOnHost: string;
+  PathInContainer: string;
+  CgroupPermissions: string;
+} {
+  const parts = value.split(':');
+  if (parts.length > 3) throw new EngineError('invalid', `invalid device specification: ${value}`);
+  const [source = '', second, third] = parts;
+  const secondIsMode = parts.length === 2 && second !== undefined && DEVICE_MODE.test(second);
+  const target = second === undefined || second === '' || secondIsMode ? source : second;
+  const mode = third ?? (secondIsMode ? second : 'rwm');
+  if (!target.startsWith('/')) throw new EngineError('invalid', `bad format for path: ${value}`);
+  if (!DEVICE_MODE.test(mode)) throw new EngineError('invalid', `bad mode specified: ${mode}`);
+  return { PathOnHost: source, PathInContainer: target, CgroupPermissions: mode };
+}

@@ -1,0 +1,45 @@
+import { EngineError } from '../../../errors/engine-error.ts';
+import type { Command } from '../../command.ts';
+import { registryAuth } from '../../config-file.ts';
+import { readImageName } from '../../image-name.ts';
+import { showProgress } from '../../output/progress.ts';
+import { silentSink } from '../../terminal/silent-sink.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] NAME[:TAG|@DIGEST]',
+  flags: [
+    { name: 'all-tags', short: 'a', kind: 'bool', usage: 'Download all tags of the repository' },
+    {
+      name: 'disable-content-trust',
+      kind: 'bool',
+      usage: 'Accepted for compatibility',
+      default: 'true',
+      hidden: true,
+    },
+    { name: 'platform', kind: 'string', usage: 'Platform to download (os/architecture)' },
+    { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show only the name of what was pulled' },
+  ],
+  args: { min: 1, max: 1 },
+  examples: ['pull busybox', 'pull --platform linux/arm64 registry.example.com/app:1.2'],
+  async run({ context, client, flags, args }) {
+    const name = readImageName(args[0] ?? '');
+    const quiet = flags.bool('quiet');
+    if (flags.bool('all-tags')) {
+      if (name.tag !== undefined || name.digest !== undefined)
+        throw new EngineError('invalid', "tag can't be used with --all-tags/-a");
+      throw new EngineError('not-implemented', 'Cannot pull all tags at once yet: name the tag');
+    }
+    const tag = name.digest ?? name.tag ?? 'latest';
+    if (name.tag === undefined && name.digest === undefined && !quiet)
+      await context.stdout.write('Using default tag: latest\n');
+    const messages = client.images.pull({
+      repository: name.repository,
+      tag,
+      platform: flags.string('platform') || context.env.DOCKER_DEFAULT_PLATFORM,
+      auth: await registryAuth(context, name.domain),
+    });
+    await showProgress(messages, quiet ? silentSink : context.stdout);
+    await context.stdout.write(`${name.repository}${name.familiar.slice(name.familiarRepository.length)}\n`);
+    return 0;
+  },
+};

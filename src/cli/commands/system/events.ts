@@ -1,0 +1,66 @@
+import type { EventMessage } from '../../../client/model.ts';
+import { stringifyJson } from '../../../wire/json.ts';
+import { formatUnixTime, parseTimeParameter } from '../../../wire/time.ts';
+import { ExitError } from '../../cli-error.ts';
+import type { Command } from '../../command.ts';
+import { localRfc3339Nano } from '../../output/local-time.ts';
+import { Template } from '../../output/template/template.ts';
+import { TemplateError } from '../../output/template/template-error.ts';
+import { FILTER_FLAG, parseFilters } from '../filters.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS]',
+  flags: [
+    FILTER_FLAG,
+    { name: 'format', kind: 'string', usage: "Format the output by a Go template, or 'json'" },
+    { name: 'since', kind: 'string', usage: 'From this time on' },
+    { name: 'until', kind: 'string', usage: 'Up to this time' },
+  ],
+  args: { min: 0, max: 0 },
+  examples: ['events', 'events --since 10m --filter type=container'],
+  async run({ context, client, flags }) {
+    const time = (name: string) => {
+      const text = flags.string(name);
+      return text === '' ? undefined : formatUnixTime(parseTimeParameter(text));
+    };
+    const show = printer(flags.string('format'));
+    const events = client.system.events({
+      since: time('since'),
+      until: time('until'),
+      filters: parseFilters(flags.list('filter')),
+    });
+    for await (const event of events) await context.stdout.write(`${show(event)}\n`);
+    return 0;
+  },
+};
+
+function printer(format: string): (event: EventMessage) => string {
+  if (format === '') return plain;
+  if (format === 'json') return (event) => stringifyJson(event);
+  try {
+    const template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
+    return (event) =>
+      template.execute({
+        ...event,
+        ID: event.id,
+        Status: event.status,
+        From: event.from,
+        Scope: event.scope,
+        Time: event.time,
+        TimeNano: event.timeNano,
+      });
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new ExitError(64, `Error parsing format: ${error.message}`);
+  }
+}
+
+/** `2026-11-23T23:31:56.123456789Z container create <id> (image=x, name=y)`. */
+function plain(event: EventMessage): string {
+  const nano = event.timeNano ? BigInt(event.timeNano) : BigInt(event.time ?? 0) * 1_000_000_000n;
+  const attributes = Object.entries(event.Actor.Attributes ?? {})
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);
+  const actor = attributes.length === 0 ? '' : ` (${attributes.join(', ')})`;
+  return `${localRfc3339Nano(nano)} ${event.Type} ${event.Action} ${event.Actor.ID}${actor}`;
+}

@@ -1,0 +1,237 @@
+import type { Endpoint } from '../client/endpoint.ts';
+import { EngineClient } from '../client/engine-client.ts';
+import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
+import { describeError, ExitError } from './cli-error.ts';
+import type { CatalogEntry, Command } from './command.ts';
+import type { CliContext, GlobalOptions } from './context.ts';
+import { checkArguments, findCommand, type Target } from './dispatch.ts';
+import { type ParsedFlags, parseFlags } from './flags/flag-set.ts';
+import { didYouMean, UsageError } from './flags/usage-error.ts';
+import { globalFlags, isLogLevel } from './global-flags.ts';
+import { chooseEndpoint, type HostChoice, openTransport, stockDaemonHint } from './host.ts';
+import type { Sink, Source } from './terminal/sink.ts';
+import { CLIENT_VERSION } from './version.ts';
+
+const USAGE_STATUS = 125;
+
+/** What the operating system gives the program. */
+export interface World {
+  program: string;
+  argv: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  stdin: Source;
+  stdout: Sink;
+  stderr: Sink;
+}
+
+/** Run one command line. @returns the exit status. */
+export async function runProgram(world: World): Promise<number> {
+  try {
+    return await dispatch(world);
+  } catch (error) {
+    if (errnoCodeOf(error) === 'EPIPE') return 141;
+    await world.stderr.write(`${describeError(error)}\n`).catch(() => undefined);
+    return error instanceof ExitError ? error.status : 1;
+  }
+}
+
+async function dispatch(world: World): Promise<number> {
+  const configDirectory = world.env.DOCKER_CONFIG || `${world.env.HOME ?? '/root'}/.docker`;
+  const flags = globalFlags(configDirectory);
+  let globals: ParsedFlags;
+  try {
+    globals = parseFlags(flags, world.argv, { interspersed: false });
+  } catch (error) {
+    return usageFailure(world, error, {
+      usage: `Usage:  ${world.program} [OPTIONS] COMMAND [ARG...]`,
+      path: '',
+    });
+  }
+  if (globals.bool('version')) return say(world, `Sampan version ${CLIENT_VERSION}\n`);
+  if (!isLogLevel(globals.string('log-level')))
+    throw new EngineError('invalid', `Unable to parse logging level: ${globals.string('log-level')}`);
+  const words = globals.args;
+  if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1)) {
+    const { programHelp } = await import('./help.ts');
+    return say(world, programHelp({ program: world.program, columns: world.stdout.size().width }, flags));
+  }
+  if (words[0] === 'help') return help(world, words.slice(1));
+  const target = findCommand(words);
+  if (target.kind === 'unknown') return unknownCommand(world, target);
+  if (target.kind === 'noun') return showNoun(world, target);
+  return runCommand(world, globals, target);
+}
+
+async function say(world: World, text: string): Promise<number> {
+  await world.stdout.write(text);
+  return 0;
+}
+
+async function help(world: World, words: string[]): Promise<number> {
+  const target = findCommand(words);
+  if (target.kind === 'unknown') throw new EngineError('invalid', `unknown help topic: ${words.join(' ')}`);
+  if (target.kind === 'noun') return showNoun(world, { ...target, asked: true });
+  return showCommand(world, { ...target, command: (await target.entry.load()).command });
+}
+
+async function showNoun(
+  world: World,
+  { name, args, asked = false }: { name: string; args: string[]; asked?: boolean },
+): Promise<number> {
+  try {
+    parseFlags([], args, { interspersed: true });
+  } catch (error) {
+    return usageFailure(world, error, { usage: `Usage:  ${world.program} ${name} COMMAND`, path: name });
+  }
+  const { nounHelp } = await import('./help.ts');
+  const text = nounHelp(world.program, name);
+  // Asked for, help is output; as the answer to a missing verb it isn't.
+  if (args.length > 0 || asked) return say(world, text);
+  await world.stderr.write(text);
+  return 0;
+}
+
+async function showCommand(
+  world: World,
+  target: { path: string; entry: CatalogEntry; command: Command },
+): Promise<number> {
+  const { commandHelp } = await import('./help.ts');
+  return say(world, commandHelp({ program: world.program, columns: world.stdout.size().width }, target));
+}
+
+async function unknownCommand(world: World, target: Target & { kind: 'unknown' }): Promise<number> {
+  const { program } = world;
+  const usage = target.noun === undefined ? '' : `\n\nUsage:  ${program} ${target.noun}`;
+  const where = target.noun === undefined ? program : `${program} ${target.noun}`;
+  const prefix = target.noun === undefined ? program : `${program} ${target.noun}`;
+  const near = didYouMean(target.suggestions.map((name) => `${prefix} ${name}`));
+  await world.stderr.write(
+    `${program}: unknown command: ${program} ${target.path}${near}${usage}\n\nRun '${where} --help' for more information\n`,
+  );
+  return 1;
+}
+
+async function usageFailure(
+  world: World,
+  error: unknown,
+  {
+    usage,
+    path,
+    status = USAGE_STATUS,
+    see = 'Run',
+  }: { usage: string; path: string; status?: number; see?: string },
+): Promise<number> {
+  if (!(error instanceof UsageError)) throw error;
+  const command = path === '' ? world.program : `${world.program} ${path}`;
+  await world.stderr.write(
+    `${error.message}${didYouMean(error.suggestions)}\n\n${usage}\n\n${see} '${command} --help' for more information\n`,
+  );
+  return status;
+}
+
+async function runCommand(
+  world: World,
+  globals: ParsedFlags,
+  { entry, path, args }: { entry: CatalogEntry; path: string; args: string[] },
+): Promise<number> {
+  const { command } = await entry.load();
+  const usage = async () => (await import('./help.ts')).usageLine(world.program, path, command);
+  let flags: ParsedFlags;
+  try {
+    flags = parseFlags(command.flags, args, { interspersed: command.interspersed !== false });
+  } catch (error) {
+    return usageFailure(world, error, { usage: await usage(), path });
+  }
+  if (flags.bool('help')) return showCommand(world, { path, entry, command });
+  const { min, max } = command.args;
+  try {
+    checkArguments(flags.args.length, { program: world.program, path, min, max });
+  } catch (error) {
+    const see = max === undefined ? 'See' : 'Run';
+    return usageFailure(world, error, { usage: await usage(), path, status: 1, see });
+  }
+  return execute(world, { globals, command, flags });
+}
+
+async function execute(
+  world: World,
+  { globals, command, flags }: { globals: ParsedFlags; command: Command; flags: ParsedFlags },
+): Promise<number> {
+  const choice = hostChoice(world, globals);
+  const endpoint = resolveEndpoint(choice);
+  const transport = await openTransport(endpoint, choice);
+  const client = new EngineClient(transport, {
+    apiVersion: world.env.DOCKER_API_VERSION || undefined,
+    userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
+  });
+  const context: CliContext = {
+    program: world.program,
+    stdin: world.stdin,
+    stdout: world.stdout,
+    stderr: world.stderr,
+    env: world.env,
+    cwd: world.cwd,
+    globals: globalOptions(globals),
+    client: () => client,
+    endpoint: endpoint.url,
+    now: () => Date.now() / 1000,
+  };
+  try {
+    return await command.run({ context, flags, args: flags.args, client });
+  } catch (error) {
+    throw await withHint(error, endpoint);
+  }
+}
+
+/** A daemon that isn't there gets a word about the one that is. */
+async function withHint(error: unknown, endpoint: Endpoint): Promise<unknown> {
+  if (
+    !(error instanceof EngineError) ||
+    !/^(?:\w+: )?Cannot connect to the Docker daemon/.test(error.message)
+  )
+    return error;
+  const hint = await stockDaemonHint(endpoint);
+  if (hint === '') return error;
+  const message = `${error.message}\n${hint}`;
+  return error instanceof ExitError
+    ? new ExitError(error.status, message)
+    : new EngineError(error.kind, message);
+}
+
+function globalOptions(globals: ParsedFlags): GlobalOptions {
+  return {
+    configDirectory: globals.string('config'),
+    debug: globals.bool('debug'),
+    logLevel: globals.string('log-level'),
+  };
+}
+
+function hostChoice(world: World, globals: ParsedFlags): HostChoice {
+  const certificates = world.env.DOCKER_CERT_PATH || globals.string('config');
+  const pem = (flag: string, name: string) =>
+    globals.changed(flag) ? globals.string(flag) : `${certificates}/${name}`;
+  return {
+    hosts: globals.list('host'),
+    context: globals.string('context'),
+    tls: globals.bool('tls') || (world.env.DOCKER_TLS ?? '') !== '',
+    tlsVerify: globals.changed('tlsverify')
+      ? globals.bool('tlsverify')
+      : (world.env.DOCKER_TLS_VERIFY ?? '') !== '',
+    tlsCaCert: pem('tlscacert', 'ca.pem'),
+    tlsCert: pem('tlscert', 'cert.pem'),
+    tlsKey: pem('tlskey', 'key.pem'),
+    env: world.env,
+  };
+}
+
+function resolveEndpoint(choice: HostChoice): Endpoint {
+  try {
+    return chooseEndpoint(choice);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const hint = error.hint === undefined ? '' : `\n${error.hint}`;
+    const prefix = error.message.startsWith('unable to resolve') ? '' : 'unable to resolve docker endpoint: ';
+    throw new ExitError(1, `Failed to initialize: ${prefix}${messageOf(error)}${hint}`);
+  }
+}

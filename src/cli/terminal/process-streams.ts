@@ -1,0 +1,38 @@
+import type { Sink, Source } from './sink.ts';
+
+/** Loaded when first asked for: it takes longer than everything else until the daemon has our first byte. */
+function isatty(fd: number): boolean {
+  return (import.meta.require('node:tty') as typeof import('node:tty')).isatty(fd);
+}
+
+/** The process's own output, by its descriptor: no stream of Node's is set up for it, which would cost milliseconds. */
+export function processSink(fd: 1 | 2): Sink {
+  const stream = () => (fd === 1 ? process.stdout : process.stderr);
+  const file = fd === 1 ? Bun.stdout : Bun.stderr;
+  return {
+    get isTerminal() {
+      return isatty(fd);
+    },
+    size() {
+      if (!isatty(fd)) return { width: 0, height: 0 };
+      return { width: stream().columns ?? 0, height: stream().rows ?? 0 };
+    },
+    async write(data) {
+      if (data.length > 0) await Bun.write(file, data);
+    },
+  };
+}
+
+export function processSource(): Source {
+  return {
+    get isTerminal() {
+      return isatty(0);
+    },
+    async *chunks() {
+      for await (const chunk of process.stdin) yield chunk as Uint8Array;
+    },
+    setRaw(raw) {
+      if (process.stdin.isTTY) process.stdin.setRawMode(raw);
+    },
+  };
+}
