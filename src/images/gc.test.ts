@@ -96,3 +96,22 @@ test('prune() takes unused images with their tags, and says what it freed', asyn
   });
   expect(bench.stored().blobs).toEqual([]);
 });
+
+test('what a dead daemon was pulling is held for the next pull, and no longer than that', async () => {
+  bench.registry.add(name, image);
+  const blobs = [
+    image.descriptor.digest,
+    image.config.descriptor.digest,
+    ...layers.map(({ descriptor }) => descriptor.digest),
+  ];
+  for (let count = 0; count < 5; count++) await bench.images.lease({ blobs, chains: [] });
+  await bench.content.write(layers[0]!.bytes);
+  await bench.restart();
+  await bench.images.collectGarbage();
+  expect(bench.stored().blobs).toEqual([hexOf(layers[0]!.descriptor.digest)]);
+  await bench.pull('app');
+  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.settled();
+  expect(bench.stored().blobs).toEqual([]);
+  expect(await bench.db.query('SELECT id FROM leases')).toEqual([]);
+});

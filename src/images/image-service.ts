@@ -1,5 +1,5 @@
 import type { LocalContentStore } from '../content/local-content-store.ts';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { EventSink } from '../events/event.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -45,6 +45,7 @@ export class ImageService implements ImageBackend {
   readonly #fetches: LayerFetches;
   readonly #gc: ImageGc;
   readonly #events: ImageEvents;
+  #collection: NodeJS.Timeout | undefined;
 
   private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
     const { content, snapshotter, usage, logger } = options;
@@ -60,10 +61,13 @@ export class ImageService implements ImageBackend {
   static async open(options: ImageServiceOptions): Promise<ImageService> {
     const store = await ImageStore.open(options.db, options.content, options.logger);
     const leases = await LeaseStore.open(options.db, options.bootId, INTERRUPTED_GRACE_MS);
-    return new ImageService(options, store, leases);
+    const service = new ImageService(options, store, leases);
+    if (leases.holdsInterrupted) service.#collectAfterGrace();
+    return service;
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#collection);
     await this.#options.runner.close();
     await this.#gc.settled();
   }
@@ -158,6 +162,17 @@ export class ImageService implements ImageBackend {
     const lease = this.#leases.take();
     await lease.add(roots);
     return lease;
+  }
+
+  /** When what an earlier daemon was pulling has not been asked for again. */
+  #collectAfterGrace(): void {
+    const collect = (): void => {
+      this.collectGarbage().catch((error: unknown) => {
+        this.#options.logger.warn('cannot collect garbage', { reason: messageOf(error) });
+      });
+    };
+    this.#collection = setTimeout(collect, INTERRUPTED_GRACE_MS + 1000);
+    this.#collection.unref();
   }
 
   #removePorts(): RemovePorts {

@@ -22,6 +22,8 @@ export interface Lease {
 
 interface LeaseState {
   expiresMs: number;
+  /** Its holder is gone; it waits for another. */
+  interrupted: boolean;
   blobs: Set<Digest>;
   chains: Set<ChainId>;
 }
@@ -54,7 +56,7 @@ export class LeaseStore {
       'SELECT l.id, l.expires_ms, r.kind, r.root FROM leases l LEFT JOIN lease_roots r ON r.lease = l.id',
     );
     for (const row of rows) {
-      const lease = store.#leases.get(row.id) ?? newState(Number(row.expires_ms));
+      const lease = store.#leases.get(row.id) ?? newState(Number(row.expires_ms), true);
       store.#leases.set(row.id, lease);
       if (row.kind === 'blob') lease.blobs.add(row.root as Digest);
       if (row.kind === 'chain') lease.chains.add(row.root as ChainId);
@@ -65,7 +67,7 @@ export class LeaseStore {
   /** A lease on nothing yet. Costs no disk until something is added. */
   take(): Lease {
     const id = randomUUID();
-    const state = newState(Date.now() + LEASE_MS);
+    const state = newState(Date.now() + LEASE_MS, false);
     this.#leases.set(id, state);
     return {
       add: (roots) => this.#add(id, state, roots),
@@ -73,6 +75,18 @@ export class LeaseStore {
       release: () => this.#release(id),
       expire: (graceMs) => this.#expire(id, graceMs),
     };
+  }
+
+  /** Whether interrupted work of an earlier daemon still holds something. */
+  get holdsInterrupted(): boolean {
+    return [...this.#leases.values()].some(({ interrupted }) => interrupted);
+  }
+
+  /** What was interrupted has been brought to its end by another: its leases on no more than `roots` go, at once. */
+  async supersede(roots: GcRoots): Promise<void> {
+    const blobs = new Set(roots.blobs);
+    const ended = [...this.#leases].filter(([, lease]) => lease.interrupted && lease.blobs.isSubsetOf(blobs));
+    await Promise.all(ended.map(([id]) => this.#release(id)));
   }
 
   /** The roots of all leases in force; those past their time are dropped. */
@@ -113,6 +127,7 @@ export class LeaseStore {
   async #expire(id: string, graceMs: number): Promise<void> {
     const state = this.#leases.get(id);
     if (state === undefined) return;
+    state.interrupted = true;
     state.expiresMs = Math.min(state.expiresMs, Date.now() + graceMs);
     await this.#db.transact([
       { sql: 'UPDATE leases SET expires_ms = ? WHERE id = ?', params: [state.expiresMs, id] },
@@ -120,6 +135,6 @@ export class LeaseStore {
   }
 }
 
-function newState(expiresMs: number): LeaseState {
-  return { expiresMs, blobs: new Set(), chains: new Set() };
+function newState(expiresMs: number, interrupted: boolean): LeaseState {
+  return { expiresMs, interrupted, blobs: new Set(), chains: new Set() };
 }

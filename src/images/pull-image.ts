@@ -47,6 +47,7 @@ export async function pullImage(
   try {
     const reference = await pullUnderLease(request, { ports, lease, options });
     // A row that stays is void after its time: nobody has to wait for the disk.
+    ports.leases.supersede(lease.roots()).catch(() => undefined);
     lease.release().catch(() => undefined);
     return reference;
   } catch (error) {
