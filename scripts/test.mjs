@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { setup } from './setup.mjs';
 import { findBun, root } from './toolchain.mjs';
 
 const args = process.argv.slice(2);
@@ -64,8 +65,8 @@ const unit = all.filter((file) => !file.endsWith('.root.test.ts')).map((file) =>
 const privileged = all
   .filter((file) => file.endsWith('.root.test.ts'))
   .map((file) => `./${relative(root, file)}`);
-const bun = findBun();
 
+if (!unitOnly && isRoot) await setup({ tests: true });
 if (!unitOnly && named.length === 0) {
   const gate = spawnSync(process.execPath, ['scripts/check.mjs', '--no-tests'], {
     cwd: root,
@@ -73,6 +74,7 @@ if (!unitOnly && named.length === 0) {
   });
   totals[gate.status === 0 ? 'passed' : 'failed']++;
 }
+const bun = findBun();
 if (unit.length > 0) {
   const report = join(reports, 'unit.xml');
   await run(

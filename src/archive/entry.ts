@@ -4,7 +4,7 @@ import type { FileType } from './tree.ts';
  * One tar member as the reader gives it: pax and GNU extensions applied, sizes bounded, the name cleaned.
  */
 export interface TarEntry {
-  /** Relative, `/`-separated, no `.`/`..`/empty components; `''` is the root itself. Bytes that are not UTF-8 are kept (latin1-escaped names are never made). */
+  /** Relative, `/`-separated, no `.`/`..`/empty components; `''` is the root itself. Bytes that are not UTF-8 are kept as `path-bytes.ts` says. */
   path: string;
   type: FileType | 'hardlink';
   /** Permission bits, 12. */
@@ -13,7 +13,7 @@ export interface TarEntry {
   gid: number;
   mtimeSeconds: number;
   mtimeNanoseconds: number;
-  /** Content bytes that follow in the archive, after sparse expansion `realSize`. */
+  /** Content bytes that follow in the archive. A sparse file's size is `sparse.realSize`. */
   size: number;
   /** Byte offset of the content in the tar stream. */
   dataOffset: number;
@@ -35,5 +35,7 @@ export interface SparseMap {
 /** Overlay's meaning of a layer's member (OCI image spec, "Whiteouts"). */
 export type LayerRole =
   | { role: 'node' }
+  /** AUFS's own bookkeeping: to be skipped. */
+  | { role: 'ignored' }
   | { role: 'whiteout' /** path that is removed from the layers below */; target: string }
   | { role: 'opaque' /** directory whose lower content is hidden */; directory: string };

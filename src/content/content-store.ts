@@ -12,9 +12,9 @@ export interface ContentStore {
   /** The file that holds the blob, whether or not it exists. For readers in other threads; never written to. */
   path(digest: Digest): string;
   /**
-   * Read a small blob whole.
+   * Read a small blob whole. It is hashed again.
    *
-   * @throws EngineError "not-found"; "invalid" code size-exceeded when it is larger than `maxBytes`.
+   * @throws EngineError "not-found", with code digest-mismatch when it is damaged; "invalid" code size-exceeded when it is larger than `maxBytes`.
    */
   read(digest: Digest, options: { maxBytes: number }): Promise<Uint8Array>;
   /** @throws EngineError "not-found". */

@@ -43,13 +43,17 @@ export interface Networks {
    * @throws EngineError "not-found" for the network, "unavailable" when its addresses are used up.
    */
   connect(containerId: string, network: string): Promise<Endpoint>;
+  /**
+   * Takes the endpoint off the books and frees its address; its interface goes within the next 50 ms or so (the kernel waits), for
+   * which `close` waits, and a `connect` of the same namespace. Twice is fine.
+   */
   disconnect(endpoint: Endpoint): Promise<void>;
   list(): Promise<NetworkInfo[]>;
   /** By name, id or id prefix. */
   get(network: string): Promise<NetworkInfo | undefined>;
   /** Name servers that a container on a bridge gets: the host's, loopback ones replaced, as Docker does. */
   resolvConf(): Promise<{ nameservers: string[]; search: string[]; options: string[] }>;
-  /** After a restart: adopt these endpoints, remove namespaces and interfaces of ours that are not among them. */
+  /** After `start`, at a restart of the daemon: adopt these endpoints, remove namespaces and interfaces of ours that are not among them. */
   recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void>;
   /** On shutdown; removes bridge and table only when no container is left on them. */
   close(): Promise<void>;

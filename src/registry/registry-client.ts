@@ -58,16 +58,16 @@ export interface RegistryClient {
    */
   manifest(reference: Reference, options: RegistryRequest): Promise<ResolvedManifest>;
   /**
-   * The compressed blob, unverified (the caller hashes); `start` asks for a range.
+   * The compressed blob, unverified (the caller hashes). A connection that breaks or stalls on the way is replaced, so that the stream either
+   * ends where the blob does or fails. It must be read to its end or cancelled.
    *
    * @throws as `manifest`.
    */
-  blob(
-    repository: Reference,
-    digest: Digest,
-    options: RegistryRequest & { start?: number },
-  ): Promise<BlobStream>;
+  blob(repository: Reference, digest: Digest, options: BlobRequest): Promise<BlobStream>;
 }
+
+/** `start` asks for the rest from that byte; `size`, from the descriptor, lets the stream refuse a byte too many or too few. */
+export type BlobRequest = RegistryRequest & { start?: number; size?: number };
 
 export interface RegistryRequest {
   signal: AbortSignal;

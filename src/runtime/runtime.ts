@@ -34,6 +34,8 @@ export interface TaskHandle {
   bootId: string;
   terminal: boolean;
   stdin: boolean;
+  /** As in the request; absent: false. */
+  leaveStdinOpen?: boolean;
   runtimePath: string;
 }
 

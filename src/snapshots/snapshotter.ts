@@ -41,6 +41,11 @@ export interface LayerInfo {
   tarSize: number;
 }
 
+export interface MountOptions {
+  readonly?: boolean;
+  volatile?: boolean;
+}
+
 /**
  * Turns layers into file systems: committed layers keyed by ChainId, immutable, and writable snapshots on top of them.
  *
@@ -89,9 +94,12 @@ export interface Snapshotter {
    * Mount the snapshot on the existing directory `target`; the shared lower mounts are made when they are not there. Mounting a
    * key that is mounted on `target` already does nothing.
    *
+   * `volatile` leaves out every sync of what is written: for a container that is removed when it ends. Its unmount need not wait for
+   * the disk.
+   *
    * @throws EngineError "not-found" if `key` does not exist; "internal" code syscall-failed, with everything unwound.
    */
-  mount(key: SnapshotKey, target: string, options?: { readonly?: boolean }): Promise<void>;
+  mount(key: SnapshotKey, target: string, options?: MountOptions): Promise<void>;
   /** Unmount; lower mounts that nobody uses any more may stay for the next start and go with `removeLayer` or `close`. */
   unmount(key: SnapshotKey, target: string): Promise<void>;
   /** Remove a snapshot and its written files. @throws EngineError "conflict" while it is mounted. Absent is fine. */

@@ -21,12 +21,18 @@ export const libc = dlopen('libc.so.6', {
   close: { args: [i32], returns: i32 },
   mknod: { args: [ptr, u32, u64], returns: i32 },
   mkfifo: { args: [ptr, u32], returns: i32 },
+  utimensat: { args: [i32, ptr, ptr, i32], returns: i32 },
+  syncfs: { args: [i32], returns: i32 },
+  pivot_root: { args: [ptr, ptr], returns: i32 },
   lsetxattr: { args: [ptr, ptr, ptr, u64, i32], returns: i32 },
   lgetxattr: { args: [ptr, ptr, ptr, u64], returns: i64 },
   llistxattr: { args: [ptr, ptr, u64], returns: i64 },
   execve: { args: [ptr, ptr, ptr], returns: i32 },
   prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
   posix_fallocate: { args: [i32, i64, i64], returns: i32 },
+  send: { args: [i32, ptr, u64, i32], returns: i64 },
+  recv: { args: [i32, ptr, u64, i32], returns: i64 },
+  clock_gettime: { args: [i32, ptr], returns: i32 },
   syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
 }).symbols;
 

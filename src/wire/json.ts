@@ -56,7 +56,7 @@ function markBigIntegers(text: string, maxDepth: number): MarkedText | undefined
     else if (unit === 0x2d || (unit >= 0x30 && unit <= 0x39)) {
       const end = endOfNumber(text, at);
       if (end - at > SAFE_DIGITS && isUnsafeInteger(text.slice(at, end))) {
-        if (prefix === '') prefix = `${crypto.randomUUID()}:`;
+        if (prefix === '') prefix = unusedPrefix(text);
         out += `${text.slice(copiedTo, at)}"${prefix}${text.slice(at, end)}"`;
         copiedTo = end;
       }
@@ -69,6 +69,14 @@ function markBigIntegers(text: string, maxDepth: number): MarkedText | undefined
     }
   }
   return prefix === '' ? undefined : { text: out + text.slice(copiedTo), prefix };
+}
+
+/** Random, so that nobody can put it into a text on purpose; not `crypto`, which Node 18 lacks as a global. */
+function unusedPrefix(text: string): string {
+  for (;;) {
+    const prefix = `${Math.random().toString(36)}${Math.random().toString(36)}:`;
+    if (!text.includes(prefix)) return prefix;
+  }
 }
 
 /** Index behind the closing quote, or the text's end. */

@@ -15,8 +15,23 @@ export function formatTime(nano: bigint): string {
 
 /** RFC 3339 in UTC with exactly nine digits: the time stamps of `logs --timestamps`. */
 export function formatTimeFixed(nano: bigint): string {
-  const { seconds, rest } = split(nano);
-  return `${isoSeconds(seconds)}.${rest.toString().padStart(9, '0')}Z`;
+  return fixedTimeFormatter()(nano);
+}
+
+/** As formatTimeFixed, for many times in a row: those within one second cost little. */
+export function fixedTimeFormatter(): (nano: bigint) => string {
+  let from = 0n;
+  let to = 0n;
+  let whole = '';
+  return (nano) => {
+    if (nano < from || nano >= to) {
+      const { seconds } = split(nano);
+      from = seconds * SECOND;
+      to = from + SECOND;
+      whole = isoSeconds(seconds);
+    }
+    return `${whole}.${String(Number(nano - from)).padStart(9, '0')}Z`;
+  };
 }
 
 function split(nano: bigint): { seconds: bigint; rest: bigint } {

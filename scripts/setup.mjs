@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+// Everything that the engine needs on a machine that has Node and npm: packages from npm, packages of the distribution. Run again, it
+// looks and does nothing. Plain Node 18: Bun comes with the first step.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { step } from './progress.mjs';
+import { findBun, root } from './toolchain.mjs';
+
+/** What is looked for, and the Debian package that brings it. */
+const ENGINE_PROGRAMS = {
+  crun: 'crun',
+  conmon: 'conmon',
+  nft: 'nftables',
+  ip: 'iproute2',
+  ps: 'procps',
+  nsenter: 'util-linux',
+  busybox: 'busybox-static',
+};
+/** What only the tests need: a real registry, the stock client, checkers. */
+const TEST_PROGRAMS = {
+  runc: 'runc',
+  'docker-registry': 'docker-registry',
+  'fsck.erofs': 'erofs-utils',
+  setfattr: 'attr',
+  setcap: 'libcap2-bin',
+};
+const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** A problem that the user has to solve; shown as one line. */
+export class SetupProblem extends Error {}
+
+export async function setup({ tests = false } = {}) {
+  if (process.platform !== 'linux')
+    throw new SetupProblem(`Sampan needs Linux; this is ${process.platform}.`);
+  await installNpmPackages();
+  await installOsPackages(tests ? { ...ENGINE_PROGRAMS, ...TEST_PROGRAMS } : ENGINE_PROGRAMS);
+}
+
+async function installNpmPackages() {
+  const lock = join(root, 'package-lock.json');
+  const installed = join(root, 'node_modules/.package-lock.json');
+  // Shared with another checkout, by a link: not ours to replace.
+  if (hasBun() && lstatSync(join(root, 'node_modules')).isSymbolicLink()) return;
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs && hasBun()) return;
+  await step('Installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: root,
+  });
+}
+
+function hasBun() {
+  try {
+    return findBun() !== '';
+  } catch {
+    return false;
+  }
+}
+
+async function installOsPackages(programs) {
+  const missing = [
+    ...new Set(
+      Object.entries(programs)
+        .filter(([name]) => !onPath(name))
+        .map(([, debian]) => debian),
+    ),
+  ];
+  if (missing.length === 0) return;
+  const list = missing.join(' ');
+  if (process.getuid() !== 0)
+    throw new SetupProblem(
+      `These packages are missing: ${list}. Run this as root, or: sudo apt-get install ${list}`,
+    );
+  if (!onPath('apt-get'))
+    throw new SetupProblem(
+      `These programs' packages are missing and there is no apt-get to install them: ${list}`,
+    );
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // Services that a package brings are not started: only their programs are wanted.
+  const install = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...missing];
+  const known = missing.every(
+    (name) => spawnSync('apt-cache', ['show', name], { stdio: 'ignore' }).status === 0,
+  );
+  if (!known) await step('Reading the package lists', 'apt-get', ['update', '-qq'], { env });
+  try {
+    await step(`Installing ${list}`, 'apt-get', install, { env });
+  } catch {
+    await step('Reading the package lists', 'apt-get', ['update', '-qq'], { env });
+    await step(`Installing ${list}`, 'apt-get', install, { env });
+  }
+}
+
+function onPath(name) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...FOLDERS];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Run a script's main; what it cannot do is one clear line. */
+export async function runMain(main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof SetupProblem ? error.message : `Set-up failed: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await runMain(() => setup({ tests: process.argv.includes('--tests') }));

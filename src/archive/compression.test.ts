@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'bun:test';
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { EngineError } from '../errors/engine-error.ts';
+import type { DecompressOptions } from './compression.ts';
+import { compress, decompress, decompressDetected, detectCompression } from './compression.ts';
+
+const text = Buffer.from('three planks make a boat. '.repeat(20_000));
+const half = text.length / 2;
+const empty = Buffer.alloc(0);
+
+function streamOf(bytes: Uint8Array, pieceBytes = 1000): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.subarray(at, at + pieceBytes));
+      at += pieceBytes;
+    },
+  });
+}
+
+async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function undone(bytes: Uint8Array, options: DecompressOptions = {}): Promise<Buffer> {
+  return bytesOf((await decompressDetected(streamOf(bytes), options)).stream);
+}
+
+function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'taken',
+    (error: unknown) => (error instanceof EngineError ? (error.code ?? error.kind) : error),
+  );
+}
+
+const skippable = Buffer.from('502a4d180400000001020304', 'hex');
+
+describe('decompressDetected()', () => {
+  test.each([
+    ['none', text],
+    ['gzip', gzipSync(text)],
+    ['zstd', zstdCompressSync(text)],
+  ] as const)('%s', async (compression, bytes) => {
+    const { compression: found, stream } = await decompressDetected(streamOf(bytes));
+    expect(found).toBe(compression);
+    expect((await bytesOf(stream)).equals(text)).toBe(true);
+  });
+
+  test('all members of a gzip stream, as pigz and estargz write them, empty ones too', async () => {
+    const members = [empty, text.subarray(0, half), empty, text.subarray(half), empty];
+    const bytes = Buffer.concat(members.map((part) => gzipSync(part)));
+    expect((await undone(bytes)).equals(text)).toBe(true);
+  });
+
+  test('all frames of a zstd stream, skippable ones passed over', async () => {
+    const frames = [skippable, zstdCompressSync(text.subarray(0, half)), skippable];
+    const bytes = Buffer.concat([...frames, zstdCompressSync(text.subarray(half)), skippable]);
+    expect((await undone(bytes)).equals(text)).toBe(true);
+  });
+
+  test('an empty stream and one shorter than a magic number', async () => {
+    expect(await undone(empty)).toHaveLength(0);
+    expect((await undone(Buffer.from('ab'))).toString()).toBe('ab');
+  });
+
+  test.each([
+    ['gzip', gzipSync(text)],
+    ['zstd', zstdCompressSync(text)],
+  ])('%s cut anywhere is an error, never a short success', async (_, whole) => {
+    for (const bytes of [whole, Buffer.concat([whole, whole])])
+      for (const length of [7, 20, bytes.length - 9, bytes.length - 1])
+        if (length !== whole.length)
+          expect(await codeOf(undone(bytes.subarray(0, length)))).toBe('archive-truncated');
+  });
+
+  test('damage and trailing garbage', async () => {
+    const damaged = Buffer.from(gzipSync(text));
+    damaged[damaged.length - 6]! ^= 0xff;
+    expect(await codeOf(undone(damaged))).toBe('archive-hostile');
+    for (const garbage of [Buffer.from('garbage'), Buffer.alloc(100)]) {
+      expect(await codeOf(undone(Buffer.concat([gzipSync(text), garbage])))).toBe('archive-hostile');
+      expect(await codeOf(undone(Buffer.concat([zstdCompressSync(text), garbage])))).toBe('archive-hostile');
+    }
+  });
+
+  test('the limit holds to the byte, for each kind', async () => {
+    for (const bytes of [text, gzipSync(text), zstdCompressSync(text)]) {
+      expect(await undone(bytes, { limitBytes: text.length })).toHaveLength(text.length);
+      expect(await codeOf(undone(bytes, { limitBytes: text.length - 1 }))).toBe('size-exceeded');
+    }
+  });
+
+  test('a bomb ends at the limit, and its source is cancelled', async () => {
+    const bomb = gzipSync(Buffer.alloc(64 << 20));
+    let cancelled = false;
+    const source = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(bomb),
+      cancel: () => void (cancelled = true),
+    });
+    const { stream } = await decompressDetected(source, { limitBytes: 1 << 20 });
+    expect(await codeOf(bytesOf(stream))).toBe('size-exceeded');
+    expect(cancelled).toBe(true);
+  });
+
+  test.each([
+    ['bzip2', Buffer.from('425a6839314159265359', 'hex')],
+    ['xz', Buffer.from('fd377a585a000004e6d6b446', 'hex')],
+  ] as const)('%s is known by name and refused', async (name, bytes) => {
+    expect(detectCompression(bytes)).toBe(name);
+    expect(await codeOf(undone(bytes))).toBe('not-implemented');
+  });
+
+  test('an error of the source comes through as it is', async () => {
+    const failure = new EngineError('unavailable', 'connection lost');
+    const bytes = gzipSync(text).subarray(0, 100);
+    let first = true;
+    const source = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (first) controller.enqueue(bytes);
+        else controller.error(failure);
+        first = false;
+      },
+    });
+    const { stream } = await decompressDetected(source);
+    expect(await codeOf(bytesOf(stream))).toBe('unavailable');
+  });
+});
+
+describe('compress()', () => {
+  test('what other decoders read', async () => {
+    const gzip = await bytesOf(compress(streamOf(text), 'gzip'));
+    const zstd = await bytesOf(compress(streamOf(text), 'zstd'));
+    expect(gunzipSync(gzip).equals(text)).toBe(true);
+    expect(zstdDecompressSync(zstd).equals(text)).toBe(true);
+    expect((await bytesOf(compress(streamOf(text), 'none'))).equals(text)).toBe(true);
+  });
+
+  test('the same bytes give the same bytes, however they are cut', async () => {
+    const one = await bytesOf(compress(streamOf(text, 1000), 'gzip'));
+    const two = await bytesOf(compress(streamOf(text, 77_777), 'gzip'));
+    expect(one.equals(two)).toBe(true);
+  });
+
+  test('decompress(compress(x)) is x', async () => {
+    for (const kind of ['gzip', 'zstd', 'none'] as const)
+      expect((await bytesOf(decompress(compress(streamOf(text), kind), kind))).equals(text)).toBe(true);
+  });
+});

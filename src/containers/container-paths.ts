@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+
+/** Where the files of a container lie. Data root: durable; exec root: tmpfs, kept short for socket paths. */
+export class ContainerPaths {
+  readonly #dataRoot: string;
+  readonly #execRoot: string;
+
+  constructor(roots: { dataRoot: string; execRoot: string }) {
+    this.#dataRoot = roots.dataRoot;
+    this.#execRoot = roots.execRoot;
+  }
+
+  get all(): string {
+    return join(this.#dataRoot, 'containers');
+  }
+
+  get notes(): string {
+    return join(this.#execRoot, 'notes');
+  }
+
+  get rootfsAll(): string {
+    return join(this.#execRoot, 'rootfs');
+  }
+
+  directory(id: string): string {
+    return join(this.all, id);
+  }
+
+  log(id: string): string {
+    return join(this.directory(id), 'container.log');
+  }
+
+  hosts(id: string): string {
+    return join(this.directory(id), 'hosts');
+  }
+
+  hostname(id: string): string {
+    return join(this.directory(id), 'hostname');
+  }
+
+  resolvConf(id: string): string {
+    return join(this.directory(id), 'resolv.conf');
+  }
+
+  rootfs(id: string): string {
+    return join(this.rootfsAll, id);
+  }
+
+  task(id: string, generation: number): string {
+    return join(this.#execRoot, 'tasks', id, String(generation));
+  }
+}

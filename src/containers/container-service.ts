@@ -1,0 +1,339 @@
+import { EngineError } from '../errors/engine-error.ts';
+import type { ChainId, Digest } from '../oci/digest.ts';
+import { run } from '../sys/spawn.ts';
+import type { ContainerView } from './container.ts';
+import type {
+  AttachClient,
+  AttachRequest,
+  ContainerBackend,
+  ContainerSize,
+  CreateRequest,
+  CreateResult,
+  ListRequest,
+  LogLine,
+  LogRequest,
+  WaitCondition,
+  WaitResult,
+} from './container-backend.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { statusOf } from './container-status.ts';
+import { ContainerIndex } from './container-store.ts';
+import { viewOf } from './container-view.ts';
+import { newContainerId, newRecord } from './creation.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
+import { Lifecycle, runningTask } from './lifecycle.ts';
+import { compileFilters } from './list-filters.ts';
+import { LiveContainer } from './live-container.ts';
+import { readLog } from './logs/read-log.ts';
+import { checkName, generateName } from './names.ts';
+import { filterProcesses } from './process-table.ts';
+import { recoverContainers } from './recovery.ts';
+import { parseSignal } from './signals.ts';
+import { snapshotKeyOf } from './task-starter.ts';
+
+/** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
+export class ContainerService implements ContainerBackend {
+  readonly #deps: ContainerDependencies;
+  readonly #index = new ContainerIndex<LiveContainer>();
+  readonly #lifecycle: Lifecycle;
+  /** Names promised to creations under way. */
+  readonly #reserved = new Set<string>();
+
+  constructor(deps: ContainerDependencies) {
+    this.#deps = deps;
+    this.#lifecycle = new Lifecycle(deps, this.#index);
+  }
+
+  /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
+  async recover(): Promise<void> {
+    await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+  }
+
+  async close(): Promise<void> {
+    await this.#lifecycle.close();
+  }
+
+  /** Containers that stand on an image, by its ID, manifest or config digest. */
+  usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
+    const uses = ({ record }: LiveContainer) =>
+      [record.image.id, record.image.manifestDigest, record.image.configDigest].includes(image);
+    return [...this.#index.values()]
+      .filter(uses)
+      .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+  }
+
+  /** What containers need of images: their stacks, manifests and configs. */
+  imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
+    const images = [...this.#index.values()].map(({ record }) => record.image);
+    return {
+      blobs: images.flatMap(({ id, manifestDigest, configDigest }) => [id, manifestDigest, configDigest]),
+      chains: images.flatMap(({ chainId }) => (chainId === undefined ? [] : [chainId])),
+    };
+  }
+
+  async create(request: CreateRequest): Promise<CreateResult> {
+    const asked = request.name === undefined ? undefined : checkName(request.name);
+    const image = await this.#deps.images.get(request.config.image, { platform: request.platform });
+    const name =
+      asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
+    const record = newRecord(request, image, { id: newContainerId(), name });
+    this.#reserve(name);
+    try {
+      const signal = new AbortController().signal;
+      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
+      await this.#deps.store.insert(record);
+      this.#index.add(new LiveContainer(record));
+    } catch (error) {
+      await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
+      throw error;
+    } finally {
+      this.#reserved.delete(name);
+    }
+    publishContainerEvent(this.#deps.events, record, 'create');
+    return { id: record.id, warnings: [] };
+  }
+
+  async start(nameOrId: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(() => this.#lifecycle.start(container));
+  }
+
+  async stop(
+    nameOrId: string,
+    options: { signal: string | undefined; timeoutSeconds: number | undefined },
+  ): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    if (options.signal !== undefined) parseSignal(options.signal);
+    await container.queue.run(() => this.#lifecycle.stop(container, options));
+  }
+
+  async restart(
+    nameOrId: string,
+    options: { signal: string | undefined; timeoutSeconds: number | undefined },
+  ): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    if (options.signal !== undefined) parseSignal(options.signal);
+    await container.queue.run(async () => {
+      if (container.task !== undefined) await this.#lifecycle.stop(container, options);
+      await this.#lifecycle.start(container);
+    });
+    publishContainerEvent(this.#deps.events, container.record, 'restart');
+  }
+
+  async kill(nameOrId: string, signal: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    try {
+      await this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      const reason = error.kind === 'invalid' ? error.message.replace('Invalid', 'invalid') : error.message;
+      throw new EngineError(error.kind, `cannot kill container: ${nameOrId}: ${reason}`, { cause: error });
+    }
+  }
+
+  async pause(nameOrId: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(() => this.#lifecycle.pause(container));
+  }
+
+  async unpause(nameOrId: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(() => this.#lifecycle.unpause(container));
+  }
+
+  async rename(nameOrId: string, newName: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(async () => {
+      const oldName = container.name;
+      const name = checkName(newName);
+      if (name === oldName)
+        throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
+      this.#reserve(name);
+      try {
+        await this.#deps.store.update({ ...container.record, name });
+        this.#index.rename(container, () => {
+          container.record = { ...container.record, name };
+        });
+      } finally {
+        this.#reserved.delete(name);
+      }
+      publishContainerEvent(this.#deps.events, container.record, 'rename', {
+        attributes: { oldName: `/${oldName}` },
+      });
+    });
+  }
+
+  async remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    // A stop that waits in the queue for its time-out must not hold up `rm -f`.
+    if (options.force && container.task !== undefined)
+      await this.#lifecycle.kill(container, parseSignal('KILL')).catch(() => undefined);
+    await container.queue.run(async () => {
+      if (container.removing) return;
+      const { task } = container;
+      if (task !== undefined) {
+        if (!options.force) throw cannotRemove(container);
+        await this.#lifecycle.forceEnd(container, task);
+      }
+      if (!container.removing) await this.#lifecycle.remove(container);
+    });
+  }
+
+  async resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    const task = runningTask(container);
+    await this.#deps.runtime.resize(task.handle, size);
+    const attributes = { height: String(size.rows), width: String(size.columns) };
+    publishContainerEvent(this.#deps.events, container.record, 'resize', { attributes });
+  }
+
+  async inspect(nameOrId: string): Promise<ContainerView> {
+    return this.#view(this.#index.resolve(nameOrId));
+  }
+
+  async size(nameOrId: string): Promise<ContainerSize> {
+    const { id, record } = this.#index.resolve(nameOrId);
+    const writableBytes = await this.#deps.snapshotter.usage(snapshotKeyOf(id));
+    const image = await this.#deps.images.get(record.image.id).catch(() => undefined);
+    return { writableBytes, rootfsBytes: writableBytes + (image?.size ?? 0) };
+  }
+
+  async list(request: ListRequest): Promise<ContainerView[]> {
+    const matches = await compileFilters(request.filters, {
+      container: (nameOrId) => this.#index.resolve(nameOrId).record,
+      imageIds: async (name) => {
+        const image = await this.#deps.images.get(name).catch(() => undefined);
+        return new Set(image === undefined ? [] : [image.id, image.manifestDigest, image.configDigest]);
+      },
+    });
+    const all =
+      request.all ||
+      request.limit !== undefined ||
+      request.filters.has('status') ||
+      request.filters.has('exited');
+    const views = [...this.#index.values()]
+      .filter((container) => all || container.task !== undefined)
+      .map((container) => this.#view(container));
+    const sorted = views.filter(matches).sort((a, b) => (a.createdNano < b.createdNano ? 1 : -1));
+    return request.limit === undefined ? sorted : sorted.slice(0, request.limit);
+  }
+
+  async attach(
+    nameOrId: string,
+    request: AttachRequest,
+    connect: (options: { tty: boolean }) => AttachClient,
+  ): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    const { config } = container.record;
+    if (container.task?.paused)
+      throw new EngineError(
+        'conflict',
+        `container ${nameOrId} is paused, unpause the container before attach`,
+      );
+    const client = connect({ tty: config.tty });
+    publishContainerEvent(this.#deps.events, container.record, 'attach');
+    if (request.logs) await this.#sendLog(container, request, client);
+    if (!request.stream) return;
+    const detach = new AbortController();
+    const keys = request.detachKeys ?? DEFAULT_DETACH_KEYS;
+    const onDetach = () => {
+      publishContainerEvent(this.#deps.events, container.record, 'detach');
+      detach.abort();
+    };
+    const member: AttachClient = {
+      stdin: config.tty && keys.length > 0 ? untilDetached(client.stdin, keys, onDetach) : client.stdin,
+      write: (stream, data) => client.write(stream, data),
+      signal: AbortSignal.any([client.signal, detach.signal]),
+    };
+    const stdin = request.stdin && config.openStdin;
+    const closeStdin = config.stdinOnce && !config.tty;
+    await container.hub.join(member, { stdin, stdout: request.stdout, stderr: request.stderr, closeStdin });
+  }
+
+  async logs(
+    nameOrId: string,
+    request: LogRequest,
+    options: { signal: AbortSignal },
+  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }> {
+    const container = this.#index.resolve(nameOrId);
+    if (!request.stdout && !request.stderr)
+      throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
+    if (container.record.host.logConfig.type === 'none') {
+      throw new EngineError('not-implemented', 'configured logging driver does not support reading');
+    }
+    const ended = container.task?.ended.promise ?? Promise.resolve();
+    const lines = readLog({ path: this.#deps.paths.log(container.id), ended }, request, options.signal);
+    return { tty: container.record.config.tty, lines };
+  }
+
+  async wait(
+    nameOrId: string,
+    condition: WaitCondition,
+    options: { signal: AbortSignal },
+  ): Promise<{ result: Promise<WaitResult> }> {
+    const container = this.#index.resolve(nameOrId);
+    if (condition === 'removed') return { result: container.removed.wait(options.signal) };
+    const running = container.task !== undefined;
+    if (condition === 'not-running' && !running) return { result: Promise.resolve(container.lastResult) };
+    return { result: container.nextExit.wait(options.signal) };
+  }
+
+  async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
+    const task = runningTask(this.#index.resolve(nameOrId));
+    const pids = await this.#deps.runtime.processes(task.handle);
+    const table = await run(['ps', ...(psArguments.length === 0 ? ['-ef'] : psArguments)], {
+      timeoutMs: 10_000,
+    });
+    if (table.exitCode !== 0) throw new EngineError('invalid', `error running ps: ${table.stderr.trim()}`);
+    return filterProcesses(table.stdout, new Set(pids));
+  }
+
+  counts(): { running: number; paused: number; stopped: number } {
+    const counts = { running: 0, paused: 0, stopped: 0 };
+    for (const container of this.#index.values()) {
+      const status = statusOf(container);
+      counts[status === 'running' || status === 'paused' ? status : 'stopped']++;
+    }
+    return counts;
+  }
+
+  #view(container: LiveContainer): ContainerView {
+    return viewOf(container, this.#deps.paths, this.#deps.snapshotter.driver);
+  }
+
+  /** @throws EngineError "conflict" in Docker's words when the name is taken. */
+  #reserve(name: string): void {
+    const holder = this.#index.byName(name);
+    if (holder === undefined && !this.#reserved.has(name)) {
+      this.#reserved.add(name);
+      return;
+    }
+    const by = holder === undefined ? 'another container' : `container "${holder.id}"`;
+    throw new EngineError(
+      'conflict',
+      `Conflict. The container name "/${name}" is already in use by ${by}. You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  }
+
+  async #sendLog(container: LiveContainer, request: AttachRequest, client: AttachClient): Promise<void> {
+    const { stdout, stderr } = request;
+    const all = {
+      stdout,
+      stderr,
+      follow: false,
+      sinceNano: undefined,
+      untilNano: undefined,
+      tail: undefined,
+    };
+    const source = { path: this.#deps.paths.log(container.id), ended: Promise.resolve() };
+    for await (const line of readLog(source, all, client.signal)) await client.write(line.stream, line.data);
+  }
+}
+
+function cannotRemove(container: LiveContainer): EngineError {
+  const reason = container.task?.paused
+    ? 'container is paused and must be unpaused first'
+    : 'container is running: stop the container before removing or force remove';
+  return new EngineError('conflict', `cannot remove container "${container.name}": ${reason}`);
+}

@@ -1,0 +1,105 @@
+import { EngineError } from '../errors/engine-error.ts';
+import type { StateDb } from '../storage/state-db.ts';
+import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
+
+/** The tables of this room, as the steps of a migration. */
+export const containerTables = [
+  `CREATE TABLE containers (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     record TEXT NOT NULL
+   ) STRICT`,
+];
+
+/** Persists container records. The model in memory is `ContainerIndex`. */
+export class ContainerStore {
+  readonly #db: StateDb;
+
+  constructor(db: StateDb) {
+    this.#db = db;
+  }
+
+  async load(): Promise<ContainerRecord[]> {
+    const rows = await this.#db.query<{ record: string }>('SELECT record FROM containers');
+    return rows.map((row) => decodeRecord(row.record));
+  }
+
+  /** @throws EngineError "conflict" when id or name is taken. */
+  async insert(record: ContainerRecord): Promise<void> {
+    await this.#db.transact([
+      {
+        sql: 'INSERT INTO containers (id, name, record) VALUES (?, ?, ?)',
+        params: [record.id, record.name, encodeRecord(record)],
+      },
+    ]);
+  }
+
+  async update(record: ContainerRecord): Promise<void> {
+    const params = [record.name, encodeRecord(record), record.id];
+    await this.#db.transact([{ sql: 'UPDATE containers SET name = ?, record = ? WHERE id = ?', params }]);
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#db.transact([{ sql: 'DELETE FROM containers WHERE id = ?', params: [id] }]);
+  }
+}
+
+/** What a look-up by name or id works on. */
+interface Named {
+  id: string;
+  name: string;
+}
+
+/** Containers in memory, by id, by name and by unique prefix of an id. */
+export class ContainerIndex<T extends Named> {
+  readonly #byId = new Map<string, T>();
+  readonly #byName = new Map<string, T>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  values(): IterableIterator<T> {
+    return this.#byId.values();
+  }
+
+  hasName(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  byName(name: string): T | undefined {
+    return this.#byName.get(name);
+  }
+
+  add(container: T): void {
+    this.#byId.set(container.id, container);
+    this.#byName.set(container.name, container);
+  }
+
+  remove(container: T): void {
+    this.#byId.delete(container.id);
+    if (this.#byName.get(container.name) === container) this.#byName.delete(container.name);
+  }
+
+  /** Reserve the new name, then give it; the old one is free at once. */
+  rename(container: T, assign: () => void): void {
+    this.#byName.delete(container.name);
+    assign();
+    this.#byName.set(container.name, container);
+  }
+
+  /** @throws EngineError "not-found" `No such container: x`, "invalid" when a prefix fits several. */
+  resolve(nameOrId: string): T {
+    const bare = nameOrId.replace(/^\//, '');
+    const exact = this.#byId.get(bare) ?? this.#byName.get(bare);
+    if (exact !== undefined) return exact;
+    const matches = /^[0-9a-f]{1,63}$/.test(bare)
+      ? [...this.#byId.values()].filter(({ id }) => id.startsWith(bare))
+      : [];
+    const [match] = matches;
+    if (matches.length > 1)
+      throw new EngineError('invalid', `Multiple IDs found with provided prefix: ${bare}`);
+    if (match === undefined) throw new EngineError('not-found', `No such container: ${nameOrId}`);
+    return match;
+  }
+}

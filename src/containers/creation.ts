@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { hostname as hostName } from 'node:os';
+import { EngineError } from '../errors/engine-error.ts';
+import type { ImageView } from '../images/image-backend.ts';
+import type { ImageProcessConfig } from '../oci/image-config.ts';
+import { nowNano } from '../sys/clock.ts';
+import { parseBind } from './binds.ts';
+import { commandOf } from './command.ts';
+import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
+import type { CreateRequest } from './container-backend.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { parseExtraHost } from './network-files.ts';
+import { parseSignal } from './signals.ts';
+
+/** 64 hex digits whose short form is no number: such a name could be mistaken by clients. */
+export function newContainerId(): string {
+  while (true) {
+    const id = randomBytes(32).toString('hex');
+    if (!/^\d+$/.test(id.slice(0, 12))) return id;
+  }
+}
+
+/**
+ * The record of a new container: the user's words on top of the image's defaults.
+ *
+ * @throws EngineError "invalid" on what could never start, in Docker's words.
+ */
+export function newRecord(
+  request: CreateRequest,
+  image: ImageView,
+  identity: { id: string; name: string },
+): ContainerRecord {
+  const config = withHostname(mergeConfig(request.config, image.config.config), request.host, identity.id);
+  checkOptions(config, request.host);
+  return {
+    ...identity,
+    createdNano: nowNano(),
+    config,
+    host: request.host,
+    image: imageOf(image),
+    generation: 0,
+    active: false,
+    stoppedByUser: false,
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+    startedAtNano: 0n,
+    finishedAtNano: 0n,
+    restartCount: 0,
+  };
+}
+
+function imageOf(image: ImageView): ContainerImage {
+  const { id, manifestDigest, configDigest, chainId, platform } = image;
+  return { id, manifestDigest, configDigest, chainId, platform };
+}
+
+/** Docker's rules: an entrypoint of the user's drops the image's command; environment and labels merge by name. */
+export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): ContainerConfig {
+  const ownEntrypoint = asked.entrypoint !== undefined && asked.entrypoint.length > 0;
+  const cleared = asked.entrypoint?.length === 1 && asked.entrypoint[0] === '';
+  return {
+    ...asked,
+    user: asked.user || image.user,
+    env: mergeEnv(image.env, asked.env),
+    entrypoint: cleared ? undefined : ownEntrypoint ? asked.entrypoint : image.entrypoint,
+    cmd: asked.cmd !== undefined && asked.cmd.length > 0 ? asked.cmd : ownEntrypoint ? undefined : image.cmd,
+    workingDir: asked.workingDir || image.workingDir,
+    labels: { ...image.labels, ...asked.labels },
+    exposedPorts: [...new Set([...image.exposedPorts, ...asked.exposedPorts])],
+    volumes: [...new Set([...image.volumes, ...asked.volumes])],
+    stopSignal: asked.stopSignal ?? image.stopSignal,
+    healthcheck: asked.healthcheck ?? image.healthcheck,
+    shell: asked.shell ?? image.shell,
+    onBuild: asked.onBuild,
+  };
+}
+
+/** The user's variables first, then the image's that they do not name; `NAME` alone takes the image's away. */
+function mergeEnv(image: string[], asked: string[]): string[] {
+  const names = new Set(asked.map((text) => text.split('=', 1)[0]));
+  return [...asked, ...image.filter((text) => !names.has(text.split('=', 1)[0] ?? ''))];
+}
+
+function withHostname(config: ContainerConfig, host: HostOptions, id: string): ContainerConfig {
+  if (config.hostname !== '') return config;
+  return {
+    ...config,
+    hostname: host.networkMode === 'host' || host.utsMode === 'host' ? hostName() : id.slice(0, 12),
+  };
+}
+
+function checkOptions(config: ContainerConfig, host: HostOptions): void {
+  if (commandOf(config).length === 0) throw new EngineError('invalid', 'no command specified');
+  if (config.workingDir !== '' && !config.workingDir.startsWith('/')) {
+    throw new EngineError(
+      'invalid',
+      `the working directory '${config.workingDir}' is invalid, it needs to be an absolute path`,
+    );
+  }
+  if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
+  checkDestinations(host);
+  for (const text of host.extraHosts) parseExtraHost(text);
+  if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
+    throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+  }
+  if (!['json-file', 'none', ''].includes(host.logConfig.type)) {
+    throw new EngineError(
+      'not-implemented',
+      `logger: no log driver named '${host.logConfig.type}' is registered`,
+    );
+  }
+  if (!['', 'default', 'bridge', 'none', 'host'].includes(host.networkMode)) {
+    throw new EngineError('not-found', `network ${host.networkMode} not found`);
+  }
+}
+
+function checkDestinations(host: HostOptions): void {
+  const seen = new Set<string>();
+  for (const destination of [
+    ...host.binds.map((text) => parseBind(text).destination),
+    ...Object.keys(host.tmpfs),
+  ]) {
+    if (seen.has(destination)) throw new EngineError('invalid', `Duplicate mount point: ${destination}`);
+    seen.add(destination);
+  }
+}

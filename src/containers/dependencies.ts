@@ -1,0 +1,35 @@
+import type { Logger } from '../errors/logger.ts';
+import type { EventSink } from '../events/event.ts';
+import type { ImageBackend } from '../images/image-backend.ts';
+import type { Networks } from '../network/network-driver.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
+import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { ContainerStore } from './container-store.ts';
+import type { TaskNotes } from './task-notes.ts';
+
+/** What a start knows when its OCI spec is made. */
+export interface SpecContext {
+  record: ContainerRecord;
+  /** Mounted. */
+  rootDirectory: string;
+  /** Undefined: the host's. */
+  networkNamespace: string | undefined;
+  paths: ContainerPaths;
+}
+
+/** The rooms that containers stand on; `daemon` chooses the implementations. */
+export interface ContainerDependencies {
+  store: ContainerStore;
+  notes: TaskNotes;
+  paths: ContainerPaths;
+  images: Pick<ImageBackend, 'get'>;
+  snapshotter: Snapshotter;
+  runtime: Runtime;
+  networks: Networks;
+  buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
+  events: EventSink;
+  logger: Logger;
+}

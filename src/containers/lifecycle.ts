@@ -1,0 +1,332 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { nowNano } from '../sys/clock.ts';
+import { publishContainerEvent } from './container-events.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { ContainerIndex } from './container-store.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import type { LiveContainer, LiveTask } from './live-container.ts';
+import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
+import {
+  snapshotKeyOf,
+  startFailureCode,
+  startFailureText,
+  startTask,
+  usesOwnNetwork,
+} from './task-starter.ts';
+import { UndoStack } from './undo.ts';
+
+const DEFAULT_STOP_SECONDS = 10;
+/** How long a killed container may take until it counts as stuck. */
+const KILL_GRACE_MS = 10_000;
+
+/** Starts, stops and ends containers, and clears away after them. Callers queue per container. */
+export class Lifecycle {
+  readonly #deps: ContainerDependencies;
+  readonly #index: ContainerIndex<LiveContainer>;
+  readonly #background = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(deps: ContainerDependencies, index: ContainerIndex<LiveContainer>) {
+    this.#deps = deps;
+    this.#index = index;
+  }
+
+  /** @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`. */
+  async start(container: LiveContainer): Promise<void> {
+    if (container.removing)
+      throw new EngineError('conflict', 'container is marked for removal and cannot be started');
+    if (container.task?.paused)
+      throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
+    if (container.task !== undefined)
+      throw new EngineError('not-modified', `container ${container.id} is already running`);
+    await container.cleaning;
+    let task: LiveTask;
+    try {
+      task = await startTask(container, this.#deps);
+    } catch (error) {
+      await this.#startFailed(container, error);
+      throw error;
+    }
+    container.task = task;
+    publishContainerEvent(this.#deps.events, container.record, 'start');
+    this.watch(container, task);
+  }
+
+  /** Follow a running task to its end; also for one found at the daemon's start. */
+  watch(container: LiveContainer, task: LiveTask): void {
+    this.#track(this.#follow(container, task));
+  }
+
+  /** @throws EngineError "not-modified" when it does not run. */
+  async stop(
+    container: LiveContainer,
+    options: { signal: string | undefined; timeoutSeconds: number | undefined },
+  ): Promise<void> {
+    const { task } = container;
+    if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
+    const { config } = container.record;
+    const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
+    const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
+    container.record = { ...container.record, stoppedByUser: true };
+    container.hub.release('stopping');
+    if (task.paused) await this.unpause(container);
+    if (seconds !== 0 || signal === SIGKILL) await this.#signal(container, task, signal);
+    const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
+    if (!ended) await this.forceEnd(container, task);
+    publishContainerEvent(this.#deps.events, container.record, 'stop');
+  }
+
+  /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
+  async forceEnd(container: LiveContainer, task: LiveTask): Promise<void> {
+    container.hub.release('stopping');
+    await this.#signal(container, task, SIGKILL);
+    if (await endsWithin(task, KILL_GRACE_MS)) return;
+    throw new EngineError(
+      'internal',
+      `tried to kill container, but did not receive an exit event: ${container.id}`,
+    );
+  }
+
+  /** @throws EngineError "conflict" when it does not run. */
+  async kill(container: LiveContainer, signal: number): Promise<void> {
+    const { task } = container;
+    if (task === undefined || task.exited) throw notRunning(container);
+    if (signal === SIGKILL || signal === stopSignalOf(container.record)) {
+      container.record = { ...container.record, stoppedByUser: true };
+    }
+    if (signal === SIGKILL) container.hub.release('stopping');
+    await this.#deps.runtime.kill(task.handle, signal);
+    publishContainerEvent(this.#deps.events, container.record, 'kill', {
+      attributes: { signal: String(signal) },
+    });
+  }
+
+  async pause(container: LiveContainer): Promise<void> {
+    const task = runningTask(container);
+    if (task.paused) throw new EngineError('conflict', `Container ${container.id} is already paused`);
+    await this.#deps.runtime.pause(task.handle);
+    await this.#setPaused(container, task, true);
+  }
+
+  async unpause(container: LiveContainer): Promise<void> {
+    const { task } = container;
+    if (task === undefined || !task.paused)
+      throw new EngineError('conflict', `Container ${container.id} is not paused`);
+    await this.#deps.runtime.resume(task.handle);
+    await this.#setPaused(container, task, false);
+  }
+
+  /**
+   * Remove a container that does not run: its record first, which is the answer, then in the background what it had on disk.
+   */
+  async remove(container: LiveContainer): Promise<void> {
+    container.removing = true;
+    const { record } = container;
+    await this.#deps.store.remove(record.id);
+    this.#index.remove(container);
+    container.hub.end();
+    publishContainerEvent(this.#deps.events, record, 'destroy');
+    container.nextExit.notify(container.lastResult);
+    // What ended it is told by `inspect` and by the failed call; the removal went well.
+    container.removed.notify({ exitCode: container.record.exitCode, error: undefined });
+    this.#track(this.#removeFiles(container));
+  }
+
+  /** Resolves when nothing is being cleared away any more. */
+  async settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Stop following; what runs, runs on. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.settled();
+  }
+
+  async #follow(container: LiveContainer, task: LiveTask): Promise<void> {
+    const { runtime } = this.#deps;
+    let exit: Awaited<ReturnType<typeof runtime.wait>>;
+    try {
+      exit = await runtime.wait(task.handle, { signal: this.#closing.signal });
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#deps.logger.error('Cannot wait for a container', {
+        container: container.id,
+        error: messageOf(error),
+      });
+      exit = {
+        id: task.handle.id,
+        exitCode: 137,
+        oomKilled: false,
+        finishedAtNano: nowNano(),
+        error: messageOf(error),
+      };
+    }
+    task.exited = true;
+    container.hub.release('exited');
+    await container.hub.drained();
+    await this.#ended(container, task, exit);
+  }
+
+  /** The state says so first, then those who wait are told; the commit and the clearing away follow. */
+  async #ended(
+    container: LiveContainer,
+    task: LiveTask,
+    exit: { exitCode: number; oomKilled: boolean; finishedAtNano: bigint; error?: string },
+  ): Promise<void> {
+    const { deps, record } = { deps: this.#deps, record: container.record };
+    const { exitCode, oomKilled, finishedAtNano } = exit;
+    container.record = {
+      ...record,
+      active: false,
+      exitCode,
+      oomKilled,
+      finishedAtNano,
+      error: exit.error ?? '',
+    };
+    container.task = undefined;
+    container.hub.end();
+    const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
+    if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
+    const attributes = { exitCode: String(exitCode), execDuration: String(seconds < 0n ? 0n : seconds) };
+    publishContainerEvent(deps.events, record, 'die', { attributes, timeNano: finishedAtNano });
+    const { autoRemove } = record.host;
+    container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
+    container.nextExit.notify(container.lastResult);
+    task.ended.resolve();
+    if (autoRemove) await this.#autoRemove(container, task);
+    else await container.cleaning;
+  }
+
+  /** The exit is on disk before the notes go that would tell of it after a crash. */
+  async #commitAndClear(container: LiveContainer, task: LiveTask): Promise<void> {
+    try {
+      await this.#deps.store.update(container.record);
+      await this.#clearTask(container.record, task);
+    } catch (error) {
+      this.#deps.logger.error('Cannot clear away after a container', {
+        container: container.id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #autoRemove(container: LiveContainer, task: LiveTask): Promise<void> {
+    const clearing = Promise.withResolvers<void>();
+    container.cleaning = clearing.promise;
+    try {
+      if (!container.removing) await this.remove(container);
+      await this.#clearTask(container.record, task);
+    } catch (error) {
+      this.#deps.logger.error('Cannot remove a container after its exit', {
+        container: container.id,
+        error: messageOf(error),
+      });
+    } finally {
+      clearing.resolve();
+    }
+  }
+
+  async #clearTask(record: ContainerRecord, task: LiveTask): Promise<void> {
+    await clearAway(record, this.#deps, task);
+  }
+
+  async #removeFiles(container: LiveContainer): Promise<void> {
+    const { snapshotter, paths, logger } = this.#deps;
+    try {
+      await container.cleaning;
+      await snapshotter.remove(snapshotKeyOf(container.id));
+      await rm(paths.directory(container.id), { recursive: true, force: true });
+    } catch (error) {
+      logger.error('Cannot remove the files of a container', {
+        container: container.id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #startFailed(container: LiveContainer, error: unknown): Promise<void> {
+    const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
+    container.record = { ...container.record, ...failed, active: false };
+    await this.#deps.store.update(container.record);
+    const attributes = { exitCode: String(failed.exitCode), execDuration: '0' };
+    publishContainerEvent(this.#deps.events, container.record, 'die', { attributes });
+    container.nextExit.notify(container.lastResult);
+    if (container.record.host.autoRemove) await this.remove(container);
+  }
+
+  async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {
+    try {
+      await this.#deps.runtime.kill(task.handle, signal);
+    } catch (error) {
+      if (error instanceof EngineError && error.kind === 'conflict') return;
+      throw error;
+    }
+    publishContainerEvent(this.#deps.events, container.record, 'kill', {
+      attributes: { signal: String(signal) },
+    });
+  }
+
+  async #setPaused(container: LiveContainer, task: LiveTask, paused: boolean): Promise<void> {
+    task.paused = paused;
+    const { handle, endpoint } = task;
+    const startedAtNano = String(container.record.startedAtNano);
+    await this.#deps.notes.write(container.id, { handle, started: true, startedAtNano, endpoint, paused });
+    publishContainerEvent(this.#deps.events, container.record, paused ? 'pause' : 'unpause');
+  }
+
+  #track(job: Promise<void>): void {
+    this.#background.add(job);
+    void job.finally(() => this.#background.delete(job));
+  }
+}
+
+/** Take away what a task had on the host: runtime state, network, mount, note. Every step is tried; absent is fine. */
+export async function clearAway(
+  record: ContainerRecord,
+  deps: ContainerDependencies,
+  task: Pick<LiveTask, 'handle' | 'endpoint'>,
+): Promise<void> {
+  const undo = new UndoStack(deps.logger);
+  const rootfs = deps.paths.rootfs(record.id);
+  undo.add('forget the task', () => deps.notes.remove(record.id));
+  undo.add('remove the mount point', () => rmdir(rootfs).catch(() => undefined));
+  undo.add('unmount the root', () => deps.snapshotter.unmount(snapshotKeyOf(record.id), rootfs));
+  if (usesOwnNetwork(record.host.networkMode)) {
+    undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));
+  }
+  const { endpoint } = task;
+  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  undo.add('remove the task', () => deps.runtime.remove(task.handle));
+  await undo.unwind();
+}
+
+async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
+  const ended = task.ended.promise.then(() => true);
+  if (milliseconds === undefined) return await ended;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const result = await Promise.race([ended, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+export function notRunning(container: LiveContainer): EngineError {
+  return new EngineError('conflict', `container ${container.id} is not running`);
+}
+
+export function runningTask(container: LiveContainer): LiveTask {
+  if (container.task === undefined || container.task.exited) throw notRunning(container);
+  return container.task;
+}
+
+function stopSignalOf(record: ContainerRecord): number {
+  try {
+    return parseSignal(record.config.stopSignal ?? String(SIGTERM));
+  } catch {
+    return SIGTERM;
+  }
+}

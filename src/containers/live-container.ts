@@ -1,0 +1,79 @@
+import type { Endpoint } from '../network/network-driver.ts';
+import type { TaskHandle } from '../runtime/runtime.ts';
+import type { WaitResult } from './container-backend.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { StreamHub } from './stream-hub.ts';
+
+/** A start that has not ended. */
+export interface LiveTask {
+  handle: TaskHandle;
+  endpoint: Endpoint | undefined;
+  paused: boolean;
+  /** Resolves when exit code and output are complete and the container's state says so. */
+  ended: PromiseWithResolvers<void>;
+  /** The process has exited; its last output may still be on the way. */
+  exited: boolean;
+}
+
+/** One container in the daemon's memory: its record, its present task and those who wait for it. */
+export class LiveContainer {
+  record: ContainerRecord;
+  readonly hub = new StreamHub();
+  /** Serialises create, start, stop, rename and remove. Kill and reads do not wait in it. */
+  readonly queue = new SerialQueue();
+  task: LiveTask | undefined;
+  /** What the last task left is being cleared away; the next start waits for it. */
+  cleaning: Promise<void> = Promise.resolve();
+  removing = false;
+  readonly nextExit = new Waiters();
+  readonly removed = new Waiters();
+
+  constructor(record: ContainerRecord) {
+    this.record = record;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get name(): string {
+    return this.record.name;
+  }
+
+  /** The result of the last run, as `wait` tells it. */
+  get lastResult(): WaitResult {
+    return {
+      exitCode: this.record.exitCode,
+      error: this.record.error === '' ? undefined : this.record.error,
+    };
+  }
+}
+
+/** Callers of `wait`, woken once each. */
+export class Waiters {
+  #waiting = new Set<(result: WaitResult) => void>();
+
+  /** A promise for the next `notify`; given up when `signal` aborts. */
+  wait(signal: AbortSignal): Promise<WaitResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<WaitResult>();
+    const done = (result: WaitResult) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(result);
+    };
+    const onAbort = () => {
+      this.#waiting.delete(done);
+      reject(signal.reason);
+    };
+    this.#waiting.add(done);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    return promise;
+  }
+
+  notify(result: WaitResult): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const resolve of waiting) resolve(result);
+  }
+}

@@ -1,0 +1,141 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { type JournalRecord, journalTime, parseJournalLine } from './log-line.ts';
+
+const BLOCK_BYTES = 64 << 10;
+const NEWLINE = 0x0a;
+
+/** A journal being read: positions are byte offsets of line starts. */
+export class JournalFile {
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Undefined where the file is absent: nothing was ever logged. */
+  static async open(path: string): Promise<JournalFile | undefined> {
+    const file = await open(path, 'r').catch(() => undefined);
+    return file === undefined ? undefined : new JournalFile(file);
+  }
+
+  async size(): Promise<number> {
+    return (await this.#file.stat()).size;
+  }
+
+  /** Complete lines from `offset` on, up to the present end; returns where the next one starts. */
+  async *records(offset: number): AsyncGenerator<JournalRecord, number> {
+    let position = offset;
+    let carry: Uint8Array = new Uint8Array(0);
+    while (true) {
+      const block = await this.#read(position + carry.length, BLOCK_BYTES);
+      if (block.length === 0) return position;
+      const text = carry.length === 0 ? block : Buffer.concat([carry, block]);
+      let start = 0;
+      for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
+        const record = parseJournalLine(text.subarray(start, end));
+        start = end + 1;
+        if (record !== undefined) yield record;
+      }
+      position += start;
+      carry = text.subarray(start);
+    }
+  }
+
+  /** Start of the first line that is not older than `sinceNano`. Lines are in the order of time; log n reads. */
+  async offsetOfTime(sinceNano: bigint): Promise<number> {
+    let low = 0;
+    let high = await this.size();
+    while (high - low > BLOCK_BYTES) {
+      const middle = low + Math.floor((high - low) / 2);
+      const found = await this.#firstLineAfter(middle, high);
+      if (found === undefined) high = middle;
+      else if (found.timeNano < sinceNano) low = found.offset;
+      else high = middle;
+    }
+    return await this.#scanFrom(low, sinceNano);
+  }
+
+  /** Start of the last `count` whole output lines (parts belong to the line that they end in). */
+  async offsetOfLast(count: number): Promise<number> {
+    let end = await this.size();
+    if (count === 0) return end;
+    const counter = { wanted: count, atFileEnd: true };
+    let carry: Uint8Array = new Uint8Array(0);
+    while (end > 0) {
+      const start = Math.max(0, end - BLOCK_BYTES);
+      const text = Buffer.concat([await this.#read(start, end - start), carry]);
+      const firstLine = start === 0 ? 0 : text.indexOf(NEWLINE) + 1;
+      const found = start > 0 && firstLine === 0 ? undefined : countBackwards(text, firstLine, counter);
+      if (found !== undefined) return start + found;
+      carry = start > 0 && firstLine === 0 ? text : text.subarray(0, firstLine);
+      end = start;
+    }
+    return 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #firstLineAfter(
+    offset: number,
+    limit: number,
+  ): Promise<{ offset: number; timeNano: bigint } | undefined> {
+    let position = offset;
+    while (position < limit) {
+      const block = await this.#read(position, BLOCK_BYTES);
+      if (block.length === 0) return undefined;
+      for (let start = block.indexOf(NEWLINE) + 1; start > 0; ) {
+        const end = block.indexOf(NEWLINE, start);
+        const timeNano = journalTime(block.subarray(start, end < 0 ? block.length : end));
+        if (timeNano !== undefined && position + start < limit) return { offset: position + start, timeNano };
+        start = end + 1;
+      }
+      position += block.length - 128;
+      if (block.length <= 128) return undefined;
+    }
+    return undefined;
+  }
+
+  async #scanFrom(offset: number, sinceNano: bigint): Promise<number> {
+    let position = offset;
+    while (true) {
+      const block = await this.#read(position, BLOCK_BYTES);
+      let start = 0;
+      for (let end = block.indexOf(NEWLINE); end >= 0; end = block.indexOf(NEWLINE, start)) {
+        const timeNano = journalTime(block.subarray(start, end));
+        if (timeNano !== undefined && timeNano >= sinceNano) return position + start;
+        start = end + 1;
+      }
+      if (block.length === 0 || start === 0) return position;
+      position += start;
+    }
+  }
+
+  async #read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    const { bytesRead } = await this.#file.read(buffer, 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Walk the lines of `text` backwards; where the wanted number is full, the offset at which the following line starts. */
+function countBackwards(
+  text: Buffer,
+  firstLine: number,
+  counter: { wanted: number; atFileEnd: boolean },
+): number | undefined {
+  let lineEnd = text.lastIndexOf(NEWLINE);
+  while (lineEnd >= firstLine) {
+    const lineStart =
+      lineEnd === firstLine ? firstLine : Math.max(firstLine, text.lastIndexOf(NEWLINE, lineEnd - 1) + 1);
+    const record = parseJournalLine(text.subarray(lineStart, lineEnd));
+    if (record !== undefined && (!record.partial || counter.atFileEnd)) {
+      if (counter.wanted === 0) return lineEnd + 1;
+      counter.wanted--;
+    }
+    if (record !== undefined) counter.atFileEnd = false;
+    lineEnd = lineStart - 1;
+  }
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Endpoint } from '../network/network-driver.ts';
+import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerRecord } from './container-record.ts';
+
+export interface ResolverSettings {
+  nameservers: string[];
+  search: string[];
+  options: string[];
+}
+
+/** Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start. */
+export async function writeNetworkFiles(
+  record: ContainerRecord,
+  paths: ContainerPaths,
+  network: { endpoint: Endpoint | undefined; resolver: ResolverSettings },
+): Promise<void> {
+  await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
+  await Promise.all([
+    writeFile(paths.hostname(record.id), `${record.config.hostname}\n`, { mode: 0o644 }),
+    writeFile(paths.hosts(record.id), hostsText(record, network.endpoint), { mode: 0o644 }),
+    writeFile(paths.resolvConf(record.id), resolvConfText(record, network.resolver), { mode: 0o644 }),
+  ]);
+}
+
+export function hostsText(record: ContainerRecord, endpoint: Endpoint | undefined): string {
+  const { hostname, domainname } = record.config;
+  const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::\tip6-localnet',
+    'ff00::\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint)),
+    ...(endpoint?.ipv4 === undefined ? [] : [`${endpoint.ipv4.address}\t${names}`]),
+    ...(endpoint?.ipv6 === undefined ? [] : [`${endpoint.ipv6.address}\t${names}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** `name:address`, `name=address`; `host-gateway` stands for the host as seen from the container. */
+export function parseExtraHost(text: string): { name: string; address: string } {
+  const match = /^([^:=\s]+)[:=](.+)$/.exec(text);
+  const [, name = '', raw = ''] = match ?? [];
+  const address = raw.replace(/^\[(.*)\]$/, '$1');
+  if (match === null) throw new EngineError('invalid', `bad format for add-host: "${text}"`);
+  if (address !== 'host-gateway' && isIP(address) === 0)
+    throw new EngineError('invalid', `invalid IP address in add-host: "${raw}"`);
+  return { name, address };
+}
+
+function extraHostLine(text: string, endpoint: Endpoint | undefined): string {
+  const { name, address } = parseExtraHost(text);
+  return `${address === 'host-gateway' ? (endpoint?.ipv4?.gateway ?? '127.0.0.1') : address}\t${name}`;
+}
+
+export function resolvConfText(record: ContainerRecord, resolver: ResolverSettings): string {
+  const { dns, dnsSearch, dnsOptions } = record.host;
+  const nameservers = dns.length > 0 ? dns : resolver.nameservers;
+  const search = dnsSearch.length > 0 ? dnsSearch.filter((domain) => domain !== '.') : resolver.search;
+  const options = dnsOptions.length > 0 ? dnsOptions : resolver.options;
+  const lines = [
+    ...nameservers.map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

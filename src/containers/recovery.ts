@@ -1,0 +1,110 @@
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../errors/engine-error.ts';
+import type { SnapshotKey } from '../snapshots/snapshotter.ts';
+import { bootId, nowNano } from '../sys/clock.ts';
+import type { ContainerIndex } from './container-store.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { LiveContainer, type LiveTask } from './live-container.ts';
+import type { TaskNote } from './task-notes.ts';
+import { snapshotKeyOf, usesOwnNetwork } from './task-starter.ts';
+
+/** What Docker tells of a container whose machine went down under it. */
+const EXIT_CODE_LOST = 255;
+
+/**
+ * At the daemon's start: join records (disk) with notes (tmpfs). A started task of this boot is taken up again, whether it runs or has ended
+ * meanwhile; one that was only created is killed; a record that says "runs" without a note ended with the machine. What no record owns
+ * is removed.
+ */
+export async function recoverContainers(
+  deps: ContainerDependencies,
+  index: ContainerIndex<LiveContainer>,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  for (const record of await deps.store.load()) index.add(new LiveContainer(record));
+  const notes = await deps.notes.load();
+  const known = new Map([...index.values()].map((container) => [container.id, container]));
+  const boot = bootId();
+  const alive = [...notes].filter(
+    ([id, note]) => known.has(id) && note.started && note.handle.bootId === boot,
+  );
+  await deps.runtime.recover(alive.map(([, note]) => note.handle));
+  await recoverHost(deps, known, alive);
+  for (const [id, note] of notes) {
+    const container = known.get(id);
+    if (container !== undefined && alive.some(([aliveId]) => aliveId === id))
+      await takeUp(container, { note, deps, lifecycle });
+    else await deps.notes.remove(id);
+  }
+  for (const container of known.values()) await settle(container, deps, lifecycle);
+}
+
+async function recoverHost(
+  deps: ContainerDependencies,
+  known: ReadonlyMap<string, LiveContainer>,
+  alive: [string, TaskNote][],
+): Promise<void> {
+  const ids = new Set(alive.map(([id]) => id));
+  const endpoints = alive.flatMap(([, note]) => (note.endpoint === undefined ? [] : [note.endpoint]));
+  const namespaces = new Set(
+    [...ids].filter((id) => usesOwnNetwork(known.get(id)?.record.host.networkMode ?? '')),
+  );
+  await deps.networks.recover(endpoints, namespaces);
+  for (const name of await readdir(deps.paths.rootfsAll).catch(() => [])) {
+    if (!ids.has(name)) await dropRoot(deps, name);
+  }
+  await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
+  for (const name of await readdir(deps.paths.all).catch(() => [])) {
+    if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
+  }
+}
+
+async function dropRoot(deps: ContainerDependencies, id: string): Promise<void> {
+  try {
+    await deps.snapshotter.unmount(snapshotKeyOf(id), deps.paths.rootfs(id));
+    await rmdir(deps.paths.rootfs(id));
+  } catch (error) {
+    deps.logger.warn('Cannot remove a left mount point', { container: id, error: messageOf(error) });
+  }
+}
+
+async function takeUp(
+  container: LiveContainer,
+  context: { note: TaskNote; deps: ContainerDependencies; lifecycle: Lifecycle },
+): Promise<void> {
+  const { note, deps, lifecycle } = context;
+  const { handle, endpoint, paused } = note;
+  const task: LiveTask = { handle, endpoint, paused, ended: Promise.withResolvers<void>(), exited: false };
+  container.record = {
+    ...container.record,
+    active: true,
+    generation: handle.id.generation,
+    startedAtNano: BigInt(note.startedAtNano),
+  };
+  container.task = task;
+  try {
+    container.hub.begin(await deps.runtime.attach(handle));
+  } catch (error) {
+    // It has ended meanwhile, or its monitor has: the exit tells.
+    deps.logger.debug('No streams to take up', { container: container.id, error: messageOf(error) });
+  }
+  lifecycle.watch(container, task);
+}
+
+/** What is not running: record a lost end, remove what was to go at its end. */
+async function settle(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  if (container.task !== undefined) return;
+  const { record } = container;
+  const wasStarted = record.generation > 0;
+  if (record.active) {
+    container.record = { ...record, active: false, exitCode: EXIT_CODE_LOST, finishedAtNano: nowNano() };
+    await deps.store.update(container.record);
+  }
+  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container);
+}

@@ -1,0 +1,31 @@
+import { constants } from 'node:os';
+import { EngineError } from '../errors/engine-error.ts';
+
+const SIGRTMIN = 34;
+const SIGRTMAX = 64;
+
+/**
+ * The number of a signal as users write it: `KILL`, `SIGKILL`, `9`, `RTMIN+3`.
+ *
+ * @throws EngineError "invalid" `Invalid signal: x`.
+ */
+export function parseSignal(text: string): number {
+  const name = text.toUpperCase().replace(/^SIG/, '');
+  const number = /^\d+$/.test(name) ? Number(name) : named(name);
+  if (number === undefined || number < 1 || number > SIGRTMAX)
+    throw new EngineError('invalid', `Invalid signal: ${text}`);
+  return number;
+}
+
+function named(name: string): number | undefined {
+  const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
+  if (realTime === null) return (constants.signals as Record<string, number>)[`SIG${name}`];
+  const [, base, sign, offset] = realTime;
+  if (sign !== undefined && sign !== (base === 'MIN' ? '+' : '-')) return undefined;
+  const distance = Number(offset ?? 0);
+  const number = base === 'MIN' ? SIGRTMIN + distance : SIGRTMAX - distance;
+  return number >= SIGRTMIN && number <= SIGRTMAX ? number : undefined;
+}
+
+export const SIGKILL = constants.signals.SIGKILL;
+export const SIGTERM = constants.signals.SIGTERM;

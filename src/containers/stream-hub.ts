@@ -1,0 +1,207 @@
+import type { TaskOutput, TaskStreams } from '../runtime/runtime.ts';
+import type { AttachClient } from './container-backend.ts';
+
+/** Bytes that wait for one client before the container has to wait (back-pressure, as Docker has it). */
+const QUEUE_LIMIT_BYTES = 1 << 20;
+/** A client that takes nothing for so long, while the container is to end, is cut off. */
+const STALLED_MS = 10_000;
+const STALLED_AFTER_STOP_MS = 1_000;
+const STALL_CHECK_MS = 200;
+
+interface HubClient {
+  client: AttachClient;
+  stdout: boolean;
+  stderr: boolean;
+  queue: TaskOutput[];
+  queuedBytes: number;
+  lastProgress: number;
+  /** Wakes the pump of this client. */
+  wake: () => void;
+  gone: boolean;
+  done: PromiseWithResolvers<void>;
+  /** Resolved when nothing more is to be delivered, though a write may hang. */
+  cut: PromiseWithResolvers<void>;
+}
+
+/**
+ * The clients attached to one container, over all its starts: they see the same output from the moment of joining, and what they type goes
+ * in in the order of arrival. One connection to the monitor serves them all.
+ */
+export class StreamHub {
+  readonly #clients = new Set<HubClient>();
+  #streams: TaskStreams | undefined;
+  #pumping: Promise<void> = Promise.resolve();
+  #room: PromiseWithResolvers<void> | undefined;
+  #ending: 'no' | 'exited' | 'stopping' = 'no';
+  #started = Promise.withResolvers<void>();
+  #stallTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Take over the streams of a start; call before the command runs. */
+  begin(streams: TaskStreams): void {
+    this.#streams = streams;
+    this.#ending = 'no';
+    this.#pumping = this.#pump(streams);
+    this.#started.resolve();
+  }
+
+  /** Resolves when the task has closed its output and every client has it, or was cut off. */
+  async drained(): Promise<void> {
+    await this.#pumping;
+  }
+
+  /**
+   * The task has exited (its last output still flows), or is being stopped: clients that do not read may not hold it up any longer.
+   */
+  release(reason: 'exited' | 'stopping'): void {
+    if (this.#ending !== 'stopping') this.#ending = reason;
+    this.#watchStalled();
+  }
+
+  /** The start has ended, or failed: all clients leave. */
+  end(): void {
+    this.#streams?.close();
+    this.#streams = undefined;
+    this.#started = Promise.withResolvers<void>();
+    for (const member of this.#clients) this.#finish(member);
+  }
+
+  /** Resolves when the client has left or the container's run has ended. */
+  async join(
+    client: AttachClient,
+    wants: { stdout: boolean; stderr: boolean; stdin: boolean; closeStdin: boolean },
+  ): Promise<void> {
+    const member: HubClient = {
+      client,
+      stdout: wants.stdout,
+      stderr: wants.stderr,
+      queue: [],
+      queuedBytes: 0,
+      lastProgress: Date.now(),
+      wake: () => undefined,
+      gone: false,
+      done: Promise.withResolvers<void>(),
+      cut: Promise.withResolvers<void>(),
+    };
+    this.#clients.add(member);
+    client.signal.addEventListener('abort', () => this.#leave(member), { once: true });
+    if (client.signal.aborted) this.#leave(member);
+    const writing = this.#deliver(member);
+    if (wants.stdin) void this.#takeInput(member, wants.closeStdin);
+    await member.done.promise;
+    await Promise.race([writing, member.cut.promise]);
+    this.#clients.delete(member);
+  }
+
+  async #pump(streams: TaskStreams): Promise<void> {
+    try {
+      for await (const output of streams.output()) {
+        for (const member of this.#clients) this.#enqueue(member, output);
+        while (this.#isFull()) await this.#waitForRoom();
+      }
+    } catch {
+      // The monitor is gone: the exit path tells of it.
+    }
+    while (this.#hasQueued()) await this.#waitForRoom();
+  }
+
+  #enqueue(member: HubClient, output: TaskOutput): void {
+    if (member.gone || !(output.stream === 'stdout' ? member.stdout : member.stderr)) return;
+    if (member.queue.length === 0) member.lastProgress = Date.now();
+    member.queue.push(output);
+    member.queuedBytes += output.data.length;
+    member.wake();
+  }
+
+  #isFull(): boolean {
+    return this.#clients.values().some((member) => !member.gone && member.queuedBytes > QUEUE_LIMIT_BYTES);
+  }
+
+  #hasQueued(): boolean {
+    return this.#clients.values().some((member) => !member.gone && member.queuedBytes > 0);
+  }
+
+  async #waitForRoom(): Promise<void> {
+    this.#room ??= Promise.withResolvers<void>();
+    this.#watchStalled();
+    await this.#room.promise;
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  async #deliver(member: HubClient): Promise<void> {
+    try {
+      while (true) {
+        const next = member.queue.shift();
+        if (next === undefined) {
+          if (member.gone) return;
+          await new Promise<void>((resolve) => {
+            member.wake = resolve;
+          });
+          continue;
+        }
+        await member.client.write(next.stream, next.data);
+        member.lastProgress = Date.now();
+        member.queuedBytes -= next.data.length;
+        this.#makeRoom();
+      }
+    } catch {
+      this.#leave(member);
+    }
+  }
+
+  async #takeInput(member: HubClient, closeStdin: boolean): Promise<void> {
+    try {
+      for await (const chunk of member.client.stdin) {
+        if (member.gone) return;
+        await this.#started.promise;
+        await this.#streams?.write(chunk);
+      }
+      if (!closeStdin) return;
+      await this.#started.promise;
+      await this.#streams?.closeStdin();
+    } catch {
+      // The container takes no more, or the client vanished: its output goes on, or `leave` has run.
+      if (closeStdin && member.gone) await this.#streams?.closeStdin().catch(() => undefined);
+    }
+  }
+
+  /** Ended by the container: what is queued is still delivered. */
+  #finish(member: HubClient): void {
+    member.gone = true;
+    member.wake();
+    member.done.resolve();
+  }
+
+  /** Ended by the client, or cut off: nothing more is delivered. */
+  #leave(member: HubClient): void {
+    member.queue = [];
+    member.queuedBytes = 0;
+    this.#finish(member);
+    member.cut.resolve();
+    this.#makeRoom();
+  }
+
+  #stallLimit(): number {
+    return this.#ending === 'stopping' ? STALLED_AFTER_STOP_MS : STALLED_MS;
+  }
+
+  #watchStalled(): void {
+    if (this.#ending === 'no' || this.#stallTimer !== undefined || !this.#hasQueued()) return;
+    this.#stallTimer = setTimeout(() => {
+      this.#stallTimer = undefined;
+      this.#cutStalled();
+      this.#watchStalled();
+    }, STALL_CHECK_MS);
+  }
+
+  #cutStalled(): void {
+    const limit = this.#stallLimit();
+    const now = Date.now();
+    for (const member of this.#clients) {
+      if (!member.gone && member.queuedBytes > 0 && now - member.lastProgress >= limit) this.#leave(member);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Endpoint } from '../network/network-driver.ts';
+import type { TaskHandle } from '../runtime/runtime.ts';
+import { writeFileAtomic } from '../storage/atomic-file.ts';
+
+/** What is known of a running task; lies on tmpfs and dies with the machine, as the task does. */
+export interface TaskNote {
+  handle: TaskHandle;
+  /** The command was let go; false: created only, to be killed when the daemon finds it at its start. */
+  started: boolean;
+  startedAtNano: string;
+  endpoint: Endpoint | undefined;
+  paused: boolean;
+}
+
+/** Keeps one note a container under `<execRoot>/tasks`. */
+export class TaskNotes {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async write(containerId: string, note: TaskNote): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(this.#path(containerId), JSON.stringify(note), { durable: false });
+  }
+
+  async remove(containerId: string): Promise<void> {
+    await rm(this.#path(containerId), { force: true });
+  }
+
+  async load(): Promise<Map<string, TaskNote>> {
+    const notes = new Map<string, TaskNote>();
+    for (const name of await readdir(this.#directory).catch(() => [])) {
+      if (!name.endsWith('.json')) continue;
+      const text = await readFile(join(this.#directory, name), 'utf8');
+      notes.set(name.slice(0, -'.json'.length), JSON.parse(text) as TaskNote);
+    }
+    return notes;
+  }
+
+  #path(containerId: string): string {
+    return join(this.#directory, `${containerId}.json`);
+  }
+}

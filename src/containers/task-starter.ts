@@ -1,0 +1,193 @@
+import { mkdir } from 'node:fs/promises';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import type { Endpoint } from '../network/network-driver.ts';
+import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
+import type { SnapshotKey } from '../snapshots/snapshotter.ts';
+import { nowNano } from '../sys/clock.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import type { LiveContainer, LiveTask } from './live-container.ts';
+import { writeNetworkFiles } from './network-files.ts';
+import { UndoStack } from './undo.ts';
+
+/** Start and clear-away share this: which namespaces and mounts a start of this container has. */
+export function usesOwnNetwork(networkMode: string): boolean {
+  return networkMode !== 'host';
+}
+
+export function snapshotKeyOf(id: string): SnapshotKey {
+  return id as SnapshotKey;
+}
+
+/**
+ * One start, from the record to a process that runs: root mounted, network joined, streams connected, then the command let go. A failure
+ * takes every step back.
+ *
+ * @throws EngineError of the step that failed.
+ */
+export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
+  const undo = new UndoStack(deps.logger);
+  const signal = new AbortController().signal;
+  container.record = { ...container.record, generation: container.record.generation + 1 };
+  try {
+    const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
+    const handle = await createTask(container, { deps, undo, networkNamespace, signal });
+    const task: LiveTask = {
+      handle,
+      endpoint,
+      paused: false,
+      ended: Promise.withResolvers<void>(),
+      exited: false,
+    };
+    await note(container, deps, { task, started: false });
+    undo.add('forget the task', () => deps.notes.remove(container.id));
+    container.hub.begin(await deps.runtime.attach(handle));
+    await letGo(container, deps, task);
+    return task;
+  } catch (error) {
+    container.hub.end();
+    await undo.unwind();
+    throw error;
+  }
+}
+
+/** The start is committed before the command runs, so that after a power cut it counts as started. */
+async function letGo(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): Promise<void> {
+  const previous = container.record;
+  container.record = {
+    ...previous,
+    active: true,
+    stoppedByUser: false,
+    startedAtNano: nowNano(),
+    error: '',
+    exitCode: 0,
+    oomKilled: false,
+  };
+  const committed = deps.store.update(container.record);
+  try {
+    await note(container, deps, { task, started: true });
+    await deps.runtime.start(task.handle);
+    await committed;
+  } catch (error) {
+    await committed.catch(() => undefined);
+    container.record = previous;
+    await deps.store.update(previous);
+    throw error;
+  }
+}
+
+async function note(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  state: { task: LiveTask; started: boolean },
+): Promise<void> {
+  await deps.notes.write(container.id, {
+    handle: state.task.handle,
+    started: state.started,
+    startedAtNano: String(container.record.startedAtNano),
+    endpoint: state.task.endpoint,
+    paused: state.task.paused,
+  });
+}
+
+interface HostSide {
+  endpoint: Endpoint | undefined;
+  networkNamespace: string | undefined;
+}
+
+/** Root file system and network, side by side. */
+async function prepareHost(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  undo: UndoStack,
+): Promise<HostSide> {
+  const outcomes = await Promise.allSettled([
+    mountRoot(container, deps, undo),
+    joinNetwork(container, deps, undo),
+  ]);
+  const [, network] = outcomes;
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  if (network.status === 'rejected') throw network.reason;
+  return network.value;
+}
+
+async function mountRoot(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  undo: UndoStack,
+): Promise<void> {
+  const key = snapshotKeyOf(container.id);
+  const target = deps.paths.rootfs(container.id);
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  await deps.snapshotter.mount(key, target);
+  undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
+}
+
+async function joinNetwork(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  undo: UndoStack,
+): Promise<HostSide> {
+  const { record } = container;
+  const mode = record.host.networkMode;
+  const resolver = await deps.networks.resolvConf();
+  if (!usesOwnNetwork(mode)) {
+    await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
+    return { endpoint: undefined, networkNamespace: undefined };
+  }
+  const networkNamespace = await deps.networks.createNamespace(container.id);
+  undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
+  const endpoint =
+    mode === 'none' ? undefined : await deps.networks.connect(container.id, networkNameOf(mode));
+  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
+  return { endpoint, networkNamespace };
+}
+
+export function networkNameOf(mode: string): string {
+  return mode === '' || mode === 'default' ? 'bridge' : mode;
+}
+
+async function createTask(
+  container: LiveContainer,
+  context: {
+    deps: ContainerDependencies;
+    undo: UndoStack;
+    networkNamespace: string | undefined;
+    signal: AbortSignal;
+  },
+): Promise<TaskHandle> {
+  const { deps, undo } = context;
+  const { record } = container;
+  const rootDirectory = deps.paths.rootfs(record.id);
+  const spec = await deps.buildSpec({
+    record,
+    rootDirectory,
+    networkNamespace: context.networkNamespace,
+    paths: deps.paths,
+  });
+  const request: TaskRequest = {
+    id: { containerId: record.id, generation: record.generation },
+    rootDirectory,
+    directory: deps.paths.task(record.id, record.generation),
+    spec,
+    terminal: record.config.tty,
+    stdin: record.config.openStdin,
+    leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
+    logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
+  };
+  const handle = await deps.runtime.create(request, { signal: context.signal });
+  undo.add('remove the task', () => deps.runtime.remove(handle));
+  return handle;
+}
+
+/** Exit code that Docker's client shows for a start that failed: 127 not found, 126 not executable, 128 anything else. */
+export function startFailureCode(error: unknown): number {
+  const code = error instanceof EngineError ? error.code : undefined;
+  if (code === 'command-not-found') return 127;
+  return code === 'command-not-executable' ? 126 : 128;
+}
+
+/** What `inspect` keeps of a failed start. */
+export function startFailureText(error: unknown): string {
+  return messageOf(error);
+}

@@ -1,0 +1,166 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { failureOf } from '../../test/support/failure-of.ts';
+import type { Digest } from '../oci/digest.ts';
+import { LocalContentStore } from './local-content-store.ts';
+
+let root: string;
+let store: LocalContentStore;
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'sampan-content-'));
+  store = await LocalContentStore.open(root);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const sha256 = (bytes: Uint8Array): Digest =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+const bytesOf = (length: number, seed = 7): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (index * seed + (index >> 8)) & 255);
+
+test('open() makes an OCI layout', () => {
+  expect(JSON.parse(readFileSync(join(root, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+  expect(existsSync(join(root, 'blobs', 'sha256'))).toBe(true);
+});
+
+test('write() stores by digest and read() gives it back', async () => {
+  const digest = await store.write(new TextEncoder().encode('hello'));
+  // echo -n hello | sha256sum
+  expect(digest as string).toBe('sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824');
+  expect(new TextDecoder().decode(await store.read(digest, { maxBytes: 5 }))).toBe('hello');
+  expect(await store.size(digest)).toBe(5);
+  expect(await failureOf(store.read(digest, { maxBytes: 4 }))).toMatchObject({
+    kind: 'invalid',
+    code: 'size-exceeded',
+  });
+});
+
+test('write() refuses bytes of another digest and stores nothing', async () => {
+  expect(await failureOf(store.write(bytesOf(10), sha256(bytesOf(11))))).toMatchObject({
+    code: 'digest-mismatch',
+  });
+  expect(readdirSync(join(root, 'blobs', 'sha256'))).toEqual([]);
+});
+
+test('an absent blob has no size and cannot be read', async () => {
+  const absent = sha256(bytesOf(1));
+  expect(await store.size(absent)).toBeUndefined();
+  expect(await failureOf(store.read(absent, { maxBytes: 1 }))).toMatchObject({ kind: 'not-found' });
+  expect(() => store.stream(absent)).toThrow('No such blob');
+  await store.remove(absent);
+});
+
+test('ingest() publishes several megabytes in odd chunks, nothing before commit', async () => {
+  const bytes = bytesOf(3_500_001);
+  const digest = sha256(bytes);
+  const ingest = await store.ingest('a');
+  for (let at = 0; at < bytes.length; at += 77_777) await ingest.write(bytes.subarray(at, at + 77_777));
+  expect(ingest.offset).toBe(bytes.length);
+  expect(await store.size(digest)).toBeUndefined();
+  expect(await ingest.commit({ digest, size: bytes.length })).toEqual({ digest, size: bytes.length });
+  expect(await new Response(store.stream(digest)).bytes()).toEqual(bytes);
+  expect(await new Response(store.stream(digest, { start: 10, end: 20 })).bytes()).toEqual(
+    bytes.slice(10, 20),
+  );
+  expect(readdirSync(join(root, 'ingest'))).toEqual([]);
+});
+
+test('an ingest goes on where it was closed, and is verified whole', async () => {
+  const bytes = bytesOf(2_000_000);
+  const first = await store.ingest('a');
+  await first.write(bytes.subarray(0, 1_234_567));
+  await first.close();
+  const second = await (await LocalContentStore.open(root)).ingest('a');
+  expect(second.offset).toBe(1_234_567);
+  expect(await new Response(second.replay()).bytes()).toEqual(bytes.slice(0, 1_234_567));
+  await second.write(bytes.subarray(1_234_567));
+  expect((await second.commit()).digest).toBe(sha256(bytes));
+});
+
+test('replay() sees bytes that are still in the buffer; of nothing it is empty', async () => {
+  const ingest = await store.ingest('a');
+  expect(await new Response(ingest.replay()).bytes()).toEqual(new Uint8Array());
+  await ingest.write(bytesOf(1000));
+  expect(await new Response(ingest.replay()).bytes()).toEqual(bytesOf(1000));
+  await ingest.abort();
+});
+
+test('two open ingests of one key conflict, in whatever instance; others do not', async () => {
+  const one = await store.ingest('a');
+  const other = await LocalContentStore.open(root);
+  expect(await failureOf(other.ingest('a'))).toMatchObject({ kind: 'conflict' });
+  await (await other.ingest('b')).abort();
+  await one.close();
+  await (await other.ingest('a')).abort();
+  expect(readdirSync(join(root, 'ingest'))).toEqual([]);
+});
+
+test('a published blob is never reopened as the ingest it was', async () => {
+  const one = await store.ingest('a');
+  await one.write(bytesOf(100));
+  const { digest } = await one.commit();
+  const two = await store.ingest('a');
+  expect(two.offset).toBe(0);
+  await two.write(bytesOf(50, 3));
+  await two.abort();
+  expect(await store.read(digest, { maxBytes: 100 })).toEqual(Buffer.from(bytesOf(100)));
+});
+
+test('commit() refuses a wrong digest or size, and the bytes are gone', async () => {
+  for (const expected of [{ digest: sha256(bytesOf(9)) }, { size: 9 }]) {
+    const ingest = await store.ingest('a');
+    await ingest.write(bytesOf(10));
+    expect(await failureOf(ingest.commit(expected))).toMatchObject({
+      kind: 'invalid',
+      code: 'digest-mismatch',
+    });
+    expect(readdirSync(join(root, 'ingest'))).toEqual([]);
+    expect(readdirSync(join(root, 'blobs', 'sha256'))).toEqual([]);
+  }
+});
+
+test('ingest({ restart }) forgets the bytes', async () => {
+  const first = await store.ingest('a');
+  await first.write(bytesOf(10));
+  await first.close();
+  const again = await store.ingest('a', { restart: true });
+  expect(again.offset).toBe(0);
+  await again.abort();
+});
+
+test('list() gives blobs alone; sweepIngests() removes what is old and not under way', async () => {
+  const digest = await store.write(bytesOf(10));
+  const [old, open, fresh] = await Promise.all(['old', 'open', 'fresh'].map((key) => store.ingest(key)));
+  await Promise.all([old!, open!, fresh!].map((ingest) => ingest.write(bytesOf(5))));
+  await Promise.all([old!.close(), fresh!.close()]);
+  const name = (key: string): string => join(root, 'ingest', createHash('sha256').update(key).digest('hex'));
+  for (const key of ['old', 'open']) utimesSync(name(key), 1000, 1000);
+  const listed: unknown[] = [];
+  for await (const blob of store.list()) listed.push(blob);
+  expect(listed).toEqual([{ digest, sizeBytes: 10 }]);
+  await store.sweepIngests(60_000);
+  expect(['old', 'open', 'fresh'].map((key) => existsSync(name(key)))).toEqual([false, true, true]);
+  await open!.abort();
+});
+
+test('a damaged blob is not read, and a write of the same bytes mends it', async () => {
+  const digest = await store.write(bytesOf(100));
+  writeFileSync(store.path(digest), bytesOf(100, 9));
+  expect(await failureOf(store.read(digest, { maxBytes: 100 }))).toMatchObject({
+    kind: 'not-found',
+    code: 'digest-mismatch',
+  });
+  await store.write(bytesOf(100));
+  expect(await store.read(digest, { maxBytes: 100 })).toEqual(Buffer.from(bytesOf(100)));
+});

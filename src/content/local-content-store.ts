@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { type Digest, hexOf, isDigest } from '../oci/digest.ts';
+import { writeFileAtomic } from '../storage/atomic-file.ts';
+import type { ContentStore, Ingest } from './content-store.ts';
+import { openIngestFile } from './ingest-file.ts';
+import { LocalIngest } from './local-ingest.ts';
+import { storageError } from './storage-error.ts';
+
+/** An OCI layout at `root`: `oci-layout`, `blobs/sha256/<hex>`, and beside them `ingest/<hash of the key>`. */
+export class LocalContentStore implements ContentStore {
+  readonly root: string;
+  readonly #blobs: string;
+  readonly #ingests: string;
+
+  private constructor(root: string) {
+    this.root = root;
+    this.#blobs = join(root, 'blobs', 'sha256');
+    this.#ingests = join(root, 'ingest');
+  }
+
+  /** Open the store at `root`, making what is absent. Any number of instances, in any thread, may be open on one root. */
+  static async open(root: string): Promise<LocalContentStore> {
+    const store = new LocalContentStore(root);
+    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    await mkdir(store.#ingests, { recursive: true, mode: 0o700 });
+    const layout = join(root, 'oci-layout');
+    if (!existsSync(layout)) await writeFileAtomic(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o644 });
+    return store;
+  }
+
+  path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  async size(digest: Digest): Promise<number | undefined> {
+    try {
+      return (await stat(this.path(digest))).size;
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async read(digest: Digest, options: { maxBytes: number }): Promise<Uint8Array> {
+    const size = await this.size(digest);
+    if (size === undefined) throw notFound(digest);
+    if (size > options.maxBytes)
+      throw new EngineError(
+        'invalid',
+        `Blob ${digest} has ${size} bytes, at most ${options.maxBytes} are taken`,
+        {
+          code: 'size-exceeded',
+        },
+      );
+    const bytes = await readFile(this.path(digest));
+    if (digestOf(bytes) === digest) return bytes;
+    throw new EngineError('not-found', `Blob ${digest} is damaged`, { code: 'digest-mismatch' });
+  }
+
+  stream(digest: Digest, options: { start?: number; end?: number } = {}): ReadableStream<Uint8Array> {
+    if (!existsSync(this.path(digest))) throw notFound(digest);
+    const file = Bun.file(this.path(digest));
+    if (options.start === undefined && options.end === undefined) return file.stream();
+    return file.slice(options.start ?? 0, options.end ?? file.size).stream();
+  }
+
+  async write(bytes: Uint8Array, expected?: Digest): Promise<Digest> {
+    const digest = digestOf(bytes);
+    if (expected !== undefined && expected !== digest)
+      throw new EngineError('invalid', `Cannot store blob: expected ${expected}, got ${digest}`, {
+        code: 'digest-mismatch',
+      });
+    if (await this.#holds(digest, bytes)) return digest;
+    try {
+      await writeFileAtomic(this.path(digest), bytes);
+    } catch (error) {
+      throw storageError(error, `Cannot store ${digest}`);
+    }
+    return digest;
+  }
+
+  async ingest(key: string, options: { restart?: boolean } = {}): Promise<Ingest> {
+    const path = join(this.#ingests, createHash('sha256').update(key).digest('hex'));
+    const handle = await openIngestFile(path, key);
+    const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
+    return await LocalIngest.resume(place, handle, options.restart ?? false);
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await removeIfThere(this.path(digest));
+  }
+
+  async *list(): AsyncGenerator<{ digest: Digest; sizeBytes: number }> {
+    for (const name of await readdir(this.#blobs)) {
+      const digest = `sha256:${name}`;
+      if (!isDigest(digest)) continue;
+      const sizeBytes = await this.size(digest);
+      if (sizeBytes !== undefined) yield { digest, sizeBytes };
+    }
+  }
+
+  /** Also removes what a crash left of small writes. */
+  async sweepIngests(olderThanMs: number): Promise<void> {
+    const before = Date.now() - olderThanMs;
+    for (const name of await readdir(this.#ingests))
+      await this.#sweepIngest(join(this.#ingests, name), before);
+    for (const name of await readdir(this.#blobs))
+      if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), before)))
+        await removeIfThere(join(this.#blobs, name));
+  }
+
+  /** A damaged blob is written anew. */
+  async #holds(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    if ((await this.size(digest)) !== bytes.length) return false;
+    return (await readFile(this.path(digest))).equals(bytes);
+  }
+
+  async #sweepIngest(path: string, before: number): Promise<void> {
+    if (!(await modifiedBefore(path, before))) return;
+    try {
+      const handle = await openIngestFile(path, path);
+      await removeIfThere(path);
+      await handle.close();
+    } catch (error) {
+      if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
+    }
+  }
+}
+
+function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+}
+
+async function modifiedBefore(path: string, timeMs: number): Promise<boolean> {
+  try {
+    return (await stat(path)).mtimeMs <= timeMs;
+  } catch (error) {
+    if (errnoCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errnoCodeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function notFound(digest: Digest): EngineError {
+  return new EngineError('not-found', `No such blob: ${digest}`);
+}

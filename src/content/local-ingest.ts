@@ -1,0 +1,204 @@
+import { type FileHandle, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Digest } from '../oci/digest.ts';
+import { syncDirectory } from '../storage/atomic-file.ts';
+import type { Ingest } from './content-store.ts';
+import { storageError } from './storage-error.ts';
+
+const BUFFER_BYTES = 1 << 20;
+
+export interface IngestPlace {
+  key: string;
+  path: string;
+  /** Where a blob lies once it is published. */
+  blobPath: (digest: Digest) => string;
+}
+
+/** An ingest on one locked file. Writes are gathered into 1 MiB and go to disk while the next bytes are hashed. */
+export class LocalIngest implements Ingest {
+  readonly #place: IngestPlace;
+  readonly #handle: FileHandle;
+  readonly #hasher: Bun.CryptoHasher;
+  /** Bytes handed to the file so far, in flight ones included. */
+  #fileOffset: number;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #filled = 0;
+  #spare: Uint8Array<ArrayBuffer> | undefined;
+  #inFlight: Promise<void> | undefined;
+  #failure: EngineError | undefined;
+  #open = true;
+
+  private constructor(
+    place: IngestPlace,
+    handle: FileHandle,
+    state: { hasher: Bun.CryptoHasher; size: number },
+  ) {
+    this.#place = place;
+    this.#handle = handle;
+    this.#hasher = state.hasher;
+    this.#fileOffset = state.size;
+  }
+
+  /** `handle` is locked. What the file holds is hashed first, unless `restart`. Owns the handle, also on failure. */
+  static async resume(place: IngestPlace, handle: FileHandle, restart: boolean): Promise<LocalIngest> {
+    try {
+      const hasher = new Bun.CryptoHasher('sha256');
+      if (restart) await handle.truncate(0);
+      const size = restart ? 0 : await hashFile(handle, hasher);
+      return new LocalIngest(place, handle, { hasher, size });
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  get offset(): number {
+    return this.#fileOffset + this.#filled;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#check();
+    this.#hasher.update(chunk as Uint8Array<ArrayBuffer>);
+    for (let at = 0; at < chunk.length; ) {
+      this.#buffer ??= this.#spare ?? new Uint8Array(BUFFER_BYTES);
+      if (this.#buffer === this.#spare) this.#spare = undefined;
+      const part = chunk.subarray(at, at + BUFFER_BYTES - this.#filled);
+      this.#buffer.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled === BUFFER_BYTES) await this.#flush();
+    }
+  }
+
+  replay(): ReadableStream<Uint8Array> {
+    return replayFile(this.#handle, this.offset, () => this.#settle());
+  }
+
+  async commit(expected: { digest?: Digest; size?: number } = {}): Promise<{ digest: Digest; size: number }> {
+    await this.#settle();
+    const size = this.#fileOffset;
+    const digest = `sha256:${this.#hasher.digest('hex')}` as Digest;
+    if (expected.size !== undefined && expected.size !== size)
+      return this.#refuse(`expected ${expected.size} bytes, got ${size}`);
+    if (expected.digest !== undefined && expected.digest !== digest)
+      return this.#refuse(`expected ${expected.digest}, got ${digest}`);
+    try {
+      await this.#handle.datasync();
+      const target = this.#place.blobPath(digest);
+      await rename(this.#place.path, target);
+      await this.#release();
+      await syncDirectory(dirname(target));
+    } catch (error) {
+      await this.close();
+      throw storageError(error, `Cannot store ${digest}`);
+    }
+    return { digest, size };
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    try {
+      await this.#settle();
+    } catch {
+      // What did not reach the disk is downloaded again.
+    }
+    await this.#release();
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#open) return;
+    await this.#inFlight?.catch(() => undefined);
+    await unlink(this.#place.path).catch(() => undefined);
+    await this.#release();
+  }
+
+  async #refuse(why: string): Promise<never> {
+    await this.abort();
+    throw new EngineError('invalid', `failed to verify blob ${JSON.stringify(this.#place.key)}: ${why}`, {
+      code: 'digest-mismatch',
+    });
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#open) throw new EngineError('internal', `Ingest ${JSON.stringify(this.#place.key)} is closed`);
+  }
+
+  /** Start writing the full buffer once the one before is down. */
+  async #flush(): Promise<void> {
+    await this.#inFlight;
+    this.#check();
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#filled === 0) return;
+    const bytes = buffer.subarray(0, this.#filled);
+    const position = this.#fileOffset;
+    this.#fileOffset += bytes.length;
+    this.#filled = 0;
+    this.#buffer = undefined;
+    this.#inFlight = writeFully(this.#handle, bytes, position).then(
+      () => {
+        this.#spare = buffer;
+      },
+      (error: unknown) => {
+        this.#failure = storageError(error, 'Cannot write blob');
+      },
+    );
+  }
+
+  async #settle(): Promise<void> {
+    await this.#flush();
+    await this.#inFlight;
+    this.#check();
+  }
+
+  async #release(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#buffer = undefined;
+    this.#spare = undefined;
+    await this.#handle.close();
+  }
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
+async function hashFile(handle: FileHandle, hasher: Bun.CryptoHasher): Promise<number> {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, size);
+    if (bytesRead === 0) return size;
+    hasher.update(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+}
+
+const REPLAY_BYTES = 256 << 10;
+
+/** The first `size` bytes of a file, once `ready`. */
+function replayFile(
+  handle: FileHandle,
+  size: number,
+  ready: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      start: ready,
+      async pull(controller) {
+        const buffer = new Uint8Array(Math.min(REPLAY_BYTES, size - at));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+        at += bytesRead;
+        if (bytesRead > 0) controller.enqueue(buffer.subarray(0, bytesRead));
+        if (bytesRead === 0 || at >= size) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

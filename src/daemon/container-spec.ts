@@ -1,0 +1,70 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { parseBind } from '../containers/binds.ts';
+import { commandOf } from '../containers/command.ts';
+import type { SpecContext } from '../containers/dependencies.ts';
+import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
+import { buildSpec } from '../runtime/spec/build-spec.ts';
+import type { SpecBind } from '../runtime/spec/spec-input.ts';
+
+export interface SpecHost {
+  /** Cgroup below which this daemon's containers live, `/sampan-x`. */
+  cgroupParent: string;
+  cgroupDriver: 'cgroupfs' | 'systemd';
+  cgroupVersion: '1' | '2';
+  onWarning: (warning: string) => void;
+}
+
+/** Join what a container's record says with what its start has prepared: the OCI spec. */
+export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
+  const { record, rootDirectory, networkNamespace, paths } = context;
+  const { config } = record;
+  const { spec, warnings } = buildSpec({
+    containerId: record.id,
+    rootDirectory,
+    process: {
+      args: commandOf(config),
+      env: config.env,
+      workingDir: config.workingDir,
+      user: config.user,
+      terminal: config.tty,
+      hostname: config.hostname,
+      domainname: config.domainname,
+    },
+    host: record.host,
+    binds: await Promise.all(record.host.binds.map(readyBind)),
+    mounts: networkFileMounts(paths, record.id),
+    namespacePaths: networkNamespace === undefined ? {} : { network: networkNamespace },
+    cgroupParent: host.cgroupParent,
+    cgroupDriver: host.cgroupDriver,
+    cgroupVersion: host.cgroupVersion,
+  });
+  for (const warning of warnings) host.onWarning(warning);
+  return spec;
+}
+
+function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[] {
+  const options = ['rbind', 'rprivate'];
+  return [
+    { destination: '/etc/resolv.conf', type: 'bind', source: paths.resolvConf(id), options },
+    { destination: '/etc/hostname', type: 'bind', source: paths.hostname(id), options },
+    { destination: '/etc/hosts', type: 'bind', source: paths.hosts(id), options },
+  ];
+}
+
+/** As `docker run -v` does: a source that is not there becomes a directory. */
+async function readyBind(text: string): Promise<SpecBind> {
+  const bind = parseBind(text);
+  try {
+    await stat(bind.source);
+  } catch (error) {
+    if (errnoCodeOf(error) !== 'ENOENT')
+      throw new EngineError(
+        'invalid',
+        `error while creating mount source path '${bind.source}': ${String(error)}`,
+        { cause: error },
+      );
+    await mkdir(bind.source, { recursive: true, mode: 0o755 });
+  }
+  return { source: bind.source, destination: bind.destination, mode: bind.options.join(','), volume: false };
+}

@@ -1,0 +1,104 @@
+import { expect, test } from 'bun:test';
+import { DOCKER_CONFIG, parseConfig } from './config-file.ts';
+import { readSettings } from './daemon-settings.ts';
+
+const noFile = () => ({ path: undefined, values: new Map<string, unknown>(), warnings: [] });
+const file =
+  (object: object, path = '/etc/sampan/daemon.json') =>
+  () =>
+    parseConfig(path, JSON.stringify(object));
+
+test('without flags and file the defaults stand', () => {
+  expect(readSettings([], noFile)).toMatchObject({
+    hosts: ['unix:///run/sampan.sock'],
+    dataRoot: '/var/lib/sampan',
+    execRoot: '/run/sampan',
+    storageDriver: 'auto',
+    logLevel: 'info',
+    registryMirrors: [],
+  });
+});
+
+test("dockerd's flags are taken, -H more than once", () => {
+  const args = [
+    '-H',
+    'unix:///a',
+    '-H=tcp://127.0.0.1:1',
+    '--data-root',
+    '/d',
+    '--exec-root=/e',
+    '-p',
+    '/p',
+    '--registry-mirror',
+    'http://m:1/',
+    '--insecure-registry=10.0.0.0/8',
+    '-l',
+    'debug',
+    '-s',
+    'overlay2',
+    '--bip',
+    '10.9.0.1/24',
+  ];
+  expect(readSettings(args, noFile)).toMatchObject({
+    hosts: ['unix:///a', 'tcp://127.0.0.1:1'],
+    dataRoot: '/d',
+    execRoot: '/e',
+    pidFile: '/p',
+    registryMirrors: ['http://m:1'],
+    insecureRegistries: ['10.0.0.0/8'],
+    logLevel: 'debug',
+    storageDriver: 'overlay',
+    bip: '10.9.0.1/24',
+  });
+});
+
+test('an unknown key stops the start and is named', () => {
+  expect(() => readSettings([], file({ 'registry-mirors': [] }))).toThrow(
+    "the following directives don't match any configuration option: registry-mirors",
+  );
+});
+
+test('a flag in conflict with the file stops the start; both values are named', () => {
+  expect(() =>
+    readSettings(['--registry-mirror', 'http://a'], file({ 'registry-mirrors': ['http://b'] })),
+  ).toThrow('registry-mirrors: (from flag: [http://a], from file: [http://b])');
+});
+
+test.each([
+  [{ 'registry-mirrors': 'http://a' }, 'registry-mirrors must be a list of strings, not "http://a"'],
+  [{ 'registry-mirrors': ['ftp://a'] }, 'unsupported scheme "ftp"'],
+  [{ 'registry-mirrors': ['http://u:p@a'] }, 'username/password not allowed'],
+  [{ 'insecure-registries': ['http://a'] }, "should not contain '://'"],
+  [{ 'data-root': 'relative' }, 'must be an absolute path'],
+  [{ 'storage-driver': 'btrfs' }, 'unknown storage-driver "btrfs"'],
+  [{ 'log-level': 'loud' }, 'invalid logging level: loud'],
+  [{ 'userns-remap': 'default' }, 'userns-remap: "default" is not supported'],
+  [{ 'embedded-registry': '0.0.0.0:5000' }, 'expected a loopback address'],
+  [{ tlsverify: true }, 'TLS needs --tlscacert, --tlscert, --tlskey'],
+])('%p is refused: %p', (object, message) => expect(() => readSettings([], file(object))).toThrow(message));
+
+test("what a running Docker owns is not taken from Docker's file", () => {
+  const settings = readSettings(
+    [],
+    file(
+      { 'data-root': '/var/lib/docker', hosts: ['fd://'], 'registry-mirrors': ['http://m'] },
+      DOCKER_CONFIG,
+    ),
+  );
+  expect(settings).toMatchObject({
+    dataRoot: '/var/lib/sampan',
+    hosts: ['unix:///run/sampan.sock'],
+    registryMirrors: ['http://m'],
+  });
+  expect(settings.warnings.length).toBe(2);
+});
+
+test('a key without effect is warned of, unless its value asks for nothing', () => {
+  expect(readSettings([], file({ 'log-driver': 'syslog', 'log-opts': {} })).warnings).toEqual([
+    'log-driver: "syslog" in /etc/sampan/daemon.json has no effect here',
+  ]);
+});
+
+test.each(['{', '[]', '"x"'])('malformed JSON names the file: %p', (text) => {
+  expect(() => parseConfig('/x.json', text)).toThrow('unable to configure the daemon with file /x.json');
+});

@@ -1,0 +1,274 @@
+import { isIP } from 'node:net';
+import type { Flag } from '../cli/flags/flag.ts';
+import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { settings } from './setting-table.ts';
+
+/** How this daemon runs, flags and file joined. */
+export interface DaemonSettings {
+  hosts: string[];
+  dataRoot: string;
+  execRoot: string;
+  pidFile: string;
+  group: string;
+  bip: string | undefined;
+  bridge: string | undefined;
+  mtu: number;
+  storageDriver: 'auto' | 'erofs' | 'overlay';
+  defaultRuntime: string | undefined;
+  cgroupParent: string | undefined;
+  registryMirrors: string[];
+  insecureRegistries: string[];
+  embeddedRegistry: { host: string; port: number } | undefined;
+  maxConcurrentDownloads: number;
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  labels: string[];
+  debug: boolean;
+  logLevel: string;
+  logFormat: 'text' | 'json';
+  proxy: { http?: string; https?: string; no?: string };
+  tls: { verify: boolean; caCert: string; cert: string; key: string } | undefined;
+  configFile: string | undefined;
+  warnings: string[];
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'];
+const DRIVERS: Record<string, DaemonSettings['storageDriver']> = {
+  '': 'auto',
+  auto: 'auto',
+  erofs: 'erofs',
+  overlay: 'overlay',
+  overlay2: 'overlay',
+};
+
+/** The flags of sampand: those of the table, and those that have no key. */
+export const daemonFlags: Flag[] = [
+  {
+    name: 'config-file',
+    kind: 'string',
+    usage: 'Daemon configuration file (default /etc/sampan/daemon.json, else /etc/docker/daemon.json)',
+  },
+  { name: 'validate', kind: 'bool', usage: 'Validate daemon configuration and exit' },
+  { name: 'version', short: 'v', kind: 'bool', usage: 'Print version information and quit' },
+  ...settings.flatMap(({ flag }): Flag[] => (flag === undefined ? [] : [{ ...flag }])),
+];
+
+/**
+ * Read flags and file. A scalar given in both, or a list, is a conflict, as with dockerd.
+ *
+ * @throws EngineError "invalid", naming flag or key and value. UsageError on a malformed command line.
+ */
+export function readSettings(
+  args: readonly string[],
+  readFile: (named: string | undefined) => ConfigFile = readConfigFile,
+): DaemonSettings {
+  const flags = parseFlags(daemonFlags, args, { interspersed: true });
+  const [unexpected] = flags.args;
+  if (unexpected !== undefined)
+    throw new EngineError('invalid', `sampand: unexpected argument ${JSON.stringify(unexpected)}`, {
+      hint: "See 'sampand --help'.",
+    });
+  const file = readFile(flags.changed('config-file') ? flags.string('config-file') : undefined);
+  refuseConflicts(flags, file);
+  return settle(new Source(flags, file), file);
+}
+
+function refuseConflicts(flags: ParsedFlags, file: ConfigFile): void {
+  const conflicts = settings.flatMap(({ key, flag }) => {
+    if (flag === undefined || !flags.changed(flag.name) || !file.values.has(key)) return [];
+    const given = flag.kind === 'list' ? `[${flags.list(flag.name).join(' ')}]` : flags.string(flag.name);
+    const inFile = file.values.get(key);
+    return [
+      `${key}: (from flag: ${given}, from file: ${Array.isArray(inFile) ? `[${inFile.join(' ')}]` : String(inFile)})`,
+    ];
+  });
+  if (conflicts.length === 0) return;
+  throw new EngineError(
+    'invalid',
+    `unable to configure the daemon with file ${file.path}: the following directives are specified both as a flag and in the configuration file: ${conflicts.join(', ')}`,
+  );
+}
+
+/** One value by key, from wherever it was given. */
+class Source {
+  readonly #flags: ParsedFlags;
+  readonly #file: ConfigFile;
+
+  constructor(flags: ParsedFlags, file: ConfigFile) {
+    this.#flags = flags;
+    this.#file = file;
+  }
+
+  string(key: string): string {
+    const value = this.#file.values.get(key);
+    return typeof value === 'string' ? value : this.#flags.string(flagName(key));
+  }
+
+  /** Undefined where it is empty. */
+  optional(key: string): string | undefined {
+    return this.string(key) || undefined;
+  }
+
+  number(key: string): number {
+    const value = this.#file.values.get(key);
+    return typeof value === 'number' ? value : this.#flags.int(flagName(key));
+  }
+
+  bool(key: string): boolean {
+    const value = this.#file.values.get(key);
+    return typeof value === 'boolean' ? value : this.#flags.bool(flagName(key));
+  }
+
+  list(key: string): string[] {
+    const value = this.#file.values.get(key);
+    return Array.isArray(value) ? value.map(String) : this.#flags.list(flagName(key));
+  }
+}
+
+function flagName(key: string): string {
+  return settings.find((setting) => setting.key === key)?.flag?.name ?? key;
+}
+
+function settle(source: Source, file: ConfigFile): DaemonSettings {
+  const hosts = source.list('hosts');
+  return {
+    hosts: hosts.length > 0 ? hosts : ['unix:///run/sampan.sock'],
+    dataRoot: absolute('data-root', source.string('data-root')),
+    execRoot: absolute('exec-root', source.string('exec-root')),
+    pidFile: absolute('pidfile', source.string('pidfile')),
+    group: source.string('group'),
+    bip: source.optional('bip'),
+    bridge: source.optional('bridge'),
+    mtu: source.number('mtu') || 1500,
+    storageDriver: storageDriver(source.string('storage-driver')),
+    defaultRuntime: source.optional('default-runtime'),
+    cgroupParent: source.optional('cgroup-parent'),
+    ...registries(source),
+    embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
+    maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
+    dns: source.list('dns'),
+    dnsSearch: source.list('dns-search'),
+    dnsOptions: source.list('dns-opts'),
+    labels: source.list('labels'),
+    debug: source.bool('debug'),
+    ...logging(source),
+    proxy: proxySettings(source, file),
+    tls: tlsSettings(source),
+    configFile: file.path,
+    warnings: file.warnings,
+  };
+}
+
+function registries(source: Source): Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'> {
+  return {
+    registryMirrors: source.list('registry-mirrors').map(checkMirror),
+    insecureRegistries: source.list('insecure-registries').map(checkInsecure),
+  };
+}
+
+/** The part of the settings that SIGHUP reads anew. @throws EngineError "invalid"; the running settings then stay. */
+export function reloadRegistries(
+  args: readonly string[],
+): Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'> {
+  const { registryMirrors, insecureRegistries } = readSettings(args);
+  return { registryMirrors, insecureRegistries };
+}
+
+function checkMirror(text: string): string {
+  const url = URL.parse(text);
+  const problem = (reason: string) =>
+    new EngineError('invalid', `invalid mirror: ${reason} in ${JSON.stringify(text)}`);
+  if (url === null) throw problem('no URL');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw problem(`unsupported scheme ${JSON.stringify(url.protocol.replace(':', ''))}`);
+  if (url.username !== '' || url.password !== '')
+    throw new EngineError('invalid', 'invalid mirror: username/password not allowed in URI');
+  if (url.search !== '' || url.hash !== '') throw problem('query or fragment');
+  return url.href.replace(/\/$/, '');
+}
+
+function checkInsecure(text: string): string {
+  if (/^https?:\/\//.test(text))
+    throw new EngineError('invalid', `insecure registry ${text} should not contain '://'`);
+  if (text === '' || /[\s@?#]/.test(text))
+    throw new EngineError(
+      'invalid',
+      `insecure registry ${JSON.stringify(text)} is not valid: expected host, host:port or CIDR`,
+    );
+  return text;
+}
+
+function absolute(key: string, path: string): string {
+  if (path.startsWith('/')) return path.replace(/(?<=.)\/+$/, '');
+  throw new EngineError('invalid', `invalid ${key} ${JSON.stringify(path)}: it must be an absolute path`);
+}
+
+function positive(key: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new EngineError('invalid', `invalid ${key}: ${value}`);
+}
+
+function storageDriver(text: string): DaemonSettings['storageDriver'] {
+  const driver = Object.hasOwn(DRIVERS, text) ? DRIVERS[text] : undefined;
+  if (driver !== undefined) return driver;
+  throw new EngineError('invalid', `unknown storage-driver ${JSON.stringify(text)}`, {
+    hint: 'Known are erofs, overlay and overlay2.',
+  });
+}
+
+function loopbackAddress(text: string): DaemonSettings['embeddedRegistry'] {
+  if (text === '') return undefined;
+  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  const isLoopback = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+  if (isLoopback && Number(port) <= 65535) return { host: bare, port: Number(port) };
+  throw new EngineError(
+    'invalid',
+    `invalid embedded-registry ${JSON.stringify(text)}: expected a loopback address with port, like 127.0.0.1:5050`,
+  );
+}
+
+function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'> {
+  const logLevel = source.string('log-level');
+  const logFormat = source.string('log-format');
+  if (!LOG_LEVELS.includes(logLevel)) throw new EngineError('invalid', `invalid logging level: ${logLevel}`);
+  if (logFormat !== 'text' && logFormat !== 'json')
+    throw new EngineError('invalid', `invalid log format: ${logFormat}`);
+  return { logLevel, logFormat };
+}
+
+function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'] {
+  const nested = (file.values.get('proxies') ?? {}) as Record<string, unknown>;
+  const pick = (key: string, ...variables: string[]) => {
+    const fromFile = nested[key];
+    const value =
+      source.string(key) ||
+      (typeof fromFile === 'string' ? fromFile : '') ||
+      variables.map((name) => process.env[name]).find(Boolean);
+    return value || undefined;
+  };
+  const http = pick('http-proxy', 'HTTP_PROXY', 'http_proxy');
+  const https = pick('https-proxy', 'HTTPS_PROXY', 'https_proxy');
+  const no = pick('no-proxy', 'NO_PROXY', 'no_proxy');
+  return {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    ...(no === undefined ? {} : { no }),
+  };
+}
+
+function tlsSettings(source: Source): DaemonSettings['tls'] {
+  const verify = source.bool('tlsverify');
+  if (!verify && !source.bool('tls')) return undefined;
+  const [caCert, cert, key] = [source.string('tlscacert'), source.string('tlscert'), source.string('tlskey')];
+  const missing = [
+    ...(verify && caCert === '' ? ['--tlscacert'] : []),
+    ...(cert === '' ? ['--tlscert'] : []),
+    ...(key === '' ? ['--tlskey'] : []),
+  ];
+  if (missing.length > 0) throw new EngineError('invalid', `TLS needs ${missing.join(', ')}`);
+  return { verify, caCert, cert, key };
+}

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContainerPaths } from '../containers/container-paths.ts';
+import { ContainerService } from '../containers/container-service.ts';
+import { ContainerStore } from '../containers/container-store.ts';
+import { TaskNotes } from '../containers/task-notes.ts';
+import { LocalContentStore } from '../content/local-content-store.ts';
+import type { Logger } from '../errors/logger.ts';
+import { EventBus } from '../events/event-bus.ts';
+import { ImageService } from '../images/image-service.ts';
+import { WorkerLayerRunner } from '../images/worker-layer-runner.ts';
+import { BridgeNetworks } from '../network/bridge-networks.ts';
+import { DistributionClient } from '../registry/distribution-client.ts';
+import type { RegistryConfig } from '../registry/registry-client.ts';
+import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
+import { probeRuntime } from '../runtime/probe.ts';
+import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
+import { openLayerSink } from '../snapshots/layer-sink.ts';
+import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
+import { bootId } from '../sys/clock.ts';
+import { containerSpec } from './container-spec.ts';
+import type { DaemonSettings } from './daemon-settings.ts';
+import { migrations } from './schema.ts';
+
+/** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
+export class Engine {
+  readonly images: ImageService;
+  readonly containers: ContainerService;
+  readonly networks: BridgeNetworks;
+  readonly events: EventBus;
+  readonly snapshotter: Snapshotter;
+  readonly runtime: ConmonRuntime;
+  readonly content: LocalContentStore;
+  readonly registry: RegistryAccess;
+  readonly #db: SqliteStateDb;
+
+  private constructor(rooms: Rooms) {
+    this.images = rooms.images;
+    this.containers = rooms.containers;
+    this.networks = rooms.networks;
+    this.events = rooms.events;
+    this.snapshotter = rooms.snapshotter;
+    this.runtime = rooms.runtime;
+    this.content = rooms.content;
+    this.registry = rooms.registry;
+    this.#db = rooms.db;
+  }
+
+  /**
+   * Open the roots, choose what works on this host, find again what runs. The caller holds the lock on both roots and is in the engine's
+   * mount namespace.
+   */
+  static async open(settings: DaemonSettings, logger: Logger): Promise<Engine> {
+    await mkdir(settings.dataRoot, { recursive: true, mode: 0o710 });
+    await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
+    const rooms = await openRooms(settings, logger);
+    await rooms.networks.start();
+    await rooms.containers.recover();
+    await rooms.images.collectGarbage();
+    return new Engine(rooms);
+  }
+
+  /** Registries and mirrors for pulls from now on. */
+  reload(settings: Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'>): void {
+    this.registry.configure({ mirrors: settings.registryMirrors, insecure: settings.insecureRegistries });
+  }
+
+  /** Let go of everything in order; containers run on. */
+  async close(): Promise<void> {
+    await this.containers.close();
+    await this.images.close();
+    await this.runtime.close();
+    await this.networks.close();
+    await this.snapshotter.close();
+    await this.events.close();
+    await this.#db.close();
+  }
+}
+
+interface Rooms {
+  db: SqliteStateDb;
+  events: EventBus;
+  content: LocalContentStore;
+  snapshotter: Snapshotter;
+  runtime: ConmonRuntime;
+  networks: BridgeNetworks;
+  registry: RegistryAccess;
+  images: ImageService;
+  containers: ContainerService;
+}
+
+/** Tells daemons on one machine apart by their data root. */
+function suffixOf(dataRoot: string): string {
+  return createHash('sha256').update(dataRoot).digest('hex').slice(0, 8);
+}
+
+async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Rooms> {
+  const { dataRoot, execRoot } = settings;
+  const cgroupParent = settings.cgroupParent ?? `/sampan-${suffixOf(dataRoot)}`;
+  const [db, snapshotter, probed] = await Promise.all([
+    SqliteStateDb.open(join(dataRoot, 'state.db'), migrations),
+    createSnapshotter({ driver: settings.storageDriver, root: join(dataRoot, 'layers'), logger }),
+    probeRuntime({
+      directory: join(execRoot, 'probe'),
+      cgroupParent,
+      ownMountNamespace: true,
+      logger,
+      ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
+    }),
+  ]);
+  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, logger });
+  const networks = new BridgeNetworks({
+    execRoot,
+    owner: dataRoot,
+    logger,
+    mtu: settings.mtu,
+    ...(settings.bip === undefined ? {} : { bip: settings.bip }),
+    ...(settings.bridge === undefined ? {} : { bridgeName: settings.bridge }),
+  });
+  const events = await EventBus.open(db, logger);
+  const content = await LocalContentStore.open(join(dataRoot, 'content'));
+  const registry = new RegistryAccess(settings, logger);
+  /** Filled below: images and containers know of each other. */
+  const wired: { containers?: ContainerService } = {};
+  const images = await ImageService.open({
+    db,
+    content,
+    snapshotter,
+    registry,
+    runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
+    openSink: openLayerSink,
+    usage: {
+      usedBy: (id) => wired.containers?.usersOf(id) ?? [],
+      roots: () => wired.containers?.imageRoots() ?? { blobs: [], chains: [] },
+    },
+    events,
+    logger,
+    bootId: bootId(),
+  });
+  const paths = new ContainerPaths({ dataRoot, execRoot });
+  const { cgroupDriver, cgroupVersion } = probed.info;
+  const specHost = {
+    cgroupParent,
+    cgroupDriver,
+    cgroupVersion,
+    onWarning: (warning: string) => logger.warn(warning),
+  };
+  const containers = new ContainerService({
+    store: new ContainerStore(db),
+    notes: new TaskNotes(paths.notes),
+    paths,
+    images,
+    snapshotter,
+    runtime,
+    networks,
+    buildSpec: (context) => containerSpec(context, specHost),
+    events,
+    logger,
+  });
+  wired.containers = containers;
+  return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+}
+
+/** The registry client of the present settings. */
+export class RegistryAccess {
+  readonly #logger: Logger;
+  #config: RegistryConfig;
+  #client: DistributionClient;
+
+  constructor(settings: DaemonSettings, logger: Logger) {
+    this.#logger = logger;
+    this.#config = {
+      mirrors: settings.registryMirrors,
+      insecure: settings.insecureRegistries,
+      certsDirectory: '/etc/docker/certs.d',
+      userAgent: 'sampan',
+      proxy: settings.proxy,
+    };
+    this.#client = new DistributionClient(this.#config, { logger });
+  }
+
+  client(): DistributionClient {
+    return this.#client;
+  }
+
+  config(): RegistryConfig {
+    return this.#config;
+  }
+
+  configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
+    this.#config = { ...this.#config, ...change };
+    this.#client = new DistributionClient(this.#config, { logger: this.#logger });
+  }
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { EngineError } from '../errors/engine-error.ts';
+import { processStartTicks } from '../sys/clock.ts';
+
+/**
+ * Note our pid. @throws EngineError "conflict" when the file names a living daemon.
+ */
+export function writePidFile(path: string): { remove(): void } {
+  const holder = readPid(path);
+  if (
+    holder !== undefined &&
+    holder !== process.pid &&
+    processStartTicks(holder) !== undefined &&
+    isDaemon(holder)
+  ) {
+    throw new EngineError('conflict', `process with PID ${holder} is still running`, {
+      hint: `Stop it, or give another --pidfile than ${path}.`,
+    });
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
+  return {
+    remove: () => {
+      if (readPid(path) === process.pid) rmSync(path, { force: true });
+    },
+  };
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, 'utf8').trim());
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A pid may have been given to another program since. */
+function isDaemon(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('sampand');
+  } catch {
+    return false;
+  }
+}

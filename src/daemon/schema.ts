@@ -1,0 +1,13 @@
+import { containerTables } from '../containers/container-store.ts';
+import { eventTables } from '../events/event-bus.ts';
+import { imageMigrations } from '../images/image-schema.ts';
+import type { Migration } from '../storage/state-db.ts';
+
+/** The steps of `state.db`, oldest first. A step that has shipped is never edited; what changes later is a new step. */
+export const migrations: Migration[] = [
+  {
+    version: 1,
+    name: 'images, containers, events',
+    statements: [...imageMigrations, ...containerTables, ...eventTables],
+  },
+];

@@ -1,0 +1,342 @@
+import type { FlagKind } from '../cli/flags/flag.ts';
+
+export type SettingType = 'string' | 'bool' | 'number' | 'strings' | 'map' | 'object' | 'any';
+
+/**
+ * One key of daemon.json, with its flag where it has one. `honoured`: it does what dockerd's does. `warned`: known, without effect, said
+ * so at start. `refused`: any value but a neutral one stops the start, since ignoring it would be unsafe.
+ */
+export interface Setting {
+  key: string;
+  type: SettingType;
+  use: 'honoured' | 'warned' | 'refused';
+  flag?: { name: string; short?: string; kind: FlagKind; usage: string; default?: string };
+  /** Values that ask for nothing (JSON texts). */
+  neutral?: string[];
+  /** Read from /etc/docker/daemon.json too; false for what another running Docker owns. */
+  shared?: false;
+}
+
+/** Every key that dockerd 28 knows, and ours. */
+export const settings: Setting[] = [
+  {
+    key: 'hosts',
+    type: 'strings',
+    use: 'honoured',
+    shared: false,
+    flag: { name: 'host', short: 'H', kind: 'list', usage: 'Daemon socket(s) to connect to' },
+  },
+  {
+    key: 'data-root',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: {
+      name: 'data-root',
+      kind: 'string',
+      usage: 'Root directory of persistent state',
+      default: '/var/lib/sampan',
+    },
+  },
+  {
+    key: 'exec-root',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: {
+      name: 'exec-root',
+      kind: 'string',
+      usage: 'Root directory for execution state files',
+      default: '/run/sampan',
+    },
+  },
+  {
+    key: 'pidfile',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: {
+      name: 'pidfile',
+      short: 'p',
+      kind: 'string',
+      usage: 'Path to use for daemon PID file',
+      default: '/run/sampan.pid',
+    },
+  },
+  {
+    key: 'group',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'group',
+      short: 'G',
+      kind: 'string',
+      usage: 'Group for the unix socket',
+      default: 'docker',
+    },
+  },
+  {
+    key: 'bip',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: { name: 'bip', kind: 'string', usage: 'IPv4 address for the default bridge' },
+  },
+  {
+    key: 'bridge',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: { name: 'bridge', short: 'b', kind: 'string', usage: 'Name of the default bridge of this daemon' },
+  },
+  {
+    key: 'mtu',
+    type: 'number',
+    use: 'honoured',
+    neutral: ['0', '1500'],
+    flag: {
+      name: 'mtu',
+      kind: 'int',
+      usage: 'Set the MTU for the default "bridge" network',
+      default: '1500',
+    },
+  },
+  {
+    key: 'storage-driver',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'storage-driver',
+      short: 's',
+      kind: 'string',
+      usage: 'Storage driver to use: erofs, overlay (overlay2)',
+    },
+  },
+  {
+    key: 'default-runtime',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'default-runtime',
+      kind: 'string',
+      usage: 'Default OCI runtime for containers: crun, runc or a path',
+    },
+  },
+  {
+    key: 'cgroup-parent',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'cgroup-parent', kind: 'string', usage: 'Set parent cgroup for all containers' },
+  },
+  {
+    key: 'registry-mirrors',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'registry-mirror', kind: 'list', usage: 'Preferred registry mirror' },
+  },
+  {
+    key: 'insecure-registries',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'insecure-registry', kind: 'list', usage: 'Enable insecure registry communication' },
+  },
+  {
+    key: 'embedded-registry',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry',
+      kind: 'string',
+      usage: 'Serve the embedded registry on this loopback address (host:port)',
+    },
+  },
+  {
+    key: 'max-concurrent-downloads',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-concurrent-downloads',
+      kind: 'int',
+      usage: 'Set the max concurrent downloads',
+      default: '3',
+    },
+  },
+  {
+    key: 'dns',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'dns', kind: 'list', usage: 'DNS server to use' },
+  },
+  {
+    key: 'dns-search',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'dns-search', kind: 'list', usage: 'DNS search domains to use' },
+  },
+  {
+    key: 'dns-opts',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'dns-opt', kind: 'list', usage: 'DNS options to use' },
+  },
+  {
+    key: 'labels',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'label', kind: 'list', usage: 'Set key=value labels to the daemon' },
+  },
+  {
+    key: 'debug',
+    type: 'bool',
+    use: 'honoured',
+    flag: { name: 'debug', short: 'D', kind: 'bool', usage: 'Enable debug mode' },
+  },
+  {
+    key: 'log-level',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'log-level',
+      short: 'l',
+      kind: 'string',
+      usage: 'Set the logging level ("debug"|"info"|"warn"|"error"|"fatal")',
+      default: 'info',
+    },
+  },
+  {
+    key: 'log-format',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'log-format',
+      kind: 'string',
+      usage: 'Set the logging format ("text"|"json")',
+      default: 'text',
+    },
+  },
+  { key: 'proxies', type: 'object', use: 'honoured' },
+  {
+    key: 'http-proxy',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'http-proxy', kind: 'string', usage: 'HTTP proxy URL to use for outgoing traffic' },
+  },
+  {
+    key: 'https-proxy',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'https-proxy', kind: 'string', usage: 'HTTPS proxy URL to use for outgoing traffic' },
+  },
+  {
+    key: 'no-proxy',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'no-proxy',
+      kind: 'string',
+      usage: 'Comma-separated list of hosts or IP addresses for which the proxy is skipped',
+    },
+  },
+  {
+    key: 'live-restore',
+    type: 'bool',
+    use: 'honoured',
+    flag: {
+      name: 'live-restore',
+      kind: 'bool',
+      usage: "Containers always run on while the daemon is down; accepted for Docker's sake",
+    },
+  },
+  { key: 'default-shm-size', type: 'any', use: 'warned' },
+  { key: 'default-ulimits', type: 'object', use: 'warned', neutral: ['{}'] },
+  { key: 'default-address-pools', type: 'any', use: 'warned', neutral: ['[]'] },
+  { key: 'default-cgroupns-mode', type: 'string', use: 'warned' },
+  { key: 'default-ipc-mode', type: 'string', use: 'warned' },
+  { key: 'default-network-opts', type: 'object', use: 'warned', neutral: ['{}'] },
+  { key: 'exec-opts', type: 'strings', use: 'warned', neutral: ['[]', '["native.cgroupdriver=cgroupfs"]'] },
+  {
+    key: 'features',
+    type: 'object',
+    use: 'warned',
+    neutral: ['{}', '{"containerd-snapshotter":true}', '{"buildkit":true}'],
+  },
+  { key: 'builder', type: 'object', use: 'warned', neutral: ['{}'] },
+  { key: 'experimental', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'host-gateway-ip', type: 'string', use: 'warned' },
+  { key: 'host-gateway-ips', type: 'strings', use: 'warned' },
+  { key: 'init', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'init-path', type: 'string', use: 'warned' },
+  { key: 'ip-forward', type: 'bool', use: 'warned', neutral: ['true'] },
+  { key: 'ip-forward-no-drop', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'ip-masq', type: 'bool', use: 'warned', neutral: ['true'] },
+  { key: 'ip6tables', type: 'bool', use: 'warned', neutral: ['true'] },
+  { key: 'ipv6', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'bip6', type: 'string', use: 'warned' },
+  { key: 'fixed-cidr', type: 'string', use: 'warned' },
+  { key: 'fixed-cidr-v6', type: 'string', use: 'warned' },
+  { key: 'default-gateway', type: 'string', use: 'warned' },
+  { key: 'default-gateway-v6', type: 'string', use: 'warned' },
+  { key: 'allow-direct-routing', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'bridge-accept-fwmark', type: 'string', use: 'warned' },
+  { key: 'firewall-backend', type: 'string', use: 'warned', neutral: ['"nftables"', '""'] },
+  { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
+  { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
+  { key: 'max-concurrent-uploads', type: 'number', use: 'warned' },
+  { key: 'max-download-attempts', type: 'number', use: 'warned' },
+  { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
+  { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
+  { key: 'node-generic-resources', type: 'strings', use: 'warned' },
+  { key: 'oom-score-adjust', type: 'number', use: 'warned', neutral: ['0'] },
+  { key: 'raw-logs', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'shutdown-timeout', type: 'number', use: 'warned' },
+  { key: 'storage-opts', type: 'strings', use: 'warned', neutral: ['[]'] },
+  { key: 'swarm-default-advertise-addr', type: 'string', use: 'warned' },
+  { key: 'userland-proxy', type: 'bool', use: 'warned', neutral: ['false'] },
+  { key: 'userland-proxy-path', type: 'string', use: 'warned' },
+  { key: 'cpu-rt-period', type: 'number', use: 'warned', neutral: ['0'] },
+  { key: 'cpu-rt-runtime', type: 'number', use: 'warned', neutral: ['0'] },
+  { key: 'cdi-spec-dirs', type: 'strings', use: 'warned', neutral: ['[]'] },
+  { key: 'api-cors-header', type: 'string', use: 'warned', neutral: ['""'] },
+  { key: 'containerd', type: 'string', use: 'warned', shared: false },
+  { key: 'containerd-namespace', type: 'string', use: 'warned', shared: false },
+  { key: 'containerd-plugins-namespace', type: 'string', use: 'warned', shared: false },
+  { key: 'runtimes', type: 'object', use: 'warned', neutral: ['{}'] },
+  { key: 'ip', type: 'string', use: 'refused', neutral: ['"0.0.0.0"', '""'] },
+  { key: 'icc', type: 'bool', use: 'refused', neutral: ['true'] },
+  { key: 'iptables', type: 'bool', use: 'refused', neutral: ['true'] },
+  { key: 'authorization-plugins', type: 'strings', use: 'refused', neutral: ['[]'] },
+  { key: 'no-new-privileges', type: 'bool', use: 'refused', neutral: ['false'] },
+  { key: 'seccomp-profile', type: 'string', use: 'refused', neutral: ['""', '"builtin"'] },
+  { key: 'selinux-enabled', type: 'bool', use: 'refused', neutral: ['false'] },
+  { key: 'userns-remap', type: 'string', use: 'refused', neutral: ['""'] },
+  {
+    key: 'tls',
+    type: 'bool',
+    use: 'honoured',
+    flag: { name: 'tls', kind: 'bool', usage: 'Use TLS; implied by --tlsverify' },
+  },
+  {
+    key: 'tlsverify',
+    type: 'bool',
+    use: 'honoured',
+    flag: { name: 'tlsverify', kind: 'bool', usage: 'Use TLS and verify the remote' },
+  },
+  {
+    key: 'tlscacert',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'tlscacert', kind: 'string', usage: 'Trust certs signed only by this CA' },
+  },
+  {
+    key: 'tlscert',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'tlscert', kind: 'string', usage: 'Path to TLS certificate file' },
+  },
+  {
+    key: 'tlskey',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'tlskey', kind: 'string', usage: 'Path to TLS key file' },
+  },
+];

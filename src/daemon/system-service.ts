@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { EngineError } from '../errors/engine-error.ts';
+import type { EngineEvent } from '../events/event.ts';
+import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
+import { writeFileAtomic } from '../storage/atomic-file.ts';
+import { nowNano } from '../sys/clock.ts';
+import type { DaemonSettings } from './daemon-settings.ts';
+import type { Engine } from './engine.ts';
+
+/** Facts and events of one daemon, for `/info` and `/events`. */
+export class SystemService implements SystemBackend {
+  readonly #engine: Engine;
+  readonly #settings: DaemonSettings;
+  readonly #id: string;
+  readonly #startedNano = nowNano();
+
+  constructor(engine: Engine, settings: DaemonSettings, id: string) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.#id = id;
+  }
+
+  async info(): Promise<SystemInfo> {
+    const { containers, images, snapshotter, runtime, events, registry, networks } = this.#engine;
+    const { mirrors, insecure } = registry.config();
+    const runtimeInfo = await runtime.info();
+    const system = osRelease();
+    const { proxy, labels, debug, dataRoot } = this.#settings;
+    return {
+      id: this.#id,
+      name: hostname(),
+      dataRoot,
+      driver: snapshotter.driver,
+      driverStatus: [
+        ['Backing Filesystem', snapshotter.driver === 'erofs' ? 'erofs on overlay' : 'directories'],
+      ],
+      containers: containers.counts(),
+      images: images.count(),
+      cgroupDriver: runtimeInfo.cgroupDriver,
+      cgroupVersion: runtimeInfo.cgroupVersion,
+      kernelVersion: release(),
+      operatingSystem: system.name,
+      osVersion: system.version,
+      architecture: arch() === 'arm64' ? 'aarch64' : 'x86_64',
+      cpus: cpus().length,
+      memoryBytes: totalmem(),
+      runtimes: { [runtimeInfo.name]: { path: runtimeInfo.path } },
+      defaultRuntime: runtimeInfo.name,
+      runtimeCommit: runtimeInfo.commit,
+      securityOptions: [
+        'name=seccomp,profile=builtin',
+        ...(runtimeInfo.cgroupVersion === '2' ? ['name=cgroupns'] : []),
+      ],
+      registryMirrors: mirrors.map((mirror) => `${mirror}/`),
+      insecureRegistries: insecure,
+      labels,
+      warnings: [...runtimeInfo.warnings, ...networks.warnings()],
+      debug,
+      memoryLimit: true,
+      swapLimit: !runtimeInfo.warnings.some((warning) => warning.includes('swap')),
+      cpuCfs: true,
+      cpuShares: true,
+      cpuset: true,
+      pidsLimit: true,
+      ipv4Forwarding: readFlag('/proc/sys/net/ipv4/ip_forward'),
+      httpProxy: withoutPassword(proxy.http),
+      httpsProxy: withoutPassword(proxy.https),
+      noProxy: proxy.no ?? '',
+      eventListeners: events.listeners,
+      fileDescriptors: readdirSync('/proc/self/fd').length,
+      startedNano: this.#startedNano,
+      components: [
+        { name: runtimeInfo.name, version: runtimeInfo.version, details: { GitCommit: runtimeInfo.commit } },
+        { name: 'conmon', version: runtimeInfo.monitorVersion, details: {} },
+      ],
+    };
+  }
+
+  async events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>> {
+    return this.#engine.events.subscribe(request, options.signal);
+  }
+
+  async authenticate(_credentials: RegistryCredentials): Promise<{ status: string; identityToken: string }> {
+    throw new EngineError('not-implemented', 'Login is not built yet');
+  }
+}
+
+/** The daemon's own id, made once and kept in the data root. */
+export async function engineId(path: string): Promise<string> {
+  const known = await readFile(path, 'utf8').catch(() => '');
+  if (/^[0-9a-f-]{36}\n$/.test(known)) return known.trim();
+  const id = randomUUID();
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, `${id}\n`);
+  return id;
+}
+
+function osRelease(): { name: string; version: string } {
+  const text = readText('/etc/os-release') || readText('/usr/lib/os-release');
+  const value = (key: string) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
+  return { name: value('PRETTY_NAME') || 'Linux', version: value('VERSION_ID') };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readFlag(path: string): boolean {
+  return readText(path).trim() === '1';
+}
+
+/** Credentials in a proxy's URL are not shown. */
+function withoutPassword(proxy: string | undefined): string {
+  return proxy === undefined ? '' : proxy.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');
+}

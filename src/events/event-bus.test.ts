@@ -1,0 +1,84 @@
+import { expect, test } from 'bun:test';
+import { silentLogger } from '../errors/logger.ts';
+import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
+import type { EngineEvent } from './event.ts';
+import { EventBus, eventTables } from './event-bus.ts';
+
+const migrations = [{ version: 1, name: 'events', statements: eventTables }];
+const none = { sinceNano: undefined, untilNano: undefined, filters: new Map<string, string[]>() };
+const event = (action: string, attributes: Record<string, string> = {}) => ({
+  type: 'container' as const,
+  action,
+  actorId: 'abc',
+  attributes,
+});
+
+async function withBus(work: (bus: EventBus) => Promise<void>): Promise<void> {
+  const db = await SqliteStateDb.open(':memory:', migrations);
+  const bus = await EventBus.open(db, silentLogger);
+  try {
+    await work(bus);
+  } finally {
+    await bus.close();
+    await db.close();
+  }
+}
+
+async function take(events: AsyncIterable<EngineEvent>, count: number): Promise<EngineEvent[]> {
+  const taken: EngineEvent[] = [];
+  for await (const one of events) {
+    taken.push(one);
+    if (taken.length === count) break;
+  }
+  return taken;
+}
+
+test('times rise strictly, also when a given time is in the past', () =>
+  withBus(async (bus) => {
+    const events = bus.subscribe(none, AbortSignal.timeout(5000));
+    bus.publish(event('create'));
+    bus.publish({ ...event('die'), timeNano: 5n });
+    bus.publish(event('destroy'));
+    const [first, second, third] = await take(events, 3);
+    expect([first?.action, second?.action, third?.action]).toEqual(['create', 'die', 'destroy']);
+    expect(second!.timeNano > first!.timeNano && third!.timeNano > second!.timeNano).toBe(true);
+  }));
+
+test('since replays, until ends', () =>
+  withBus(async (bus) => {
+    for (const action of ['a', 'b', 'c'])
+      bus.publish({ ...event(action), timeNano: BigInt(action.charCodeAt(0)) });
+    const replay = bus.subscribe({ ...none, sinceNano: 98n, untilNano: 98n }, AbortSignal.timeout(5000));
+    expect((await Array.fromAsync(replay)).map(({ action }) => action)).toEqual(['b']);
+  }));
+
+test('filters: alternatives within a key, all keys, every label', () =>
+  withBus(async (bus) => {
+    const filters = new Map([
+      ['event', ['start', 'die']],
+      ['label', ['a=1', 'b']],
+    ]);
+    const events = bus.subscribe({ ...none, filters }, AbortSignal.timeout(5000));
+    bus.publish(event('start', { a: '1' }));
+    bus.publish(event('create', { a: '1', b: '' }));
+    bus.publish(event('die', { a: '1', b: 'x' }));
+    expect((await take(events, 1))[0]?.action).toBe('die');
+    expect(() =>
+      bus.subscribe({ ...none, filters: new Map([['nosuch', ['x']]]) }, AbortSignal.timeout(1)),
+    ).toThrow("invalid filter 'nosuch'");
+  }));
+
+test('the last 1,000 survive a restart', async () => {
+  const db = await SqliteStateDb.open(':memory:', migrations);
+  const bus = await EventBus.open(db, silentLogger);
+  for (let count = 0; count < 1200; count++)
+    bus.publish({ ...event(`e${count}`), timeNano: BigInt(count + 1) });
+  await bus.close();
+  const again = await EventBus.open(db, silentLogger);
+  const kept = await Array.fromAsync(
+    again.subscribe({ ...none, sinceNano: 0n, untilNano: 5000n }, AbortSignal.timeout(5000)),
+  );
+  expect([kept.length, kept[0]?.action, kept.at(-1)?.action]).toEqual([1000, 'e200', 'e1199']);
+  await again.close();
+  await db.close();
+});

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { ImageBench } from '../../test/support/images/image-bench.ts';
+import { makeImage, makeLayer, noise } from '../../test/support/images/image-maker.ts';
+import { file, makeTar } from '../../test/support/images/tar-maker.ts';
+import { hexOf } from '../oci/digest.ts';
+
+let bench: ImageBench;
+beforeEach(async () => {
+  bench = await ImageBench.start();
+});
+afterEach(() => bench.stop());
+
+const name = { repository: 'docker.io/library/app', tag: 'latest' };
+const layers = ['a', 'b'].map((text) => makeLayer(makeTar([file(text, text.repeat(3000))])));
+const image = makeImage(layers);
+
+test('collectGarbage() takes what nothing refers to and leaves every image whole', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  const kept = bench.stored().blobs;
+  await bench.content.write(noise(5000));
+  expect(await bench.images.collectGarbage()).toBe(5000);
+  expect(bench.stored().blobs).toEqual(kept);
+  expect((await bench.snapshotter.layers()).length).toBe(2);
+});
+
+test('a crash between rows and files is made good by the next start', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  await bench.db.transact([{ sql: 'DELETE FROM image_tags' }, { sql: 'DELETE FROM images' }]);
+  await bench.restart();
+  expect(bench.images.count()).toBe(0);
+  await bench.images.collectGarbage();
+  expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
+  expect(await bench.snapshotter.layers()).toEqual([]);
+});
+
+test('an image whose content is damaged is left out, and can be pulled again', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  await bench.content.remove(image.descriptor.digest);
+  const config = image.config.descriptor;
+  await Bun.write(bench.content.path(config.digest), new Uint8Array(config.size));
+  await bench.restart();
+  expect(bench.images.count()).toBe(0);
+  await bench.pull('app');
+  expect((await bench.images.get('app')).id).toBe(image.descriptor.digest);
+});
+
+test('a layer blob that is gone comes again with the next pull', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  const blob = layers[1]!.descriptor.digest;
+  await bench.content.remove(blob);
+  bench.registry.requests.length = 0;
+  await bench.pull('app');
+  expect(bench.registry.requests).toEqual([{ digest: blob, start: 0 }]);
+  expect(bench.stored().blobs).toContain(hexOf(blob));
+});
+
+test('a lease holds; removal while a pull of the same layers is under way costs neither', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  const lease = await bench.images.lease({ blobs: [layers[0]!.descriptor.digest], chains: [] });
+  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.settled();
+  expect(bench.stored().blobs).toEqual([hexOf(layers[0]!.descriptor.digest)]);
+  await lease.release();
+  for (let round = 0; round < 10; round++) {
+    await bench.pull('app');
+    await Promise.all([
+      bench.images.remove('app', { force: false, noPrune: false }),
+      bench.pull('app'),
+    ]).catch(() => undefined);
+    await bench.images.settled();
+    if (bench.images.count() === 0) continue;
+    const view = await bench.images.get(image.descriptor.digest);
+    for (const { blob } of view.layers) expect(bench.stored().blobs).toContain(hexOf(blob));
+    expect((await bench.snapshotter.layers()).length).toBe(2);
+  }
+});
+
+test('prune() takes unused images with their tags, and says what it freed', async () => {
+  bench.registry.add(name, image);
+  await bench.pull('app');
+  const all = { danglingOnly: false, filters: new Map() };
+  bench.users.set(image.descriptor.digest, [{ id: 'c', running: false }]);
+  expect(await bench.images.prune(all)).toEqual({ deleted: [], reclaimedBytes: 0 });
+  bench.users.clear();
+  const pruned = await bench.images.prune(all);
+  expect(pruned.deleted).toEqual([{ untagged: 'app:latest' }, { deleted: image.descriptor.digest }]);
+  expect(pruned.reclaimedBytes).toBeGreaterThan(2 * 3000);
+  expect(bench.events.at(-1)).toMatchObject({
+    action: 'prune',
+    attributes: { reclaimed: String(pruned.reclaimedBytes) },
+  });
+  expect(bench.stored().blobs).toEqual([]);
+});

@@ -1,0 +1,151 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { kindOf, messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { ChainId, Digest } from '../oci/digest.ts';
+import type { LayerInfo, Snapshotter } from '../snapshots/snapshotter.ts';
+import { blobsOf, type ImageRecord } from './image-record.ts';
+import type { ImageStore } from './image-store.ts';
+import type { ImageUsage } from './image-usage.ts';
+import type { GcRoots, LeaseStore } from './lease-store.ts';
+
+export interface GcPorts {
+  content: ContentStore;
+  snapshotter: Snapshotter;
+  store: ImageStore;
+  leases: LeaseStore;
+  usage: ImageUsage;
+  logger: Logger;
+}
+
+/** An interrupted download waits so long to be resumed. */
+const INGEST_AGE_MS = 24 * 3600_000;
+
+/**
+ * Mark and sweep over blobs and layers. Roots are images, leases and containers. One collection at a time; rows go before files, so that what a crash
+ * leaves is a file without a row, which the next full collection removes.
+ */
+export class ImageGc {
+  readonly #ports: GcPorts;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: GcPorts) {
+    this.#ports = ports;
+  }
+
+  /** Remove everything that nothing refers to. Resolves to the bytes that were freed. */
+  async collectAll(): Promise<number> {
+    return await this.exclusively(async () => {
+      const blobs: Digest[] = [];
+      for await (const { digest } of this.#ports.content.list()) blobs.push(digest);
+      const layers = await this.#ports.snapshotter.layers();
+      const freed = await this.#collect({ blobs, chains: layers.map(({ chainId }) => chainId) });
+      await this.#ports.content.sweepIngests(INGEST_AGE_MS);
+      return freed;
+    });
+  }
+
+  /** The same among these alone: a handful of look-ups and unlinks, whatever else is stored. */
+  async collect(candidates: GcRoots): Promise<number> {
+    return await this.exclusively(() => this.#collect(candidates));
+  }
+
+  /** The same, after the caller has gone on: unlinking gigabytes takes a while. A failure is for the next full collection. */
+  collectLater(candidates: GcRoots): void {
+    this.collect(candidates).catch((error: unknown) => {
+      this.#ports.logger.warn('cannot remove what an image left', { reason: messageOf(error) });
+    });
+  }
+
+  /**
+   * Wait for the collections that were asked for. Whoever has added his roots to a lease before, and looks what is here after, can rely on what he sees.
+   */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Run while no collection does: for what is stored before it can be rooted. */
+  async exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(action, action);
+    this.#last = run.catch(() => undefined);
+    return await run;
+  }
+
+  async #collect(candidates: GcRoots): Promise<number> {
+    const marked = await this.#mark();
+    const blobs = candidates.blobs.filter((blob) => !marked.blobs.has(blob));
+    const chains = candidates.chains.filter((chain) => !marked.chains.has(chain));
+    await this.#ports.store.forgetLayerBlobs(blobs);
+    const [freedBlobs, freedLayers] = await Promise.all([
+      this.#removeBlobs(new Set(blobs)),
+      this.#removeLayers(new Set(chains)),
+    ]);
+    return freedBlobs + freedLayers;
+  }
+
+  async #mark(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
+    const { store, leases, usage } = this.#ports;
+    const roots = [await leases.roots(), usage.roots(), ...store.images().map(rootsOf)];
+    const chains = new Set(roots.flatMap((root) => root.chains));
+    for (const chain of usage.roots().chains) await this.#markParents(chain, chains);
+    return { blobs: new Set(roots.flatMap((root) => root.blobs)), chains };
+  }
+
+  async #markParents(chain: ChainId, marked: Set<ChainId>): Promise<void> {
+    let parent = (await this.#ports.snapshotter.layer(chain))?.parent;
+    while (parent !== undefined && !marked.has(parent)) {
+      marked.add(parent);
+      parent = (await this.#ports.snapshotter.layer(parent))?.parent;
+    }
+  }
+
+  async #removeBlobs(blobs: ReadonlySet<Digest>): Promise<number> {
+    const sizes = await Promise.all(
+      [...blobs].map(async (blob) => {
+        const size = (await this.#ports.content.size(blob)) ?? 0;
+        await this.#ports.content.remove(blob);
+        return size;
+      }),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  async #removeLayers(chains: ReadonlySet<ChainId>): Promise<number> {
+    const { snapshotter } = this.#ports;
+    const found = await Promise.all([...chains].map((chain) => snapshotter.layer(chain)));
+    let freed = 0;
+    for (const layer of topFirst(found.filter((layer) => layer !== undefined))) {
+      try {
+        await snapshotter.removeLayer(layer.chainId);
+        freed += layer.tarSize;
+      } catch (error) {
+        // A snapshot or mount came in between: the next collection finds it again.
+        if (kindOf(error) !== 'conflict') throw error;
+      }
+    }
+    return freed;
+  }
+}
+
+/** What an image holds on to. */
+export function rootsOf(image: ImageRecord): GcRoots {
+  return { blobs: blobsOf(image), chains: image.manifests.flatMap(({ chainIds }) => chainIds) };
+}
+
+/** Children before their parents. */
+function topFirst(layers: LayerInfo[]): LayerInfo[] {
+  const byId = new Map(layers.map((layer) => [layer.chainId, layer]));
+  const depth = (layer: LayerInfo): number => {
+    let count = 0;
+    for (
+      let parent = layer.parent;
+      parent !== undefined && count <= layers.length;
+      parent = byId.get(parent)?.parent
+    )
+      count++;
+    return count;
+  };
+  return layers
+    .map((layer) => ({ layer, depth: depth(layer) }))
+    .sort((a, b) => b.depth - a.depth)
+    .map(({ layer }) => layer);
+}

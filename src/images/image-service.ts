@@ -1,0 +1,187 @@
+import type { LocalContentStore } from '../content/local-content-store.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { EventSink } from '../events/event.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
+import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.ts';
+import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import type { StateDb } from '../storage/state-db.ts';
+import { ImageGc, rootsOf } from './gc.ts';
+import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
+import { ImageEvents } from './image-events.ts';
+import { createdMs, type Filters, imageFilter, isDangling, referencesMatching } from './image-filters.ts';
+import { ImageStore } from './image-store.ts';
+import type { ImageUsage } from './image-usage.ts';
+import { viewHistory, viewImage } from './image-view.ts';
+import { type ImportOptions, type ImportPorts, importImage } from './import-image.ts';
+import { LayerFetches } from './layer-fetches.ts';
+import type { LayerRunner } from './layer-runner.ts';
+import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
+import { INTERRUPTED_GRACE_MS, type PullOptions, pullImage, type RegistryAccess } from './pull-image.ts';
+import { deleteImage, labelsOf, type RemovePorts, removeImage } from './remove-image.ts';
+import { choosePlatform, resolveImage } from './resolve-image.ts';
+
+export interface ImageServiceOptions {
+  db: StateDb;
+  content: LocalContentStore;
+  snapshotter: Snapshotter;
+  registry: RegistryAccess;
+  runner: LayerRunner;
+  /** For layers that are made here: `openLayerSink`. */
+  openSink: ImportPorts['openSink'];
+  usage: ImageUsage;
+  events: EventSink;
+  logger: Logger;
+  /** `/proc/sys/kernel/random/boot_id`. */
+  bootId: string;
+}
+
+/** Images: pulled, made, named, listed, removed. */
+export class ImageService implements ImageBackend {
+  readonly #options: ImageServiceOptions;
+  readonly #store: ImageStore;
+  readonly #leases: LeaseStore;
+  readonly #fetches: LayerFetches;
+  readonly #gc: ImageGc;
+  readonly #events: ImageEvents;
+
+  private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
+    const { content, snapshotter, usage, logger } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#leases = leases;
+    this.#fetches = new LayerFetches(options);
+    this.#gc = new ImageGc({ content, snapshotter, store, leases, usage, logger });
+    this.#events = new ImageEvents(options.events);
+  }
+
+  /** Load what the database knows. Call `collectGarbage` once containers are known too: it removes what a crash left. */
+  static async open(options: ImageServiceOptions): Promise<ImageService> {
+    const store = await ImageStore.open(options.db, options.content, options.logger);
+    const leases = await LeaseStore.open(options.db, options.bootId, INTERRUPTED_GRACE_MS);
+    return new ImageService(options, store, leases);
+  }
+
+  async close(): Promise<void> {
+    await this.#options.runner.close();
+    await this.#gc.settled();
+  }
+
+  /** Wait until what removed images left is off the disk. */
+  async settled(): Promise<void> {
+    await this.#gc.settled();
+  }
+
+  async pull(request: PullRequest, options: PullOptions): Promise<void> {
+    const { registry, content } = this.#options;
+    const own = { store: this.#store, leases: this.#leases, fetches: this.#fetches, gc: this.#gc };
+    const ports = { registry, content, ...own };
+    this.#options.runner.prepare();
+    const reference = await pullImage(request, ports, options);
+    const { image } = resolveImage(this.#store, canonicalName(reference));
+    this.#events.pulled(reference, labelsOf(image));
+  }
+
+  async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {
+    const { content, snapshotter, openSink } = this.#options;
+    const own = { store: this.#store, leases: this.#leases, gc: this.#gc };
+    const ports = { content, snapshotter, openSink, ...own };
+    const id = await importImage(source, options, ports);
+    const image = this.#store.image(id);
+    const labels = image === undefined ? {} : labelsOf(image);
+    if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
+    this.#events.happened('import', id, labels);
+    return id;
+  }
+
+  async get(name: string, options: { platform?: Platform | undefined } = {}): Promise<ImageView> {
+    return this.#view(name, options.platform);
+  }
+
+  async list(request: { all: boolean; filters: Filters }): Promise<ImageView[]> {
+    const patterns = request.filters.get('reference') ?? [];
+    const views = this.#views(request.filters);
+    if (patterns.length === 0) return views;
+    return views.map((view) => {
+      const shown = new Set(referencesMatching(view, patterns));
+      const keep = (names: string[]): string[] => names.filter((name) => shown.has(name));
+      return { ...view, repoTags: keep(view.repoTags), repoDigests: keep(view.repoDigests) };
+    });
+  }
+
+  async history(name: string, options: { platform?: Platform | undefined } = {}): Promise<HistoryView[]> {
+    return viewHistory(this.#view(name, options.platform));
+  }
+
+  async tag(name: string, target: Reference): Promise<void> {
+    if (target.digest !== undefined)
+      throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+    const { image } = resolveImage(this.#store, name);
+    const reference = withDefaultTag(target);
+    await this.#store.setTag(canonicalName(reference), image.id);
+    this.#events.tagged(image.id, reference, labelsOf(image));
+  }
+
+  async remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]> {
+    return await removeImage(name, options, this.#removePorts());
+  }
+
+  async prune(options: {
+    danglingOnly: boolean;
+    filters: Filters;
+  }): Promise<{ deleted: DeleteResult[]; reclaimedBytes: number }> {
+    const deleted: DeleteResult[] = [];
+    let reclaimedBytes = 0;
+    for (const view of this.#views(options.filters)) {
+      const image = this.#store.image(view.id);
+      const isKept = options.danglingOnly && !isDangling(view);
+      if (isKept || image === undefined || this.#options.usage.usedBy(view.id).length > 0) continue;
+      deleted.push(...(await deleteImage(image, this.#store.tags(view.id), this.#removePorts())));
+      reclaimedBytes += await this.#gc.collect(rootsOf(image));
+    }
+    this.#events.pruned(reclaimedBytes);
+    return { deleted, reclaimedBytes };
+  }
+
+  count(): number {
+    return this.#store.images().length;
+  }
+
+  /** Remove every blob, layer and old ingest that no image, lease or container refers to. Resolves to the bytes freed. */
+  async collectGarbage(): Promise<number> {
+    return await this.#gc.collectAll();
+  }
+
+  /** Hold roots for work of another room (push, save, build) until the lease is released. */
+  async lease(roots: GcRoots): Promise<Lease> {
+    const lease = this.#leases.take();
+    await lease.add(roots);
+    return lease;
+  }
+
+  #removePorts(): RemovePorts {
+    return { store: this.#store, gc: this.#gc, usage: this.#options.usage, events: this.#events };
+  }
+
+  #view(name: string, platform?: Platform): ImageView {
+    const resolved = resolveImage(this.#store, name);
+    return viewImage(this.#store, resolved.image, choosePlatform(resolved, platform, name));
+  }
+
+  /** Newest first. */
+  #views(filters: Filters): ImageView[] {
+    const matches = imageFilter(filters, {
+      createdOf: (name) => createdMs(this.#view(name)),
+      nowMs: Date.now(),
+    });
+    return this.#store
+      .images()
+      .map((image) => {
+        const resolved = { image, manifest: undefined, reference: undefined };
+        return viewImage(this.#store, image, choosePlatform(resolved, undefined, image.id));
+      })
+      .filter(matches)
+      .sort((a, b) => createdMs(b) - createdMs(a));
+  }
+}

@@ -1,0 +1,218 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { kindOf, messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { DiffId, Digest } from '../oci/digest.ts';
+import { parseReference, type Reference } from '../oci/reference.ts';
+import type { StateDb, Statement } from '../storage/state-db.ts';
+import {
+  type ImageManifest,
+  type ImageRecord,
+  loadImageManifest,
+  type StoredManifest,
+} from './image-record.ts';
+
+export interface ImageTag {
+  reference: Reference;
+  image: Digest;
+  taggedNano: bigint;
+}
+
+/** How one layer was received: its compressed blob, and the size of its tar. */
+export interface LayerBlob {
+  diffId: DiffId;
+  blob: Digest;
+  blobSize: number;
+  tarSize: number;
+}
+
+/** What a finished pull, import, build or load adds, whole. `tags` are canonical names. */
+export interface NewImage {
+  image: StoredManifest;
+  manifest: ImageManifest;
+  layers: LayerBlob[];
+  tags: string[];
+}
+
+/** Files open at a time while images are loaded. */
+const LOAD_AT_ONCE = 64;
+
+interface ImageRow {
+  image: Digest;
+  image_type: string;
+  image_size: number;
+  digest: Digest;
+  media_type: string;
+  size: number;
+}
+
+/** Images, their tags and layer blobs: tables in `state.db`, a model of them in memory. Reads never wait. */
+export class ImageStore {
+  readonly #db: StateDb;
+  readonly #images = new Map<Digest, ImageRecord>();
+  readonly #tags = new Map<string, ImageTag>();
+  readonly #tarSizes = new Map<DiffId, number>();
+
+  private constructor(db: StateDb) {
+    this.#db = db;
+  }
+
+  /** An image whose content is damaged is left out, with a warning. */
+  static async open(db: StateDb, content: ContentStore, logger: Logger): Promise<ImageStore> {
+    const store = new ImageStore(db);
+    await store.#loadLayers();
+    await store.#loadImages(content, logger);
+    await store.#loadTags();
+    return store;
+  }
+
+  images(): ImageRecord[] {
+    return [...this.#images.values()];
+  }
+
+  image(id: Digest): ImageRecord | undefined {
+    return this.#images.get(id);
+  }
+
+  tag(canonicalName: string): ImageTag | undefined {
+    return this.#tags.get(canonicalName);
+  }
+
+  /** All tags, or one image's, in order of their names. */
+  tags(image?: Digest): ImageTag[] {
+    const found = [...this.#tags].filter(([, tag]) => image === undefined || tag.image === image);
+    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tag]) => tag);
+  }
+
+  /** Bytes of a layer's tar; 0 for a layer that was never received. */
+  tarSize(diffId: DiffId): number {
+    return this.#tarSizes.get(diffId) ?? 0;
+  }
+
+  /** Image, manifest, layers and tags in one transaction. */
+  async add({ image, manifest, layers, tags }: NewImage): Promise<void> {
+    const taggedNano = nowNano();
+    await this.#db.transact([
+      {
+        sql: 'INSERT INTO images VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+        params: [image.digest, image.mediaType, image.size],
+      },
+      {
+        sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        params: [image.digest, manifest.digest, manifest.mediaType, manifest.size],
+      },
+      ...layers.map(insertLayer),
+      ...tags.map((tag) => upsertTag(tag, image.digest, taggedNano)),
+    ]);
+    this.#remember(image, manifest);
+    for (const { diffId, tarSize } of layers) this.#tarSizes.set(diffId, tarSize);
+    for (const tag of tags) this.#setTag(tag, image.digest, taggedNano);
+  }
+
+  async setTag(canonicalName: string, image: Digest): Promise<void> {
+    const taggedNano = nowNano();
+    await this.#db.transact([upsertTag(canonicalName, image, taggedNano)]);
+    this.#setTag(canonicalName, image, taggedNano);
+  }
+
+  async removeTags(names: string[]): Promise<void> {
+    await this.#db.transact(names.map(deleteTag));
+    for (const name of names) this.#tags.delete(name);
+  }
+
+  /** The image and all its tags. What only it referred to is the GC's. */
+  async removeImage(id: Digest): Promise<void> {
+    await this.#db.transact([
+      { sql: 'DELETE FROM image_tags WHERE image = ?', params: [id] },
+      { sql: 'DELETE FROM images WHERE id = ?', params: [id] },
+    ]);
+    for (const [name, tag] of this.#tags) if (tag.image === id) this.#tags.delete(name);
+    this.#images.delete(id);
+  }
+
+  /** Forget blobs that are about to go. */
+  async forgetLayerBlobs(blobs: Iterable<Digest>): Promise<void> {
+    const statements = [...blobs].map((blob) => ({
+      sql: 'DELETE FROM layer_blobs WHERE blob = ?',
+      params: [blob],
+    }));
+    if (statements.length > 0) await this.#db.transact(statements);
+  }
+
+  #remember(image: StoredManifest, manifest: ImageManifest): void {
+    const known = this.#images.get(image.digest);
+    const others = known?.manifests.filter(({ digest }) => digest !== manifest.digest) ?? [];
+    this.#images.set(image.digest, { ...image, id: image.digest, manifests: [...others, manifest] });
+  }
+
+  #setTag(name: string, image: Digest, taggedNano: bigint): void {
+    this.#tags.set(name, { reference: parseReference(name), image, taggedNano });
+  }
+
+  async #loadLayers(): Promise<void> {
+    const rows = await this.#db.query<{ diff_id: DiffId; tar_size: number }>(
+      'SELECT diff_id, tar_size FROM layer_blobs',
+    );
+    for (const row of rows) this.#tarSizes.set(row.diff_id, Number(row.tar_size));
+  }
+
+  async #loadImages(content: ContentStore, logger: Logger): Promise<void> {
+    const rows = await this.#db.query<ImageRow>(
+      `SELECT i.id AS image, i.media_type AS image_type, i.size AS image_size, m.digest, m.media_type, m.size
+       FROM images i JOIN image_manifests m ON m.image = i.id`,
+    );
+    for (let at = 0; at < rows.length; at += LOAD_AT_ONCE)
+      await Promise.all(
+        rows.slice(at, at + LOAD_AT_ONCE).map(async (row) => {
+          const manifest = await this.#loadManifest(row, content, logger);
+          const image = { digest: row.image, mediaType: row.image_type, size: Number(row.image_size) };
+          if (manifest !== undefined) this.#remember(image, manifest);
+        }),
+      );
+  }
+
+  async #loadManifest(
+    row: ImageRow,
+    content: ContentStore,
+    logger: Logger,
+  ): Promise<ImageManifest | undefined> {
+    const { digest, media_type: mediaType } = row;
+    try {
+      return await loadImageManifest(content, { digest, mediaType, size: Number(row.size) });
+    } catch (error) {
+      // Left out means collected: only what is surely of no use.
+      if (kindOf(error) !== 'not-found' && kindOf(error) !== 'invalid') throw error;
+      logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  async #loadTags(): Promise<void> {
+    const rows = await this.#db.query<{ reference: string; image: Digest; tagged_nano: bigint | number }>(
+      'SELECT reference, image, tagged_nano FROM image_tags',
+    );
+    for (const row of rows)
+      if (this.#images.has(row.image)) this.#setTag(row.reference, row.image, BigInt(row.tagged_nano));
+  }
+}
+
+function insertLayer({ diffId, blob, blobSize, tarSize }: LayerBlob): Statement {
+  return {
+    sql: 'INSERT INTO layer_blobs VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    params: [diffId, blob, blobSize, tarSize],
+  };
+}
+
+function upsertTag(name: string, image: Digest, taggedNano: bigint): Statement {
+  return {
+    sql: 'INSERT INTO image_tags VALUES (?, ?, ?) ON CONFLICT (reference) DO UPDATE SET image = excluded.image, tagged_nano = excluded.tagged_nano',
+    params: [name, image, taggedNano],
+  };
+}
+
+function deleteTag(name: string): Statement {
+  return { sql: 'DELETE FROM image_tags WHERE reference = ?', params: [name] };
+}
+
+function nowNano(): bigint {
+  return BigInt(Date.now()) * 1_000_000n + BigInt(process.hrtime()[1] % 1_000_000);
+}

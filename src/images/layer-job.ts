@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import type { ContentStore, Ingest } from '../content/content-store.ts';
+import { storageError } from '../content/storage-error.ts';
+import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { DiffId } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
+import type {
+  RegistryClient,
+  RegistryConfig,
+  RegistryCredentials,
+  RegistrySource,
+} from '../registry/registry-client.ts';
+import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import { receiveLayer } from './receive-layer.ts';
+import { stageLayer } from './stage-layer.ts';
+
+/** One layer's way from a registry to a staged layer. Plain data: it is run whole in a worker thread. */
+export interface LayerJob {
+  contentRoot: string;
+  staging: LayerStaging;
+  registry: RegistryConfig;
+  repository: Reference;
+  source: RegistrySource | undefined;
+  credentials: RegistryCredentials | undefined;
+  descriptor: Descriptor;
+  diffId: DiffId;
+}
+
+/** Bytes of the compressed blob that are here. */
+export type LayerProgress = { phase: 'downloading' | 'verifying' | 'downloaded'; current: number };
+
+/** What a job needs from its thread. */
+export interface LayerPorts {
+  content: ContentStore;
+  registry: RegistryClient;
+  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  signal: AbortSignal;
+  progress: (progress: LayerProgress) => void;
+}
+
+/**
+ * Download, verify, decompress and stage one layer in one pass. What fails leaves no stage; a download that was cut short stays as an ingest and is
+ * resumed by the next job for the same digest.
+ *
+ * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
+ */
+export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  try {
+    return await attemptLayer(job, ports);
+  } catch (error) {
+    if (!(error instanceof DamagedHere)) throw error;
+    ports.signal.throwIfAborted();
+    return await attemptLayer(job, ports);
+  }
+}
+
+/** The bytes that lay here were wrong (a power cut, a failing disk) and are gone: worth one more try from the registry. */
+class DamagedHere extends Error {}
+
+async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  const { digest, size } = job.descriptor;
+  ports.signal.throwIfAborted();
+  if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
+  const held = await openIngest(job, ports.content);
+  const { ingest } = held;
+  const isResumed = ingest.offset > 0;
+  try {
+    const received = receiveLayer(job, ports, ingest);
+    return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
+  } catch (error) {
+    const cause = asNoSpace(error, job);
+    await letGo(held, cause);
+    throw cause;
+  }
+}
+
+async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+  const { digest } = job.descriptor;
+  const hasher = new Bun.CryptoHasher('sha256');
+  const bytes = hashed(ports.content.stream(digest), hasher);
+  return await stageLayer(job, ports, bytes, async () => {
+    if (`sha256:${hasher.digest('hex')}` === digest) return;
+    await ports.content.remove(digest);
+    throw new DamagedHere(`Blob ${digest} is damaged`);
+  });
+}
+
+async function* hashed(
+  stream: ReadableStream<Uint8Array>,
+  hasher: Bun.CryptoHasher,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    hasher.update(chunk as Uint8Array<ArrayBuffer>);
+    yield chunk;
+  }
+}
+
+/** Where the digest's own ingest is held (a worker that was terminated holds its lock for good), one that nobody will resume. */
+async function openIngest({ descriptor }: LayerJob, content: ContentStore): Promise<HeldIngest> {
+  const { digest, size } = descriptor;
+  try {
+    const ingest = await content.ingest(digest);
+    if (ingest.offset <= size) return { ingest, resumable: true };
+    await ingest.abort();
+    return { ingest: await content.ingest(digest, { restart: true }), resumable: true };
+  } catch (error) {
+    if (kindOf(error) !== 'conflict') throw error;
+    return { ingest: await content.ingest(`${digest} ${randomUUID()}`), resumable: false };
+  }
+}
+
+interface HeldIngest {
+  ingest: Ingest;
+  resumable: boolean;
+}
+
+async function publish(
+  ingest: Ingest,
+  { job, ports, isResumed }: { job: LayerJob; ports: LayerPorts; isResumed: boolean },
+): Promise<void> {
+  const { digest, size } = job.descriptor;
+  ports.progress({ phase: 'verifying', current: size });
+  try {
+    await ingest.commit({ digest, size });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'digest-mismatch') throw error;
+    if (isResumed) throw new DamagedHere(error.message);
+    throw new EngineError('invalid', `filesystem layer verification failed for digest ${digest}`, {
+      code: 'digest-mismatch',
+      cause: error,
+    });
+  }
+  ports.progress({ phase: 'downloaded', current: size });
+}
+
+/** Sinks give the system's own error when the disk is full. */
+function asNoSpace(error: unknown, { descriptor }: LayerJob): unknown {
+  const errno = errnoCodeOf(error);
+  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT';
+  return isFull ? storageError(error, `Cannot store layer ${descriptor.digest}`) : error;
+}
+
+/** Partial downloads are kept for later, but not on a disk that is full. */
+async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise<void> {
+  const isFull = error instanceof EngineError && error.code === 'no-space';
+  if (resumable && !isFull) await ingest.close();
+  else await ingest.abort();
+}

@@ -1,0 +1,254 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { EngineError, kindOf } from '../errors/engine-error.ts';
+import { formatPlatform, hostPlatform, matchesPlatform } from '../oci/platform.ts';
+import { canonicalName, familiarName, type Reference, withDefaultTag } from '../oci/reference.ts';
+import type { RegistryClient, RegistryConfig, RegistryRequest } from '../registry/registry-client.ts';
+import type { LayerInfo } from '../snapshots/snapshotter.ts';
+import { Background } from './background.ts';
+import type { ImageGc } from './gc.ts';
+import type { PullProgress, PullRequest } from './image-backend.ts';
+import { type ImageManifest, joinImageManifest } from './image-record.ts';
+import type { ImageStore, LayerBlob } from './image-store.ts';
+import type { LayerFetch, LayerFetches } from './layer-fetches.ts';
+import type { Lease, LeaseStore } from './lease-store.ts';
+import { followManifest, type PulledManifest, pullConfig } from './pull-manifest.ts';
+import { LayerLines, statusLine } from './pull-progress.ts';
+
+/** The registry as it is configured now; a reload changes both. */
+export interface RegistryAccess {
+  client(): RegistryClient;
+  config(): RegistryConfig;
+}
+
+export interface PullPorts {
+  registry: RegistryAccess;
+  content: ContentStore & { readonly root: string };
+  store: ImageStore;
+  leases: LeaseStore;
+  fetches: LayerFetches;
+  gc: ImageGc;
+}
+
+export interface PullOptions {
+  signal: AbortSignal;
+  progress: (line: PullProgress) => void;
+}
+
+/** How long the finished layers of an interrupted pull wait for the next one. */
+export const INTERRUPTED_GRACE_MS = 3600_000;
+
+/** Bring an image here, whole, and tag it last. Resolves to the reference that names it now. */
+export async function pullImage(
+  request: PullRequest,
+  ports: PullPorts,
+  options: PullOptions,
+): Promise<Reference> {
+  const lease = ports.leases.take();
+  try {
+    const reference = await pullUnderLease(request, { ports, lease, options });
+    // A row that stays is void after its time: nobody has to wait for the disk.
+    lease.release().catch(() => undefined);
+    return reference;
+  } catch (error) {
+    await letGo(lease, ports.gc, options.signal.aborted || kindOf(error) === 'unavailable');
+    throw error;
+  }
+}
+
+/** What was cut short may be taken up again; what was refused goes at once. */
+async function letGo(lease: Lease, gc: ImageGc, mayResume: boolean): Promise<void> {
+  const held = lease.roots();
+  if (!mayResume) {
+    await lease.release();
+    gc.collectLater(held);
+    return;
+  }
+  await lease.expire(INTERRUPTED_GRACE_MS);
+  setTimeout(() => gc.collectLater(held), INTERRUPTED_GRACE_MS + 1000).unref();
+}
+
+interface Pull {
+  ports: PullPorts;
+  lease: Lease;
+  options: PullOptions;
+}
+
+async function pullUnderLease(pullRequest: PullRequest, pull: Pull): Promise<Reference> {
+  const { ports, options } = pull;
+  const reference = withDefaultTag(pullRequest.reference);
+  const platform = pullRequest.platform ?? hostPlatform();
+  const request = { signal: options.signal, credentials: pullRequest.credentials };
+  const registry = ports.registry.client();
+  const resolved = await registry.manifest(reference, request);
+  options.progress({
+    id:
+      reference.digest === undefined
+        ? (reference.tag ?? '')
+        : canonicalName({ ...reference, tag: undefined }),
+    status: `Pulling from ${reference.path}`,
+  });
+  const pulled = await followManifest(resolved, {
+    reference,
+    platform,
+    ports: { registry, content: ports.content, request },
+  });
+  const { manifest, layers } = await pullContent(pulled, { pull, registry, request, reference });
+  const isNew = await finish(pulled, { manifest, layers, reference, store: ports.store });
+  options.progress({ status: `Digest: ${pulled.root.descriptor.digest}` });
+  options.progress({ status: statusLine(reference, isNew) });
+  const actual = manifest.config.platform;
+  if (pullRequest.platform !== undefined && !matchesPlatform(platform, actual))
+    options.progress({
+      status: `WARNING: image with reference ${familiarName(reference)} was found but its platform (${formatPlatform(actual)}) does not match the specified platform (${formatPlatform(platform)})`,
+    });
+  return reference;
+}
+
+interface ContentContext {
+  pull: Pull;
+  registry: RegistryClient;
+  request: RegistryRequest;
+  reference: Reference;
+}
+
+async function pullContent(
+  pulled: PulledManifest,
+  context: ContentContext,
+): Promise<{ manifest: ImageManifest; layers: LayerBlob[] }> {
+  const { ports, lease } = context.pull;
+  const blobs = [
+    ...pulled.documents.map(({ descriptor }) => descriptor.digest),
+    pulled.manifest.config.digest,
+    ...pulled.manifest.layers.map(({ digest }) => digest),
+  ];
+  const background = new Background();
+  try {
+    background.add(lease.add({ blobs, chains: [] }));
+    await ports.gc.settled();
+    for (const { bytes, descriptor } of pulled.documents)
+      background.add(ports.content.write(bytes, descriptor.digest));
+    const configBytes = await pullConfig(
+      { descriptor: pulled.manifest.config, reference: context.reference, source: pulled.source },
+      { registry: context.registry, content: ports.content, request: context.request },
+    );
+    const manifest = joinManifest(pulled, configBytes);
+    background.add(lease.add({ blobs: [], chains: manifest.chainIds }));
+    await ports.gc.settled();
+    return { manifest, layers: await pullLayers(manifest, pulled, context) };
+  } finally {
+    await background.end();
+  }
+}
+
+function joinManifest({ documents, root }: PulledManifest, configBytes: Uint8Array): ImageManifest {
+  const { descriptor, bytes } = documents.at(-1) ?? root;
+  const stored = { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length };
+  const manifest = joinImageManifest(stored, bytes, configBytes);
+  refuseForeignSystem(manifest.config.platform.os);
+  return manifest;
+}
+
+function refuseForeignSystem(os: string): void {
+  if (os !== '' && os !== 'linux')
+    throw new EngineError(
+      'invalid',
+      `cannot download image with operating system ${JSON.stringify(os)} when requesting "linux"`,
+    );
+}
+
+/** All layers at once, as the runner has room; the first failure stops the others. */
+async function pullLayers(
+  manifest: ImageManifest,
+  pulled: PulledManifest,
+  { pull, reference, request }: ContentContext,
+): Promise<LayerBlob[]> {
+  const { ports, options } = pull;
+  const wanted = layerFetches(manifest, pulled, { ports, reference, request });
+  const lines = wanted.map(({ job }) => new LayerLines(job.descriptor, options.progress));
+  const present = await presentLayers(wanted, ports.fetches);
+  const isKnown = isStored(ports.store, manifest) && !present.includes(undefined);
+  for (const [index, line] of lines.entries())
+    if (present[index] === undefined) line.begins();
+    else if (!isKnown) line.exists();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const fetches = wanted.map(async (fetch, index): Promise<LayerInfo> => {
+    const here = present[index];
+    if (here !== undefined) return here;
+    try {
+      return await ports.fetches.fetch(fetch, { signal, progress: (step) => lines[index]?.tell(step) });
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  });
+  const settled = await Promise.allSettled(fetches);
+  options.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return wanted.flatMap(({ job }, index) => {
+    const result = settled[index];
+    if (result?.status !== 'fulfilled') return [];
+    const { digest, size } = job.descriptor;
+    return [{ diffId: job.diffId, blob: digest, blobSize: size, tarSize: result.value.tarSize }];
+  });
+}
+
+/** Of an image that was here already Docker doesn't mention the layers. */
+function isStored(store: ImageStore, { digest }: ImageManifest): boolean {
+  return store.images().some(({ manifests }) => manifests.some((one) => one.digest === digest));
+}
+
+/** From the bottom up to the first layer that is missing. */
+async function presentLayers(
+  wanted: readonly LayerFetch[],
+  fetches: LayerFetches,
+): Promise<(LayerInfo | undefined)[]> {
+  const present: (LayerInfo | undefined)[] = [];
+  for (const fetch of wanted)
+    present.push(present.includes(undefined) ? undefined : await fetches.present(fetch));
+  return present;
+}
+
+function layerFetches(
+  { manifest, config, chainIds: chain }: ImageManifest,
+  { source }: PulledManifest,
+  { ports, reference, request }: { ports: PullPorts; reference: Reference; request: RegistryRequest },
+): LayerFetch[] {
+  return config.diffIds.flatMap((diffId, index) => {
+    const descriptor = manifest.layers[index];
+    const chainId = chain[index];
+    if (descriptor === undefined || chainId === undefined) return [];
+    const job = {
+      contentRoot: ports.content.root,
+      registry: ports.registry.config(),
+      repository: reference,
+      source,
+      credentials: request.credentials,
+      descriptor,
+      diffId,
+    };
+    return [{ job, chainId, parent: chain[index - 1] }];
+  });
+}
+
+/** Image and tag, in one transaction. Resolves to whether the name means something new. */
+async function finish(
+  pulled: PulledManifest,
+  image: { manifest: ImageManifest; layers: LayerBlob[]; reference: Reference; store: ImageStore },
+): Promise<boolean> {
+  const { manifest, layers, reference, store } = image;
+  const { descriptor, bytes } = pulled.root;
+  const name = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+  const known = store.image(descriptor.digest);
+  const isNew =
+    store.tag(name)?.image !== descriptor.digest ||
+    known?.manifests.every(({ digest }) => digest !== manifest.digest) === true;
+  if (isNew)
+    await store.add({
+      image: { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length },
+      manifest,
+      layers,
+      tags: [name],
+    });
+  return isNew;
+}

@@ -1,0 +1,89 @@
+import { afterEach, expect, test } from 'bun:test';
+import { failureOf } from '../../test/support/failure-of.ts';
+import { ImageBench } from '../../test/support/images/image-bench.ts';
+import { makeImage, makeIndex, makeLayer, noise } from '../../test/support/images/image-maker.ts';
+import { pushImage } from '../../test/support/images/push-image.ts';
+import { directory, file, makeTar } from '../../test/support/images/tar-maker.ts';
+import { MemoryBlobBackend } from '../registry/server/memory-blob-backend.ts';
+import { createRegistryHandler } from '../registry/server/registry-handler.ts';
+import { type FaultyRegistry, startFaultyRegistry } from '../registry/testing/faulty-registry.ts';
+import { hasDockerRegistry, startDockerRegistry } from '../registry/testing/running-registry.ts';
+
+const layers = [1, 2].map((seed) =>
+  makeLayer(makeTar([directory('d'), file(`d/${seed}`, noise(3_000_000, seed))])),
+);
+const image = makeImage(layers);
+const arm = makeImage(layers.slice(0, 1), {
+  platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+});
+const index = makeIndex([arm, image]);
+const name = { repository: 'library/app', tag: 'latest' };
+const blobPath = `/v2/library/app/blobs/${layers[1]!.descriptor.digest}`;
+
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function benchOn(url: string): Promise<ImageBench> {
+  const bench = await ImageBench.start({ mirror: url });
+  cleanUp.push(() => bench.stop());
+  return bench;
+}
+
+async function faulty(): Promise<{ registry: FaultyRegistry; bench: ImageBench }> {
+  const registry = await startFaultyRegistry(createRegistryHandler(new MemoryBlobBackend()));
+  cleanUp.push(() => registry.close());
+  await pushImage(registry.url, name, index);
+  return { registry, bench: await benchOn(registry.url) };
+}
+
+test.skipIf(!hasDockerRegistry())(
+  "an index from Debian's docker-registry, as a mirror of docker.io",
+  async () => {
+    const registry = await startDockerRegistry();
+    cleanUp.push(() => registry.close());
+    await pushImage(registry.url, name, index);
+    const bench = await benchOn(registry.url);
+    const lines = await bench.pull('app');
+    expect(lines.at(-1)).toEqual({ status: 'Status: Downloaded newer image for app:latest' });
+    expect(lines.at(-2)).toEqual({ status: `Digest: ${index.descriptor.digest}` });
+    expect((await bench.images.get('app')).layers.map(({ diffId }) => diffId)).toEqual(
+      layers.map(({ diffId }) => diffId),
+    );
+    expect(await failureOf(bench.pull('app', { platform: 'linux/s390x' }))).toMatchObject({
+      message: 'no matching manifest for linux/s390x in the manifest list entries',
+    });
+    expect(await bench.pull(`app@${index.descriptor.digest}`)).toEqual([
+      { id: `docker.io/library/app@${index.descriptor.digest}`, status: 'Pulling from library/app' },
+      { status: `Digest: ${index.descriptor.digest}` },
+      { status: `Status: Downloaded newer image for app@${index.descriptor.digest}` },
+    ]);
+  },
+);
+
+test('a cut connection goes on by Range in the same pull', async () => {
+  const { registry, bench } = await faulty();
+  let cuts = 1;
+  registry.fault = ({ path }) =>
+    path === blobPath && cuts-- > 0 ? { kind: 'cut', atByte: 1_000_000 } : undefined;
+  await bench.pull('app');
+  const ranges = registry.requests
+    .filter(({ path }) => path === blobPath)
+    .map(({ headers }) => headers.get('range'));
+  expect(ranges.length).toBe(2);
+  expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-/);
+});
+
+test('a corrupt blob and a corrupt manifest are refused; the next pull of an honest registry works', async () => {
+  const { registry, bench } = await faulty();
+  for (const wrong of [blobPath, `/v2/library/app/manifests/${image.descriptor.digest}`]) {
+    registry.fault = ({ path }) => (path === wrong ? { kind: 'corrupt' } : undefined);
+    expect(await failureOf(bench.pull('app'))).toBeInstanceOf(Error);
+    await bench.images.settled();
+    expect(bench.images.count()).toBe(0);
+    expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
+  }
+  registry.fault = () => undefined;
+  await bench.pull('app');
+});

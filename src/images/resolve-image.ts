@@ -1,0 +1,132 @@
+import { EngineError } from '../errors/engine-error.ts';
+import { type Digest, hexOf, isDigest } from '../oci/digest.ts';
+import {
+  compatiblePlatforms,
+  formatPlatform,
+  hostPlatform,
+  normalizePlatform,
+  type Platform,
+} from '../oci/platform.ts';
+import {
+  canonicalName,
+  familiarName,
+  isIdentifier,
+  parseReference,
+  type Reference,
+  repositoryName,
+  withDefaultTag,
+} from '../oci/reference.ts';
+import type { ImageManifest, ImageRecord } from './image-record.ts';
+import type { ImageStore } from './image-store.ts';
+
+export interface ResolvedImage {
+  image: ImageRecord;
+  /** The platform that the name itself chose: a manifest's or config's digest. */
+  manifest: ImageManifest | undefined;
+  /** How it was named; undefined by ID. */
+  reference: Reference | undefined;
+}
+
+const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
+
+/**
+ * Find an image by reference, ID, manifest or config digest, or a unique prefix of one.
+ *
+ * @throws EngineError "not-found" `No such image: x`, "invalid" for an ambiguous prefix.
+ */
+export function resolveImage(store: ImageStore, name: string): ResolvedImage {
+  const digest = isIdentifier(name) ? `sha256:${name}` : name;
+  if (isDigest(digest)) return byDigest(store, digest) ?? refuse(digest);
+  const reference = parsed(name);
+  const named = reference === undefined ? undefined : byReference(store, reference);
+  return named ?? byPrefix(store, name) ?? refuse(reference === undefined ? name : familiarName(reference));
+}
+
+function refuse(name: string): never {
+  throw new EngineError('not-found', `No such image: ${name}`);
+}
+
+function parsed(name: string): Reference | undefined {
+  try {
+    return withDefaultTag(parseReference(name));
+  } catch (error) {
+    if (ID_PREFIX.test(name)) return undefined;
+    throw error;
+  }
+}
+
+function byDigest(store: ImageStore, digest: Digest): ResolvedImage | undefined {
+  const image = store.image(digest);
+  if (image !== undefined) return { image, manifest: undefined, reference: undefined };
+  for (const candidate of store.images()) {
+    const manifest = candidate.manifests.find((one) => idsOf(one).includes(digest));
+    if (manifest !== undefined) return { image: candidate, manifest, reference: undefined };
+  }
+  return undefined;
+}
+
+function byReference(store: ImageStore, reference: Reference): ResolvedImage | undefined {
+  if (reference.digest === undefined) {
+    const tag = store.tag(canonicalName(reference));
+    const image = tag === undefined ? undefined : store.image(tag.image);
+    return image && { image, manifest: undefined, reference };
+  }
+  const found = byDigest(store, reference.digest);
+  const repository = repositoryName(reference);
+  if (found === undefined) return undefined;
+  const isNamed = store.tags(found.image.id).some((tag) => repositoryName(tag.reference) === repository);
+  return isNamed ? { ...found, reference } : undefined;
+}
+
+function byPrefix(store: ImageStore, name: string): ResolvedImage | undefined {
+  const prefix = ID_PREFIX.exec(name)?.[1];
+  if (prefix === undefined) return undefined;
+  const matches = (digest: Digest): boolean => hexOf(digest).startsWith(prefix);
+  const found = store.images().flatMap((image): ResolvedImage[] => {
+    const manifest = image.manifests.find((one) => idsOf(one).some(matches));
+    if (matches(image.id)) return [{ image, manifest: undefined, reference: undefined }];
+    return manifest === undefined ? [] : [{ image, manifest, reference: undefined }];
+  });
+  if (found.length > 1)
+    throw new EngineError(
+      'invalid',
+      `ambiguous reference: ${JSON.stringify(name)} matches ${found.length} images`,
+    );
+  return found[0];
+}
+
+function idsOf({ digest, manifest }: ImageManifest): Digest[] {
+  return [digest, manifest.config.digest];
+}
+
+/**
+ * One platform of an image: the one asked for, else what runs best on this host, else whatever there is.
+ *
+ * @throws EngineError "not-found" code no-matching-platform.
+ */
+export function choosePlatform(
+  { image, manifest }: ResolvedImage,
+  platform: Platform | undefined,
+  name: string,
+): ImageManifest {
+  const best =
+    platform === undefined && manifest !== undefined
+      ? manifest
+      : bestManifest(image.manifests, platform ?? hostPlatform());
+  const chosen = best ?? (platform === undefined ? image.manifests[0] : undefined);
+  if (chosen !== undefined) return chosen;
+  throw new EngineError(
+    'not-found',
+    `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(platform ?? hostPlatform())})`,
+    { code: 'no-matching-platform' },
+  );
+}
+
+function bestManifest(manifests: readonly ImageManifest[], platform: Platform): ImageManifest | undefined {
+  for (const wanted of compatiblePlatforms(platform)) {
+    const text = formatPlatform(wanted);
+    const found = manifests.find(({ config }) => formatPlatform(normalizePlatform(config.platform)) === text);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

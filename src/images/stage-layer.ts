@@ -1,0 +1,65 @@
+import { decompressDetected } from '../archive/compression.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import type { LayerSink, StagedLayer } from '../snapshots/snapshotter.ts';
+import type { LayerJob, LayerPorts } from './layer-job.ts';
+import { type Failure, LayerSource } from './layer-source.ts';
+
+/** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
+const MAX_EXPANSION = 1100;
+const EXPANSION_ALLOWANCE = 1 << 30;
+
+/**
+ * Decompress into a sink. The blob is read to its end even when its content proves bad, since a wrong digest is the better answer than whatever
+ * the damaged bytes led to.
+ */
+export async function stageLayer(
+  job: LayerJob,
+  ports: LayerPorts,
+  compressed: AsyncGenerator<Uint8Array>,
+  verify?: () => Promise<void>,
+): Promise<StagedLayer> {
+  const sink = await ports.openSink(job.staging);
+  try {
+    const failure = await fill(sink, job, { ports, compressed });
+    ports.signal.throwIfAborted();
+    if (failure?.fatal === true) throw failure.error;
+    for await (const _ of compressed) ports.signal.throwIfAborted();
+    await verify?.();
+    if (failure !== undefined) throw failure.error;
+    const staged = await sink.finish();
+    if (staged.diffId !== job.diffId)
+      throw new EngineError(
+        'invalid',
+        `layers from manifest don't match image configuration: layer ${job.descriptor.digest} unpacks to ${staged.diffId}, not ${job.diffId}`,
+        { code: 'digest-mismatch' },
+      );
+    return staged;
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+async function fill(
+  sink: LayerSink,
+  job: LayerJob,
+  { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
+): Promise<Failure | undefined> {
+  const source = new LayerSource(compressed);
+  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
+  try {
+    const { stream } = await decompressDetected(source.stream, { limitBytes });
+    for await (const chunk of stream) {
+      ports.signal.throwIfAborted();
+      await sink.write(chunk);
+    }
+    return undefined;
+  } catch (error) {
+    return (
+      (await source.failure()) ?? {
+        error,
+        fatal: !(error instanceof EngineError && error.kind === 'invalid'),
+      }
+    );
+  }
+}

@@ -1,0 +1,246 @@
+import { beforeEach, expect, test } from 'bun:test';
+import { silentLogger } from '../errors/logger.ts';
+import type { Ipv4Prefix } from '../sys/links.ts';
+import { BridgeNetworks, type BridgeNetworksOptions } from './bridge-networks.ts';
+import type { Firewall, FirewallRequest } from './firewall.ts';
+import type { AttachRequest, BridgeRequest, HostLink, HostNetwork } from './host-network.ts';
+
+/** Keeps what was asked for; nothing real is touched. */
+class RecordingHost implements HostNetwork {
+  readonly bridges: BridgeRequest[] = [];
+  readonly attached: AttachRequest[] = [];
+  readonly removed: string[] = [];
+  present: HostLink[] = [];
+  used: Ipv4Prefix[] = [];
+  bridgeAddresses: Ipv4Prefix[] = [];
+  removal: () => Promise<void> = () => Promise.resolve();
+
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+  links = () => Promise.resolve(this.present);
+  usedSubnets = () => Promise.resolve(this.used);
+  addressesOf = () => Promise.resolve(this.bridgeAddresses);
+  createNamespace = () => Promise.resolve();
+  removeNamespace = () => Promise.resolve();
+  close = () => Promise.resolve();
+  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
+    this.bridges.push(request);
+    return Promise.resolve({ forwardingEnabled: false });
+  }
+  attach(request: AttachRequest): Promise<void> {
+    this.attached.push(request);
+    return Promise.resolve();
+  }
+  async removeLink(name: string): Promise<void> {
+    await this.removal();
+    this.removed.push(name);
+  }
+}
+
+class RecordingFirewall implements Firewall {
+  readonly applied: FirewallRequest[] = [];
+  readonly removed: FirewallRequest[] = [];
+
+  apply(request: FirewallRequest): Promise<void> {
+    this.applied.push(request);
+    return Promise.resolve();
+  }
+  repair = () => Promise.resolve(['WARNING: something']);
+  remove(request: FirewallRequest): Promise<void> {
+    this.removed.push(request);
+    return Promise.resolve();
+  }
+}
+
+let host: RecordingHost;
+let firewall: RecordingFirewall;
+
+beforeEach(() => {
+  host = new RecordingHost();
+  firewall = new RecordingFirewall();
+});
+
+function networks(options: Partial<BridgeNetworksOptions> = {}): BridgeNetworks {
+  return new BridgeNetworks({
+    execRoot: '/absent/exec',
+    owner: '/var/lib/sampan',
+    logger: silentLogger,
+    host,
+    firewall,
+    ...options,
+  });
+}
+
+test('the subnet keeps clear of routes and addresses in use', async () => {
+  host.used = [
+    { address: '172.17.0.1', prefixLength: 16 },
+    { address: '172.18.9.0', prefixLength: 24 },
+  ];
+  await networks().start();
+  expect(host.bridges[0]).toMatchObject({
+    name: 'sampan0',
+    gateway: { address: '172.19.0.1', prefixLength: 16 },
+  });
+  expect(firewall.applied[0]?.subnet).toBe('172.19.0.0/16');
+});
+
+test('a bridge of ours keeps its name and address', async () => {
+  await networks().start();
+  const owner = host.bridges[0]?.owner ?? '';
+  host.present = [
+    { name: 'sampan0', kind: 'bridge', alias: 'somebody’s' },
+    { name: 'smp-earlier', kind: 'bridge', alias: owner },
+  ];
+  host.bridgeAddresses = [{ address: '192.168.16.1', prefixLength: 20 }];
+  await networks().start();
+  expect(host.bridges[1]).toMatchObject({
+    name: 'smp-earlier',
+    gateway: { address: '192.168.16.1', prefixLength: 20 },
+  });
+});
+
+test('ids are 64 hex digits, the same at each start, others for another owner', async () => {
+  const ids = async (owner: string) => (await networks({ owner }).list()).map(({ id }) => id);
+  const first = await ids('/a');
+  expect(first.every((id) => /^[0-9a-f]{64}$/.test(id))).toBe(true);
+  expect(new Set(first).size).toBe(3);
+  expect(await ids('/a')).toEqual(first);
+  expect(await ids('/b')).not.toEqual(first);
+});
+
+test('a network is found by name, id and prefix of the id', async () => {
+  const net = networks();
+  const { id } = (await net.get('host'))!;
+  expect((await net.get(id))?.name).toBe('host');
+  expect((await net.get(id.slice(0, 12)))?.name).toBe('host');
+  expect(await net.get('')).toBeUndefined();
+  expect(await net.get('hos')).toBeUndefined();
+});
+
+test('what Docker shows of its bridge is there', async () => {
+  const net = networks({ bip: '10.7.0.1/24' });
+  await net.start();
+  expect(await net.get('bridge')).toMatchObject({
+    name: 'bridge',
+    driver: 'bridge',
+    scope: 'local',
+    ipam: [{ subnet: '10.7.0.0/24', gateway: '10.7.0.1' }],
+    options: {
+      'com.docker.network.bridge.default_bridge': 'true',
+      'com.docker.network.bridge.name': 'sampan0',
+      'com.docker.network.driver.mtu': '1500',
+    },
+  });
+  expect((await net.get('none'))?.driver).toBe('null');
+});
+
+test('many that join at once get an address each', async () => {
+  const net = networks();
+  await net.start();
+  const endpoints = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => net.connect(`c${index}`, 'bridge')),
+  );
+  expect(new Set(endpoints.map(({ ipv4 }) => ipv4?.address)).size).toBe(20);
+  expect(new Set(host.attached.map(({ hostInterfaceName }) => hostInterfaceName)).size).toBe(20);
+  expect(host.attached.every(({ hostInterfaceName }) => hostInterfaceName.length <= 15)).toBe(true);
+});
+
+test('an address is free at once, a namespace once its interface is gone', async () => {
+  const net = networks({ bip: '10.7.0.1/30' });
+  await net.start();
+  const only = await net.connect('a', 'bridge');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  host.removal = () => promise;
+  await net.disconnect(only);
+  const other = await net.connect('b', 'bridge');
+  expect(other.ipv4?.address).toBe('10.7.0.2');
+  await net.disconnect(other);
+  const same = net.connect('a', 'bridge');
+  expect(await Promise.race([same, Bun.sleep(20)])).toBeUndefined();
+  await net.removeNamespace('b');
+  expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.2');
+  resolve();
+  expect((await same.catch((error: Error) => error.message)) as string).toContain(
+    'no available IPv4 addresses',
+  );
+});
+
+test('a second disconnect does not free the address of its next owner', async () => {
+  const net = networks({ bip: '10.7.0.1/29' });
+  await net.start();
+  const old = await net.connect('a', 'bridge');
+  await net.disconnect(old);
+  await Bun.sleep(1);
+  const next = await net.connect('b', 'bridge');
+  expect(next.ipv4?.address).toBe(old.ipv4?.address ?? 'none');
+  await net.disconnect(old);
+  await Bun.sleep(1);
+  expect((await net.connect('c', 'bridge')).ipv4?.address).not.toBe(next.ipv4?.address ?? 'none');
+});
+
+test('an interface that can’t be removed keeps its address taken', async () => {
+  const net = networks({ bip: '10.7.0.1/29' });
+  await net.start();
+  const stuck = await net.connect('a', 'bridge');
+  host.removal = () => Promise.reject(new Error('busy'));
+  await net.disconnect(stuck);
+  await Bun.sleep(1);
+  expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.3');
+});
+
+test('recovered endpoints keep their addresses, before start() or after it', async () => {
+  const first = networks({ bip: '10.7.0.1/29' });
+  await first.start();
+  const endpoint = await first.connect('a', 'bridge');
+  const [early, late] = [networks({ bip: '10.7.0.1/29' }), networks({ bip: '10.7.0.1/29' })];
+  await early.recover([endpoint], new Set());
+  await early.start();
+  await late.start();
+  await late.recover([endpoint], new Set());
+  for (const net of [early, late]) {
+    expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.3');
+  }
+});
+
+test('recover() removes only unclaimed interfaces of ours', async () => {
+  const net = networks();
+  await net.start();
+  const kept = await net.connect('a', 'bridge');
+  const orphan = `${kept.hostInterfaceName.slice(0, 7)}deadbeef`;
+  host.present = [kept.hostInterfaceName, orphan, 'vethdocker0', 'eth0'].map((name) => ({
+    name,
+    kind: 'veth',
+    alias: '',
+  }));
+  await net.recover([kept], new Set());
+  expect(host.removed).toEqual([orphan]);
+});
+
+test('close() leaves bridge and rules to containers that still run', async () => {
+  const busy = networks();
+  await busy.start();
+  await busy.connect('a', 'bridge');
+  await busy.close();
+  expect([host.removed, firewall.removed]).toEqual([[], []]);
+  const idle = networks();
+  await idle.start();
+  await idle.close();
+  expect(host.removed).toEqual(['sampan0']);
+  expect(firewall.removed).toHaveLength(1);
+});
+
+test.each(['172.20.0.0/16', '172.20.0.1', '172.20.0.1/31', 'x'])('the bip %p is refused', (bip) => {
+  expect(() => networks({ bip })).toThrow();
+});
+
+test.each(['', 'a b', 'sixteen-letters-', 'x/y', 'x"; drop'])(
+  'the bridge name %p is refused',
+  (bridgeName) => {
+    expect(() => networks({ bridgeName })).toThrow('Invalid bridge name');
+  },
+);
+
+test.each(['../x', '', 'a/b', '.hidden'])('the container id %p makes no path', (id) => {
+  expect(() => networks().namespacePath(id)).toThrow('Invalid container id');
+});

@@ -1,0 +1,51 @@
+import { familiarName, familiarRepository, type Reference } from './reference.ts';
+
+/**
+ * Whether a `reference=` filter names this image: the pattern is matched against the familiar name, then the repository alone.
+ * `*`, `?`, `[a-z]`, `[^a]` and `\` as in Go's path.Match: none of them crosses a `/`. A malformed pattern matches nothing.
+ */
+export function matchesReference(pattern: string, reference: Reference): boolean {
+  const expression = compile(pattern);
+  if (expression === undefined) return false;
+  return expression.test(familiarName(reference)) || expression.test(familiarRepository(reference));
+}
+
+function compile(pattern: string): RegExp | undefined {
+  let source = '';
+  let rest = pattern;
+  while (rest !== '') {
+    const piece = nextPiece(rest);
+    if (piece === undefined) return undefined;
+    source += piece.source;
+    rest = rest.slice(piece.length);
+  }
+  try {
+    return new RegExp(`^${source}$`, 's');
+  } catch {
+    return undefined;
+  }
+}
+
+function nextPiece(rest: string): { source: string; length: number } | undefined {
+  const stars = /^\*+/.exec(rest)?.[0];
+  if (stars !== undefined) return { source: '[^/]*', length: stars.length };
+  if (rest.startsWith('?')) return { source: '[^/]', length: 1 };
+  if (rest.startsWith('[')) return characterClass(rest);
+  const escaped = rest.startsWith('\\');
+  const character = escaped ? rest[1] : rest[0];
+  if (character === undefined) return undefined;
+  return { source: literal(character), length: escaped ? 2 : 1 };
+}
+
+function characterClass(rest: string): { source: string; length: number } | undefined {
+  const match = /^\[(\^?)((?:\\.|[^\]\\])+)\]/s.exec(rest);
+  if (match?.[2] === undefined) return undefined;
+  const ranges = match[2].replace(/\\(.)|([[\]^&~|])/gs, (_, a?: string, b?: string) =>
+    literal(a ?? b ?? ''),
+  );
+  return { source: `(?!/)[${match[1] ?? ''}${ranges}]`, length: match[0].length };
+}
+
+function literal(character: string): string {
+  return /[a-zA-Z0-9_ ]/.test(character) ? character : `\\${character}`;
+}

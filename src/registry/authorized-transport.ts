@@ -1,0 +1,98 @@
+import { parseChallenges } from './challenge.ts';
+import type { RegistryCredentials } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
+import type { RegistryTiming } from './timing.ts';
+import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
+import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+
+export interface AuthorizedRequest extends TransportRequest {
+  credentials: RegistryCredentials | undefined;
+  /** `repository:library/busybox:pull`: what it needs, beside what the registry asks for. */
+  scopes: string[];
+}
+
+type Scheme = { kind: 'basic' } | { kind: 'bearer'; realm: string; service: string | undefined };
+
+/** Answers a registry's challenges: anonymous, basic, bearer. How a host wants it is remembered. */
+export class AuthorizedTransport {
+  readonly #transport: Transport;
+  readonly #tokens: TokenClient;
+  readonly #schemes = new Map<string, Scheme>();
+
+  constructor(transport: Transport, timing: RegistryTiming) {
+    this.#transport = transport;
+    this.#tokens = new TokenClient(transport, timing);
+  }
+
+  /**
+   * A response of any status; 401 and 403 come back where no credential helps.
+   *
+   * A body that is a stream can't be sent twice, so callers with one have made an authorized request to that host before.
+   *
+   * @throws as `Transport.send` and `TokenClient.token`.
+   */
+  async send(request: AuthorizedRequest): Promise<TransportResponse> {
+    const known = this.#schemes.get(request.url.origin);
+    const first = await this.#authorize(request, known, []);
+    const response = await this.#transport.send(first.request);
+    if (response.status !== 401) return response;
+    const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
+    if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (challenge === undefined || request.body instanceof ReadableStream) return response;
+    this.#remember(request.url.origin, challenge.scheme);
+    const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
+    const offered = first.request.headers['authorization'];
+    if (second.request.headers['authorization'] === offered) return response;
+    await discardBody(response);
+    return this.#transport.send(second.request);
+  }
+
+  async #authorize(
+    request: AuthorizedRequest,
+    scheme: Scheme | undefined,
+    asked: string[],
+  ): Promise<{ request: TransportRequest; token?: TokenRequest }> {
+    const { credentials } = request;
+    if (credentials?.registryToken !== undefined && credentials.registryToken !== '')
+      return { request: withAuthorization(request, `Bearer ${credentials.registryToken}`) };
+    if (scheme?.kind === 'basic')
+      return { request: withAuthorization(request, basicAuthorization(credentials)) };
+    if (scheme === undefined) return { request };
+    const token: TokenRequest = {
+      realm: scheme.realm,
+      service: scheme.service,
+      scopes: [...new Set([...request.scopes, ...asked])].sort(),
+      credentials: basicAuthorization(credentials) || credentials?.identityToken ? credentials : undefined,
+      purpose: purposeOf(request),
+      secure: request.url.protocol === 'https:',
+    };
+    const text = await this.#tokens.token(token, request.signal);
+    return { request: withAuthorization(request, `Bearer ${text}`), token };
+  }
+
+  #remember(origin: string, scheme: Scheme): void {
+    if (this.#schemes.size > 1000) this.#schemes.clear();
+    this.#schemes.set(origin, scheme);
+  }
+}
+
+function withAuthorization(request: AuthorizedRequest, value: string | undefined): TransportRequest {
+  if (value === undefined) return request;
+  return { ...request, headers: { ...request.headers, authorization: value } };
+}
+
+function chooseChallenge(
+  header: string | null,
+  credentials: RegistryCredentials | undefined,
+): { scheme: Scheme; scopes: string[] } | undefined {
+  const challenges = parseChallenges(header);
+  const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm']);
+  if (bearer?.parameters['realm'] !== undefined) {
+    const { realm, service, scope } = bearer.parameters;
+    const scopes = (scope ?? '').split(' ').filter((entry) => entry !== '');
+    return { scheme: { kind: 'bearer', realm, service }, scopes };
+  }
+  const basic =
+    challenges.some(({ scheme }) => scheme === 'basic') && basicAuthorization(credentials) !== undefined;
+  return basic ? { scheme: { kind: 'basic' }, scopes: [] } : undefined;
+}

@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { parseReference } from '../oci/reference.ts';
+import { DistributionPushClient } from './distribution-push-client.ts';
+import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
+import { createRegistryHandler } from './server/registry-handler.ts';
+import { plainConfig } from './testing/contract.ts';
+import {
+  type Fault,
+  type FaultyRegistry,
+  type SeenRequest,
+  startFaultyRegistry,
+} from './testing/faulty-registry.ts';
+import { blobOf, OCI_MANIFEST, patterned, sampleImage } from './testing/sample-image.ts';
+
+const blob = blobOf(patterned(300_000, 5));
+const timing = { retryBaseMs: 1, retryMaxMs: 5, originHeadMs: 2000, mirrorHeadMs: 2000 };
+let backend: MemoryBlobBackend;
+let registry: FaultyRegistry;
+
+beforeEach(async () => {
+  backend = new MemoryBlobBackend();
+  registry = await startFaultyRegistry(createRegistryHandler(backend));
+});
+afterEach(() => registry.close());
+
+const options = () => ({ signal: new AbortController().signal });
+const target = (text = 'app:v1') => parseReference(`127.0.0.1:${registry.port}/${text}`);
+const client = () => new DistributionPushClient(plainConfig, { timing });
+const open = (from: number) => new Blob([blob.bytes.subarray(from)]).stream();
+const upload = (chunkBytes?: number) =>
+  client().uploadBlob(
+    target(),
+    { descriptor: { digest: blob.digest, size: blob.bytes.length }, open },
+    { ...options(), ...(chunkBytes === undefined ? {} : { chunkBytes }) },
+  );
+
+/** `fault` for the nth request that matches. */
+function faultAt(method: string, nth: number, fault: Fault): void {
+  let count = 0;
+  registry.fault = (request: SeenRequest) =>
+    request.method === method && ++count === nth ? fault : undefined;
+}
+
+async function isThere(): Promise<boolean> {
+  return backend.hasBlob('app', blob.digest);
+}
+
+describe('uploadBlob()', () => {
+  test.each<[string, string, Fault]>([
+    ['the session is refused at first', 'POST', { kind: 'answer', status: 503 }],
+    ['the bytes break off', 'PUT', { kind: 'reset' }],
+    ['the registry is busy', 'PUT', { kind: 'answer', status: 429, headers: { 'retry-after': '0' } }],
+    ['the answer is lost', 'PUT', { kind: 'lost' }],
+  ])('in one piece arrives although %s', async (_name, method, fault) => {
+    faultAt(method, 1, fault);
+    await upload();
+    expect(await isThere()).toBe(true);
+  });
+
+  test.each<[string, Fault]>([
+    ['a piece breaks off', { kind: 'reset' }],
+    ['the answer to a piece is lost', { kind: 'lost' }],
+    ['a piece is out of step', { kind: 'answer', status: 416 }],
+  ])('in pieces goes on when %s', async (_name, fault) => {
+    faultAt('PATCH', 2, fault);
+    await upload(100_000);
+    expect(await isThere()).toBe(true);
+    expect(registry.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
+  test('gives up in the end, and takes its session back', async () => {
+    registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'answer', status: 500 } : undefined);
+    expect(await upload().catch((error: unknown) => error)).toMatchObject({ kind: 'unavailable' });
+    const count = (wanted: string) => registry.requests.filter(({ method }) => method === wanted).length;
+    expect([count('POST'), count('DELETE')]).toEqual([5, 5]);
+  });
+
+  test('does not repeat what was refused', async () => {
+    registry.fault = ({ method }) => (method === 'POST' ? { kind: 'answer', status: 403 } : undefined);
+    expect(await upload().catch((error: unknown) => error)).toMatchObject({
+      kind: 'forbidden',
+      message: 'denied: requested access to the resource is denied',
+    });
+    expect(registry.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
+  test('a session on another host gets no credentials', async () => {
+    const other = await startFaultyRegistry(createRegistryHandler(new MemoryBlobBackend()));
+    other.fault = ({ headers }) =>
+      headers.has('authorization')
+        ? undefined
+        : { kind: 'answer', status: 401, headers: { 'www-authenticate': 'Basic realm="give me"' } };
+    registry.fault = ({ method }) =>
+      method === 'POST'
+        ? { kind: 'answer', status: 202, headers: { location: `${other.url}/v2/x/blobs/uploads/1` } }
+        : undefined;
+    const sent = client().uploadBlob(
+      target(),
+      { descriptor: { digest: blob.digest, size: blob.bytes.length }, open },
+      { ...options(), credentials: { username: 'me', password: 's3cret' } },
+    );
+    expect(await sent.catch((error: unknown) => error)).toMatchObject({ kind: 'unauthorized' });
+    expect(other.requests.some(({ headers }) => headers.has('authorization'))).toBe(false);
+    await other.close();
+  });
+
+  test('an abort ends it with its reason', async () => {
+    registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'silent' } : undefined);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    setTimeout(() => controller.abort(reason), 50);
+    const descriptor = { digest: blob.digest, size: blob.bytes.length };
+    const sent = client().uploadBlob(target(), { descriptor, open }, { signal: controller.signal });
+    expect(await sent.catch((error: unknown) => error)).toBe(reason);
+  });
+});
+
+describe('putManifest()', () => {
+  test("refuses a reference without tag or digest, and tells the registry's reason", async () => {
+    const { manifest } = sampleImage(['never sent']);
+    const put = (text: string) =>
+      client()
+        .putManifest(target(text), { mediaType: OCI_MANIFEST, bytes: manifest.bytes }, options())
+        .catch((error: unknown) => error);
+    expect(await put('app')).toMatchObject({ message: 'Cannot put a manifest without a tag or digest' });
+    expect(await put('app:v1')).toMatchObject({
+      kind: 'invalid',
+      message: 'manifest blob unknown: blob unknown to registry',
+    });
+  });
+});

@@ -1,0 +1,58 @@
+import { BlockList, isIP } from 'node:net';
+
+/** `host` and `port` of `127.0.0.1:5000`, `[::1]:5000` or `example.com`; brackets are dropped. */
+export function splitHost(authority: string): { host: string; port: string | undefined } {
+  const bracketed = /^\[([^\]]*)\](?::(\d+))?$/.exec(authority);
+  if (bracketed) return { host: bracketed[1] ?? '', port: bracketed[2] };
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.indexOf(':') !== colon) return { host: authority, port: undefined };
+  return { host: authority.slice(0, colon), port: authority.slice(colon + 1) };
+}
+
+/** 127.0.0.0/8, ::1 and `localhost`. */
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true;
+  return host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** Whether a host with or without port is named by one of the `insecure-registries`: a host, a `host:port` or a CIDR. */
+export function isInsecureHost(authority: string, entries: readonly string[]): boolean {
+  const { host } = splitHost(authority);
+  if (isLoopback(host)) return true;
+  return entries.some(
+    (entry) => entry.toLowerCase() === authority.toLowerCase() || entry === host || inNetwork(host, entry),
+  );
+}
+
+/**
+ * Whether `no_proxy` exempts this host: `*`, a domain with its subdomains, `host:port`, an address or a CIDR.
+ * Loopback never goes through a proxy, as in Go.
+ */
+export function bypassesProxy(authority: string, noProxy: string | undefined): boolean {
+  const { host, port } = splitHost(authority.toLowerCase());
+  if (isLoopback(host)) return true;
+  const entries = (noProxy ?? '').toLowerCase().split(',');
+  return entries.some((entry) => bypassEntry({ host, port, entry: entry.trim() }));
+}
+
+function bypassEntry(question: { host: string; port: string | undefined; entry: string }): boolean {
+  const { host, port, entry } = question;
+  if (entry === '') return false;
+  if (entry === '*') return true;
+  if (entry.includes('/')) return inNetwork(host, entry);
+  const wanted = splitHost(entry);
+  if (wanted.port !== undefined && wanted.port !== port) return false;
+  const suffix = wanted.host.replace(/^\*?\./, '');
+  const exact = host === suffix && !/^\*?\./.test(wanted.host);
+  return exact || host.endsWith(`.${suffix}`);
+}
+
+function inNetwork(host: string, cidr: string): boolean {
+  const [network = '', bits = ''] = cidr.split('/');
+  const family = isIP(network);
+  if (family === 0 || isIP(host) !== family || !/^\d{1,3}$/.test(bits)) return false;
+  if (Number(bits) > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(network, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+  return list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,38 @@
+import { test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
+import { createRegistryHandler } from './server/registry-handler.ts';
+import { serveRegistry } from './server/serve-registry.ts';
+import { StoreBlobBackend } from './server/store-blob-backend.ts';
+import { describeRegistryContract } from './testing/contract.ts';
+import { MemoryBlobStore } from './testing/memory-blob-store.ts';
+import { hasDockerRegistry, startDockerRegistry } from './testing/running-registry.ts';
+
+describeRegistryContract('embedded, in memory', async () =>
+  serveRegistry(createRegistryHandler(new MemoryBlobBackend())),
+);
+describeRegistryContract('embedded, on a store', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));
+  const registry = serveRegistry(
+    createRegistryHandler(new StoreBlobBackend(new MemoryBlobStore(), directory)),
+  );
+  const close = async () => {
+    await registry.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { ...registry, close };
+});
+
+if (hasDockerRegistry()) describeRegistryContract('docker-registry', startDockerRegistry);
+else {
+  const required = process.env['SAMPAN_REQUIRE_ROOT'] === '1';
+  const name =
+    'SKIPPED: the contract on docker-registry: /usr/bin/docker-registry is missing (apt install docker-registry)';
+  if (required)
+    test(name, () => {
+      throw new Error(name);
+    });
+  else test.skip(name, () => undefined);
+}

@@ -1,0 +1,83 @@
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { RegistrySource } from './registry-client.ts';
+import { RegistryResponseError } from './response-errors.ts';
+import type { SourceMemory } from './sources.ts';
+
+/** One question, put to one source. */
+export type Ask<T> = (source: RegistrySource, options: { headMs: number }) => Promise<T>;
+
+export interface Walk {
+  sources: RegistrySource[];
+  /** For the log: the image asked for. */
+  name: string;
+  memory: SourceMemory;
+  logger: Logger;
+  timing: { mirrorHeadMs: number; originHeadMs: number };
+  signal: AbortSignal;
+}
+
+/**
+ * Ask the sources one after the other until one answers. A mirror's failure is logged and passed over; the origin's word is final,
+ * unless it could not be reached: then another scheme, or a mirror that was put last, may still help.
+ *
+ * @throws the origin's error; of an origin that may speak two schemes, that of the last.
+ */
+export async function walkSources<T>(walk: Walk, ask: Ask<T>): Promise<T> {
+  let failure: unknown;
+  const passedOver: string[] = [];
+  for (const [index, source] of walk.sources.entries()) {
+    const mayFallBack = source.mirror || hasOtherOrigin(walk.sources.slice(index + 1));
+    const headMs = mayFallBack ? walk.timing.mirrorHeadMs : walk.timing.originHeadMs;
+    try {
+      const answer = await ask(source, { headMs });
+      walk.memory.answered(source);
+      return answer;
+    } catch (error) {
+      walk.signal.throwIfAborted();
+      if (source.mirror) {
+        noteMirror(walk, source, error);
+        passedOver.push(`${source.baseUrl} (${messageOf(error)})`);
+        failure ??= error;
+      } else {
+        failure = error;
+        if (!isUnreachable(error)) throw error;
+      }
+    }
+  }
+  throw withMirrors(failure, passedOver);
+}
+
+/** An origin out of reach says nothing about the mirrors, which somebody set up because it is. */
+function withMirrors(failure: unknown, passedOver: string[]): unknown {
+  if (!(failure instanceof EngineError) || failure instanceof RegistryResponseError) return failure;
+  if (passedOver.length === 0) return failure;
+  return new EngineError(failure.kind, failure.message, {
+    ...(failure.code === undefined ? {} : { code: failure.code }),
+    hint: `Mirrors were asked too: ${passedOver.join('; ')}.`,
+    cause: failure.cause,
+  });
+}
+
+/** No HTTP answer at all: nobody there, or nobody who speaks this scheme. */
+function isUnreachable(error: unknown): boolean {
+  return (
+    error instanceof EngineError &&
+    !(error instanceof RegistryResponseError) &&
+    error.code === 'registry-unreachable'
+  );
+}
+
+function hasOtherOrigin(rest: RegistrySource[]): boolean {
+  return rest.some(({ mirror }) => !mirror);
+}
+
+/** That it hasn't got an image is no news; everything else is a warning. */
+function noteMirror(walk: Walk, source: RegistrySource, error: unknown): void {
+  const fields = { mirror: source.baseUrl, image: walk.name, reason: messageOf(error) };
+  const status = error instanceof RegistryResponseError ? error.status : undefined;
+  if (status === 404) walk.logger.debug('mirror has not got the image, asking the next source', fields);
+  else walk.logger.warn('mirror failed, asking the next source', fields);
+  const refusedThisOne = status === 401 || status === 403 || status === 404;
+  if (!refusedThisOne) walk.memory.failed(source);
+}

@@ -1,0 +1,178 @@
+import { EngineError } from '../errors/engine-error.ts';
+import { bypassesProxy, isInsecureHost } from './host-match.ts';
+import { HostTlsStore } from './host-tls.ts';
+import { headTimeout, shownRequest, unreachable } from './network-errors.ts';
+import type { RegistryConfig } from './registry-client.ts';
+import { discardBody } from './response-body.ts';
+
+export interface TransportRequest {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  url: URL;
+  headers: Record<string, string>;
+  /** A stream can be sent once: a redirect of it is refused. */
+  body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | string | undefined;
+  signal: AbortSignal;
+  /** Until the head of the response is here. */
+  headMs: number;
+}
+
+/** A response whose body, and with it the connection, ends with `cancel()` or the request's signal. */
+export interface TransportResponse {
+  status: number;
+  headers: Headers;
+  /** Where it came from, after redirects. */
+  url: URL;
+  body: ReadableStream<Uint8Array> | undefined;
+  /** Stop here and let the connection go. Harmless after the end. */
+  cancel(): void;
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const SECRET_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+/**
+ * HTTP over Bun's fetch: TLS per host, proxies, a time limit on the head, and redirects that take no credential to another
+ * host or down to plain HTTP. Bodies come as they were sent: nothing is decompressed.
+ */
+export class Transport {
+  readonly #config: RegistryConfig;
+  readonly #tls: HostTlsStore;
+
+  constructor(config: RegistryConfig) {
+    this.#config = config;
+    this.#tls = new HostTlsStore(config.certsDirectory);
+  }
+
+  /** @throws EngineError "unavailable" code registry-unreachable; `signal.reason` when aborted. */
+  async send(request: TransportRequest): Promise<TransportResponse> {
+    let current = request;
+    for (let hop = 0; ; hop++) {
+      const response = await this.#sendOnce(current);
+      const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
+      if (location === null || !follows(current)) return response;
+      await discardBody(response);
+      if (hop === MAX_REDIRECTS - 1) throw redirectError(request, `stopped after ${MAX_REDIRECTS} redirects`);
+      current = redirected(current, location);
+    }
+  }
+
+  async #sendOnce(request: TransportRequest): Promise<TransportResponse> {
+    request.signal.throwIfAborted();
+    const insecure = isInsecureHost(request.url.host, this.#config.insecure);
+    const secure = request.url.protocol === 'https:';
+    const tls = secure ? await this.#tls.of(request.url.host) : {};
+    const connection = new Connection(request);
+    try {
+      const response = await fetch(request.url, {
+        method: request.method,
+        headers: { 'user-agent': this.#config.userAgent, ...request.headers },
+        body: request.body ?? null,
+        redirect: 'manual',
+        signal: connection.signal,
+        decompress: false,
+        ...this.#proxyFor(request.url),
+        ...(secure ? { tls: insecure ? { ...tls, rejectUnauthorized: false } : tls } : {}),
+      });
+      connection.answered();
+      return connection.responseFrom(response);
+    } catch (error) {
+      throw connection.failure(error);
+    }
+  }
+
+  /** Always told, so that neither HTTP_PROXY nor NO_PROXY of the process has a say beside the settings. */
+  #proxyFor(url: URL): { proxy: false | { url: string; respectNoProxy: false } } {
+    const { http, https, no } = this.#config.proxy;
+    const proxy = url.protocol === 'https:' ? https : http;
+    const direct = proxy === undefined || proxy === '' || bypassesProxy(url.host, no);
+    if (!direct && !URL.canParse(proxy))
+      throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: it is no URL`);
+    return { proxy: direct ? false : { url: proxy, respectNoProxy: false } };
+  }
+}
+
+/** The life of one request: joins the caller's signal, the limit on the head and our own cancel. */
+class Connection {
+  readonly #request: TransportRequest;
+  readonly #controller = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #onAbort: () => void;
+  #timedOut = false;
+
+  constructor(request: TransportRequest) {
+    this.#request = request;
+    this.#onAbort = () => this.#controller.abort(request.signal.reason);
+    request.signal.addEventListener('abort', this.#onAbort);
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      this.#controller.abort();
+    }, request.headMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  answered(): void {
+    clearTimeout(this.#timer);
+  }
+
+  responseFrom(response: Response): TransportResponse {
+    const cancel = () => {
+      this.#release();
+      this.#controller.abort();
+    };
+    if (response.body === null) this.#release();
+    return {
+      status: response.status,
+      headers: response.headers,
+      url: this.#request.url,
+      body: response.body ?? undefined,
+      cancel,
+    };
+  }
+
+  failure(error: unknown): unknown {
+    this.#release();
+    const { signal, method, url } = this.#request;
+    if (signal.aborted) return signal.reason;
+    if (error instanceof EngineError) return error;
+    // As dockerd, which asks for the API's root first: whether the registry is there doesn't depend on the image.
+    const what = shownRequest(method === 'HEAD' ? 'GET' : method, apiRootOf(url));
+    return this.#timedOut ? headTimeout(what) : unreachable(what, url, error);
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#request.signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+function apiRootOf(url: URL): URL {
+  const at = url.pathname.indexOf('/v2/');
+  return at < 0 ? url : new URL(url.pathname.slice(0, at + 4), url.href);
+}
+
+/** Only what carries no body is sent again. */
+function follows(request: TransportRequest): boolean {
+  return (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
+}
+
+function redirected(request: TransportRequest, location: string): TransportRequest {
+  const target = URL.canParse(location, request.url.href) ? new URL(location, request.url.href) : undefined;
+  if (target === undefined || (target.protocol !== 'http:' && target.protocol !== 'https:'))
+    throw redirectError(request, 'redirected to an address that is no http or https URL');
+  const downgrade = request.url.protocol === 'https:' && target.protocol === 'http:';
+  const trusted = target.host === request.url.host && !downgrade;
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).filter(([name]) => trusted || !SECRET_HEADERS.has(name.toLowerCase())),
+  );
+  return { ...request, url: target, headers };
+}
+
+function redirectError(request: TransportRequest, reason: string): EngineError {
+  return new EngineError('unavailable', `${shownRequest(request.method, request.url)}: ${reason}`, {
+    code: 'registry-unreachable',
+  });
+}

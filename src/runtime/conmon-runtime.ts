@@ -1,0 +1,313 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { type Logger, silentLogger } from '../errors/logger.ts';
+import { bootId, processStartTicks } from '../sys/clock.ts';
+import {
+  type ConmonOptions,
+  control,
+  type Monitor,
+  MonitorReport,
+  startMonitor,
+  taskFiles,
+} from './conmon.ts';
+import { OciCommand } from './oci-binary.ts';
+import { killProcessesOf } from './orphans.ts';
+import type { ProbedRuntime } from './probe.ts';
+import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
+import { createError } from './runtime-errors.ts';
+import { holdStdin } from './stdin-guard.ts';
+import { TaskCgroup } from './task-cgroup.ts';
+import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
+import { type ConmonStreams, openStreams } from './task-streams.ts';
+import { TaskWatch } from './task-watch.ts';
+
+export interface ConmonRuntimeOptions {
+  /** Ours alone, on tmpfs, short: runtime state, records of tasks. Made when absent. */
+  directory: string;
+  /** Parent of all our cgroups (cgroupfs driver), removed by `close` when it is empty. */
+  cgroupParent?: string;
+  probed: ProbedRuntime;
+  logger?: Logger;
+}
+
+const SIGKILL = 9;
+const MONITOR_GRACE_MS = 2000;
+/** `conmon-term.XXXXXX` below it must fit in a socket address of 108 bytes. */
+const MAX_TEMPORARY_PATH = 80;
+
+/** Runtime by conmon and crun or runc. */
+export class ConmonRuntime implements Runtime {
+  readonly #info: RuntimeInfo;
+  readonly #conmon: ConmonOptions;
+  readonly #command: OciCommand;
+  readonly #records: TaskRecords;
+  readonly #logger: Logger;
+  readonly #cgroupParent: string | undefined;
+  readonly #watches = new Map<string, TaskWatch>();
+
+  constructor(options: ConmonRuntimeOptions) {
+    const { info, conmonPath, binary } = options.probed;
+    const stateDirectory = join(options.directory, binary.name);
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+    this.#info = info;
+    this.#conmon = {
+      binary,
+      stateDirectory,
+      cgroupDriver: info.cgroupDriver,
+      conmonPath,
+      temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
+    };
+    this.#command = new OciCommand(this.#conmon);
+    this.#records = new TaskRecords(join(options.directory, 'tasks'));
+    this.#cgroupParent = options.cgroupParent;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  async info(): Promise<RuntimeInfo> {
+    return this.#info;
+  }
+
+  async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
+    options.signal.throwIfAborted();
+    await this.#clearEarlier(request.id);
+    options.signal.throwIfAborted();
+    const record: TaskRecord = {
+      id: request.id,
+      directory: request.directory,
+      cgroupPath: request.spec.linux.cgroupsPath ?? `/${request.id.containerId}`,
+    };
+    this.#records.add(record);
+    let monitor: Monitor | undefined;
+    try {
+      prepareDirectory(request);
+      monitor = startMonitor(request, this.#conmon);
+      const pid = await abortable(monitor.created, options.signal);
+      return this.#adopt(request, monitor, pid);
+    } catch (error) {
+      await this.#undo(record, monitor);
+      throw error instanceof MonitorReport
+        ? createError(error.message, request.spec.process.args[0] ?? '')
+        : error;
+    }
+  }
+
+  async attach(handle: TaskHandle): Promise<ConmonStreams> {
+    const watch = this.#watch(handle);
+    const streams = await openStreams({
+      path: join(handle.directory, taskFiles.attach),
+      stdin: handle.stdin,
+      leaveStdinOpen: handle.leaveStdinOpen ?? false,
+      guard: handle.stdin && !handle.terminal ? holdStdin(handle) : undefined,
+    });
+    void watch.initExited().then(() => streams.release());
+    return streams;
+  }
+
+  async start(handle: TaskHandle): Promise<void> {
+    this.#records.markStarted(handle.id);
+    await this.#command.start(handle.id.containerId);
+  }
+
+  async kill(handle: TaskHandle, signal: number, options: { all?: boolean } = {}): Promise<void> {
+    const watch = this.#watch(handle);
+    const pids = options.all === true ? watch.cgroup.processes() : [];
+    if (!watch.signal(signal)) throw ended(handle);
+    if (signal === SIGKILL) watch.cgroup.thaw();
+    for (const pid of pids) if (pid !== handle.pid) signalQuietly(pid, signal);
+  }
+
+  async pause(handle: TaskHandle): Promise<void> {
+    await this.#command.pause(handle.id.containerId);
+  }
+
+  async resume(handle: TaskHandle): Promise<void> {
+    await this.#command.resume(handle.id.containerId);
+  }
+
+  async resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void> {
+    if (!handle.terminal) return;
+    control(handle.directory, `1 ${terminalSide(size.rows)} ${terminalSide(size.columns)}`);
+  }
+
+  async reopenLogs(handle: TaskHandle): Promise<void> {
+    control(handle.directory, '2 0 0');
+  }
+
+  async wait(handle: TaskHandle, options: { signal: AbortSignal }): Promise<TaskExit> {
+    return await abortable(this.#watch(handle).exit(), options.signal);
+  }
+
+  async remove(handle: TaskHandle): Promise<void> {
+    const watch = this.#watch(handle);
+    watch.signal(SIGKILL);
+    if (this.#isLatest(handle.id)) {
+      watch.cgroup.thaw();
+      await this.#deleteState(handle.id.containerId);
+    }
+    await within(watch.monitorExited(), MONITOR_GRACE_MS);
+    watch.killMonitor();
+    await watch.exit();
+    await this.#sweep({ id: handle.id, directory: handle.directory, cgroupPath: this.#cgroupPath(handle) });
+    this.#watches.delete(taskKey(handle.id));
+    watch.close();
+  }
+
+  async processes(handle: TaskHandle): Promise<number[]> {
+    return this.#watch(handle).cgroup.processes();
+  }
+
+  async recover(keep: readonly TaskHandle[]): Promise<void> {
+    const kept = new Set(keep.map((handle) => taskKey(handle.id)));
+    const stray = this.#records
+      .list()
+      .filter((record) => !kept.has(taskKey(record.id)) || !this.#records.isStarted(record.id));
+    for (const record of stray) {
+      this.#logger.warn('removing a container that nobody remembers', { container: record.id.containerId });
+      try {
+        await this.#undo(record, undefined);
+      } catch (error) {
+        this.#logger.error('cannot remove a stray container', {
+          container: record.id.containerId,
+          error: messageOf(error),
+        });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
+    for (const watch of this.#watches.values()) watch.close();
+    this.#watches.clear();
+  }
+
+  #adopt(request: TaskRequest, monitor: Monitor, pid: number): TaskHandle {
+    const pidStartTicks = processStartTicks(pid);
+    const monitorStartTicks = processStartTicks(monitor.child.pid);
+    if (pidStartTicks === undefined || monitorStartTicks === undefined) {
+      throw new EngineError('internal', 'The container ended before it was started');
+    }
+    const handle: TaskHandle = {
+      id: request.id,
+      directory: request.directory,
+      pid,
+      pidStartTicks,
+      monitorPid: monitor.child.pid,
+      monitorStartTicks,
+      bootId: bootId(),
+      terminal: request.terminal,
+      stdin: request.stdin,
+      leaveStdinOpen: request.leaveStdinOpen,
+      runtimePath: this.#conmon.binary.path,
+    };
+    this.#watch(handle);
+    return handle;
+  }
+
+  #watch(handle: TaskHandle): TaskWatch {
+    const key = taskKey(handle.id);
+    const known = this.#watches.get(key);
+    if (known !== undefined) return known;
+    const watch = new TaskWatch(handle, new TaskCgroup(this.#cgroupPath(handle)));
+    this.#watches.set(key, watch);
+    return watch;
+  }
+
+  #cgroupPath(handle: TaskHandle): string {
+    return this.#records.get(handle.id)?.cgroupPath ?? `/${handle.id.containerId}`;
+  }
+
+  /** Without a handle: by the record alone, and by what conmon was called with. */
+  async #undo(record: TaskRecord, monitor: Monitor | undefined): Promise<void> {
+    const latest = this.#isLatest(record.id);
+    if (latest) await this.#deleteState(record.id.containerId);
+    if (monitor !== undefined) signalQuietly(monitor.child.pid, SIGKILL);
+    await monitor?.child.exited;
+    if (!(await killProcessesOf(record.directory))) {
+      this.#logger.warn('cannot kill what is left of a container', { container: record.id.containerId });
+    }
+    if (latest) await this.#deleteState(record.id.containerId);
+    await this.#sweep(record);
+  }
+
+  /** What an earlier start left when it could not be removed. @throws EngineError "conflict" when it still runs. */
+  async #clearEarlier(id: TaskId): Promise<void> {
+    for (const record of this.#records.others(id)) {
+      if (this.#watches.get(taskKey(record.id))?.signal(0) === true) {
+        throw new EngineError('conflict', `container ${id.containerId} is already running`);
+      }
+      await this.#undo(record, undefined);
+    }
+  }
+
+  /** The OCI runtime and the cgroup know the container, not its starts: an older start must not touch a newer one's. */
+  #isLatest(id: TaskId): boolean {
+    return this.#records.others(id).every((other) => other.id.generation < id.generation);
+  }
+
+  /** A runtime that was killed in the midst of `create` leaves state that it can't read itself: then `#sweep` does its work. */
+  async #deleteState(id: string): Promise<void> {
+    try {
+      await this.#command.delete(id);
+    } catch (error) {
+      this.#logger.warn('the OCI runtime cannot delete a container', {
+        container: id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #sweep(record: TaskRecord): Promise<void> {
+    if (this.#isLatest(record.id)) {
+      if (!(await new TaskCgroup(record.cgroupPath).remove())) {
+        this.#logger.warn('cannot remove the cgroup of a container', { cgroup: record.cgroupPath });
+      }
+      const state = join(this.#conmon.stateDirectory, record.id.containerId);
+      await rm(state, { recursive: true, force: true });
+    }
+    await rm(record.directory, { recursive: true, force: true });
+    this.#records.remove(record.id);
+  }
+}
+
+function prepareDirectory(request: TaskRequest): void {
+  mkdirSync(join(request.directory, taskFiles.exits), { recursive: true, mode: 0o700 });
+  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(request.spec), { mode: 0o600 });
+}
+
+function terminalSide(value: number): number {
+  return Math.max(0, Math.min(0xffff, Math.trunc(value)));
+}
+
+function ended(handle: { id: TaskId }): EngineError {
+  return new EngineError('conflict', `container ${handle.id.containerId} is not running`);
+}
+
+function signalQuietly(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function within(work: Promise<void>, timeoutMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([work, promise]);
+  clearTimeout(timer);
+}

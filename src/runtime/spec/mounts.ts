@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import { EngineError } from '../../errors/engine-error.ts';
+import type { SpecMount } from '../runtime-spec.ts';
+import type { SpecBind, SpecInput } from './spec-input.ts';
+import { tmpfsOptions } from './tmpfs-options.ts';
+
+const DEFAULT_SHM_BYTES = 64 << 20;
+const HARDENED = ['nosuid', 'noexec', 'nodev'];
+const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
+/** Known and without effect here: labels (no SELinux host yet), and hints for volumes and macOS. */
+const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated', 'rbind', 'bind'];
+
+/**
+ * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
+ * the engine's own file (`-v ./hosts:/etc/hosts`).
+ */
+export function containerMounts(input: SpecInput): SpecMount[] {
+  const bound = new Set(input.binds.map((bind) => bind.destination));
+  const asked = [
+    ...Object.entries(input.host.tmpfs).map(([destination, options]) => tmpfsMount(destination, options)),
+    ...input.binds.map(bindMount),
+    ...input.mounts
+      .filter((mount) => !bound.has(mount.destination))
+      .map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
+  ];
+  const places = new Set(asked.map((mount) => mount.destination));
+  const defaults = defaultMounts(input).filter(
+    (mount) =>
+      !places.has(mount.destination) && !(places.has('/dev') && mount.destination.startsWith('/dev/')),
+  );
+  return [...defaults, ...asked.sort(byDepth)];
+}
+
+/** `rootfsPropagation`: the root must pass on what a shared or slave bind below it has. */
+export function rootPropagation(binds: readonly SpecBind[]): string | undefined {
+  const modes = binds.map((bind) => propagationOf(bind));
+  if (modes.some((mode) => mode?.endsWith('shared'))) return 'shared';
+  return modes.some((mode) => mode?.endsWith('slave')) ? 'rslave' : undefined;
+}
+
+function defaultMounts(input: SpecInput): SpecMount[] {
+  const { privileged, ipcMode } = input.host;
+  const lock = privileged ? [] : ['ro'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: HARDENED },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...HARDENED, ...lock] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...lock, ...HARDENED] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: HARDENED },
+    ...sharedMemory(ipcMode, input.host.shmSizeBytes),
+  ];
+}
+
+function sharedMemory(ipcMode: string, sizeBytes: number): SpecMount[] {
+  if (ipcMode === 'none' || ipcMode.startsWith('container:')) return [];
+  const destination = '/dev/shm';
+  if (ipcMode === 'host')
+    return [{ destination, type: 'bind', source: destination, options: ['rbind', 'rprivate'] }];
+  const size = sizeBytes > 0 ? sizeBytes : DEFAULT_SHM_BYTES;
+  return [{ destination, type: 'tmpfs', source: 'shm', options: [...HARDENED, 'mode=1777', `size=${size}`] }];
+}
+
+function tmpfsMount(destination: string, options: string): SpecMount {
+  return {
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: tmpfsOptions(['noexec', 'nosuid', 'nodev', 'rprivate'], options),
+  };
+}
+
+function bindMount(bind: SpecBind): SpecMount {
+  const modes = modesOf(bind);
+  const propagation = propagationOf(bind) ?? (bind.volume ? undefined : 'rprivate');
+  if (propagation !== undefined) checkPropagation(bind.source, propagation);
+  return {
+    destination: bind.destination,
+    type: 'bind',
+    source: bind.source,
+    options: [
+      'rbind',
+      ...(modes.includes('ro') || modes.includes('readonly') ? [READ_ONLY] : []),
+      ...(propagation === undefined ? [] : [propagation]),
+    ],
+  };
+}
+
+/** Read-only with everything mounted below the source, as Docker has it since kernel 5.12. */
+const READ_ONLY = 'rro';
+
+function modesOf(bind: SpecBind): string[] {
+  const modes = bind.mode.split(',').filter((mode) => mode !== '');
+  const unknown = modes.find(
+    (mode) => !['ro', 'rw', 'readonly', ...PROPAGATIONS, ...ACCEPTED].includes(mode),
+  );
+  if (unknown !== undefined) throw new EngineError('invalid', `invalid mode: ${bind.mode}`);
+  return modes;
+}
+
+function propagationOf(bind: SpecBind): string | undefined {
+  return modesOf(bind).find((mode) => PROPAGATIONS.includes(mode));
+}
+
+/** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
+function checkPropagation(source: string, propagation: string): void {
+  if (propagation.endsWith('private')) return;
+  const { mountPoint, optional } = mountOf(source);
+  const shared = /\bshared:\d+/.test(optional);
+  if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return;
+  const wanted = propagation.endsWith('shared') ? 'a shared mount' : 'a shared or slave mount';
+  throw new EngineError('invalid', `path ${source} is mounted on ${mountPoint} but it is not ${wanted}`);
+}
+
+function mountOf(source: string): { mountPoint: string; optional: string } {
+  let best = { mountPoint: '/', optional: '' };
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const [before = ''] = line.split(' - ', 1);
+    const [, , , , escaped, , ...optional] = before.split(' ');
+    if (escaped === undefined) continue;
+    const mountPoint = escaped.replace(/\\(\d{3})/g, (_all, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    const below = source === mountPoint || source.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`);
+    if (below && mountPoint.length >= best.mountPoint.length)
+      best = { mountPoint, optional: optional.join(' ') };
+  }
+  return best;
+}
+
+function lockedWith(mount: SpecMount, readonlyRoot: boolean): SpecMount {
+  const options = mount.options ?? [];
+  if (!readonlyRoot || options.includes('ro') || options.includes(READ_ONLY)) return mount;
+  const [first, ...rest] = options;
+  return { ...mount, options: first === undefined ? [READ_ONLY] : [first, READ_ONLY, ...rest] };
+}
+
+function byDepth(a: SpecMount, b: SpecMount): number {
+  return depth(a.destination) - depth(b.destination) || (a.destination < b.destination ? -1 : 1);
+}
+
+function depth(path: string): number {
+  return path.split('/').filter((part) => part !== '').length;
+}

@@ -1,0 +1,39 @@
+import type { SpecLinux } from '../runtime-spec.ts';
+import type { SpecInput } from './spec-input.ts';
+
+type Namespace = SpecLinux['namespaces'][number];
+
+/** New namespaces, or those at `namespacePaths`; one that is left out is the host's. */
+export function containerNamespaces(input: SpecInput): Namespace[] {
+  const { host, namespacePaths: paths } = input;
+  const cgroupPrivate =
+    host.cgroupnsMode === 'private' || (host.cgroupnsMode === '' && input.cgroupVersion === '2');
+  return [
+    { type: 'mount' },
+    ...joined('network', host.networkMode, paths.network),
+    ...joined('uts', host.utsMode, paths.uts),
+    ...joined('pid', host.pidMode, paths.pid),
+    ...joined('ipc', host.ipcMode, paths.ipc),
+    ...(cgroupPrivate ? [{ type: 'cgroup' }] : []),
+  ];
+}
+
+function joined(type: string, mode: string, path: string | undefined): Namespace[] {
+  if (mode === 'host') return [];
+  return [path === undefined ? { type } : { type, path }];
+}
+
+/** Docker's defaults (unprivileged ports and ping) in a network namespace of the container's own, then what was asked for. */
+export function containerSysctls(input: SpecInput): Record<string, string> {
+  const { host, process } = input;
+  const ownNetwork = host.networkMode !== 'host' && !host.networkMode.startsWith('container:');
+  return {
+    ...(ownNetwork
+      ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
+      : {}),
+    ...(process.domainname !== '' && host.utsMode !== 'host'
+      ? { 'kernel.domainname': process.domainname }
+      : {}),
+    ...host.sysctls,
+  };
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import type { DeviceRule } from './devices.ts';
+import type { SpecResources } from './spec-input.ts';
+
+export interface ResourceHost {
+  cgroupVersion: '1' | '2';
+  swapLimit: boolean;
+  blkioWeight: boolean;
+}
+
+const CGROUP = '/sys/fs/cgroup';
+const CPU_PERIOD_US = 100_000;
+const NANO = 1_000_000_000n;
+
+export function resourceHost(cgroupVersion: '1' | '2'): ResourceHost {
+  if (cgroupVersion === '2') return { cgroupVersion, swapLimit: true, blkioWeight: true };
+  return {
+    cgroupVersion,
+    swapLimit: existsSync(`${CGROUP}/memory/memory.memsw.limit_in_bytes`),
+    blkioWeight: ['weight', 'bfq.weight'].some((name) => existsSync(`${CGROUP}/blkio/blkio.${name}`)),
+  };
+}
+
+/** `linux.resources`, and what had to be left out, in Docker's words. */
+export function containerResources(
+  wish: SpecResources & { oomKillDisable: boolean; rules: DeviceRule[] },
+  host: ResourceHost,
+): { resources: Record<string, unknown>; warnings: string[] } {
+  const warnings: string[] = [];
+  const memory = memoryOf(wish, host, warnings);
+  const cpu = cpuOf(wish);
+  const weight = blkioWeightOf(wish, host, warnings);
+  return {
+    resources: {
+      devices: wish.rules,
+      ...(Object.keys(memory).length === 0 ? {} : { memory }),
+      ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
+      ...(wish.pidsLimit > 0 ? { pids: { limit: wish.pidsLimit } } : {}),
+      ...(weight === undefined ? {} : { blockIO: { weight } }),
+    },
+    warnings,
+  };
+}
+
+function memoryOf(
+  wish: SpecResources & { oomKillDisable: boolean },
+  host: ResourceHost,
+  warnings: string[],
+): Record<string, number | boolean> {
+  const limit = wish.memoryBytes;
+  const swap = wish.memorySwapBytes === 0n ? limit * 2n : wish.memorySwapBytes;
+  if (limit > 0n && swap > 0n && !host.swapLimit) {
+    warnings.push(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+    );
+  }
+  return {
+    ...(limit > 0n ? { limit: Number(limit) } : {}),
+    ...(wish.memoryReservationBytes > 0n ? { reservation: Number(wish.memoryReservationBytes) } : {}),
+    ...(limit > 0n && swap > 0n && host.swapLimit ? { swap: Number(swap) } : {}),
+    ...(wish.oomKillDisable && host.cgroupVersion === '1' ? { disableOOMKiller: true } : {}),
+  };
+}
+
+function cpuOf(wish: SpecResources): Record<string, number | string> {
+  const byNano = wish.nanoCpus > 0n;
+  const period = byNano ? CPU_PERIOD_US : wish.cpuPeriodUs;
+  const quota = byNano ? Number((wish.nanoCpus * BigInt(CPU_PERIOD_US)) / NANO) : wish.cpuQuotaUs;
+  return {
+    ...(wish.cpuShares > 0 ? { shares: wish.cpuShares } : {}),
+    ...(quota === 0 ? {} : { quota }),
+    ...(period > 0 ? { period } : {}),
+    ...(wish.cpusetCpus === '' ? {} : { cpus: wish.cpusetCpus }),
+    ...(wish.cpusetMems === '' ? {} : { mems: wish.cpusetMems }),
+  };
+}
+
+function blkioWeightOf(wish: SpecResources, host: ResourceHost, warnings: string[]): number | undefined {
+  if (wish.blkioWeight <= 0) return undefined;
+  if (host.blkioWeight) return wish.blkioWeight;
+  warnings.push(
+    'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.',
+  );
+  return undefined;
+}

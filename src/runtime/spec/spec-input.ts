@@ -1,0 +1,93 @@
+import type { SpecMount } from '../runtime-spec.ts';
+
+/** What a container's spec is made of. `host` takes a `HostOptions` of `containers/` as it is. */
+export interface SpecInput {
+  containerId: string;
+  /** Mounted root file system: user, group and devices are looked up in it. */
+  rootDirectory: string;
+  process: SpecInputProcess;
+  host: SpecHostOptions;
+  /** Bind mounts and volumes, sources resolved and made. */
+  binds: readonly SpecBind[];
+  /** Further mounts as they are, e.g. /etc/hosts; read-only with a read-only root. */
+  mounts: readonly SpecMount[];
+  devices?: readonly SpecDeviceRequest[];
+  /** Paths of namespaces to join; those absent are made new or are the host's, by `host`'s modes. */
+  namespacePaths: { network?: string; pid?: string; ipc?: string; uts?: string };
+  /** Used where `host.cgroupParent` is empty: `/sampan-x`, or a slice with the systemd driver. */
+  cgroupParent: string;
+  cgroupDriver: 'cgroupfs' | 'systemd';
+  cgroupVersion: '1' | '2';
+}
+
+export interface SpecInputProcess {
+  /** Entrypoint and command. Not empty. */
+  args: readonly string[];
+  /** The image's and the user's, merged: `NAME=value`, or `NAME` to take a default away. */
+  env: readonly string[];
+  workingDir: string;
+  user: string;
+  terminal: boolean;
+  hostname: string;
+  domainname: string;
+}
+
+/** The part of Docker's HostConfig that the spec depends on; sizes in bytes; 0, '' and [] mean "as is". */
+export interface SpecHostOptions {
+  privileged: boolean;
+  readonlyRootfs: boolean;
+  capAdd: readonly string[];
+  capDrop: readonly string[];
+  securityOpt: readonly string[];
+  groupAdd: readonly string[];
+  tmpfs: Readonly<Record<string, string>>;
+  networkMode: string;
+  pidMode: string;
+  ipcMode: string;
+  utsMode: string;
+  cgroupnsMode: string;
+  shmSizeBytes: number;
+  sysctls: Readonly<Record<string, string>>;
+  ulimits: readonly { name: string; soft: number; hard: number }[];
+  oomScoreAdj: number;
+  oomKillDisable: boolean;
+  consoleSize: readonly [rows: number, columns: number];
+  maskedPaths: readonly string[] | undefined;
+  readonlyPaths: readonly string[] | undefined;
+  cgroupParent: string;
+  annotations: Readonly<Record<string, string>>;
+  resources: SpecResources;
+}
+
+export interface SpecResources {
+  memoryBytes: bigint;
+  memoryReservationBytes: bigint;
+  /** 0n: twice the memory. -1n: unlimited. */
+  memorySwapBytes: bigint;
+  cpuShares: number;
+  nanoCpus: bigint;
+  cpuPeriodUs: number;
+  cpuQuotaUs: number;
+  cpusetCpus: string;
+  cpusetMems: string;
+  blkioWeight: number;
+  /** 0 or -1: unlimited. */
+  pidsLimit: number;
+}
+
+export interface SpecBind {
+  /** Absolute path on the host. */
+  source: string;
+  destination: string;
+  /** As after the second colon of `-v`: `ro`, `rw`, `z`, `Z`, `rshared`, `nocopy` …, comma-separated. */
+  mode: string;
+  /** A volume of ours: no propagation is set unless asked for. */
+  volume: boolean;
+}
+
+export interface SpecDeviceRequest {
+  pathOnHost: string;
+  pathInContainer: string;
+  /** `rwm` or a part of it. */
+  cgroupPermissions: string;
+}

@@ -1,0 +1,91 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { EngineError } from '../errors/engine-error.ts';
+import { type Json, parseJson } from '../wire/json.ts';
+
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+/** Go's `strconv.ParseBool` and Docker's older words for false. */
+const FALSE_WORDS = new Set(['', '0', 'no', 'false', 'none']);
+
+/** One request, routed: what handlers see of HTTP. */
+export interface ApiRequest {
+  method: string;
+  /** The decoded pieces of the path that the route's pattern captured. */
+  params: readonly string[];
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  /** The API version that the client speaks, `1.51`. */
+  version: string;
+  /** The body as it comes; empty where there is none. */
+  body: AsyncIterable<Uint8Array>;
+  /** Aborted when the client is gone before its answer ended. */
+  signal: AbortSignal;
+}
+
+/** Whether a query parameter is true as Docker reads it: anything but empty, `0`, `no`, `false` and `none`. */
+export function boolParam(request: ApiRequest, name: string): boolean {
+  return !FALSE_WORDS.has((request.query.get(name) ?? '').trim().toLowerCase());
+}
+
+/** A parameter's text; undefined where it is missing or empty. */
+export function textParam(request: ApiRequest, name: string): string | undefined {
+  const value = request.query.get(name);
+  return value === null || value === '' ? undefined : value;
+}
+
+/** @throws EngineError "invalid", in the words of Go's strconv, unless the parameter is missing, empty or a safe integer. */
+export function intParam(request: ApiRequest, name: string): number | undefined {
+  const text = textParam(request, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new EngineError('invalid', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return value;
+}
+
+/** The n-th captured piece of the path. */
+export function pathParam(request: ApiRequest, index = 0): string {
+  return request.params[index] ?? '';
+}
+
+/**
+ * The body as JSON, 4 MiB at most.
+ *
+ * @throws EngineError "invalid", in Docker's words, on a missing body, another media type or bad JSON.
+ */
+export async function jsonBody(request: ApiRequest): Promise<Json> {
+  const bytes = await readAll(request.body);
+  const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (bytes.length > 0 && mediaType !== 'application/json')
+    throw new EngineError(
+      'invalid',
+      `unsupported Content-Type header (${request.headers['content-type'] ?? ''}): must be 'application/json'`,
+    );
+  const text = bytes.toString('utf8');
+  if (text.trim() === '')
+    throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
+  return parseJson(text, { maxLength: MAX_JSON_BYTES });
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_JSON_BYTES)
+      throw new EngineError('invalid', `request body is larger than ${MAX_JSON_BYTES} bytes`, {
+        code: 'size-exceeded',
+      });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Path and query of a request's target, which may be in absolute form; undefined where it is no URL. */
+export function parseTarget(message: IncomingMessage): { path: string; query: URLSearchParams } | undefined {
+  try {
+    const url = new URL(message.url ?? '/', 'http://engine');
+    return { path: url.pathname, query: url.searchParams };
+  } catch {
+    return undefined;
+  }
+}

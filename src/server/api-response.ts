@@ -1,0 +1,95 @@
+import { stringifyJson } from '../wire/json.ts';
+import type { Attachment } from './attachment.ts';
+import { HijackedConnection, hijackHead } from './hijack.ts';
+import type { ResponsePort } from './response-port.ts';
+import { ResponseStream } from './response-stream.ts';
+import { errorBody, statusOf } from './status.ts';
+import { StreamedClient } from './streamed-client.ts';
+
+export interface HijackOptions {
+  tty: boolean;
+  wantsStdin: boolean;
+  version: string;
+  body: AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+}
+
+/** The answer to one request. A handler calls one of its methods, once. */
+export class ApiResponse {
+  readonly #port: ResponsePort;
+  readonly #headers: Record<string, string>;
+  #started = false;
+  #hijacked = false;
+
+  constructor(port: ResponsePort, headers: Readonly<Record<string, string>>) {
+    this.#port = port;
+    this.#headers = { ...headers };
+  }
+
+  /** Whether a status line has been given away: from then on a failure must go into the stream. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  header(name: string, value: string): void {
+    this.#headers[name] = value;
+  }
+
+  /** A whole JSON answer with Docker's closing newline. */
+  json(status: number, value: unknown): void {
+    this.#send(status, 'application/json', `${stringifyJson(value)}\n`);
+  }
+
+  text(status: number, body: string): void {
+    this.#send(status, 'text/plain; charset=utf-8', body);
+  }
+
+  /** An answer without body: 204, 304, and 200 or 201 where Docker sends nothing. */
+  empty(status: number): void {
+    this.#head(status, status === 204 || status === 304 ? {} : { 'Content-Length': '0' });
+    this.#port.sink.end();
+  }
+
+  /** The error's status and message; a started answer is cut, since its plain end would look like success. A hijacked one has its own end. */
+  error(error: unknown): void {
+    if (this.#hijacked) return;
+    if (this.#started) {
+      this.#port.sink.destroy();
+      return;
+    }
+    const status = statusOf(error);
+    if (status === 304) this.empty(304);
+    else this.json(status, errorBody(error));
+  }
+
+  /** Begin a streamed answer; its headers leave at once. */
+  stream(status: number, contentType: string): ResponseStream {
+    this.#head(status, { 'Content-Type': contentType });
+    return new ResponseStream(this.#port.sink);
+  }
+
+  /** Answer an attach: 101 or 200 leaves at once, and the connection becomes the client's pipes. */
+  hijack(options: HijackOptions): Attachment {
+    const { tty, version, wantsStdin, signal } = options;
+    this.#hijacked = true;
+    const taken = this.#port.hijack;
+    if (taken === undefined) {
+      const stream = this.stream(200, 'application/vnd.docker.raw-stream');
+      return new StreamedClient(stream, { ...options, multiplexed: !tty });
+    }
+    this.#started = true;
+    taken.socket.write(hijackHead({ upgrade: taken.upgrade, tty, version }));
+    return new HijackedConnection(taken.socket, { multiplexed: !tty, wantsStdin, signal });
+  }
+
+  #head(status: number, headers: Readonly<Record<string, string>>): void {
+    this.#started = true;
+    this.#port.head(status, { ...this.#headers, ...headers });
+  }
+
+  #send(status: number, contentType: string, body: string): void {
+    const bytes = Buffer.from(body);
+    this.#head(status, { 'Content-Type': contentType, 'Content-Length': String(bytes.length) });
+    this.#port.sink.end(bytes);
+  }
+}

@@ -1,0 +1,362 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { EngineError } from '../errors/engine-error.ts';
+import { encodeRegistryAuth } from '../wire/registry-auth.ts';
+import { head } from './testing/raw-client.ts';
+import { eventually, startTestServer, type TestServer } from './testing/test-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+const json = (value: unknown) => ({
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: typeof value === 'string' ? value : JSON.stringify(value),
+});
+const message = async (response: Response) => ((await response.json()) as { message: string }).message;
+
+test('_ping tells version, OS and builder, by GET and by HEAD', async () => {
+  for (const method of ['GET', 'HEAD']) {
+    const response = await server.request('/_ping', { method });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('api-version')).toBe('1.51');
+    expect(response.headers.get('ostype')).toBe('linux');
+    expect(response.headers.get('docker-experimental')).toBe('false');
+    expect(response.headers.get('server')).toBe('Sampan/0.1.0 (linux)');
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await response.text()).toBe(method === 'GET' ? 'OK' : '');
+  }
+});
+
+test('versions from 1.24 to 1.51 are served, others refused in the words of Docker', async () => {
+  expect((await server.request('/v1.24/version')).status).toBe(200);
+  expect((await server.request('/v1.51/version')).status).toBe(200);
+  const old = await server.request('/v1.23/info');
+  expect([old.status, await old.text()]).toEqual([
+    400,
+    'client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version\n',
+  ]);
+  const future = await server.request('/v1.60/info');
+  expect([future.status, await message(future)]).toEqual([
+    400,
+    'client version 1.60 is too new. Maximum supported API version is 1.51',
+  ]);
+});
+
+test('an unknown page is not found, whatever its method', async () => {
+  for (const [method, path] of [
+    ['GET', '/v1.51/nope'],
+    ['PUT', '/version'],
+    ['GET', '/vx/info'],
+    ['GET', '/'],
+    ['GET', '/containers/a%zz/json'],
+  ] as const) {
+    const response = await server.request(path, { method });
+    expect([response.status, await response.json()], path).toEqual([404, { message: 'page not found' }]);
+  }
+});
+
+test('what is not built says so; swarm answers as a Docker that is in none', async () => {
+  const exec = await server.request('/v1.51/containers/x/exec', json({}));
+  expect([exec.status, await message(exec)]).toEqual([501, 'exec is not implemented yet']);
+  expect((await server.request('/volumes/create', json({}))).status).toBe(501);
+  expect(await (await server.request('/volumes')).json()).toEqual({ Volumes: [], Warnings: null });
+  expect(await message(await server.request('/volumes/x'))).toBe('get x: no such volume');
+  for (const path of ['/swarm', '/nodes', '/services/x']) {
+    const response = await server.request(path);
+    expect(response.status).toBe(503);
+    expect(await message(response)).toStartWith('This node is not a swarm manager.');
+  }
+});
+
+test('bad bodies are refused in the words of Docker, and the connection lives on', async () => {
+  const create = (init: RequestInit) => server.request('/containers/create', { method: 'POST', ...init });
+  const type = { 'Content-Type': 'application/json' };
+  const cases: [RequestInit, string][] = [
+    [{ headers: type, body: '' }, 'invalid JSON: got EOF while reading request body'],
+    [
+      { headers: { 'Content-Type': 'text/plain' }, body: '{}' },
+      "unsupported Content-Type header (text/plain): must be 'application/json'",
+    ],
+    [{ headers: type, body: '{}' }, 'config cannot be empty in order to create a container'],
+    [{ headers: type, body: 'null' }, 'config cannot be empty in order to create a container'],
+    [
+      { headers: type, body: '{"Image":3}' },
+      'invalid JSON: json: cannot unmarshal number into Go struct field .Image of type string',
+    ],
+    [
+      { headers: type, body: '{"Image":"x","HostConfig":{"Memory":"a"}}' },
+      'invalid JSON: json: cannot unmarshal string into Go struct field .HostConfig.Memory of type int64',
+    ],
+    [
+      { headers: type, body: '[1]' },
+      'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest',
+    ],
+    [{ headers: type, body: 'x'.repeat(5_000_000) }, 'request body is larger than 4194304 bytes'],
+  ];
+  for (const [init, expected] of cases) {
+    const response = await create(init);
+    expect([response.status, await message(response)]).toEqual([400, expected]);
+  }
+  expect(await message(await create({ headers: type, body: '{' }))).toStartWith('invalid JSON: ');
+  expect((await server.request('/_ping')).status).toBe(200);
+  expect(server.errors).toEqual([]);
+});
+
+test('errors keep their kind and message; not-modified has no body', async () => {
+  const view = server.engine.add();
+  const again = await server.request(`/containers/${view.id}/start`, { method: 'POST' });
+  expect([again.status, await again.text()]).toEqual([304, '']);
+  const gone = await server.request('/containers/nope/json');
+  expect([gone.status, await message(gone)]).toEqual([404, 'No such container: nope']);
+  const killed = await server.request('/containers/nope/kill', { method: 'POST' });
+  expect([killed.status, await message(killed)]).toEqual([
+    404,
+    'cannot kill container: nope: No such container: nope',
+  ]);
+  const running = await server.request(`/containers/${view.id}`, { method: 'DELETE' });
+  expect(running.status).toBe(409);
+});
+
+test('an internal error is 500 and is logged, without the query', async () => {
+  const { images } = server.engine;
+  const list = images.list.bind(images);
+  images.list = () => Promise.reject(new TypeError('boom'));
+  const response = await server.request('/images/json?filters=');
+  images.list = list;
+  expect([response.status, await message(response)]).toEqual([500, 'boom']);
+  expect(server.errors.splice(0)).toEqual([
+    { method: 'GET', path: '/images/json', error: expect.stringContaining('boom') },
+  ]);
+});
+
+test('image names may hold slashes, ports and digests', async () => {
+  for (const name of ['reg.local:5000/a/b:1', `a/b@sha256:${'0'.repeat(64)}`]) {
+    const response = await server.request(`/v1.44/images/${name}/json`);
+    expect(await message(response)).toBe(`No such image: ${name}:latest`);
+  }
+  const tagged = await server.request('/images/busybox/tag?repo=reg.local:5000/x/y&tag=2', {
+    method: 'POST',
+  });
+  expect(tagged.status).toBe(201);
+  expect(server.engine.imageViews[0]?.repoTags.pop()).toBe('reg.local:5000/x/y:2');
+});
+
+test('images look as older clients know them', async () => {
+  const first = async (path: string) =>
+    ((await (await server.request(path)).json()) as Record<string, unknown>[])[0];
+  expect(await first('/v1.43/images/json')).toMatchObject({ VirtualSize: 1_982_312, SharedSize: -1 });
+  expect(await first('/v1.43/images/json')).not.toHaveProperty('Descriptor');
+  expect(await first('/v1.51/images/json')).not.toHaveProperty('VirtualSize');
+  expect(await first('/v1.51/images/json')).toHaveProperty('Descriptor');
+});
+
+test('options reach the backend', async () => {
+  const { calls } = server.engine;
+  const view = server.engine.add();
+  const post = (path: string) => server.request(path, { method: 'POST' });
+  calls.length = 0;
+  await post(`/containers/${view.id}/stop?t=3&signal=SIGINT`);
+  await server.request(`/containers/${view.id}?force=1&v=true`, { method: 'DELETE' });
+  await server.request('/containers/json?all=1&limit=2&filters={"status":{"running":true}}');
+  await post('/images/prune?filters={"dangling":{"false":true},"until":{"1h":true}}');
+  await server.request('/images/busybox?noprune=1', { method: 'DELETE' });
+  expect(calls).toEqual([
+    ['stop', view.id, { signal: 'SIGINT', timeoutSeconds: 3 }],
+    ['remove', view.id, { force: true, volumes: true }],
+    ['list', { all: true, limit: 2, size: false, filters: new Map([['status', ['running']]]) }],
+    ['image prune', { danglingOnly: false, filters: new Map([['until', ['1h']]]) }],
+    ['rmi', 'busybox', { force: false, noPrune: true }],
+  ]);
+  for (const [path, text] of [
+    ['/containers/json?limit=x', 'strconv.Atoi: parsing "x": invalid syntax'],
+    ['/containers/json?filters=x', 'invalid filter'],
+    [`/containers/${view.id}/logs`, 'Bad parameters: you must choose at least one stream'],
+  ] as const)
+    expect(await message(await server.request(path))).toBe(text);
+});
+
+test('names are checked before they reach anybody', async () => {
+  for (const name of ['../x', 'a', 'a b', '-a']) {
+    const response = await server.request(
+      `/containers/create?name=${encodeURIComponent(name)}`,
+      json({ Image: 'busybox' }),
+    );
+    expect([response.status, await message(response)]).toEqual([
+      400,
+      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    ]);
+  }
+});
+
+test("a pull streams Docker's lines; credentials reach the backend only", async () => {
+  const { engine } = server;
+  engine.pullWith = async (_request, progress) => {
+    progress({ id: 'latest', status: 'Pulling from library/busybox' });
+    progress({ id: '0123456789ab', status: 'Pulling fs layer' });
+    progress({ id: '0123456789ab', status: 'Downloading', current: 500_000, total: 1_000_000 });
+    progress({ status: 'Status: <done> & over' });
+  };
+  engine.calls.length = 0;
+  const response = await server.request(
+    '/images/create?fromImage=busybox&tag=latest&platform=linux/arm64/v8',
+    {
+      method: 'POST',
+      headers: { 'X-Registry-Auth': encodeRegistryAuth({ username: 'u', password: 'p' }) },
+    },
+  );
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect((await response.text()).split('\n')).toEqual([
+    '{"status":"Pulling from library/busybox","id":"latest"}',
+    '{"status":"Pulling fs layer","progressDetail":{},"id":"0123456789ab"}',
+    `{"status":"Downloading","progressDetail":{"current":500000,"total":1000000},"progress":"[${'='.repeat(25)}\\u003e${' '.repeat(25)}]    500kB/1MB","id":"0123456789ab"}`,
+    '{"status":"Status: \\u003cdone\\u003e \\u0026 over"}',
+    '',
+  ]);
+  expect(engine.calls).toEqual([
+    [
+      'pull',
+      {
+        reference: { domain: 'docker.io', path: 'library/busybox', tag: 'latest', digest: undefined },
+        platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+        credentials: { username: 'u', password: 'p' },
+      },
+    ],
+  ]);
+});
+
+test('a pull that fails at once has a status, one that fails later a last line', async () => {
+  const { engine } = server;
+  const pull = () => server.request('/images/create?fromImage=busybox&tag=1', { method: 'POST' });
+  const failure = new EngineError('not-found', 'manifest unknown');
+  engine.pullWith = () => Promise.reject(failure);
+  const early = await pull();
+  expect([early.status, await message(early)]).toEqual([404, 'manifest unknown']);
+  engine.pullWith = async (_request, progress) => {
+    progress({ status: 'Pulling' });
+    throw failure;
+  };
+  const late = await pull();
+  expect([late.status, await late.text()]).toEqual([
+    200,
+    '{"status":"Pulling"}\n{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}\n',
+  ]);
+});
+
+test('an import streams its body to the backend', async () => {
+  server.engine.calls.length = 0;
+  const response = await server.request(
+    '/images/create?fromSrc=-&repo=x&tag=1&changes=CMD+sh&changes=ENV+a%3Db',
+    {
+      method: 'POST',
+      body: new Uint8Array(6_000_000),
+    },
+  );
+  expect(await response.text()).toBe(`{"status":"sha256:${'1'.repeat(64)}"}\n`);
+  expect(server.engine.calls[0]?.slice(0, 2)).toEqual(['import', 6_000_000]);
+  expect(server.engine.calls[0]?.[2]).toMatchObject({
+    reference: { path: 'library/x', tag: '1' },
+    message: 'Imported from -',
+    changes: ['CMD sh', 'ENV a=b'],
+  });
+});
+
+test('networks are listed, filtered and inspected with their containers', async () => {
+  const view = server.engine.add((made) => {
+    made.endpoints = [
+      {
+        networkName: 'bridge',
+        networkId: '1'.repeat(64),
+        endpointId: 'e'.repeat(64),
+        macAddress: '02:42:ac:11:00:02',
+        ipv4Address: '172.17.0.2',
+        ipv4PrefixLength: 16,
+        gateway: '172.17.0.1',
+        ipv6Address: '',
+        ipv6PrefixLength: 0,
+        ipv6Gateway: '',
+      },
+    ];
+  });
+  const bridge = (await (await server.request('/networks/bridge')).json()) as { Containers: object };
+  expect(bridge.Containers).toEqual({
+    [view.id]: {
+      Name: view.name,
+      EndpointID: 'e'.repeat(64),
+      MacAddress: '02:42:ac:11:00:02',
+      IPv4Address: '172.17.0.2/16',
+      IPv6Address: '',
+    },
+  });
+  const listed = (await (await server.request('/networks?filters={"driver":{"null":true}}')).json()) as {
+    Name: string;
+  }[];
+  expect(listed.map(({ Name }) => Name)).toEqual(['none']);
+  expect(await message(await server.request('/networks/nope'))).toBe('network nope not found');
+  expect((await server.request('/networks/host', { method: 'DELETE' })).status).toBe(403);
+});
+
+test('pipelined and split requests are answered in order, garbage with 400', async () => {
+  const client = await server.connect();
+  client.send(`${head('GET', '/_ping')}${head('GET', '/nope')}GE`);
+  await client.until('page not found');
+  client.send(head('GET', '/_ping').slice(2));
+  await client.until('page not found"}\n');
+  client.socket.end();
+  expect((await client.untilEnd()).match(/HTTP\/1\.1 \d+/g)).toEqual([
+    'HTTP/1.1 200',
+    'HTTP/1.1 404',
+    'HTTP/1.1 200',
+  ]);
+  const bad = await server.connect();
+  bad.send('POST garbage\r\n\r\n');
+  expect(await bad.untilEnd()).toStartWith('HTTP/1.1 400 Bad Request');
+});
+
+test('a head of a megabyte is read, a larger one refused', async () => {
+  const client = await server.connect();
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(900_000) }));
+  await client.until('OK');
+  client.send(head('GET', '/_ping', { 'X-Registry-Config': 'x'.repeat(1_100_000) }));
+  expect(await client.untilEnd()).toContain('HTTP/1.1 431 Request Header Fields Too Large');
+  client.socket.destroy();
+});
+
+test('an offer of h2c is no reason to leave HTTP, nor to lose the body', async () => {
+  const client = await server.connect();
+  const body = '{"Image":"nope"}';
+  client.send(
+    head('POST', '/containers/create', {
+      Connection: 'Upgrade, HTTP2-Settings',
+      Upgrade: 'h2c',
+      'Content-Type': 'application/json',
+      'Content-Length': String(body.length),
+    }) + body,
+  );
+  expect(await client.until('No such image')).toStartWith('HTTP/1.1 404 Not Found');
+  client.socket.destroy();
+});
+
+test('closing lets what runs answer, and cuts what is idle', async () => {
+  const own = await startTestServer();
+  const stopped = Promise.withResolvers<void>();
+  let stopping = false;
+  own.engine.containers.stop = () => {
+    stopping = true;
+    return stopped.promise;
+  };
+  const [busy, idle] = [await own.connect(), await own.connect()];
+  idle.send(head('GET', '/_ping'));
+  await idle.until('OK');
+  busy.send(head('POST', '/containers/x/stop', { 'Content-Length': '0' }));
+  await eventually(() => stopping, 'the stop begins');
+  const closed = own.server.close(2000);
+  await idle.untilEnd();
+  expect(busy.ended).toBe(false);
+  stopped.resolve();
+  await closed;
+  expect(await busy.untilEnd()).toStartWith('HTTP/1.1 204 No Content');
+  await own.stop();
+});

@@ -1,0 +1,199 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
+import { API_VERSION, checkApiVersion, compareApiVersions, MIN_API_VERSION } from '../wire/versions.ts';
+import { type ApiRequest, parseTarget } from './api-request.ts';
+import { ApiResponse } from './api-response.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { type BoundListener, listen } from './listener.ts';
+import { refuseBrowsers } from './origin-guard.ts';
+import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
+import { clientGone } from './response-stream.ts';
+import { type Handler, Router, splitVersion } from './router.ts';
+import { containerStreamRoutes } from './routes/container-streams.ts';
+import { containerRoutes } from './routes/containers.ts';
+import { emptyRoutes } from './routes/empty.ts';
+import { imageRoutes } from './routes/images.ts';
+import { networkRoutes } from './routes/networks.ts';
+import { systemRoutes } from './routes/system.ts';
+import { unbuiltRoutes } from './routes/unbuilt.ts';
+import type { Backends, ServerOptions } from './server-options.ts';
+import { SocketFront } from './socket-front.ts';
+import { socketBody } from './socket-input.ts';
+
+/**
+ * The Docker Engine API over the engine's backends. It listens on any number of sockets; answers speak the newest API model, down to 1.24.
+ */
+export class ApiServer {
+  readonly #router: Router;
+  readonly #options: ServerOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #front: SocketFront;
+  readonly #listeners: BoundListener[] = [];
+  readonly #clients = new Set<AbortController>();
+  readonly #active = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(backends: Backends, options: ServerOptions) {
+    this.#options = options;
+    this.#router = new Router([
+      ...systemRoutes(backends, options.build),
+      ...containerStreamRoutes(backends),
+      ...emptyRoutes(),
+      ...unbuiltRoutes(),
+      ...containerRoutes(backends),
+      ...imageRoutes(backends),
+      ...networkRoutes(backends),
+    ]);
+    this.#headers = {
+      'Api-Version': API_VERSION,
+      'Docker-Experimental': 'false',
+      Ostype: 'linux',
+      Server: `Sampan/${options.build.version} (linux)`,
+    };
+    this.#front = new SocketFront({
+      request: (message, response) => this.#serveHttp(message, response),
+      upgrade: (message, socket) => this.#serveSocket(message, socket),
+    });
+  }
+
+  /**
+   * Listen on one more address.
+   *
+   * @returns where it listens; for `tcp://…:0` with the port that it got.
+   * @throws EngineError "invalid" for an address that may not be used, "conflict" when it is taken.
+   */
+  async listen(address: ListenAddress): Promise<string> {
+    const bound = await listen(address, (socket, kind) => this.#front.accept(socket, kind));
+    this.#listeners.push(...bound);
+    return bound.map(({ url }) => url).join(', ');
+  }
+
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#front.connections;
+  }
+
+  /** Take no more connections, end the streams, let what runs answer for up to `graceMs`, then cut the rest. */
+  async close(graceMs = 5000): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+    this.#closed = true;
+    for (const client of this.#clients) client.abort(shuttingDown());
+    this.#front.closeIdle();
+    const timer = Promise.withResolvers<void>();
+    const handle = setTimeout(timer.resolve, graceMs);
+    await Promise.race([Promise.allSettled(this.#active), timer.promise]);
+    clearTimeout(handle);
+    this.#front.destroyAll();
+  }
+
+  #serveHttp(message: IncomingMessage, response: ServerResponse): void {
+    const client = this.#newClient();
+    const sent = Promise.withResolvers<void>();
+    response.once('close', () => {
+      if (!response.writableFinished) client.abort(clientGone());
+      this.#clients.delete(client);
+      sent.resolve();
+    });
+    // A handler that stops reading must not take the connection with it.
+    const body = message.iterator({ destroyOnReturn: false });
+    const served = this.#serve(message, httpPort(response), { body, client: client.signal });
+    this.#track(Promise.all([served, sent.promise]));
+  }
+
+  #serveSocket(message: IncomingMessage, socket: Duplex): void {
+    const client = this.#newClient();
+    socket.once('close', () => {
+      client.abort(clientGone());
+      this.#clients.delete(client);
+    });
+    const body = socketBody(socket, contentLength(message));
+    const port = socketPort(socket, message.headers.upgrade);
+    this.#track(this.#serve(message, port, { body, client: client.signal }));
+  }
+
+  /** One per answer under way; aborted when its client is gone or the server closes. */
+  #newClient(): AbortController {
+    const client = new AbortController();
+    this.#clients.add(client);
+    if (this.#closed) client.abort(shuttingDown());
+    return client;
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#active.add(work);
+    void work.finally(() => this.#active.delete(work));
+  }
+
+  async #serve(
+    message: IncomingMessage,
+    port: ResponsePort,
+    source: { body: AsyncIterable<Uint8Array>; client: AbortSignal },
+  ): Promise<void> {
+    const response = new ApiResponse(port, this.#headers);
+    try {
+      const target = parseTarget(message);
+      if (target === undefined) throw pageNotFound();
+      if (this.#front.kindOf(message.socket).guarded)
+        refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
+      const { version = API_VERSION, path } = splitVersion(target.path);
+      this.#options.logger.debug('Calling', { method: message.method, path: target.path });
+      const { handler, params } = this.#route(message.method ?? 'GET', path, version);
+      const request: ApiRequest = {
+        method: message.method ?? 'GET',
+        params,
+        query: target.query,
+        headers: message.headers,
+        version,
+        body: source.body,
+        signal: source.client,
+      };
+      await handler(request, response);
+    } catch (error) {
+      this.#fail(message, response, { error, client: source.client });
+    }
+  }
+
+  #route(method: string, path: string, version: string): { handler: Handler; params: string[] } {
+    const found = this.#router.find(method, path);
+    if (found === undefined) throw pageNotFound();
+    checkApiVersion(version);
+    return found;
+  }
+
+  #fail(
+    message: IncomingMessage,
+    response: ApiResponse,
+    { error, client }: { error: unknown; client: AbortSignal },
+  ): void {
+    const path = message.url?.split('?', 1)[0] ?? '';
+    if (kindOf(error) === 'internal') {
+      const fields = {
+        method: message.method,
+        path,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      };
+      // Whose client has left may fail in any way it likes.
+      if (client.aborted) this.#options.logger.debug('request abandoned', fields);
+      else this.#options.logger.error('request failed', fields);
+    }
+    const { version } = splitVersion(path);
+    // Clients below 1.24 read errors as plain text.
+    if (version !== undefined && compareApiVersions(version, MIN_API_VERSION) < 0 && !response.started)
+      response.text(400, `${messageOf(error)}\n`);
+    else response.error(error);
+  }
+}
+
+function contentLength({ headers }: IncomingMessage): number {
+  const text = headers['content-length'] ?? '0';
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}
+
+function pageNotFound(): EngineError {
+  return new EngineError('not-found', 'page not found');
+}
+
+function shuttingDown(): EngineError {
+  return new EngineError('unavailable', 'the engine is shutting down');
+}

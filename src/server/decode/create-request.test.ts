@@ -1,0 +1,193 @@
+import { expect, test } from 'bun:test';
+import type * as sdk from '@docker/node-sdk';
+import { type Json, parseJson } from '../../wire/json.ts';
+import recorded from '../testing/docker-run.json';
+import { CONFIG_RULES, emptyConfig } from './container-config.ts';
+import { decodeCreateRequest } from './create-request.ts';
+import { emptyHost, HOST_RULES } from './host-config.ts';
+
+const decode = (body: unknown) => decodeCreateRequest(parseJson(JSON.stringify(body)));
+
+test('what stock `docker run` sends passes, bridged and with no network, and means what was typed', () => {
+  for (const body of recorded) {
+    const { config, host, warnings } = decode(body);
+    expect(warnings).toEqual([]);
+    expect(config).toEqual({
+      ...emptyConfig(),
+      image: 'busybox',
+      cmd: ['cat'],
+      attachStdin: true,
+      attachStdout: true,
+      attachStderr: true,
+      openStdin: true,
+      stdinOnce: true,
+    });
+    expect(host).toEqual({
+      ...emptyHost(),
+      networkMode: body.HostConfig.NetworkMode,
+      autoRemove: true,
+      restartPolicy: { name: 'no', maximumRetryCount: 0 },
+    });
+  }
+});
+
+test('every field is read into its own place', () => {
+  const { config, host } = decode({
+    image: 'in any case',
+    Cmd: 'sh',
+    Entrypoint: ['a', 'b'],
+    Env: ['A=b'],
+    ExposedPorts: { '80': {}, '53/udp': {}, '90-92/tcp': {} },
+    Volumes: { '/data': {} },
+    Labels: { a: 'b', c: null },
+    StopSignal: 'SIGINT',
+    StopTimeout: 0,
+    Healthcheck: { Test: ['CMD', 'x'], Interval: 1_000_000_000, Retries: 3 },
+    Tty: true,
+    NoSuchField: { deeply: ['unknown'] },
+    HostConfig: {
+      Memory: 67108864,
+      NanoCpus: 1_500_000_000,
+      PidsLimit: 5,
+      Ulimits: [{ Name: 'nofile', Soft: 10, Hard: 20 }],
+      Binds: ['/tmp:/x:ro'],
+      Tmpfs: { '/run': 'size=1m' },
+      ConsoleSize: [24, 80],
+      Init: true,
+      MaskedPaths: [],
+      Sysctls: { 'net.ipv4.ip_forward': '1' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
+    },
+  });
+  expect(config).toEqual({
+    ...emptyConfig(),
+    image: 'in any case',
+    cmd: ['sh'],
+    entrypoint: ['a', 'b'],
+    env: ['A=b'],
+    exposedPorts: ['80/tcp', '53/udp', '90-92/tcp'],
+    volumes: ['/data'],
+    labels: { a: 'b', c: '' },
+    stopSignal: 'SIGINT',
+    stopTimeoutSeconds: 0,
+    healthcheck: {
+      test: ['CMD', 'x'],
+      intervalNs: 1_000_000_000n,
+      timeoutNs: 0n,
+      startPeriodNs: 0n,
+      startIntervalNs: 0n,
+      retries: 3,
+    },
+    tty: true,
+  });
+  expect(host).toEqual({
+    ...emptyHost(),
+    resources: { ...emptyHost().resources, memoryBytes: 67108864n, nanoCpus: 1_500_000_000n, pidsLimit: 5 },
+    ulimits: [{ name: 'nofile', soft: 10, hard: 20 }],
+    binds: ['/tmp:/x:ro'],
+    tmpfs: { '/run': 'size=1m' },
+    consoleSize: [24, 80],
+    init: true,
+    maskedPaths: [],
+    sysctls: { 'net.ipv4.ip_forward': '1' },
+    logConfig: { type: 'json-file', config: { 'max-size': '1m' } },
+  });
+});
+
+test('a 64-bit limit keeps all its digits', () => {
+  const body = parseJson('{"Image":"x","HostConfig":{"Memory":9223372036854775807}}');
+  expect(decodeCreateRequest(body).host.resources.memoryBytes).toBe(9223372036854775807n);
+  const tooLarge = parseJson('{"Image":"x","HostConfig":{"Memory":9223372036854775808}}');
+  expect(() => decodeCreateRequest(tooLarge)).toThrow(
+    'json: cannot unmarshal number 9223372036854775808 into Go struct field .HostConfig.Memory of type int64',
+  );
+});
+
+test('each field that is not built yet is refused by name, unless it is zero', () => {
+  const set: Record<string, Json> = {
+    BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 5 }],
+    BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 5 }],
+    BlkioDeviceWriteBps: [{}],
+    BlkioDeviceReadIOps: [{}],
+    BlkioDeviceWriteIOps: [{}],
+    CpuRealtimePeriod: 5,
+    CpuRealtimeRuntime: 5,
+    Devices: [{ PathOnHost: '/dev/null' }],
+    DeviceCgroupRules: ['c 1:3 r'],
+    DeviceRequests: [{ Count: -1 }],
+    PortBindings: { '80/tcp': [{ HostPort: '80' }] },
+    VolumeDriver: 'nfs',
+    VolumesFrom: ['x'],
+    Mounts: [{ Type: 'bind' }],
+    Cgroup: 'container:x',
+    Links: ['a:b'],
+    PublishAllPorts: true,
+    StorageOpt: { size: '1G' },
+    Isolation: 'hyperv',
+  };
+  const refused = Object.entries(HOST_RULES).filter(([, rule]) => rule.class === 'refused');
+  expect(refused.map(([name]) => name).sort()).toEqual(Object.keys(set).sort());
+  for (const [name, value] of Object.entries(set)) {
+    expect(() => decode({ Image: 'x', HostConfig: { [name]: value } }), name).toThrow(`HostConfig.${name} (`);
+    for (const zero of [
+      null,
+      Array.isArray(value) ? [] : typeof value === 'object' ? {} : typeof value === 'string' ? '' : 0,
+    ])
+      decode({ Image: 'x', HostConfig: { [name]: zero } });
+  }
+  expect(() => decode({ Image: 'x', MacAddress: '02:00:00:00:00:01' })).toThrow(
+    'Config.MacAddress (--mac-address)',
+  );
+  expect(() => decode({ Image: 'x', HostConfig: { RestartPolicy: { Name: 'always' } } })).toThrow(
+    'HostConfig.RestartPolicy',
+  );
+  expect(() => decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { mine: {} } } })).toThrow(
+    'network "mine"',
+  );
+  expect(() =>
+    decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['a'] } } } }),
+  ).toThrow('settings for bridge');
+});
+
+test('what is dropped is told', () => {
+  const { warnings } = decode({ Image: 'x', HostConfig: { KernelMemory: 5, MemorySwappiness: 60 } });
+  expect(warnings).toHaveLength(2);
+  expect(decode({ Image: 'x', HostConfig: { MemorySwappiness: -1 } }).warnings).toEqual([]);
+});
+
+test('wrong types are told as Go tells them', () => {
+  for (const [body, text] of [
+    [{ Image: 'x', Env: 'A=b' }, 'json: cannot unmarshal string into Go struct field .Env of type []string'],
+    [{ Image: 'x', Env: [1] }, 'json: cannot unmarshal number into Go struct field .Env of type string'],
+    [{ Image: 'x', HostConfig: { CpuShares: '1' } }, 'Go struct field .HostConfig.CpuShares of type int64'],
+    [
+      { Image: 'x', HostConfig: { BlkioWeight: 70000 } },
+      'Go struct field .HostConfig.BlkioWeight of type uint16',
+    ],
+    [{ Image: 'x', Tty: 'yes' }, 'json: cannot unmarshal string into Go struct field .Tty of type bool'],
+    [
+      { Image: 'x', StopTimeout: 1.5 },
+      'json: cannot unmarshal number 1.5 into Go struct field .StopTimeout of type int',
+    ],
+    [
+      { Image: 'x', HostConfig: [1] },
+      'json: cannot unmarshal array into Go struct field .HostConfig of type container.HostConfig',
+    ],
+    [
+      { Image: 'x', HostConfig: { Binds: {} } },
+      'json: cannot unmarshal object into Go struct field .HostConfig.Binds of type []string',
+    ],
+    [{ Image: 'x', ExposedPorts: { x: {} } }, 'invalid port specification: "x"'],
+    [
+      { Image: 'x', HostConfig: { RestartPolicy: { Name: 'x' } } },
+      "invalid restart policy: unknown policy 'x'",
+    ],
+  ] as const)
+    expect(() => decode(body), text).toThrow(text);
+});
+
+test('no field of the official types is without a rule (held by the type checker)', () => {
+  const config: Record<keyof sdk.ContainerConfig, unknown> = CONFIG_RULES;
+  const host: Record<keyof sdk.HostConfig, unknown> = HOST_RULES;
+  expect(Object.keys(config).length + Object.keys(host).length).toBeGreaterThan(90);
+});

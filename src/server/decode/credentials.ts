@@ -1,0 +1,21 @@
+import type { RegistryCredentials } from '../../registry/registry-client.ts';
+import type { AuthConfig } from '../../wire/registry-auth.ts';
+
+/** Docker's AuthConfig as credentials; `auth` (base64 of `user:password`) counts where the two are not given. */
+export function credentialsOf(auth: AuthConfig): RegistryCredentials {
+  const [username, password] =
+    auth.username === undefined ? basicAuth(auth.auth) : [auth.username, auth.password];
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(auth.identitytoken === undefined ? {} : { identityToken: auth.identitytoken }),
+    ...(auth.registrytoken === undefined ? {} : { registryToken: auth.registrytoken }),
+    ...(auth.serveraddress === undefined ? {} : { serverAddress: auth.serveraddress }),
+  };
+}
+
+function basicAuth(auth: string | undefined): [string | undefined, string | undefined] {
+  const text = Buffer.from(auth ?? '', 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon <= 0 ? [undefined, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
+}

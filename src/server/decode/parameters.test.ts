@@ -1,0 +1,72 @@
+import { expect, test } from 'bun:test';
+import { type ApiRequest, boolParam, intParam } from '../api-request.ts';
+import { credentialsOf } from './credentials.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+import { platformParam } from './platform.ts';
+
+const request = (query: string): ApiRequest => ({
+  method: 'GET',
+  params: [],
+  query: new URLSearchParams(query),
+  headers: {},
+  version: '1.51',
+  body: (async function* () {})(),
+  signal: new AbortController().signal,
+});
+
+test('true is anything but the words for false', () => {
+  for (const text of ['a=1', 'a=true', 'a=True', 'a=yes', 'a=x'])
+    expect(boolParam(request(text), 'a')).toBe(true);
+  for (const text of ['', 'a', 'a=', 'a=0', 'a=no', 'a=False', 'a=none', 'a=%20'])
+    expect(boolParam(request(text), 'a')).toBe(false);
+});
+
+test('numbers are whole and exact, or refused', () => {
+  expect([intParam(request('a=-5'), 'a'), intParam(request('a='), 'a')]).toEqual([-5, undefined]);
+  for (const text of ['1.5', '0x10', '1e3', ' 1', '9007199254740993'])
+    expect(() => intParam(request(`a=${text}`), 'a'), text).toThrow('strconv.Atoi');
+});
+
+test('platforms are read in the forms that clients use', () => {
+  const platform = (text: string) => platformParam(request(`platform=${encodeURIComponent(text)}`));
+  expect(platform('')).toBeUndefined();
+  expect(platform('linux/arm64/v8')).toEqual({ os: 'linux', architecture: 'arm64', variant: 'v8' });
+  expect(platform('Linux/x86_64')).toEqual({ os: 'linux', architecture: 'amd64' });
+  expect(platform('aarch64')).toEqual({ os: 'linux', architecture: 'arm64' });
+  expect(platform('windows')).toMatchObject({ os: 'windows' });
+  expect(platform('{"os":"linux","architecture":"arm","variant":"v7"}')).toEqual({
+    os: 'linux',
+    architecture: 'arm',
+    variant: 'v7',
+  });
+  for (const text of [
+    'a/b/c/d',
+    'linux/',
+    '/',
+    'linux/a b',
+    '{',
+    '{"os":"linux"}',
+    '{"os":1,"architecture":"a"}',
+  ])
+    expect(() => platform(text), text).toThrow();
+});
+
+test('detach keys become bytes', () => {
+  expect([...parseDetachKeys('ctrl-p,ctrl-q')]).toEqual([16, 17]);
+  expect([...parseDetachKeys('a,ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_,DEL')]).toEqual([
+    97, 0, 27, 28, 29, 30, 31, 127,
+  ]);
+  for (const text of ['ctrl-1', 'ab', 'é', 'a,,b'])
+    expect(() => parseDetachKeys(text), text).toThrow('Invalid detach keys');
+});
+
+test('credentials come from either form of an AuthConfig', () => {
+  const auth = Buffer.from('user:pass:word').toString('base64');
+  expect(credentialsOf({ auth, serveraddress: 'x' })).toEqual({
+    username: 'user',
+    password: 'pass:word',
+    serverAddress: 'x',
+  });
+  expect(credentialsOf({ username: 'a', password: 'b', auth })).toEqual({ username: 'a', password: 'b' });
+  expect(credentialsOf({ identitytoken: 't' })).toEqual({ identityToken: 't' });
+});

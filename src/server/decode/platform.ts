@@ -1,0 +1,65 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { Platform } from '../../oci/platform.ts';
+import { parseJson } from '../../wire/json.ts';
+import { type ApiRequest, textParam } from '../api-request.ts';
+import { Fields, string } from './go-json.ts';
+
+const PLATFORM_PART = /^[A-Za-z0-9_.-]+$/;
+const ARCHITECTURES: Record<string, string> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  i386: '386',
+  armhf: 'arm',
+  armel: 'arm',
+};
+
+/**
+ * The `platform` parameter: `linux/arm64/v8`, or the JSON of an OCI platform (image inspect and history, from 1.49).
+ *
+ * @throws EngineError "invalid" on anything else.
+ */
+export function platformParam(request: ApiRequest): Platform | undefined {
+  const text = textParam(request, 'platform');
+  if (text === undefined) return undefined;
+  return text.startsWith('{') ? fromJson(text) : fromText(text);
+}
+
+function fromJson(text: string): Platform {
+  const fields = new Fields(parseJson(text, { maxLength: 4096, maxDepth: 4 }), '', 'v1.Platform');
+  const os = fields.get('os', string) ?? '';
+  const architecture = fields.get('architecture', string) ?? '';
+  if (os === '' || architecture === '')
+    throw new EngineError('invalid', 'both OS and Architecture must be provided');
+  const variant = fields.get('variant', string) ?? '';
+  const osVersion = fields.get('os.version', string) ?? '';
+  return {
+    os,
+    architecture,
+    ...(variant === '' ? {} : { variant }),
+    ...(osVersion === '' ? {} : { osVersion }),
+  };
+}
+
+function fromText(text: string): Platform {
+  const parts = text.toLowerCase().split('/');
+  const [first = '', second, variant] = parts;
+  if (parts.length > 3 || !parts.every((part) => PLATFORM_PART.test(part)))
+    throw new EngineError(
+      'invalid',
+      `${JSON.stringify(text)} is an invalid component of the platform: expected os/architecture[/variant]`,
+    );
+  if (second === undefined) return fromWord(first);
+  return {
+    os: first,
+    architecture: ARCHITECTURES[second] ?? second,
+    ...(variant === undefined ? {} : { variant }),
+  };
+}
+
+/** One word is an operating system if it is one that we know, else an architecture. */
+function fromWord(word: string): Platform {
+  const host = ARCHITECTURES[process.arch] ?? (process.arch === 'x64' ? 'amd64' : process.arch);
+  if (['linux', 'windows', 'darwin', 'freebsd'].includes(word)) return { os: word, architecture: host };
+  return { os: 'linux', architecture: ARCHITECTURES[word] ?? word };
+}

@@ -1,0 +1,94 @@
+import type { HostOptions } from '../../containers/container.ts';
+import type { HostConfig, Resources } from '../../wire/host-config.ts';
+import { nullIfEmpty } from './container-config.ts';
+
+/** What a container gets that asked for nothing, as Docker's `--default-shm-size`. */
+const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+
+/** The network that `default` means. */
+export function effectiveNetworkMode({ networkMode }: HostOptions): string {
+  return networkMode === '' || networkMode === 'default' ? 'bridge' : networkMode;
+}
+
+/** Docker's `HostConfig`, every field that Docker shows, in its order; what was left open is shown as what it became. */
+export function encodeHostConfig(host: HostOptions): HostConfig {
+  return {
+    Binds: nullIfEmpty(host.binds),
+    ContainerIDFile: '',
+    LogConfig: { Type: host.logConfig.type || 'json-file', Config: host.logConfig.config },
+    NetworkMode: effectiveNetworkMode(host),
+    PortBindings: {},
+    RestartPolicy: {
+      Name: host.restartPolicy.name,
+      MaximumRetryCount: host.restartPolicy.maximumRetryCount,
+    },
+    AutoRemove: host.autoRemove,
+    VolumeDriver: '',
+    VolumesFrom: null,
+    ConsoleSize: host.consoleSize,
+    ...(Object.keys(host.annotations).length === 0 ? {} : { Annotations: host.annotations }),
+    CapAdd: nullIfEmpty(host.capAdd),
+    CapDrop: nullIfEmpty(host.capDrop),
+    CgroupnsMode: host.cgroupnsMode,
+    Dns: host.dns,
+    DnsOptions: host.dnsOptions,
+    DnsSearch: host.dnsSearch,
+    ExtraHosts: nullIfEmpty(host.extraHosts),
+    GroupAdd: nullIfEmpty(host.groupAdd),
+    IpcMode: host.ipcMode || 'private',
+    Cgroup: '',
+    Links: null,
+    OomScoreAdj: host.oomScoreAdj,
+    PidMode: host.pidMode,
+    Privileged: host.privileged,
+    PublishAllPorts: host.publishAllPorts,
+    ReadonlyRootfs: host.readonlyRootfs,
+    SecurityOpt: nullIfEmpty(host.securityOpt),
+    ...(Object.keys(host.tmpfs).length === 0 ? {} : { Tmpfs: host.tmpfs }),
+    UTSMode: host.utsMode,
+    UsernsMode: host.usernsMode,
+    ShmSize: host.shmSizeBytes || DEFAULT_SHM_BYTES,
+    ...(Object.keys(host.sysctls).length === 0 ? {} : { Sysctls: host.sysctls }),
+    Runtime: host.runtime,
+    Isolation: '',
+    ...encodeResources(host),
+    MaskedPaths: host.maskedPaths ?? null,
+    ReadonlyPaths: host.readonlyPaths ?? null,
+  };
+}
+
+function encodeResources(host: HostOptions): Resources {
+  const { resources } = host;
+  return {
+    CpuShares: resources.cpuShares,
+    Memory: resources.memoryBytes,
+    NanoCpus: resources.nanoCpus,
+    CgroupParent: host.cgroupParent,
+    BlkioWeight: resources.blkioWeight,
+    BlkioWeightDevice: [],
+    BlkioDeviceReadBps: [],
+    BlkioDeviceWriteBps: [],
+    BlkioDeviceReadIOps: [],
+    BlkioDeviceWriteIOps: [],
+    CpuPeriod: resources.cpuPeriodUs,
+    CpuQuota: resources.cpuQuotaUs,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
+    CpusetCpus: resources.cpusetCpus,
+    CpusetMems: resources.cpusetMems,
+    Devices: [],
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    MemoryReservation: resources.memoryReservationBytes,
+    MemorySwap: resources.memorySwapBytes,
+    MemorySwappiness: null,
+    OomKillDisable: host.oomKillDisable,
+    ...(host.init === undefined ? {} : { Init: host.init }),
+    PidsLimit: resources.pidsLimit === 0 ? null : resources.pidsLimit,
+    Ulimits: host.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
+  };
+}

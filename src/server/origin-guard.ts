@@ -1,0 +1,29 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { hostname } from 'node:os';
+import { EngineError } from '../errors/engine-error.ts';
+
+/**
+ * Refuse what a web page could have sent to an unauthenticated TCP socket: anything with `Origin`, and anything under a host name that is
+ * not ours (DNS rebinding).
+ *
+ * @throws EngineError "forbidden".
+ */
+export function refuseBrowsers(headers: IncomingHttpHeaders, allowedHosts: readonly string[]): void {
+  if (headers.origin !== undefined)
+    throw new EngineError('forbidden', 'Cannot serve a browser: the request has an Origin header');
+  const host = hostNameOf(headers.host ?? '');
+  const known = host === '' || isIpLiteral(host) || host === 'localhost' || host === hostname().toLowerCase();
+  if (!known && !allowedHosts.includes(host))
+    throw new EngineError(
+      'forbidden',
+      `Cannot serve host ${JSON.stringify(host)}: it is not a name of this engine`,
+    );
+}
+
+function hostNameOf(header: string): string {
+  return header.trim().toLowerCase().replace(/:\d*$/, '');
+}
+
+function isIpLiteral(host: string): boolean {
+  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || /^\[[0-9a-f:.]+\]$/.test(host);
+}

@@ -1,0 +1,189 @@
+import type { ContainerView } from '../../containers/container.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { parseFilters } from '../../wire/filters.ts';
+import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
+import type { ApiResponse } from '../api-response.ts';
+import { decodeCreateRequest } from '../decode/create-request.ts';
+import { platformParam } from '../decode/platform.ts';
+import { encodeContainer, encodeSummary } from '../encode/container.ts';
+import { nowNano } from '../now.ts';
+import type { Route } from '../router.ts';
+import type { Backends } from '../server-options.ts';
+import { pruneContainers } from './prune-containers.ts';
+
+const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Containers, all but what streams (container-streams.ts). */
+export function containerRoutes(backends: Backends): Route[] {
+  const { containers } = backends;
+  const post = (verb: string, act: (request: ApiRequest, response: ApiResponse) => Promise<void>): Route => ({
+    method: 'POST',
+    pattern: `/containers/{}/${verb}`,
+    handler: act,
+  });
+  /** A command on one container that answers 204. */
+  const command = (verb: string, act: (name: string, request: ApiRequest) => Promise<void>): Route =>
+    post(verb, async (request, response) => {
+      await act(pathParam(request), request);
+      response.empty(204);
+    });
+  return [
+    {
+      method: 'POST',
+      pattern: '/containers/create',
+      handler: (request, response) => create(backends, request, response),
+    },
+    {
+      method: 'POST',
+      pattern: '/containers/prune',
+      handler: async (request, response) => response.json(200, await pruneContainers(containers, request)),
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/json',
+      handler: (request, response) => list(backends, request, response),
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{}/json',
+      handler: async (request, response) => {
+        const name = pathParam(request);
+        const view = await containers.inspect(name);
+        const size = boolParam(request, 'size') ? await containers.size(view.id) : undefined;
+        response.json(200, encodeContainer(view, size));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{}/top',
+      handler: async (request, response) => {
+        const args = (request.query.get('ps_args') ?? '').split(/\s+/).filter((word) => word !== '');
+        const { titles, processes } = await containers.top(
+          pathParam(request),
+          args.length === 0 ? ['-ef'] : args,
+        );
+        response.json(200, { Processes: processes, Titles: titles });
+      },
+    },
+    command('start', (name, request) => {
+      if (textParam(request, 'checkpoint') !== undefined)
+        throw new EngineError('not-implemented', 'starting from a checkpoint is not implemented yet');
+      return containers.start(name);
+    }),
+    command('stop', (name, request) => containers.stop(name, stopOptions(request))),
+    command('restart', (name, request) => containers.restart(name, stopOptions(request))),
+    command('kill', (name, request) => kill(backends, name, request)),
+    command('pause', (name) => containers.pause(name)),
+    command('unpause', (name) => containers.unpause(name)),
+    command('rename', async (name, request) => {
+      const newName = nameParam(request);
+      if (newName === undefined) throw new EngineError('invalid', 'Neither old nor new names may be empty');
+      await containers.rename(name, newName);
+    }),
+    post('resize', async (request, response) => {
+      const rows = dimension(request, 'h', 'height');
+      const columns = dimension(request, 'w', 'width');
+      await containers.resize(pathParam(request), { columns, rows });
+      response.empty(200);
+    }),
+    {
+      method: 'DELETE',
+      pattern: '/containers/{}',
+      handler: async (request, response) => {
+        if (boolParam(request, 'link'))
+          throw new EngineError('not-implemented', 'removing a link (--link) is not implemented yet');
+        await containers.remove(pathParam(request), {
+          force: boolParam(request, 'force'),
+          volumes: boolParam(request, 'v'),
+        });
+        response.empty(204);
+      },
+    },
+  ];
+}
+
+async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const name = nameParam(request);
+  const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
+  const platform = platformParam(request);
+  const result = await backends.containers.create({ name, config, host, platform });
+  response.json(201, { Id: result.id, Warnings: [...warnings, ...result.warnings] });
+}
+
+async function list(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const { containers } = backends;
+  const size = boolParam(request, 'size');
+  const limit = intParam(request, 'limit');
+  const views = await containers.list({
+    all: boolParam(request, 'all'),
+    limit: limit !== undefined && limit > 0 ? limit : undefined,
+    size,
+    filters: parseFilters(request.query.get('filters')),
+  });
+  const imageName = imageNamer(backends);
+  const now = nowNano();
+  const summaries = views.map(async (view) =>
+    encodeSummary(view, {
+      nowNano: now,
+      image: await imageName(view),
+      size: size ? await containers.size(view.id).catch(() => undefined) : undefined,
+    }),
+  );
+  response.json(200, await Promise.all(summaries));
+}
+
+/** Shows a container's image by the name it was created from, unless that means another image by now; one look-up per name. */
+function imageNamer({ images }: Backends): (view: ContainerView) => Promise<string> {
+  const ids = new Map<string, Promise<string | undefined>>();
+  return async ({ config, image }) => {
+    let id = ids.get(config.image);
+    if (id === undefined) {
+      id = images.get(config.image).then(
+        (found) => found.id,
+        () => undefined,
+      );
+      ids.set(config.image, id);
+    }
+    const current = await id;
+    return current === image.id ? config.image : image.id;
+  };
+}
+
+async function kill({ containers }: Backends, name: string, request: ApiRequest): Promise<void> {
+  try {
+    await containers.kill(name, textParam(request, 'signal') ?? 'SIGKILL');
+  } catch (error) {
+    const prefix = `cannot kill container: ${name}: `;
+    if (!(error instanceof EngineError) || error.kind === 'invalid' || messageOf(error).startsWith(prefix))
+      throw error;
+    throw new EngineError(error.kind, prefix + error.message, { cause: error });
+  }
+}
+
+function stopOptions(request: ApiRequest): {
+  signal: string | undefined;
+  timeoutSeconds: number | undefined;
+} {
+  return { signal: textParam(request, 'signal'), timeoutSeconds: intParam(request, 't') };
+}
+
+/** The name without its slash, checked as Docker does. */
+function nameParam(request: ApiRequest): string | undefined {
+  const name = textParam(request, 'name')?.replace(/^\//, '');
+  if (name !== undefined && !CONTAINER_NAME.test(name))
+    throw new EngineError(
+      'invalid',
+      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    );
+  return name;
+}
+
+function dimension(request: ApiRequest, name: string, word: string): number {
+  const text = request.query.get(name) ?? '';
+  const value = Number(text);
+  if (!/^\d+$/.test(text))
+    throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: invalid syntax`);
+  if (value > 0xffff_ffff)
+    throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: value out of range`);
+  return Math.min(value, 0xffff);
+}

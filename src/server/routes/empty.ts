@@ -1,0 +1,38 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import { pathParam } from '../api-request.ts';
+import type { Route } from '../router.ts';
+
+/**
+ * Things of which there are none: nothing here can make them yet. Lists are empty and look-ups find nothing, so that `docker inspect` goes on
+ * to the next kind and `system prune` to its end.
+ */
+export function emptyRoutes(): Route[] {
+  const answer = (method: string, pattern: string, body: unknown): Route => ({
+    method,
+    pattern,
+    handler: (_request, response) => response.json(200, body),
+  });
+  const missing = (method: string, pattern: string, message: (name: string) => string): Route => ({
+    method,
+    pattern,
+    handler: (request) => {
+      throw new EngineError('not-found', message(pathParam(request)));
+    },
+  });
+  const noVolume = (name: string) => `get ${name}: no such volume`;
+  const noPlugin = (name: string) => `plugin ${JSON.stringify(name)} not found`;
+  const noExec = (name: string) => `No such exec instance: ${name}`;
+  return [
+    answer('GET', '/volumes', { Volumes: [], Warnings: null }),
+    answer('POST', '/volumes/prune', { VolumesDeleted: [], SpaceReclaimed: 0 }),
+    missing('GET', '/volumes/{}', noVolume),
+    missing('DELETE', '/volumes/{}', noVolume),
+    answer('POST', '/networks/prune', { NetworksDeleted: null }),
+    answer('GET', '/plugins', []),
+    missing('GET', '/plugins/{*}/json', noPlugin),
+    answer('POST', '/build/prune', { CachesDeleted: null, SpaceReclaimed: 0 }),
+    missing('GET', '/exec/{}/json', noExec),
+    missing('POST', '/exec/{}/start', noExec),
+    missing('POST', '/exec/{}/resize', noExec),
+  ];
+}

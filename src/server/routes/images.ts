@@ -1,0 +1,152 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { ImageView } from '../../images/image-backend.ts';
+import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
+import { parseFilters } from '../../wire/filters.ts';
+import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
+import type { ApiResponse } from '../api-response.ts';
+import { platformParam } from '../decode/platform.ts';
+import { forVersion } from '../encode/for-version.ts';
+import { encodeDeleted, encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
+import type { Route } from '../router.ts';
+import type { Backends } from '../server-options.ts';
+import { createImage } from './create-image.ts';
+
+/** Images. Names hold slashes, so the verbs stand last in the patterns. */
+export function imageRoutes(backends: Backends): Route[] {
+  const { images } = backends;
+  const driverName = driverOf(backends);
+  return [
+    {
+      method: 'POST',
+      pattern: '/images/create',
+      handler: (request, response) => createImage(images, request, response),
+    },
+    {
+      method: 'GET',
+      pattern: '/images/json',
+      handler: (request, response) => list(backends, request, response),
+    },
+    {
+      method: 'POST',
+      pattern: '/images/prune',
+      handler: (request, response) => prune(backends, request, response),
+    },
+    {
+      method: 'GET',
+      pattern: '/images/{*}/json',
+      handler: async (request, response) => {
+        if (boolParam(request, 'manifests') && textParam(request, 'platform') !== undefined)
+          throw new EngineError(
+            'invalid',
+            'conflicting options: manifests and platform options cannot both be set',
+          );
+        const view = await images.get(pathParam(request), { platform: platformParam(request) });
+        response.json(
+          200,
+          forVersion('imageInspect', request.version, encodeImage(view, await driverName())),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/images/{*}/history',
+      handler: async (request, response) => {
+        const rows = await images.history(pathParam(request), { platform: platformParam(request) });
+        response.json(200, rows.map(encodeHistory));
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/images/{*}/tag',
+      handler: async (request, response) => {
+        await images.tag(pathParam(request), tagTarget(request));
+        response.empty(201);
+      },
+    },
+    {
+      method: 'DELETE',
+      pattern: '/images/{*}',
+      handler: async (request, response) => {
+        if (textParam(request, 'platforms') !== undefined)
+          throw new EngineError(
+            'not-implemented',
+            'removing single platforms of an image is not implemented yet',
+          );
+        const results = await images.remove(pathParam(request), {
+          force: boolParam(request, 'force'),
+          noPrune: boolParam(request, 'noprune'),
+        });
+        response.json(200, results.map(encodeDeleted));
+      },
+    },
+  ];
+}
+
+/** The storage driver's name, which a daemon keeps for life. */
+function driverOf({ system }: Backends): () => Promise<string> {
+  let name: string | undefined;
+  return async () => {
+    name ??= (await system.info()).driver;
+    return name;
+  };
+}
+
+async function list(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const { images, containers } = backends;
+  const views = await images.list({
+    all: boolParam(request, 'all'),
+    filters: parseFilters(request.query.get('filters')),
+  });
+  const shared = boolParam(request, 'shared-size')
+    ? sharedSizes(await images.list({ all: true, filters: new Map() }))
+    : undefined;
+  const users = await containerCounts(containers);
+  const summaries = views.map((view) =>
+    forVersion(
+      'imageSummary',
+      request.version,
+      encodeImageSummary(view, {
+        sharedSize: shared === undefined ? -1 : shared(view),
+        containers: users.get(view.id) ?? 0,
+      }),
+    ),
+  );
+  response.json(200, summaries);
+}
+
+/** How many bytes of an image lie in layers that another image has too. */
+function sharedSizes(views: readonly ImageView[]): (view: ImageView) => number {
+  const users = new Map<string, number>();
+  for (const { layers } of views)
+    for (const diffId of new Set(layers.map((layer) => layer.diffId)))
+      users.set(diffId, (users.get(diffId) ?? 0) + 1);
+  return (view) =>
+    view.layers.reduce((sum, { diffId, tarSize }) => sum + ((users.get(diffId) ?? 0) > 1 ? tarSize : 0), 0);
+}
+
+async function containerCounts(containers: Backends['containers']): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  const views = await containers.list({ all: true, limit: undefined, size: false, filters: new Map() });
+  for (const { image } of views) counts.set(image.id, (counts.get(image.id) ?? 0) + 1);
+  return counts;
+}
+
+async function prune({ images }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const filters = parseFilters(request.query.get('filters'));
+  const dangling = filters.get('dangling') ?? [];
+  filters.delete('dangling');
+  const danglingOnly = !dangling.some((value) => value === 'false' || value === '0');
+  const { deleted, reclaimedBytes } = await images.prune({ danglingOnly, filters });
+  response.json(200, {
+    ImagesDeleted: deleted.length === 0 ? null : deleted.map(encodeDeleted),
+    SpaceReclaimed: reclaimedBytes,
+  });
+}
+
+function tagTarget(request: ApiRequest): Reference {
+  const target = parseReference(textParam(request, 'repo') ?? '');
+  if (target.digest !== undefined)
+    throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+  const tag = textParam(request, 'tag');
+  return withTag(target, tag ?? target.tag ?? 'latest');
+}

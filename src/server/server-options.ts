@@ -1,0 +1,33 @@
+import type { ContainerBackend } from '../containers/container-backend.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { ImageBackend } from '../images/image-backend.ts';
+import type { NetworkBackend, SystemBackend } from './system-backend.ts';
+
+/** The engine, as the API serves it. */
+export interface Backends {
+  containers: ContainerBackend;
+  images: ImageBackend;
+  networks: NetworkBackend;
+  system: SystemBackend;
+}
+
+/** What this build is; told by `/version` and in the `Server` header. */
+export interface BuildInfo {
+  version: string;
+  gitCommit: string;
+  /** RFC 3339, or empty. */
+  buildTime: string;
+}
+
+export interface ServerOptions {
+  build: BuildInfo;
+  logger: Logger;
+  /** Names besides localhost and IP literals that a TCP client may put into `Host`. */
+  allowedHosts?: readonly string[];
+}
+
+/** Where requests come in; decides which of the checks against browsers apply. */
+export interface ListenerKind {
+  /** TCP without client certificates: `Origin` and foreign `Host` are refused. */
+  guarded: boolean;
+}

@@ -1,0 +1,262 @@
+import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
+import type {
+  AttachClient,
+  AttachRequest,
+  ContainerBackend,
+  CreateRequest,
+  ListRequest,
+  LogLine,
+  LogRequest,
+  WaitCondition,
+  WaitResult,
+} from '../../containers/container-backend.ts';
+import { EngineError } from '../../errors/engine-error.ts';
+import type { EngineEvent } from '../../events/event.ts';
+import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
+import { parseDigest } from '../../oci/digest.ts';
+import { familiarName, type Reference } from '../../oci/reference.ts';
+import type { Backends } from '../server-options.ts';
+import type { EventRequest, SystemInfo } from '../system-backend.ts';
+import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
+
+/** What a fake container's process does with its client. */
+export type FakeProgram = (client: AttachClient, request: AttachRequest) => Promise<number>;
+
+interface FakeContainer {
+  view: ContainerView;
+  exited: PromiseWithResolvers<WaitResult>;
+  removed: PromiseWithResolvers<WaitResult>;
+  started: PromiseWithResolvers<void>;
+}
+
+/** An engine in memory whose containers run functions, keyed by the first word of their command. */
+export class FakeEngine implements Backends {
+  readonly calls: [name: string, ...args: unknown[]][] = [];
+  readonly programs = new Map<string, FakeProgram>();
+  readonly all = new Map<string, FakeContainer>();
+  readonly imageViews: ImageView[] = [imageView()];
+  logLines: () => AsyncIterable<LogLine> = async function* () {};
+  pullWith: (
+    request: PullRequest,
+    progress: (line: PullProgress) => void,
+    signal: AbortSignal,
+  ) => Promise<void> = async () => undefined;
+  eventSource: (request: EventRequest, signal: AbortSignal) => AsyncIterable<EngineEvent> =
+    async function* () {};
+  info: SystemInfo = systemInfo();
+  #nextId = 1;
+
+  readonly containers: ContainerBackend = {
+    create: async (request) => this.#create(request),
+    start: async (name) => this.#start(name),
+    stop: async (name, options) => {
+      this.calls.push(['stop', name, options]);
+      this.#exit(this.#find(name), 143);
+    },
+    restart: async (name, options) => {
+      this.calls.push(['restart', name, options]);
+      this.#find(name);
+    },
+    kill: async (name, signal) => {
+      this.calls.push(['kill', name, signal]);
+      const found = this.#find(name);
+      if (found.view.state.status !== 'running')
+        throw new EngineError('conflict', `container ${found.view.id} is not running`);
+      this.#exit(found, 137);
+    },
+    pause: async (name) => this.#setStatus(name, 'paused'),
+    unpause: async (name) => this.#setStatus(name, 'running'),
+    rename: async (name, newName) => {
+      this.#find(name).view.name = newName;
+    },
+    remove: async (name, options) => {
+      this.calls.push(['remove', name, options]);
+      const { view } = this.#find(name);
+      if (view.state.status === 'running' && !options.force)
+        throw new EngineError(
+          'conflict',
+          `cannot remove container ${JSON.stringify(name)}: container is running: stop the container before removing or force remove`,
+        );
+      this.all.delete(view.id);
+    },
+    resize: async (name, size) => {
+      this.calls.push(['resize', this.#find(name).view.name, size]);
+    },
+    inspect: async (name) => this.#find(name).view,
+    size: async (name) => {
+      this.#find(name);
+      return { writableBytes: 12, rootfsBytes: 1_982_312 };
+    },
+    list: async (request) => this.#list(request),
+    attach: async (name, request, connect) => {
+      const found = this.#find(name);
+      const client = connect({ tty: found.view.config.tty });
+      await this.#run(found, client, request);
+    },
+    logs: async (name, request: LogRequest) => {
+      this.calls.push(['logs', name, request]);
+      return { tty: this.#find(name).view.config.tty, lines: this.logLines() };
+    },
+    wait: async (name, condition: WaitCondition) => {
+      this.calls.push(['wait', name, condition]);
+      const { exited, removed } = this.#find(name);
+      return { result: condition === 'removed' ? removed.promise : exited.promise };
+    },
+    top: async (name, psArguments) => {
+      this.calls.push(['top', name, psArguments]);
+      this.#find(name);
+      return { titles: ['PID', 'CMD'], processes: [['1', 'sh']] };
+    },
+    counts: () => ({ running: 0, paused: 0, stopped: 0 }),
+  };
+
+  readonly images: ImageBackend = {
+    pull: async (request, { signal, progress }) => {
+      this.calls.push(['pull', request]);
+      await this.pullWith(request, progress, signal);
+    },
+    importTar: async (source, options) => {
+      let bytes = 0;
+      for await (const chunk of source) bytes += chunk.length;
+      this.calls.push(['import', bytes, options]);
+      return parseDigest(`sha256:${'1'.repeat(64)}`);
+    },
+    get: async (name) => this.#image(name),
+    list: async (request) => {
+      this.calls.push(['images', request]);
+      return this.imageViews;
+    },
+    history: async (name) => {
+      const view = this.#image(name);
+      return [
+        {
+          id: view.id,
+          created: view.created,
+          createdBy: 'CMD ["sh"]',
+          author: '',
+          comment: '',
+          emptyLayer: true,
+          size: 0,
+          tags: view.repoTags,
+        },
+        {
+          id: undefined,
+          created: view.created,
+          createdBy: 'ADD rootfs /',
+          author: '',
+          comment: 'x',
+          emptyLayer: false,
+          size: 5,
+          tags: [],
+        },
+      ];
+    },
+    tag: async (name, target: Reference) => {
+      this.#image(name).repoTags.push(familiarName(target));
+    },
+    remove: async (name, options) => {
+      this.calls.push(['rmi', name, options]);
+      const view = this.#image(name);
+      return [{ untagged: name }, { deleted: view.id }];
+    },
+    prune: async (options) => {
+      this.calls.push(['image prune', options]);
+      return { deleted: [], reclaimedBytes: 0 };
+    },
+    count: () => this.imageViews.length,
+  };
+
+  readonly networks = {
+    list: async () => networkInfos(),
+    get: async (name: string) =>
+      networkInfos().find((network) => network.name === name || network.id === name),
+  };
+
+  readonly system = {
+    info: async () => this.info,
+    events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
+      this.calls.push(['events', request]);
+      return this.eventSource(request, signal);
+    },
+    authenticate: async (credentials: unknown) => {
+      this.calls.push(['auth', credentials]);
+      return { status: 'Login Succeeded', identityToken: '' };
+    },
+  };
+
+  /** A container that exists already. */
+  add(change: (view: ContainerView) => void = () => undefined): ContainerView {
+    const view = containerView((this.#nextId++).toString(16).padStart(64, 'c'));
+    change(view);
+    this.all.set(view.id, {
+      view,
+      exited: Promise.withResolvers(),
+      removed: Promise.withResolvers(),
+      started: Promise.withResolvers(),
+    });
+    return view;
+  }
+
+  #create(request: CreateRequest): { id: string; warnings: string[] } {
+    this.calls.push(['create', request]);
+    if (request.config.image !== 'busybox')
+      throw new EngineError('not-found', `No such image: ${request.config.image}:latest`);
+    const view = this.add((made) => {
+      made.name = request.name ?? `fake_${made.id.slice(-4)}`;
+      made.config = { ...request.config, labels: request.config.labels };
+      made.host = request.host;
+      const [path = 'sh', ...args] = request.config.cmd ?? ['sh'];
+      Object.assign(made, { path, args });
+      made.state.status = 'created';
+    });
+    return { id: view.id, warnings: [] };
+  }
+
+  #start(name: string): void {
+    const found = this.#find(name);
+    if (found.view.state.status === 'running') throw new EngineError('not-modified', 'it runs');
+    found.view.state.status = 'running';
+    found.started.resolve();
+  }
+
+  async #run(found: FakeContainer, client: AttachClient, request: AttachRequest): Promise<void> {
+    await found.started.promise;
+    const program = this.programs.get(found.view.path) ?? (async () => 0);
+    this.#exit(found, await program(client, request));
+  }
+
+  #exit(found: FakeContainer, exitCode: number): void {
+    found.view.state.status = 'exited';
+    found.view.state.exitCode = exitCode;
+    found.exited.resolve({ exitCode, error: undefined });
+    found.removed.resolve({ exitCode, error: undefined });
+    if (found.view.host.autoRemove) this.all.delete(found.view.id);
+  }
+
+  #setStatus(name: string, status: ContainerStatus): void {
+    this.#find(name).view.state.status = status;
+  }
+
+  #list(request: ListRequest): ContainerView[] {
+    this.calls.push(['list', request]);
+    const wanted = request.filters.get('status');
+    return [...this.all.values()]
+      .map(({ view }) => view)
+      .filter(({ state }) => request.all || state.status === 'running')
+      .filter(({ state }) => wanted === undefined || wanted.includes(state.status));
+  }
+
+  #find(name: string): FakeContainer {
+    for (const container of this.all.values())
+      if (container.view.id.startsWith(name) || container.view.name === name) return container;
+    throw new EngineError('not-found', `No such container: ${name}`);
+  }
+
+  #image(name: string): ImageView {
+    const found = this.imageViews.find(
+      ({ id, repoTags }) => id === name || repoTags.includes(name) || repoTags.includes(`${name}:latest`),
+    );
+    if (found === undefined) throw new EngineError('not-found', `No such image: ${name}:latest`);
+    return found;
+  }
+}

@@ -1,0 +1,4 @@
+import { snapshotterConformance } from '../testing/conformance.ts';
+import { ErofsSnapshotter } from './erofs-snapshotter.ts';
+
+snapshotterConformance('erofs', (root) => new ErofsSnapshotter({ root }));

@@ -1,0 +1,146 @@
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoCodeOf } from '../../errors/engine-error.ts';
+import type { ChainId } from '../../oci/digest.ts';
+import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import { UnmountThread } from '../../sys/unmount-thread.ts';
+import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
+import type { ErofsLayout } from './erofs-layout.ts';
+import type { LayerRecord } from './layer-store.ts';
+
+/** How the kernel reaches an index: as a plain file, or (older kernels) through loop devices. */
+export type ErofsBacking = 'file';
+
+export interface MountedSnapshot {
+  key: SnapshotKey;
+  target: string;
+  /** Its unmount syncs nothing. */
+  volatile: boolean;
+}
+
+const upperOption = 'upperdir=';
+
+/**
+ * The mounts: one EROFS for each layer, shared by all snapshots above it, and an overlay for each mounted snapshot. What is mounted is
+ * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls block, but `unmount`.
+ */
+export class LowerMounts {
+  readonly #layout: ErofsLayout;
+  readonly #backing: ErofsBacking;
+  readonly #thread = new UnmountThread();
+
+  constructor(layout: ErofsLayout, backing: ErofsBacking = 'file') {
+    this.#layout = layout;
+    this.#backing = backing;
+  }
+
+  /**
+   * Mount a snapshot on `target` over `stack` (top first), unless it is there already. A failure leaves no mount that was not there.
+   */
+  mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
+    const mounts = listMounts();
+    const place = placeOf(options.target);
+    if (this.mounted(mounts).some((mount) => mount.key === key && mount.target === place)) return;
+    const present = new Set(this.#own(mounts).map(({ target }) => target));
+    const made: string[] = [];
+    try {
+      for (const layer of stack) {
+        const target = this.#layout.lower(layer.chainId);
+        if (present.has(target)) continue;
+        this.#mountLayer(layer, target);
+        made.push(target);
+      }
+      // The mark that a volatile mount leaves: the kernel would refuse to mount again.
+      rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
+      const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
+      mountOverlay({
+        lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
+        writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
+        ...options,
+        target: place,
+      });
+    } catch (error) {
+      for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
+      throw error;
+    }
+  }
+
+  /** The snapshots that are mounted now, and where. */
+  mounted(mounts: readonly MountInfo[] = listMounts()): MountedSnapshot[] {
+    const found: MountedSnapshot[] = [];
+    const prefix = `${this.#layout.active}/`;
+    for (const { type, target, superOptions } of mounts) {
+      if (type !== 'overlay') continue;
+      const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
+      const upper = option?.slice(upperOption.length) ?? '';
+      if (upper.startsWith(prefix) && upper.endsWith('/upper'))
+        found.push({
+          key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey,
+          target,
+          volatile: superOptions.split(',').includes('volatile'),
+        });
+    }
+    return found;
+  }
+
+  /** The mount of a snapshot on `target`, undefined where there is none. */
+  find(key: SnapshotKey, target: string): MountedSnapshot | undefined {
+    const place = placeOf(target);
+    return this.mounted().find((mount) => mount.key === key && mount.target === place);
+  }
+
+  /**
+   * A process on its way out may still be in there: the mount goes with it. What syncs may block for long, so it is done in a thread.
+   */
+  async unmount({ target, volatile }: MountedSnapshot): Promise<void> {
+    if (volatile) unmountIfMounted(target, { detach: true });
+    else await this.#thread.unmount(target);
+  }
+
+  /** Unmount a layer that no mounted snapshot uses. */
+  release(chainId: ChainId): void {
+    const target = this.#layout.lower(chainId);
+    unmountIfMounted(target);
+    removeEmpty(target);
+  }
+
+  /** Unmount all layers but those in `keep`. */
+  releaseAllBut(keep: ReadonlySet<ChainId>): void {
+    const kept = new Set([...keep].map((chainId) => this.#layout.lower(chainId)));
+    for (const { target } of this.#own()) if (!kept.has(target)) unmountIfMounted(target, { detach: true });
+    for (const name of readdirSync(this.#layout.mounts)) {
+      const target = join(this.#layout.mounts, name);
+      if (!kept.has(target)) removeEmpty(target);
+    }
+  }
+
+  #mountLayer(layer: LayerRecord, target: string): void {
+    mkdirSync(target, { recursive: true, mode: 0o700 });
+    const devices = [this.#layout.tar(layer.diffId)];
+    if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
+    const image = this.#layout.index(layer.chainId);
+    switch (this.#backing) {
+      case 'file':
+        mountErofs({ image, devices, target });
+    }
+  }
+
+  #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {
+    const prefix = `${this.#layout.mounts}/`;
+    return mounts.filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
+  }
+}
+
+/** The caller's path may lead through symbolic links, which the kernel's list does not. */
+function placeOf(target: string): string {
+  return existsSync(target) ? realpathSync(target) : target;
+}
+
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    const code = errnoCodeOf(error);
+    if (code !== 'ENOENT' && code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
+  }
+}

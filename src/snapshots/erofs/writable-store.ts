@@ -1,0 +1,118 @@
+import { renameSync } from 'node:fs';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  opendir,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NodeAttributes } from '../../archive/tree.ts';
+import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import type { ChainId } from '../../oci/digest.ts';
+import { hexOf } from '../../oci/digest.ts';
+import { syncDirectory } from '../../storage/atomic-file.ts';
+import type { SnapshotKey } from '../snapshotter.ts';
+import { checkSnapshotKey, type ErofsLayout } from './erofs-layout.ts';
+
+/** The writable snapshots on disk: `upper`, `work` and a link that names the parent. */
+export class WritableStore {
+  readonly #layout: ErofsLayout;
+
+  constructor(layout: ErofsLayout) {
+    this.#layout = layout;
+  }
+
+  /**
+   * Make a snapshot whose root directory looks like `root`. @throws EngineError "conflict" if there is one.
+   */
+  async create(
+    key: SnapshotKey,
+    parent: ChainId | undefined,
+    { root, signal }: { root: NodeAttributes | undefined; signal: AbortSignal },
+  ): Promise<void> {
+    const stage = this.#layout.newTrash(key);
+    try {
+      await mkdir(join(stage, 'upper'), { recursive: true, mode: 0o755 });
+      await mkdir(join(stage, 'work'), { mode: 0o700 });
+      if (root !== undefined) await dress(join(stage, 'upper'), root);
+      if (parent !== undefined) await symlink(hexOf(parent), join(stage, 'parent'));
+      signal.throwIfAborted();
+      await rename(stage, this.#layout.snapshot(key));
+    } catch (error) {
+      await rm(stage, { recursive: true, force: true });
+      const code = errnoCodeOf(error);
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} exists already`);
+    }
+    await syncDirectory(this.#layout.active);
+  }
+
+  /** The parent of a snapshot. @throws EngineError "not-found". */
+  async parent(key: SnapshotKey): Promise<ChainId | undefined> {
+    checkSnapshotKey(key);
+    try {
+      return `sha256:${await readlink(this.#layout.parentLink(key))}` as ChainId;
+    } catch (error) {
+      if (errnoCodeOf(error) !== 'ENOENT') throw error;
+    }
+    if (await exists(this.#layout.upper(key))) return undefined;
+    throw new EngineError('not-found', `No such snapshot: ${key}`);
+  }
+
+  async list(): Promise<SnapshotKey[]> {
+    return (await readdir(this.#layout.active)) as SnapshotKey[];
+  }
+
+  /** Take the snapshot away, at once; undefined where there is none. @returns the directory that is left to delete. */
+  remove(key: SnapshotKey): string | undefined {
+    const trash = this.#layout.newTrash(key);
+    try {
+      renameSync(this.#layout.snapshot(key), trash);
+      return trash;
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** Bytes on disk below `upper`, hard links counted once. */
+  async usage(key: SnapshotKey): Promise<number> {
+    const seen = new Set<string>();
+    const todo = [this.#layout.upper(key)];
+    let bytes = 0;
+    for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+      for await (const entry of await opendir(path)) {
+        const child = join(path, entry.name);
+        const stat = await lstat(child).catch(() => undefined);
+        if (stat === undefined) continue;
+        if (stat.isDirectory()) todo.push(child);
+        else if (stat.nlink > 1) {
+          const node = `${stat.dev}:${stat.ino}`;
+          if (seen.has(node)) continue;
+          seen.add(node);
+        }
+        bytes += stat.blocks * 512;
+      }
+    }
+    return bytes;
+  }
+}
+
+/** The overlay's root takes its attributes from the upper directory. */
+async function dress(directory: string, { mode, uid, gid }: NodeAttributes): Promise<void> {
+  if (uid !== 0 || gid !== 0) await chown(directory, uid, gid);
+  await chmod(directory, mode);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,13 @@
+import { ErofsLayerSink } from './erofs/erofs-layer-sink.ts';
+import { openOverlayLayerSink } from './overlay/overlay-layer-sink.ts';
+import type { LayerSink, LayerStaging } from './snapshotter.ts';
+
+/** The sink of a stage, in whichever thread has the bytes. */
+export async function openLayerSink(staging: LayerStaging): Promise<LayerSink> {
+  switch (staging.driver) {
+    case 'erofs':
+      return ErofsLayerSink.open(staging);
+    case 'overlay':
+      return openOverlayLayerSink(staging);
+  }
+}

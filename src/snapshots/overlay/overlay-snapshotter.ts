@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tree } from '../../archive/tree.ts';
+import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import type { ChainId } from '../../oci/digest.ts';
+import { syncDirectory } from '../../storage/atomic-file.ts';
+import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } from '../snapshotter.ts';
+import { diskUsage } from './disk-usage.ts';
+import { fileStream } from './file-stream.ts';
+import { applyToDirectory, nodeAttributes, statNode } from './node-attributes.ts';
+import { namesIn, OverlayLayers } from './overlay-layers.ts';
+import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
+import { mountedSnapshots } from './overlay-mounts.ts';
+import { OverlayTree } from './overlay-tree.ts';
+
+/**
+ * Layers unpacked into directories, for kernels that cannot mount EROFS from our files. The tar is kept beside them, so that `layerTar`
+ * gives the bytes as hashed: twice the disk, which is the price of a faithful push and save.
+ */
+export class OverlaySnapshotter implements Snapshotter {
+  readonly driver = 'overlay';
+  readonly #layout: OverlayLayout;
+  readonly #layers: OverlayLayers;
+  readonly #removals = new Set<Promise<void>>();
+  /** Stages of this instance are told from those of one that died. */
+  readonly #instance = randomUUID();
+  #stages = 0;
+  /** Changes to what exists happen one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** `root`: a folder of its own in the data root, made when it is needed; one owner at a time. */
+  constructor(root: string) {
+    this.#layout = new OverlayLayout(root);
+    this.#layers = new OverlayLayers(this.#layout);
+  }
+
+  stage(): LayerStaging {
+    return { driver: this.driver, directory: this.#newStage() };
+  }
+
+  commitLayer(
+    staged: StagedLayer,
+    parent: ChainId | undefined,
+    options: { signal: AbortSignal },
+  ): Promise<LayerInfo> {
+    return this.#inTurn(() => this.#layers.commit(staged, parent, options.signal));
+  }
+
+  async discard(staging: LayerStaging): Promise<void> {
+    if (!staging.directory.startsWith(`${this.#layout.staging}/`))
+      throw new EngineError('invalid', `Not a stage of this store: ${JSON.stringify(staging.directory)}`);
+    await rm(staging.directory, { recursive: true, force: true });
+  }
+
+  layer(chainId: ChainId): Promise<LayerInfo | undefined> {
+    return this.#layers.find(chainId);
+  }
+
+  layers(): Promise<LayerInfo[]> {
+    return this.#layers.list();
+  }
+
+  async layerTar(chainId: ChainId): Promise<ReadableStream<Uint8Array>> {
+    await this.#layers.get(chainId);
+    return fileStream(this.#layers.tarPath(chainId));
+  }
+
+  removeLayer(chainId: ChainId): Promise<void> {
+    return this.#inTurn(async () => {
+      if ((await this.#layers.find(chainId)) === undefined) return;
+      await this.#refuseUsed(chainId);
+      this.#removeLater(await this.#layers.detach(chainId));
+    });
+  }
+
+  async tree(chainId: ChainId): Promise<Tree> {
+    return new OverlayTree(await this.#layers.stack(chainId));
+  }
+
+  prepare(key: SnapshotKey, parent: ChainId | undefined, options: { signal: AbortSignal }): Promise<void> {
+    return this.#inTurn(async () => {
+      checkKey(key);
+      options.signal.throwIfAborted();
+      const lowers = parent === undefined ? [] : await this.#layers.stack(parent);
+      const stage = this.#newStage();
+      try {
+        await makeSnapshot(stage, parent, lowers);
+        await mkdir(this.#layout.snapshots, { recursive: true, mode: 0o711 });
+        options.signal.throwIfAborted();
+        await rename(stage, this.#layout.snapshot(key).directory);
+      } catch (error) {
+        await rm(stage, { recursive: true, force: true });
+        if (errnoCodeOf(error) !== 'ENOTEMPTY' && errnoCodeOf(error) !== 'EEXIST') throw error;
+        throw new EngineError('conflict', `Snapshot ${JSON.stringify(key)} exists already`);
+      }
+      await syncDirectory(this.#layout.snapshots);
+    });
+  }
+
+  mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      const parent = await this.#parent(key);
+      const { upper, work } = this.#layout.snapshot(key);
+      if (isMounted(upper, target)) return;
+      const stack = parent === undefined ? [] : await this.#layers.stack(parent);
+      const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
+      mountOverlay({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
+    });
+  }
+
+  unmount(key: SnapshotKey, target: string): Promise<void> {
+    return this.#inTurn(() => {
+      checkKey(key);
+      // A container's init may be on its way out still: the mount goes with it.
+      if (isMounted(this.#layout.snapshot(key).upper, target)) unmountIfMounted(target, { detach: true });
+    });
+  }
+
+  remove(key: SnapshotKey): Promise<void> {
+    return this.#inTurn(() => this.#remove(key));
+  }
+
+  async snapshots(): Promise<SnapshotKey[]> {
+    return (await namesIn(this.#layout.snapshots)) as SnapshotKey[];
+  }
+
+  async upperDirectory(key: SnapshotKey): Promise<string> {
+    await this.#parent(key);
+    return this.#layout.snapshot(key).upper;
+  }
+
+  async usage(key: SnapshotKey): Promise<number> {
+    return diskUsage(await this.upperDirectory(key));
+  }
+
+  recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
+    return this.#inTurn(async () => {
+      const unwanted = (await this.snapshots()).filter((key) => !keep.has(key));
+      const uppers = new Set(unwanted.map((key) => this.#layout.snapshot(key).upper));
+      for (const { upper, target } of mountedSnapshots())
+        if (uppers.has(upper)) unmountIfMounted(target, { detach: true });
+      for (const key of unwanted) await this.#remove(key);
+      await this.#settle();
+      for (const name of await namesIn(this.#layout.removing))
+        this.#removeLater(join(this.#layout.removing, name));
+      for (const name of await namesIn(this.#layout.staging)) {
+        if (name.startsWith(`${this.#instance}-`)) continue;
+        await rm(join(this.#layout.staging, name), { recursive: true, force: true });
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#settle();
+  }
+
+  async #remove(key: SnapshotKey): Promise<void> {
+    checkKey(key);
+    const { directory, upper } = this.#layout.snapshot(key);
+    if (isMounted(upper))
+      throw new EngineError('conflict', `Cannot remove snapshot ${JSON.stringify(key)}: it is mounted`);
+    await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
+    const away = join(this.#layout.removing, randomUUID());
+    try {
+      await rename(directory, away);
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT') return;
+      throw error;
+    }
+    await syncDirectory(this.#layout.snapshots);
+    this.#removeLater(away);
+  }
+
+  async #refuseUsed(chainId: ChainId): Promise<void> {
+    const child = (await this.#layers.list()).find((layer) => layer.parent === chainId);
+    if (child !== undefined)
+      throw new EngineError('conflict', `Cannot remove layer ${chainId}: ${child.chainId} lies on it`);
+    for (const key of await this.snapshots())
+      if ((await this.#parent(key)) === chainId)
+        throw new EngineError('conflict', `Cannot remove layer ${chainId}: snapshot ${key} uses it`);
+  }
+
+  #newStage(): string {
+    return join(this.#layout.staging, `${this.#instance}-${++this.#stages}`);
+  }
+
+  #inTurn<T>(task: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Its directory has been renamed away already: a crash leaves work for `recover`, not a half snapshot. */
+  #removeLater(directory: string): void {
+    const removal = rm(directory, { recursive: true, force: true })
+      .catch(() => undefined)
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /** The chain that a snapshot lies on. @throws EngineError "not-found". */
+  async #parent(key: SnapshotKey): Promise<ChainId | undefined> {
+    checkKey(key);
+    const { parent, upper } = this.#layout.snapshot(key);
+    try {
+      return (await readlink(parent)) as ChainId;
+    } catch (error) {
+      if (errnoCodeOf(error) !== 'ENOENT') throw error;
+    }
+    if (statNode(upper) !== undefined) return undefined;
+    throw new EngineError('not-found', `No such snapshot: ${key}`);
+  }
+
+  async #emptyLower(): Promise<string> {
+    await mkdir(this.#layout.empty, { recursive: true, mode: 0o755 });
+    return this.#layout.empty;
+  }
+}
+
+/** A snapshot's files. Metadata alone, so that the flush of the directory that they are renamed into covers them. */
+async function makeSnapshot(
+  stage: string,
+  chain: ChainId | undefined,
+  lowers: readonly string[],
+): Promise<void> {
+  const { upper, work, parent } = snapshotFiles(stage);
+  await mkdir(upper, { recursive: true, mode: 0o755 });
+  await mkdir(work, { mode: 0o700 });
+  likeRootOf(lowers, upper);
+  if (chain !== undefined) await symlink(chain, parent);
+}
+
+function isMounted(upper: string, target?: string): boolean {
+  return mountedSnapshots().some(
+    (mount) => mount.upper === upper && (target === undefined || mount.target === target),
+  );
+}
+
+function checkKey(key: SnapshotKey): void {
+  if (!/^[a-zA-Z0-9_.-]{1,128}$/.test(key) || key === '.' || key === '..')
+    throw new EngineError('invalid', `Invalid snapshot key ${JSON.stringify(key)}`);
+}
+
+/** The root that a container sees is the upper one: it must look like the image's. */
+function likeRootOf(lowers: readonly string[], upper: string): void {
+  const [top] = lowers;
+  const stat = top === undefined ? undefined : statNode(top);
+  if (top !== undefined && stat !== undefined) applyToDirectory(upper, nodeAttributes(top, stat));
+}

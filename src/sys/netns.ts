@@ -1,0 +1,91 @@
+import { closeSync, mkdirSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { checked, libc } from './libc.ts';
+import { mount, mountFlags, unmountIfMounted } from './mount.ts';
+
+const CLONE_NEWNET = 0x4000_0000;
+const OWN_NAMESPACE = '/proc/thread-self/ns/net';
+
+/**
+ * Network namespaces without a process: a thread may leave its own and come back (unshare(2), setns(2)), which other threads don't notice.
+ *
+ * Only for a Worker that serves nothing else. A thread that is started meanwhile is born into the foreign namespace and keeps it alive,
+ * so nothing asynchronous may happen between going and coming back: all of this is synchronous.
+ */
+export class NamespaceVisitor {
+  #home: number | undefined;
+
+  constructor() {
+    if (Bun.isMainThread) throw new EngineError('internal', 'Namespaces are for worker threads only');
+  }
+
+  /** Make a namespace, pin it at `path`, and run `visit` inside. A failure leaves nothing. */
+  create<T>(path: string, visit: () => T): T {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, '', { mode: 0o600 });
+    const home = this.#openHome();
+    try {
+      checked(libc.unshare(CLONE_NEWNET), 'unshare', 'make a network namespace');
+      try {
+        mount({ source: OWN_NAMESPACE, target: path, flags: mountFlags.bind });
+        return visit();
+      } finally {
+        comeHome(home);
+      }
+    } catch (error) {
+      removePinnedNamespace(path);
+      throw error;
+    }
+  }
+
+  /** Run `visit` in the namespace that is pinned at `path`. */
+  visit<T>(path: string, visit: () => T): T {
+    const home = this.#openHome();
+    const fd = openSync(path, 'r');
+    try {
+      checked(libc.setns(fd, CLONE_NEWNET), 'setns', `enter the network namespace ${path}`);
+      try {
+        return visit();
+      } finally {
+        comeHome(home);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  close(): void {
+    if (this.#home !== undefined) closeSync(this.#home);
+    this.#home = undefined;
+  }
+
+  #openHome(): number {
+    this.#home ??= openSync(OWN_NAMESPACE, 'r');
+    return this.#home;
+  }
+}
+
+function comeHome(home: number): void {
+  checked(libc.setns(home, CLONE_NEWNET), 'setns', 'return to the network namespace of the host');
+}
+
+/** Whether a namespace lies at `path`; a pin that outlived a reboot is a plain file. */
+export function isNamespacePinned(path: string): boolean {
+  try {
+    return statSync(path).dev === statSync(OWN_NAMESPACE).dev;
+  } catch (error) {
+    if (errnoCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** The kernel takes the namespace down by and by, once no process is in it. Absent is fine. */
+export function removePinnedNamespace(path: string): void {
+  unmountIfMounted(path, { detach: true });
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoCodeOf(error) !== 'ENOENT') throw error;
+  }
+}

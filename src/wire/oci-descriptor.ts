@@ -1,0 +1,17 @@
+/** An OCI descriptor as the API shows it, in OCI's own spelling. */
+export interface OciDescriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  urls?: string[];
+  annotations?: Record<string, string>;
+  platform?: OciPlatform;
+  artifactType?: string;
+}
+
+export interface OciPlatform {
+  architecture: string;
+  os: string;
+  'os.version'?: string;
+  variant?: string;
+}

@@ -1,0 +1,128 @@
+import type { Int64 } from './int64.ts';
+
+/** Answer of `GET /version`. */
+export interface SystemVersion {
+  Platform: { Name: string };
+  Components: { Name: string; Version: string; Details: Record<string, string> | null }[];
+  Version: string;
+  ApiVersion: string;
+  MinAPIVersion: string;
+  GitCommit: string;
+  GoVersion: string;
+  Os: string;
+  Arch: string;
+  KernelVersion?: string;
+  Experimental?: boolean;
+  BuildTime?: string;
+}
+
+/** Answer of `GET /info`. */
+export interface SystemInfo {
+  ID: string;
+  Containers: number;
+  ContainersRunning: number;
+  ContainersPaused: number;
+  ContainersStopped: number;
+  Images: number;
+  Driver: string;
+  DriverStatus: [string, string][];
+  DockerRootDir: string;
+  Plugins: {
+    Volume: string[] | null;
+    Network: string[] | null;
+    Authorization: string[] | null;
+    Log: string[] | null;
+  };
+  MemoryLimit: boolean;
+  SwapLimit: boolean;
+  CpuCfsPeriod: boolean;
+  CpuCfsQuota: boolean;
+  CPUShares: boolean;
+  CPUSet: boolean;
+  PidsLimit: boolean;
+  OomKillDisable: boolean;
+  IPv4Forwarding: boolean;
+  Debug: boolean;
+  NFd: number;
+  NGoroutines: number;
+  SystemTime: string;
+  LoggingDriver: string;
+  CgroupDriver: string;
+  CgroupVersion: string;
+  NEventsListener: number;
+  KernelVersion: string;
+  OperatingSystem: string;
+  OSVersion: string;
+  OSType: string;
+  Architecture: string;
+  NCPU: number;
+  MemTotal: Int64;
+  IndexServerAddress: string;
+  RegistryConfig: {
+    InsecureRegistryCIDRs: string[];
+    IndexConfigs: Record<string, RegistryIndex>;
+    Mirrors: string[] | null;
+  };
+  GenericResources: null;
+  HttpProxy: string;
+  HttpsProxy: string;
+  NoProxy: string;
+  Name: string;
+  Labels: string[];
+  ExperimentalBuild: boolean;
+  ServerVersion: string;
+  Runtimes: Record<string, { path?: string; runtimeArgs?: string[]; status?: Record<string, string> }>;
+  DefaultRuntime: string;
+  Swarm: {
+    NodeID: string;
+    NodeAddr: string;
+    LocalNodeState: string;
+    ControlAvailable: boolean;
+    Error: string;
+    RemoteManagers: null;
+  };
+  LiveRestoreEnabled: boolean;
+  Isolation: string;
+  InitBinary: string;
+  ContainerdCommit: { ID: string };
+  RuncCommit: { ID: string };
+  InitCommit: { ID: string };
+  SecurityOptions: string[];
+  FirewallBackend?: { Driver: string; Info?: [string, string][] };
+  CDISpecDirs: string[] | null;
+  Warnings: string[] | null;
+}
+
+export interface RegistryIndex {
+  Name: string;
+  Mirrors: string[];
+  Secure: boolean;
+  Official: boolean;
+}
+
+/** One line of `GET /events`. `status`, `id` and `from` are told for containers and images below API 1.52. */
+export interface EventMessage {
+  status?: string;
+  id?: string;
+  from?: string;
+  Type: string;
+  Action: string;
+  Actor: { ID: string; Attributes: Record<string, string> };
+  scope?: 'local' | 'swarm';
+  /** Seconds since 1970. */
+  time: number;
+  timeNano: Int64;
+}
+
+/** Answer of `POST /auth`. */
+export interface AuthResponse {
+  Status: string;
+  IdentityToken: string;
+}
+
+/** Every refusal's body. */
+export interface ErrorResponse {
+  message: string;
+  /** What the user can do about it. Sampan's own. */
+  hint?: string;
+}
