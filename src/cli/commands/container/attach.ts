@@ -33,7 +33,14 @@ export const command: Command = {
         ...options,
         detachKeys,
       });
-      if (tty && context.stdout.isTerminal) stopResizing = followTerminalSize(context, client, container.Id);
+      if (tty && context.stdout.isTerminal) {
+        // A change of size makes a full-screen program draw itself anew for who has just come.
+        const { width, height } = context.stdout.size();
+        await client.containers
+          .resize(container.Id, { width: width + 1, height: height + 1 })
+          .catch(() => undefined);
+        stopResizing = followTerminalSize(context, client, container.Id);
+      }
       await new StreamSession(context, connection, { tty, ...options }).run();
       const state = (await client.containers.inspect(container.Id).catch(() => undefined))?.State;
       if (state?.Running === true && tty) return 0;

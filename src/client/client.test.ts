@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { demultiplex } from './demultiplex.ts';
+import { parseEndpoint } from './endpoint.ts';
+import { EngineClient } from './engine-client.ts';
+import { nodeTransport } from './node/node-transport.ts';
+import { encodeFilters, encodeQuery } from './query.ts';
+
+const PING = 'HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nOstype: linux\r\n\r\n';
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+/** A daemon that answers the ping and hands every other request, head and all, to `answer`. */
+async function daemon(
+  answer: (socket: Socket, request: string) => void,
+): Promise<{ client: EngineClient; requests: string[] }> {
+  const directory = mkdtempSync(join(tmpdir(), 'sampan-client-'));
+  const path = join(directory, 's');
+  const requests: string[] = [];
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+    let text = '';
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      const first = text === '';
+      text += chunk.toString('latin1');
+      if (!first) return;
+      requests.push(text);
+      if (text.includes('/_ping')) socket.end(PING);
+      else answer(socket, text);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  cleanups.push(() => {
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return { client: new EngineClient(nodeTransport(parseEndpoint(`unix://${path}`))), requests };
+}
+
+describe('calls', () => {
+  test('the version is the older of both, asked for once', async () => {
+    const { client, requests } = await daemon((socket) =>
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]'),
+    );
+    expect(await client.containers.list({ all: true })).toEqual([]);
+    await client.images.list();
+    expect(requests.map((text) => text.split('\r\n')[0])).toEqual([
+      'HEAD /_ping HTTP/1.1',
+      'GET /v1.44/containers/json?all=1 HTTP/1.1',
+      'GET /v1.44/images/json HTTP/1.1',
+    ]);
+  });
+
+  test('a refusal has kind, status and message', async () => {
+    const { client } = await daemon((socket) =>
+      socket.end(
+        'HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"mess\r\n1c\r\nage":"No such container: x"}\r\n0\r\n\r\n',
+      ),
+    );
+    expect(client.containers.inspect('x')).rejects.toMatchObject({
+      kind: 'not-found',
+      status: 404,
+      message: 'No such container: x',
+    });
+  });
+
+  test('int64 beyond 2^53 stays exact, lines come as they are sent', async () => {
+    const { client } = await daemon((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n{"Type":"a","timeNano":1795476716123456789}\n{"Ty');
+      setTimeout(() => socket.end('pe":"b"}\n'), 20);
+    });
+    const events = await Array.fromAsync(client.system.events({}));
+    expect(events.map((event) => [event.Type, event.timeNano])).toEqual([
+      ['a', 1795476716123456789n],
+      ['b', undefined],
+    ]);
+  });
+
+  test.each([
+    ['no HTTP', 'SSH-2.0-x\r\n\r\n'],
+    ['a body that ends early', 'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[]'],
+    ['a chunk size that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+    ['a length that is none', 'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n'],
+    ['nothing', ''],
+    ['a head without end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`],
+  ])('%s is an error, not a hang', async (_name, answer) => {
+    const { client } = await daemon((socket) => socket.end(answer));
+    expect(client.containers.list()).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  test('no daemon', async () => {
+    const client = new EngineClient(nodeTransport(parseEndpoint('unix:///nonexistent/s')));
+    expect(client.ping()).rejects.toThrow(
+      'Cannot connect to the Docker daemon at unix:///nonexistent/s. Is the docker daemon running?',
+    );
+  });
+
+  test('an abort ends a stream with its reason', async () => {
+    const { client } = await daemon((socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n{"Type":"a"}\n'));
+    const abort = new AbortController();
+    const events = client.system.events({ signal: abort.signal });
+    expect((await events.next()).value).toMatchObject({ Type: 'a' });
+    setTimeout(() => abort.abort(new Error('enough')), 10);
+    expect(events.next()).rejects.toThrow('enough');
+  });
+});
+
+test('attach: bytes both ways, and the output goes on after the half-close', async () => {
+  const { client } = await daemon((socket) => {
+    socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+    socket.write(Buffer.from([1, 0, 0, 0, 0, 0, 0, 2, 0x68, 0x69, 2, 0, 0]));
+    socket.on('end', () => socket.end(Buffer.from([0, 0, 0, 0, 3, 0x65, 0x72, 0x72])));
+  });
+  const connection = await client.containers.attach('x', { stream: true, stdin: true, stdout: true });
+  await connection.write(new TextEncoder().encode('in'));
+  await connection.closeWrite();
+  const parts = await Array.fromAsync(demultiplex(connection.input));
+  expect(parts.map(({ stream, data }) => [stream, new TextDecoder().decode(data)])).toEqual([
+    ['stdout', 'hi'],
+    ['stderr', 'err'],
+  ]);
+});
+
+test('frames of an unknown stream or without end are refused', async () => {
+  const frames = async function* (...bytes: number[][]) {
+    for (const each of bytes) yield Uint8Array.from(each);
+  };
+  expect(Array.fromAsync(demultiplex(frames([9, 0, 0, 0, 0, 0, 0, 1, 1])))).rejects.toThrow(
+    'Unrecognized stream: 9',
+  );
+  expect(Array.fromAsync(demultiplex(frames([1, 0, 0, 0, 0, 0, 0, 5, 1])))).rejects.toThrow('within a frame');
+});
+
+test('queries and filters are written as Go writes them', () => {
+  expect(encodeQuery({ b: ['x y', 'z&'], a: true, c: undefined, d: 5n })).toBe('?a=1&b=x+y&b=z%26&d=5');
+  expect(encodeFilters({ status: ['b', 'a', 'a'], label: [] })).toBe('{"status":{"a":true,"b":true}}');
+});
+
+test.each([
+  ['unix:///run/x.sock', { kind: 'unix', path: '/run/x.sock' }],
+  ['tcp://10.0.0.1', { kind: 'tcp', hostname: '10.0.0.1', port: 2375 }],
+  ['[::1]:99', { kind: 'tcp', hostname: '::1', port: 99, url: 'tcp://[::1]:99' }],
+])('%s is an endpoint', (host, expected) => {
+  expect(parseEndpoint(host)).toMatchObject(expected as object);
+});
+
+test('foo://x is none', () => {
+  expect(() => parseEndpoint('foo://x')).toThrow(
+    'unable to resolve docker endpoint: invalid bind address format: foo://x',
+  );
+});
