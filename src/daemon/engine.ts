@@ -110,7 +110,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
-  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, logger });
+  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, cgroupParent, logger });
   const networks = new BridgeNetworks({
     execRoot,
     owner: dataRoot,
