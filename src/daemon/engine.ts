@@ -59,6 +59,7 @@ export class Engine {
     await rooms.networks.start();
     await rooms.containers.recover();
     await rooms.images.collectGarbage();
+    void rooms.runtime.warm();
     return new Engine(rooms);
   }
 
