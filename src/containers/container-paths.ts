@@ -47,6 +47,6 @@ export class ContainerPaths {
   }
 
   task(id: string, generation: number): string {
-    return join(this.#execRoot, 'tasks', id, String(generation));
+    return join(this.#execRoot, 'tasks', `${id}.${generation}`);
   }
 }

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
@@ -136,11 +136,21 @@ async function joinNetwork(
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
-  const endpoint =
-    mode === 'none' ? undefined : await deps.networks.connect(container.id, networkNameOf(mode));
+  const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
   return { endpoint, networkNamespace };
+}
+
+/** @throws EngineError as `connect`, in Docker's words. */
+async function connect(id: string, network: string, deps: ContainerDependencies): Promise<Endpoint> {
+  try {
+    return await deps.networks.connect(id, network);
+  } catch (error) {
+    throw new EngineError(kindOf(error), `failed to set up container networking: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 export function networkNameOf(mode: string): string {

@@ -59,6 +59,7 @@ export class Engine {
     await rooms.networks.start();
     await rooms.containers.recover();
     await rooms.images.collectGarbage();
+    void rooms.runtime.warm();
     return new Engine(rooms);
   }
 
@@ -110,7 +111,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
-  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, logger });
+  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, cgroupParent, logger });
   const networks = new BridgeNetworks({
     execRoot,
     owner: dataRoot,

@@ -17,6 +17,8 @@ import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
+import type { RuntimeSpec } from './runtime-spec.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import { holdStdin } from './stdin-guard.ts';
 import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
@@ -46,6 +48,7 @@ export class ConmonRuntime implements Runtime {
   readonly #logger: Logger;
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
+  readonly #seccomp: SeccompCache;
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
@@ -63,6 +66,17 @@ export class ConmonRuntime implements Runtime {
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
+    this.#seccomp = new SeccompCache({
+      binaryPath: binary.path,
+      stateDirectory,
+      trial: options.probed.trySeccompFilter,
+      logger: this.#logger,
+    });
+  }
+
+  /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
+  async warm(): Promise<void> {
+    await this.#seccomp.warm();
   }
 
   async info(): Promise<RuntimeInfo> {
@@ -81,9 +95,11 @@ export class ConmonRuntime implements Runtime {
     this.#records.add(record);
     let monitor: Monitor | undefined;
     try {
-      prepareDirectory(request);
+      const prepared = this.#seccomp.prepare(request.spec);
+      prepareDirectory(request, prepared.spec);
       monitor = startMonitor(request, this.#conmon);
       const pid = await abortable(monitor.created, options.signal);
+      this.#seccomp.settle(request.id.containerId, prepared);
       return this.#adopt(request, monitor, pid);
     } catch (error) {
       await this.#undo(record, monitor);
@@ -177,6 +193,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    await this.#seccomp.idle();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
@@ -271,9 +288,9 @@ export class ConmonRuntime implements Runtime {
   }
 }
 
-function prepareDirectory(request: TaskRequest): void {
+function prepareDirectory(request: TaskRequest, spec: RuntimeSpec): void {
   mkdirSync(join(request.directory, taskFiles.exits), { recursive: true, mode: 0o700 });
-  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(request.spec), { mode: 0o600 });
+  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
 }
 
 function terminalSide(value: number): number {
