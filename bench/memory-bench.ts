@@ -6,7 +6,10 @@ import type { Setting } from './setting.ts';
 const SETTLE_MS = 3_000;
 const DEFAULT_SAMPLES = 5;
 
-/** Proportional set size of the idle daemons with their helpers, some samples a quarter of a second apart. */
+/**
+ * Memory of the idle daemons with their helpers, some samples a quarter of a second apart: the proportional set size, but each program's
+ * file counted whole, since the bench runs on the same Bun and would halve its share.
+ */
 export async function memoryBench(setting: Setting, when: string): Promise<BenchRow> {
   await sleep(SETTLE_MS);
   const ours = setting.sampanPid();
@@ -22,7 +25,7 @@ export async function memoryBench(setting: Setting, when: string): Promise<Bench
     await sleep(250);
   }
   return {
-    what: `idle memory (PSS) of the daemon and its helpers, ${when}`,
+    what: `idle memory of the daemon and its helpers, ${when}`,
     unit: 'MB',
     sampan: figures.sampan,
     other: theirs === undefined ? undefined : figures.other,
@@ -38,9 +41,15 @@ function peerProcesses(setting: Setting, socket: string): number[] {
 }
 
 function megabytes(processes: readonly ProcessMemory[]): number {
-  return processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0) / 1e6;
+  return processes.reduce((sum, { aloneBytes }) => sum + aloneBytes, 0) / 1e6;
 }
 
+const toMegabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+
 function describe(processes: readonly ProcessMemory[]): string {
-  return processes.map(({ name, pssBytes }) => `${name} ${(pssBytes / 1e6).toFixed(0)}`).join(' + ');
+  return processes
+    .map(
+      ({ name, aloneBytes, pssBytes }) => `${name} ${toMegabytes(aloneBytes)} (PSS ${toMegabytes(pssBytes)})`,
+    )
+    .join(' + ');
 }

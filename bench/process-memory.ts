@@ -4,16 +4,40 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 export interface ProcessMemory {
   pid: number;
   name: string;
-  /** Proportional set size: shared pages count by their share. */
+  /** The kernel's proportional set size. Falls when others run the same program, as the bench itself runs Bun. */
   pssBytes: number;
+  /** The same, but the program's own file counted as though this were the only process running it. */
+  aloneBytes: number;
 }
 
-/** Proportional set size of processes by the kernel's own sum; those that have ended are left out. */
+/** Memory of processes; those that have ended are left out. */
 export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   return pids.flatMap((pid) => {
-    const pss = /^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1];
-    return pss === undefined ? [] : [{ pid, name: nameOf(pid), pssBytes: Number(pss) * 1024 }];
+    const pssBytes = kilobytes(read(`/proc/${pid}/smaps_rollup`), 'Pss') * 1024;
+    if (pssBytes === 0) return [];
+    return [{ pid, name: nameOf(pid), pssBytes, aloneBytes: pssBytes + sharedProgramBytes(pid) }];
   });
+}
+
+/** What the proportional count leaves to others of the mappings of the process's own executable. */
+function sharedProgramBytes(pid: number): number {
+  const inode = programInode(pid);
+  const mappings = read(`/proc/${pid}/smaps`).split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  return mappings
+    .filter((mapping) => mapping.split(/\s+/, 5)[4] === inode)
+    .reduce((sum, mapping) => sum + (kilobytes(mapping, 'Rss') - kilobytes(mapping, 'Pss')) * 1024, 0);
+}
+
+function programInode(pid: number): string {
+  try {
+    return String(statSync(`/proc/${pid}/exe`).ino);
+  } catch {
+    return '';
+  }
+}
+
+function kilobytes(text: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0);
 }
 
 /** Who listens on a socket (systemd aside, which may only hold it), by ss(8). @throws Error when nobody is found. */
