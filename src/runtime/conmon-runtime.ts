@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
   control,
@@ -49,6 +50,7 @@ export class ConmonRuntime implements Runtime {
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
   readonly #seccomp: SeccompCache;
+  readonly #warmth = new CgroupWarmth();
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
@@ -83,6 +85,10 @@ export class ConmonRuntime implements Runtime {
     return this.#info;
   }
 
+  anticipate(): void {
+    this.#warmth.anticipate();
+  }
+
   async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
     options.signal.throwIfAborted();
     await this.#clearEarlier(request.id);
@@ -97,7 +103,9 @@ export class ConmonRuntime implements Runtime {
     try {
       const prepared = this.#seccomp.prepare(request.spec);
       prepareDirectory(request, prepared.spec);
+      this.#warmth.anticipate();
       monitor = startMonitor(request, this.#conmon);
+
       const pid = await abortable(monitor.created, options.signal);
       this.#seccomp.settle(request.id.containerId, prepared);
       return this.#adopt(request, monitor, pid);
