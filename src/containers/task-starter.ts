@@ -141,7 +141,7 @@ async function joinNetwork(
 ): Promise<HostSide> {
   const { record } = container;
   const mode = record.host.networkMode;
-  const resolver = await deps.networks.resolvConf();
+  const resolver = await deps.resolver();
   if (!usesOwnNetwork(mode)) {
     await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
     return { endpoint: undefined, networkNamespace: undefined };

@@ -130,7 +130,10 @@ test.each([
   ['/v9.9/info', 'client version 9.9 is too new. Maximum supported API version is 1.51'],
 ])('an API version outside the range: %p', async (path, message) => {
   // To clients that old Docker answers in plain text.
-  expect(await engine.api('GET', path)).toMatchObject({ status: 400, body: expect.stringContaining(message) });
+  expect(await engine.api('GET', path)).toMatchObject({
+    status: 400,
+    body: expect.stringContaining(message),
+  });
 });
 
 test.each([
