@@ -31,9 +31,7 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
   container.record = { ...container.record, generation: container.record.generation + 1 };
   try {
     const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
-
     const handle = await createTask(container, { deps, undo, networkNamespace, signal });
-
     const task: LiveTask = {
       handle,
       endpoint,
@@ -43,11 +41,8 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     };
     await note(container, deps, { task, started: false });
     undo.add('forget the task', () => deps.notes.remove(container.id));
-
     container.hub.begin(await deps.runtime.attach(handle));
-
     await letGo(container, deps, task);
-
     return task;
   } catch (error) {
     container.hub.end();
@@ -71,9 +66,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   const committed = deps.store.update(container.record);
   try {
     await note(container, deps, { task, started: true });
-
     await deps.runtime.start(task.handle);
-
     await committed;
   } catch (error) {
     await committed.catch(() => undefined);
@@ -126,8 +119,8 @@ async function mountRoot(
   const key = snapshotKeyOf(container.id);
   const target = deps.paths.rootfs(container.id);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  await deps.snapshotter.mount(key, target);
-
+  // Its changes go with it, so they need not reach the disk.
+  await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
 }
 
@@ -144,7 +137,6 @@ async function joinNetwork(
     return { endpoint: undefined, networkNamespace: undefined };
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
-
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
   const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
@@ -195,7 +187,6 @@ async function createTask(
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
     logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
   };
-
   const handle = await deps.runtime.create(request, { signal: context.signal });
   undo.add('remove the task', () => deps.runtime.remove(handle));
   return handle;
