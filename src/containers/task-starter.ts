@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
@@ -119,6 +119,7 @@ async function mountRoot(
   const key = snapshotKeyOf(container.id);
   const target = deps.paths.rootfs(container.id);
   await mkdir(target, { recursive: true, mode: 0o700 });
+  undo.add('remove the mount point', () => rmdir(target).catch(() => undefined));
   // Its changes go with it, so they need not reach the disk.
   await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
@@ -187,6 +188,7 @@ async function createTask(
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
     logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
   };
+  undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   const handle = await deps.runtime.create(request, { signal: context.signal });
   undo.add('remove the task', () => deps.runtime.remove(handle));
   return handle;
