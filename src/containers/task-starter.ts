@@ -26,6 +26,7 @@ export function snapshotKeyOf(id: string): SnapshotKey {
  */
 export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
   deps.runtime.anticipate?.();
+  deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
@@ -132,7 +133,7 @@ async function joinNetwork(
 ): Promise<HostSide> {
   const { record } = container;
   const mode = record.host.networkMode;
-  const resolver = await deps.networks.resolvConf();
+  const resolver = await deps.resolver();
   if (!usesOwnNetwork(mode)) {
     await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
     return { endpoint: undefined, networkNamespace: undefined };

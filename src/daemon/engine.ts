@@ -157,11 +157,25 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
+    resolver: () => resolverOf(settings, networks),
     events,
     logger,
   });
   wired.containers = containers;
   return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+}
+
+/** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */
+async function resolverOf(
+  { dns, dnsSearch, dnsOptions }: DaemonSettings,
+  networks: BridgeNetworks,
+): ReturnType<BridgeNetworks['resolvConf']> {
+  const host = await networks.resolvConf();
+  return {
+    nameservers: dns.length > 0 ? dns : host.nameservers,
+    search: dnsSearch.length > 0 ? dnsSearch : host.search,
+    options: dnsOptions.length > 0 ? dnsOptions : host.options,
+  };
 }
 
 /** The registry client of the present settings. */
