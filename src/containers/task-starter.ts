@@ -26,7 +26,6 @@ export function snapshotKeyOf(id: string): SnapshotKey {
  */
 export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
   deps.runtime.anticipate?.();
-  deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
