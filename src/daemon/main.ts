@@ -16,6 +16,7 @@ import { startEmbeddedRegistry } from './embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { daemonHelp } from './help.ts';
 import { writePidFile } from './pid-file.ts';
+import { logStrayErrors } from './stray-errors.ts';
 import { engineId, SystemService } from './system-service.ts';
 
 const args = process.argv.slice(2);
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
     level: settings.debug ? 'debug' : settings.logLevel,
     format: settings.logFormat,
   });
+  logStrayErrors(process, logger);
   for (const warning of settings.warnings) logger.warn(warning);
   await runDaemon(settings, logger);
 }
