@@ -107,6 +107,7 @@ export async function bootDaemon(
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),
+    resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },
     logger: recordingLogger(errors),
