@@ -110,7 +110,7 @@ const cases: [said: string, command: string, words: string, code: string | undef
     'command-not-executable',
   ],
   [
-    'executable file `/work/./x` not found: No such file or directory',
+    'executable file `/opt/./x` not found: No such file or directory',
     './x',
     'exec: "./x": stat ./x: no such file or directory',
     'command-not-found',
