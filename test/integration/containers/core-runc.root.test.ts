@@ -1,0 +1,3 @@
+import { describeCore } from '../../support/engine/core.ts';
+
+describeCore('core on runc', { runtime: 'runc' });
