@@ -25,6 +25,7 @@ const TEST_PROGRAMS = {
   'fsck.erofs': 'erofs-utils',
   setfattr: 'attr',
   setcap: 'libcap2-bin',
+  'systemd-analyze': 'systemd',
 };
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 

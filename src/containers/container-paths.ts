@@ -46,7 +46,16 @@ export class ContainerPaths {
     return join(this.rootfsAll, id);
   }
 
+  get tasksAll(): string {
+    return join(this.#execRoot, 'tasks');
+  }
+
+  /** Parent of a container's task folders. */
+  tasks(id: string): string {
+    return join(this.tasksAll, id);
+  }
+
   task(id: string, generation: number): string {
-    return join(this.#execRoot, 'tasks', id, String(generation));
+    return join(this.tasks(id), String(generation));
   }
 }

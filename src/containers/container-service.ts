@@ -105,7 +105,9 @@ export class ContainerService implements ContainerBackend {
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     if (options.signal !== undefined) parseSignal(options.signal);
-    await container.queue.run(() => this.#lifecycle.stop(container, options));
+    // Only the signal waits its turn: a long time-out holds up nobody, another stop with a shorter one least of all.
+    const { ended } = await container.queue.run(() => this.#lifecycle.beginStop(container, options));
+    await ended;
   }
 
   async restart(
@@ -145,6 +147,7 @@ export class ContainerService implements ContainerBackend {
   async rename(nameOrId: string, newName: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(async () => {
+      if (container.removing) throw new EngineError('not-found', `No such container: ${nameOrId}`);
       const oldName = container.name;
       const name = checkName(newName);
       if (name === oldName)

@@ -81,8 +81,9 @@ export class ContainerIndex<T extends Named> {
     if (this.#byName.get(container.name) === container) this.#byName.delete(container.name);
   }
 
-  /** Reserve the new name, then give it; the old one is free at once. */
+  /** Give a new name; the old one is free at once. A container that is not in the index (any more) does not come back. */
   rename(container: T, assign: () => void): void {
+    if (this.#byId.get(container.id) !== container) return;
     this.#byName.delete(container.name);
     assign();
     this.#byName.set(container.name, container);

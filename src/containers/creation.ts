@@ -3,6 +3,7 @@ import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ImageProcessConfig } from '../oci/image-config.ts';
+import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
 import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
@@ -99,6 +100,7 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
     );
   }
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
+  checkResources(host.resources);
   checkDestinations(host);
   for (const text of host.extraHosts) parseExtraHost(text);
   if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
@@ -110,8 +112,11 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
       `logger: no log driver named '${host.logConfig.type}' is registered`,
     );
   }
-  if (!['', 'default', 'bridge', 'none', 'host'].includes(host.networkMode)) {
-    throw new EngineError('not-found', `network ${host.networkMode} not found`);
+  if (host.networkMode.startsWith('container:')) {
+    throw new EngineError(
+      'not-implemented',
+      `Cannot join the network of another container (${host.networkMode}): not built yet`,
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ResolverSettings } from './network-files.ts';
 import type { TaskNotes } from './task-notes.ts';
 
 /** What a start knows when its OCI spec is made. */
@@ -30,6 +31,8 @@ export interface ContainerDependencies {
   runtime: Runtime;
   networks: Networks;
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
+  /** What containers without own `--dns` options get in their resolv.conf. */
+  resolver: () => Promise<ResolverSettings>;
   events: EventSink;
   logger: Logger;
 }

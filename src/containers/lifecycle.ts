@@ -17,8 +17,15 @@ import {
 import { UndoStack } from './undo.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
+/** `setTimeout` takes no more; a longer time-out counts as none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long a killed container may take until it counts as stuck. */
 const KILL_GRACE_MS = 10_000;
+
+export interface StopOptions {
+  signal: string | undefined;
+  timeoutSeconds: number | undefined;
+}
 
 /** Starts, stops and ends containers, and clears away after them. Callers queue per container. */
 export class Lifecycle {
@@ -59,10 +66,13 @@ export class Lifecycle {
   }
 
   /** @throws EngineError "not-modified" when it does not run. */
-  async stop(
-    container: LiveContainer,
-    options: { signal: string | undefined; timeoutSeconds: number | undefined },
-  ): Promise<void> {
+  async stop(container: LiveContainer, options: StopOptions): Promise<void> {
+    const { ended } = await this.beginStop(container, options);
+    await ended;
+  }
+
+  /** Send the stop signal. `ended` resolves when the container has, of itself or, after its time, by SIGKILL. */
+  async beginStop(container: LiveContainer, options: StopOptions): Promise<{ ended: Promise<void> }> {
     const { task } = container;
     if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
     const { config } = container.record;
@@ -72,6 +82,10 @@ export class Lifecycle {
     container.hub.release('stopping');
     if (task.paused) await this.unpause(container);
     if (seconds !== 0 || signal === SIGKILL) await this.#signal(container, task, signal);
+    return { ended: this.#finishStop(container, task, seconds) };
+  }
+
+  async #finishStop(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
     publishContainerEvent(this.#deps.events, container.record, 'stop');
@@ -118,12 +132,19 @@ export class Lifecycle {
   }
 
   /**
-   * Remove a container that does not run: its record first, which is the answer, then in the background what it had on disk.
+   * Remove a container that does not run: its record first, which is the answer, then in the background what it had on disk. When it fails,
+   * the container stays and can be removed again.
    */
   async remove(container: LiveContainer): Promise<void> {
     container.removing = true;
     const { record } = container;
-    await this.#deps.store.remove(record.id);
+    try {
+      await this.#deps.store.remove(record.id);
+    } catch (error) {
+      container.removing = false;
+      container.removed.notify({ exitCode: record.exitCode, error: messageOf(error) });
+      throw error;
+    }
     this.#index.remove(container);
     container.hub.end();
     publishContainerEvent(this.#deps.events, record, 'destroy');
@@ -163,6 +184,7 @@ export class Lifecycle {
         error: messageOf(error),
       };
     }
+
     task.exited = true;
     container.hub.release('exited');
     await container.hub.drained();
@@ -193,6 +215,7 @@ export class Lifecycle {
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano: finishedAtNano });
     const { autoRemove } = record.host;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
+
     container.nextExit.notify(container.lastResult);
     task.ended.resolve();
     if (autoRemove) await this.#autoRemove(container, task);
@@ -217,15 +240,14 @@ export class Lifecycle {
     container.cleaning = clearing.promise;
     try {
       if (!container.removing) await this.remove(container);
-      await this.#clearTask(container.record, task);
     } catch (error) {
       this.#deps.logger.error('Cannot remove a container after its exit', {
         container: container.id,
         error: messageOf(error),
       });
-    } finally {
-      clearing.resolve();
     }
+    await this.#clearTask(container.record, task);
+    clearing.resolve();
   }
 
   async #clearTask(record: ContainerRecord, task: LiveTask): Promise<void> {
@@ -249,11 +271,21 @@ export class Lifecycle {
   async #startFailed(container: LiveContainer, error: unknown): Promise<void> {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
     container.record = { ...container.record, ...failed, active: false };
-    await this.#deps.store.update(container.record);
+    await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const attributes = { exitCode: String(failed.exitCode), execDuration: '0' };
     publishContainerEvent(this.#deps.events, container.record, 'die', { attributes });
     container.nextExit.notify(container.lastResult);
-    if (container.record.host.autoRemove) await this.remove(container);
+    if (container.record.host.autoRemove)
+      await this.#attempt('remove a container that did not start', container, () => this.remove(container));
+  }
+
+  /** For what may fail without changing the answer. */
+  async #attempt(what: string, container: LiveContainer, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#deps.logger.error(`Cannot ${what}`, { container: container.id, error: messageOf(error) });
+    }
   }
 
   async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {
@@ -269,16 +301,25 @@ export class Lifecycle {
   }
 
   async #setPaused(container: LiveContainer, task: LiveTask, paused: boolean): Promise<void> {
+    if (container.task !== task) throw notRunning(container);
     task.paused = paused;
     const { handle, endpoint } = task;
     const startedAtNano = String(container.record.startedAtNano);
     await this.#deps.notes.write(container.id, { handle, started: true, startedAtNano, endpoint, paused });
+    // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
+    if (container.task !== task) {
+      await this.#deps.notes.remove(container.id);
+      throw notRunning(container);
+    }
     publishContainerEvent(this.#deps.events, container.record, paused ? 'pause' : 'unpause');
   }
 
   #track(job: Promise<void>): void {
-    this.#background.add(job);
-    void job.finally(() => this.#background.delete(job));
+    const tracked = job.catch((error: unknown) =>
+      this.#deps.logger.error('Work behind a container failed', { error: messageOf(error) }),
+    );
+    this.#background.add(tracked);
+    void tracked.finally(() => this.#background.delete(tracked));
   }
 }
 
@@ -291,6 +332,7 @@ export async function clearAway(
   const undo = new UndoStack(deps.logger);
   const rootfs = deps.paths.rootfs(record.id);
   undo.add('forget the task', () => deps.notes.remove(record.id));
+  undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   undo.add('remove the mount point', () => rmdir(rootfs).catch(() => undefined));
   undo.add('unmount the root', () => deps.snapshotter.unmount(snapshotKeyOf(record.id), rootfs));
   if (usesOwnNetwork(record.host.networkMode)) {
@@ -299,12 +341,13 @@ export async function clearAway(
   const { endpoint } = task;
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
+
   await undo.unwind();
 }
 
 async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
   const ended = task.ended.promise.then(() => true);
-  if (milliseconds === undefined) return await ended;
+  if (milliseconds === undefined || milliseconds > MAX_TIMER_MS) return await ended;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), milliseconds);

@@ -68,6 +68,8 @@ export class Waiters {
     this.#waiting.add(done);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
+    // A caller who is gone before it looks at the promise must not make a stray rejection of it.
+    promise.catch(() => undefined);
     return promise;
   }
 

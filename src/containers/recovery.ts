@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../errors/engine-error.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { bootId, nowNano } from '../sys/clock.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -28,7 +29,10 @@ export async function recoverContainers(
   const known = new Map([...index.values()].map((container) => [container.id, container]));
   const boot = bootId();
   const alive = [...notes].filter(
-    ([id, note]) => known.has(id) && note.started && note.handle.bootId === boot,
+    ([id, note]) =>
+      note.started &&
+      note.handle.bootId === boot &&
+      !hasEnded(known.get(id)?.record, note.handle.id.generation),
   );
   await deps.runtime.recover(alive.map(([, note]) => note.handle));
   await recoverHost(deps, known, alive);
@@ -39,6 +43,11 @@ export async function recoverContainers(
     else await deps.notes.remove(id);
   }
   for (const container of known.values()) await settle(container, deps, lifecycle);
+}
+
+/** No record, or its end is on disk already: then the note was to go. An end found anew would know less. */
+function hasEnded(record: ContainerRecord | undefined, generation: number): boolean {
+  return record === undefined || (!record.active && record.generation >= generation);
 }
 
 async function recoverHost(
@@ -54,6 +63,9 @@ async function recoverHost(
   await deps.networks.recover(endpoints, namespaces);
   for (const name of await readdir(deps.paths.rootfsAll).catch(() => [])) {
     if (!ids.has(name)) await dropRoot(deps, name);
+  }
+  for (const name of await readdir(deps.paths.tasksAll).catch(() => [])) {
+    if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
   for (const name of await readdir(deps.paths.all).catch(() => [])) {

@@ -3,9 +3,8 @@ import type { AttachClient } from './container-backend.ts';
 
 /** Bytes that wait for one client before the container has to wait (back-pressure, as Docker has it). */
 const QUEUE_LIMIT_BYTES = 1 << 20;
-/** A client that takes nothing for so long, while the container is to end, is cut off. */
-const STALLED_MS = 10_000;
-const STALLED_AFTER_STOP_MS = 1_000;
+/** A client that takes nothing for so long, while a container that is to stop waits for it, is cut off. */
+const STALLED_MS = 1_000;
 const STALL_CHECK_MS = 200;
 
 interface HubClient {
@@ -32,8 +31,9 @@ export class StreamHub {
   #streams: TaskStreams | undefined;
   #pumping: Promise<void> = Promise.resolve();
   #room: PromiseWithResolvers<void> | undefined;
-  #ending: 'no' | 'exited' | 'stopping' = 'no';
-  #started = Promise.withResolvers<void>();
+  #ending: 'no' | 'stopping' | 'exited' = 'no';
+  /** The streams of the run that clients join; undefined: it ended before it began. */
+  #run = Promise.withResolvers<TaskStreams | undefined>();
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Take over the streams of a start; call before the command runs. */
@@ -41,27 +41,30 @@ export class StreamHub {
     this.#streams = streams;
     this.#ending = 'no';
     this.#pumping = this.#pump(streams);
-    this.#started.resolve();
+    this.#run.resolve(streams);
   }
 
-  /** Resolves when the task has closed its output and every client has it, or was cut off. */
+  /** Resolves when the task has closed its output and all of it is queued for the clients, each of which reads it in its own time. */
   async drained(): Promise<void> {
     await this.#pumping;
   }
 
   /**
-   * The task has exited (its last output still flows), or is being stopped: clients that do not read may not hold it up any longer.
+   * The task is being stopped: clients that do not read may not hold it up any longer. Or it has exited: what output is left is little and
+   * is queued at once, so that no client holds up the exit.
    */
   release(reason: 'exited' | 'stopping'): void {
-    if (this.#ending !== 'stopping') this.#ending = reason;
-    this.#watchStalled();
+    this.#ending = reason;
+    if (reason === 'exited') this.#makeRoom();
+    else this.#watchStalled();
   }
 
   /** The start has ended, or failed: all clients leave. */
   end(): void {
     this.#streams?.close();
     this.#streams = undefined;
-    this.#started = Promise.withResolvers<void>();
+    this.#run.resolve(undefined);
+    this.#run = Promise.withResolvers<TaskStreams | undefined>();
     for (const member of this.#clients) this.#finish(member);
   }
 
@@ -86,7 +89,7 @@ export class StreamHub {
     client.signal.addEventListener('abort', () => this.#leave(member), { once: true });
     if (client.signal.aborted) this.#leave(member);
     const writing = this.#deliver(member);
-    if (wants.stdin) void this.#takeInput(member, wants.closeStdin);
+    if (wants.stdin) void this.#takeInput(member, this.#run.promise, wants.closeStdin);
     await member.done.promise;
     await Promise.race([writing, member.cut.promise]);
     this.#clients.delete(member);
@@ -96,12 +99,11 @@ export class StreamHub {
     try {
       for await (const output of streams.output()) {
         for (const member of this.#clients) this.#enqueue(member, output);
-        while (this.#isFull()) await this.#waitForRoom();
+        while (this.#ending !== 'exited' && this.#isFull()) await this.#waitForRoom();
       }
     } catch {
       // The monitor is gone: the exit path tells of it.
     }
-    while (this.#hasQueued()) await this.#waitForRoom();
   }
 
   #enqueue(member: HubClient, output: TaskOutput): void {
@@ -114,10 +116,6 @@ export class StreamHub {
 
   #isFull(): boolean {
     return this.#clients.values().some((member) => !member.gone && member.queuedBytes > QUEUE_LIMIT_BYTES);
-  }
-
-  #hasQueued(): boolean {
-    return this.#clients.values().some((member) => !member.gone && member.queuedBytes > 0);
   }
 
   async #waitForRoom(): Promise<void> {
@@ -152,20 +150,22 @@ export class StreamHub {
     }
   }
 
-  async #takeInput(member: HubClient, closeStdin: boolean): Promise<void> {
+  /** What is typed goes to the run that the client joined, never to a later one. */
+  async #takeInput(
+    member: HubClient,
+    run: Promise<TaskStreams | undefined>,
+    closeStdin: boolean,
+  ): Promise<void> {
     try {
       for await (const chunk of member.client.stdin) {
         if (member.gone) return;
-        await this.#started.promise;
-        await this.#streams?.write(chunk);
+        await (await run)?.write(chunk);
       }
-      if (!closeStdin) return;
-      await this.#started.promise;
-      await this.#streams?.closeStdin();
     } catch {
       // The container takes no more, or the client vanished: its output goes on, or `leave` has run.
-      if (closeStdin && member.gone) await this.#streams?.closeStdin().catch(() => undefined);
+      if (!member.gone) return;
     }
+    if (closeStdin) await (await run)?.closeStdin().catch(() => undefined);
   }
 
   /** Ended by the container: what is queued is still delivered. */
@@ -173,6 +173,7 @@ export class StreamHub {
     member.gone = true;
     member.wake();
     member.done.resolve();
+    this.#makeRoom();
   }
 
   /** Ended by the client, or cut off: nothing more is delivered. */
@@ -181,15 +182,10 @@ export class StreamHub {
     member.queuedBytes = 0;
     this.#finish(member);
     member.cut.resolve();
-    this.#makeRoom();
-  }
-
-  #stallLimit(): number {
-    return this.#ending === 'stopping' ? STALLED_AFTER_STOP_MS : STALLED_MS;
   }
 
   #watchStalled(): void {
-    if (this.#ending === 'no' || this.#stallTimer !== undefined || !this.#hasQueued()) return;
+    if (this.#ending !== 'stopping' || this.#stallTimer !== undefined || !this.#isFull()) return;
     this.#stallTimer = setTimeout(() => {
       this.#stallTimer = undefined;
       this.#cutStalled();
@@ -198,10 +194,10 @@ export class StreamHub {
   }
 
   #cutStalled(): void {
-    const limit = this.#stallLimit();
     const now = Date.now();
     for (const member of this.#clients) {
-      if (!member.gone && member.queuedBytes > 0 && now - member.lastProgress >= limit) this.#leave(member);
+      const full = !member.gone && member.queuedBytes > QUEUE_LIMIT_BYTES;
+      if (full && now - member.lastProgress >= STALLED_MS) this.#leave(member);
     }
   }
 }

@@ -14,7 +14,7 @@ export interface TaskNote {
   paused: boolean;
 }
 
-/** Keeps one note a container under `<execRoot>/tasks`. */
+/** Keeps one note a container under `<execRoot>/notes`. */
 export class TaskNotes {
   readonly #directory: string;
 
@@ -31,17 +31,27 @@ export class TaskNotes {
     await rm(this.#path(containerId), { force: true });
   }
 
+  /** What no whole note is (a write that was cut short) is removed. */
   async load(): Promise<Map<string, TaskNote>> {
     const notes = new Map<string, TaskNote>();
     for (const name of await readdir(this.#directory).catch(() => [])) {
-      if (!name.endsWith('.json')) continue;
-      const text = await readFile(join(this.#directory, name), 'utf8');
-      notes.set(name.slice(0, -'.json'.length), JSON.parse(text) as TaskNote);
+      const path = join(this.#directory, name);
+      const note = name.endsWith('.json') ? parseNote(await readFile(path, 'utf8')) : undefined;
+      if (note === undefined) await rm(path, { recursive: true, force: true });
+      else notes.set(name.slice(0, -'.json'.length), note);
     }
     return notes;
   }
 
   #path(containerId: string): string {
     return join(this.#directory, `${containerId}.json`);
+  }
+}
+
+function parseNote(text: string): TaskNote | undefined {
+  try {
+    return JSON.parse(text) as TaskNote;
+  } catch {
+    return undefined;
   }
 }

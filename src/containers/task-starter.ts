@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { mkdir, rmdir } from 'node:fs/promises';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
@@ -25,12 +25,16 @@ export function snapshotKeyOf(id: string): SnapshotKey {
  * @throws EngineError of the step that failed.
  */
 export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
+  deps.runtime.anticipate?.();
+  deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
   try {
     const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
+
     const handle = await createTask(container, { deps, undo, networkNamespace, signal });
+
     const task: LiveTask = {
       handle,
       endpoint,
@@ -40,8 +44,11 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     };
     await note(container, deps, { task, started: false });
     undo.add('forget the task', () => deps.notes.remove(container.id));
+
     container.hub.begin(await deps.runtime.attach(handle));
+
     await letGo(container, deps, task);
+
     return task;
   } catch (error) {
     container.hub.end();
@@ -65,7 +72,9 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   const committed = deps.store.update(container.record);
   try {
     await note(container, deps, { task, started: true });
+
     await deps.runtime.start(task.handle);
+
     await committed;
   } catch (error) {
     await committed.catch(() => undefined);
@@ -118,7 +127,10 @@ async function mountRoot(
   const key = snapshotKeyOf(container.id);
   const target = deps.paths.rootfs(container.id);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  await deps.snapshotter.mount(key, target);
+  undo.add('remove the mount point', () => rmdir(target).catch(() => undefined));
+  // Its changes go with it, so they need not reach the disk.
+  await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
+
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
 }
 
@@ -129,18 +141,29 @@ async function joinNetwork(
 ): Promise<HostSide> {
   const { record } = container;
   const mode = record.host.networkMode;
-  const resolver = await deps.networks.resolvConf();
+  const resolver = await deps.resolver();
   if (!usesOwnNetwork(mode)) {
     await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
     return { endpoint: undefined, networkNamespace: undefined };
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
+
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
-  const endpoint =
-    mode === 'none' ? undefined : await deps.networks.connect(container.id, networkNameOf(mode));
+  const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
   return { endpoint, networkNamespace };
+}
+
+/** @throws EngineError as `connect`, in Docker's words. */
+async function connect(id: string, network: string, deps: ContainerDependencies): Promise<Endpoint> {
+  try {
+    return await deps.networks.connect(id, network);
+  } catch (error) {
+    throw new EngineError(kindOf(error), `failed to set up container networking: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 export function networkNameOf(mode: string): string {
@@ -175,6 +198,7 @@ async function createTask(
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
     logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
   };
+  undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   const handle = await deps.runtime.create(request, { signal: context.signal });
   undo.add('remove the task', () => deps.runtime.remove(handle));
   return handle;

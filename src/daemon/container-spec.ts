@@ -1,10 +1,12 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseBind } from '../containers/binds.ts';
 import { commandOf } from '../containers/command.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
+import { resolveInRoot } from '../runtime/spec/root-path.ts';
 import type { SpecBind } from '../runtime/spec/spec-input.ts';
 
 export interface SpecHost {
@@ -19,6 +21,9 @@ export interface SpecHost {
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
   const { record, rootDirectory, networkNamespace, paths } = context;
   const { config } = record;
+  const mounts = networkFileMounts(paths, record.id);
+  // The runtime makes absent mount points itself, but not below a root that is read-only.
+  if (record.host.readonlyRootfs) await makeMountFiles(rootDirectory, mounts);
   const { spec, warnings } = buildSpec({
     containerId: record.id,
     rootDirectory,
@@ -33,7 +38,7 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     },
     host: record.host,
     binds: await Promise.all(record.host.binds.map(readyBind)),
-    mounts: networkFileMounts(paths, record.id),
+    mounts,
     namespacePaths: networkNamespace === undefined ? {} : { network: networkNamespace },
     cgroupParent: host.cgroupParent,
     cgroupDriver: host.cgroupDriver,
@@ -50,6 +55,15 @@ function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[]
     { destination: '/etc/hostname', type: 'bind', source: paths.hostname(id), options },
     { destination: '/etc/hosts', type: 'bind', source: paths.hosts(id), options },
   ];
+}
+
+/** Links of the image are followed inside its root; nobody else works in it before the start. */
+async function makeMountFiles(root: string, mounts: readonly SpecMount[]): Promise<void> {
+  for (const { destination } of mounts) {
+    const path = resolveInRoot(root, destination);
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await writeFile(path, '', { flag: 'a', mode: 0o644 });
+  }
 }
 
 /** As `docker run -v` does: a source that is not there becomes a directory. */

@@ -59,6 +59,7 @@ export class Engine {
     await rooms.networks.start();
     await rooms.containers.recover();
     await rooms.images.collectGarbage();
+    void rooms.runtime.warm();
     return new Engine(rooms);
   }
 
@@ -110,7 +111,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
-  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, logger });
+  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, cgroupParent, logger });
   const networks = new BridgeNetworks({
     execRoot,
     owner: dataRoot,
@@ -156,11 +157,25 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
+    resolver: () => resolverOf(settings, networks),
     events,
     logger,
   });
   wired.containers = containers;
   return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+}
+
+/** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */
+async function resolverOf(
+  { dns, dnsSearch, dnsOptions }: DaemonSettings,
+  networks: BridgeNetworks,
+): ReturnType<BridgeNetworks['resolvConf']> {
+  const host = await networks.resolvConf();
+  return {
+    nameservers: dns.length > 0 ? dns : host.nameservers,
+    search: dnsSearch.length > 0 ? dnsSearch : host.search,
+    options: dnsOptions.length > 0 ? dnsOptions : host.options,
+  };
 }
 
 /** The registry client of the present settings. */

@@ -67,7 +67,7 @@ async function runDaemon(settings: DaemonSettings, logger: Logger): Promise<void
     for (const host of settings.hosts)
       logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
     onSignals(engine, logger, close);
-    await notifySystemd('READY=1');
+    notifySystemd('READY=1');
     logger.info('Daemon has completed initialization', {
       driver: engine.snapshotter.driver,
       version: buildInfo.version,
@@ -106,7 +106,7 @@ function onSignals(engine: Engine, logger: Logger, close: () => Promise<void>): 
     if (ending) return;
     ending = true;
     logger.info('Processing signal', { signal });
-    void notifySystemd('STOPPING=1');
+    notifySystemd('STOPPING=1');
     void close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -117,11 +117,11 @@ function onSignals(engine: Engine, logger: Logger, close: () => Promise<void>): 
   };
   process.on('SIGTERM', () => end('terminated'));
   process.on('SIGINT', () => end('interrupt'));
-  process.on('SIGHUP', () => void reload(engine, logger));
+  process.on('SIGHUP', () => reload(engine, logger));
 }
 
-async function reload(engine: Engine, logger: Logger): Promise<void> {
-  await notifySystemd('RELOADING=1');
+function reload(engine: Engine, logger: Logger): void {
+  notifySystemd('RELOADING=1');
   try {
     const { registryMirrors, insecureRegistries } = reloadRegistries(args);
     engine.reload({ registryMirrors, insecureRegistries });
@@ -138,7 +138,7 @@ async function reload(engine: Engine, logger: Logger): Promise<void> {
   } catch (error) {
     logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });
   }
-  await notifySystemd('READY=1');
+  notifySystemd('READY=1');
 }
 
 function write(text: string): void {

@@ -39,7 +39,8 @@ function readPid(path: string): number | undefined {
 /** A pid may have been given to another program since. */
 function isDaemon(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('sampand');
+    const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return program.endsWith('/sampand') || script.endsWith('/daemon/main.ts');
   } catch {
     return false;
   }

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import type { EngineEvent } from '../events/event.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
+import { cgroupWarnings, readCgroupFacts, readCgroupHost } from '../sys/cgroup.ts';
 import { nowNano } from '../sys/clock.ts';
+import { readHostFacts } from '../sys/host.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import type { Engine } from './engine.ts';
 
@@ -29,11 +30,12 @@ export class SystemService implements SystemBackend {
     const { containers, images, snapshotter, runtime, events, registry, networks } = this.#engine;
     const { mirrors, insecure } = registry.config();
     const runtimeInfo = await runtime.info();
-    const system = osRelease();
+    const host = readHostFacts();
+    const limits = readCgroupFacts(readCgroupHost());
     const { proxy, labels, debug, dataRoot } = this.#settings;
     return {
       id: this.#id,
-      name: hostname(),
+      name: host.hostname,
       dataRoot,
       driver: snapshotter.driver,
       driverStatus: [
@@ -43,12 +45,12 @@ export class SystemService implements SystemBackend {
       images: images.count(),
       cgroupDriver: runtimeInfo.cgroupDriver,
       cgroupVersion: runtimeInfo.cgroupVersion,
-      kernelVersion: release(),
-      operatingSystem: system.name,
-      osVersion: system.version,
-      architecture: arch() === 'arm64' ? 'aarch64' : 'x86_64',
-      cpus: cpus().length,
-      memoryBytes: totalmem(),
+      kernelVersion: host.kernelVersion,
+      operatingSystem: host.operatingSystem,
+      osVersion: host.osVersion,
+      architecture: host.architecture,
+      cpus: host.cpus,
+      memoryBytes: host.memoryBytes,
       runtimes: { [runtimeInfo.name]: { path: runtimeInfo.path } },
       defaultRuntime: runtimeInfo.name,
       runtimeCommit: runtimeInfo.commit,
@@ -59,15 +61,10 @@ export class SystemService implements SystemBackend {
       registryMirrors: mirrors.map((mirror) => `${mirror}/`),
       insecureRegistries: insecure,
       labels,
-      warnings: [...runtimeInfo.warnings, ...networks.warnings()],
+      warnings: [...new Set([...runtimeInfo.warnings, ...cgroupWarnings(limits), ...networks.warnings()])],
       debug,
-      memoryLimit: true,
-      swapLimit: !runtimeInfo.warnings.some((warning) => warning.includes('swap')),
-      cpuCfs: true,
-      cpuShares: true,
-      cpuset: true,
-      pidsLimit: true,
-      ipv4Forwarding: readFlag('/proc/sys/net/ipv4/ip_forward'),
+      ...limits,
+      ipv4Forwarding: host.ipv4Forwarding,
       httpProxy: withoutPassword(proxy.http),
       httpsProxy: withoutPassword(proxy.https),
       noProxy: proxy.no ?? '',
@@ -98,24 +95,6 @@ export async function engineId(path: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   await writeFileAtomic(path, `${id}\n`);
   return id;
-}
-
-function osRelease(): { name: string; version: string } {
-  const text = readText('/etc/os-release') || readText('/usr/lib/os-release');
-  const value = (key: string) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
-  return { name: value('PRETTY_NAME') || 'Linux', version: value('VERSION_ID') };
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-function readFlag(path: string): boolean {
-  return readText(path).trim() === '1';
 }
 
 /** Credentials in a proxy's URL are not shown. */

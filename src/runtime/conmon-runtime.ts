@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
   control,
@@ -17,6 +18,8 @@ import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
+import type { RuntimeSpec } from './runtime-spec.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import { holdStdin } from './stdin-guard.ts';
 import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
@@ -46,6 +49,8 @@ export class ConmonRuntime implements Runtime {
   readonly #logger: Logger;
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
+  readonly #seccomp: SeccompCache;
+  readonly #warmth = new CgroupWarmth();
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
@@ -63,10 +68,25 @@ export class ConmonRuntime implements Runtime {
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
+    this.#seccomp = new SeccompCache({
+      binaryPath: binary.path,
+      stateDirectory,
+      trial: options.probed.trySeccompFilter,
+      logger: this.#logger,
+    });
+  }
+
+  /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
+  async warm(): Promise<void> {
+    await this.#seccomp.warm();
   }
 
   async info(): Promise<RuntimeInfo> {
     return this.#info;
+  }
+
+  anticipate(): void {
+    this.#warmth.anticipate();
   }
 
   async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
@@ -81,9 +101,13 @@ export class ConmonRuntime implements Runtime {
     this.#records.add(record);
     let monitor: Monitor | undefined;
     try {
-      prepareDirectory(request);
+      const prepared = this.#seccomp.prepare(request.spec);
+      prepareDirectory(request, prepared.spec);
+      this.#warmth.anticipate();
       monitor = startMonitor(request, this.#conmon);
+
       const pid = await abortable(monitor.created, options.signal);
+      this.#seccomp.settle(request.id.containerId, prepared);
       return this.#adopt(request, monitor, pid);
     } catch (error) {
       await this.#undo(record, monitor);
@@ -177,6 +201,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    await this.#seccomp.idle();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
@@ -271,9 +296,9 @@ export class ConmonRuntime implements Runtime {
   }
 }
 
-function prepareDirectory(request: TaskRequest): void {
+function prepareDirectory(request: TaskRequest, spec: RuntimeSpec): void {
   mkdirSync(join(request.directory, taskFiles.exits), { recursive: true, mode: 0o700 });
-  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(request.spec), { mode: 0o600 });
+  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
 }
 
 function terminalSide(value: number): number {

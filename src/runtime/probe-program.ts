@@ -1,3 +1,6 @@
+/** What the program exits with when it is filtered: SECCOMP_MODE_FILTER (linux/seccomp.h). */
+export const SECCOMP_MODE_FILTER = 2;
+
 /**
  * A static ELF program that exits with its own seccomp mode (2 = filter): `exit(prctl(PR_GET_SECCOMP))`.
  *

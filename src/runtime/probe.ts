@@ -1,15 +1,17 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { run } from '../sys/spawn.ts';
 import { hasUnifiedBesideV1, hideUnified, inOwnMountNamespace } from './hybrid-cgroup.ts';
 import type { OciBinary } from './oci-binary.ts';
-import { probeProgram } from './probe-program.ts';
+import { PROBE_TIMEOUT_MS, type ProbePlace, removeProbes, withProbeBundle } from './probe-bundle.ts';
+import { SECCOMP_MODE_FILTER } from './probe-program.ts';
 import type { RuntimeInfo } from './runtime.ts';
 import { lastMessage } from './runtime-errors.ts';
-import { probeSpec } from './spec/probe-spec.ts';
-import { cgroupVersion, TaskCgroup } from './task-cgroup.ts';
+import type { CompiledSeccomp } from './seccomp-cache.ts';
+import { trySeccompFilter } from './seccomp-trial.ts';
+import { cgroupVersion } from './task-cgroup.ts';
 
 export interface ProbeOptions {
   /** On tmpfs, ours alone; made when absent. The probe's files below it are removed again. */
@@ -30,11 +32,11 @@ export interface ProbedRuntime {
   info: RuntimeInfo;
   binary: OciBinary;
   conmonPath: string;
+  /** Whether the binary, as it is when this is called, enforces a compiled seccomp filter. Undefined: it does not. */
+  trySeccompFilter: () => Promise<CompiledSeccomp | undefined>;
 }
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-const PROBE_TIMEOUT_MS = 20_000;
-const SECCOMP_FILTER = 2;
 
 /**
  * Find the OCI runtime that works here, by running a container in it, not by guessing from the host's looks.
@@ -45,6 +47,7 @@ export async function probeRuntime(options: ProbeOptions): Promise<ProbedRuntime
   const logger = options.logger ?? silentLogger;
   const conmonPath = options.conmonPath ?? findProgram('conmon');
   if (conmonPath === undefined) throw missing('conmon', 'conmon');
+  await removeProbes(options);
   const failures: string[] = [];
   for (const wanted of options.runtime === undefined ? ['crun', 'runc'] : [options.runtime]) {
     const path = findProgram(wanted);
@@ -55,7 +58,13 @@ export async function probeRuntime(options: ProbeOptions): Promise<ProbedRuntime
     const binary = await identify(path);
     try {
       await tryBinary(binary, options);
-      return { info: await describe(binary, conmonPath, options), binary, conmonPath };
+      const place = probePlace(options, 'seccomp');
+      return {
+        info: await describe(binary, conmonPath, options),
+        binary,
+        conmonPath,
+        trySeccompFilter: () => trySeccompFilter(binary, place),
+      };
     } catch (error) {
       options.signal?.throwIfAborted();
       failures.push(`${path}: ${messageOf(error)}`);
@@ -97,41 +106,23 @@ async function tryBinary(binary: OciBinary, options: ProbeOptions): Promise<void
   ) {
     hideUnified();
   }
-  const directory = join(options.directory, `probe-${process.pid}`);
-  const id = `probe-${process.pid}`;
-  const cgroupsPath = `${options.cgroupParent}/${id}`;
-  const root = `--root=${join(directory, 'state')}`;
-  try {
-    prepareBundle(directory, cgroupsPath);
-    const result = await run([binary.path, root, 'run', '--bundle', directory, id], {
+  await withProbeBundle(binary, probePlace(options, 'probe'), async ({ id, directory, stateDirectory }) => {
+    const command = [binary.path, `--root=${stateDirectory}`, 'run', '--bundle', directory, id];
+    const result = await run(command, {
       timeoutMs: PROBE_TIMEOUT_MS,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
-    if (result.exitCode !== SECCOMP_FILTER) {
-      throw new EngineError(
-        'unavailable',
-        result.stderr.trim() === ''
-          ? `the probe container ended with ${result.exitCode}`
-          : lastMessage(result.stderr),
-      );
-    }
-  } finally {
-    await run([binary.path, root, 'delete', '--force', id], { timeoutMs: PROBE_TIMEOUT_MS }).catch(
-      () => undefined,
+    if (result.exitCode === SECCOMP_MODE_FILTER) return;
+    const words = result.stderr.trim();
+    throw new EngineError(
+      'unavailable',
+      words === '' ? `the probe container ended with ${result.exitCode}` : lastMessage(words),
     );
-    await new TaskCgroup(cgroupsPath).remove();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
-function prepareBundle(directory: string, cgroupsPath: string): void {
-  const program = probeProgram(process.arch);
-  if (program === undefined) throw new EngineError('unavailable', `no support for ${process.arch}`);
-  const rootfs = join(directory, 'rootfs');
-  mkdirSync(join(rootfs, 'proc'), { recursive: true, mode: 0o755 });
-  writeFileSync(join(rootfs, 'probe'), program);
-  chmodSync(join(rootfs, 'probe'), 0o755);
-  writeFileSync(join(directory, 'config.json'), JSON.stringify(probeSpec(rootfs, cgroupsPath)));
+function probePlace({ directory, cgroupParent }: ProbeOptions, name: string): ProbePlace {
+  return { directory, cgroupParent, id: `${name}-${process.pid}` };
 }
 
 async function describe(binary: OciBinary, conmonPath: string, options: ProbeOptions): Promise<RuntimeInfo> {

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
+import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { LogLine, LogRequest } from '../container-backend.ts';
 import { JournalFile } from './journal-file.ts';
 
@@ -65,7 +66,7 @@ async function startOf(file: JournalFile, request: LogRequest): Promise<number> 
 
 /** Tells when a file has grown, also one that is not there yet. Growth between two calls of `next` is not missed. */
 class Growth {
-  readonly #watcher: FSWatcher;
+  readonly #watcher: FSWatcher | undefined;
   #pending = true;
   #wake: () => void = () => undefined;
   readonly #onAbort = () => this.wake();
@@ -73,7 +74,7 @@ class Growth {
 
   constructor(path: string, signal: AbortSignal) {
     this.#signal = signal;
-    this.#watcher = watch(dirname(path), () => this.wake());
+    this.#watcher = this.#watch(dirname(path));
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -92,7 +93,19 @@ class Growth {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
     this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  /** Undefined for a folder that is not there: nothing was ever logged, and only the end is worth waiting for. */
+  #watch(directory: string): FSWatcher | undefined {
+    try {
+      const watcher = watch(directory, () => this.wake());
+      watcher.on('error', () => this.wake());
+      return watcher;
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { SpecMount } from '../runtime-spec.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
@@ -90,14 +90,23 @@ function bindMount(bind: SpecBind): SpecMount {
     source: bind.source,
     options: [
       'rbind',
-      ...(modes.includes('ro') || modes.includes('readonly') ? [READ_ONLY] : []),
+      ...(modes.includes('ro') || modes.includes('readonly') ? [readOnly(bind.source)] : []),
       ...(propagation === undefined ? [] : [propagation]),
     ],
   };
 }
 
-/** Read-only with everything mounted below the source, as Docker has it since kernel 5.12. */
-const READ_ONLY = 'rro';
+/**
+ * Read-only with everything mounted below the source, as Docker has it since kernel 5.12. Below a file there is nothing, and
+ * crun (1.8) refuses the recursive form for one.
+ */
+function readOnly(source: string | undefined): 'ro' | 'rro' {
+  return source !== undefined && isFile(source) ? 'ro' : 'rro';
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+}
 
 function modesOf(bind: SpecBind): string[] {
   const modes = bind.mode.split(',').filter((mode) => mode !== '');
@@ -140,9 +149,10 @@ function mountOf(source: string): { mountPoint: string; optional: string } {
 
 function lockedWith(mount: SpecMount, readonlyRoot: boolean): SpecMount {
   const options = mount.options ?? [];
-  if (!readonlyRoot || options.includes('ro') || options.includes(READ_ONLY)) return mount;
+  if (!readonlyRoot || options.includes('ro') || options.includes('rro')) return mount;
+  const locked = readOnly(mount.source);
   const [first, ...rest] = options;
-  return { ...mount, options: first === undefined ? [READ_ONLY] : [first, READ_ONLY, ...rest] };
+  return { ...mount, options: first === undefined ? [locked] : [first, locked, ...rest] };
 }
 
 function byDepth(a: SpecMount, b: SpecMount): number {

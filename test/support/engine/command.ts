@@ -14,7 +14,10 @@ export interface CommandOptions {
 /** Run a command to its end. Never blocks the loop: the registry that it talks to may live in this process. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const child = Bun.spawn([...command], {
-    stdin: options.stdin === undefined ? 'ignore' : new Blob([options.stdin as BlobPart]),
+    stdin:
+      options.stdin === undefined
+        ? 'ignore'
+        : new Blob([typeof options.stdin === 'string' ? options.stdin : options.stdin.slice()]),
     stdout: 'pipe',
     stderr: 'pipe',
     env: { PATH: process.env['PATH'] ?? '', ...options.env },

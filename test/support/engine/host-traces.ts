@@ -23,8 +23,17 @@ export function daemonCgroups(dataRoot: string): string[] {
 
 /** Every folder below, deepest first, itself last. */
 export function cgroupTree(path: string): string[] {
-  const children = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const children = entriesOf(path).filter((entry) => entry.isDirectory());
   return [...children.flatMap((entry) => cgroupTree(join(path, entry.name))), path];
+}
+
+/** Nothing, where it was removed meanwhile. */
+function entriesOf(path: string) {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 /** Pids in the cgroup and below. */

@@ -41,7 +41,8 @@ export async function startSeedRegistry(): Promise<SeedRegistry> {
 
 function busyboxSeed() {
   const path = ['/usr/bin/busybox', '/bin/busybox'].find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new Error('Cannot find the static busybox. Install the package busybox-static.');
+  if (path === undefined)
+    throw new Error('Cannot find the static busybox. Install the package busybox-static.');
   const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).split('\n').filter(Boolean);
   return busybox(new Uint8Array(readFileSync(path)), applets, process.arch === 'arm64' ? 'arm64' : 'amd64');
 }

@@ -6,6 +6,7 @@ const UNPACKED = resolve(import.meta.dir, '../../../.cache/docker-cli/usr/bin/do
 /** Path of the stock docker client: the one on PATH, else the one that set-up unpacked. */
 export function stockDocker(): string {
   const found = Bun.which('docker') ?? (existsSync(UNPACKED) ? UNPACKED : undefined);
-  if (found === undefined) throw new Error('Cannot find the stock docker client. Run `npm run setup -- --tests`.');
+  if (found === undefined)
+    throw new Error('Cannot find the stock docker client. Run `npm run setup -- --tests`.');
   return found;
 }

@@ -1,7 +1,25 @@
-import { mkdirSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type CommandOptions, type CommandResult, eventually, must, run, type RunningCommand, start } from './command.ts';
+import {
+  type CommandOptions,
+  type CommandResult,
+  eventually,
+  must,
+  type RunningCommand,
+  run,
+  start,
+} from './command.ts';
 import { cgroupProcesses, cgroupTree, daemonCgroups, mountsBelow, removeCgroup } from './host-traces.ts';
 import { stockDocker } from './stock-docker.ts';
 
@@ -35,7 +53,8 @@ export class TestDaemon {
 
   constructor(options: TestDaemonOptions = {}) {
     // What follows makes interfaces and rules: never in the namespaces of the machine.
-    if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+    if (process.pid !== 1)
+      throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
     this.#options = options;
     this.root = mkdtempSync(join(realpathSync(tmpdir()), 'engine-'));
     this.socket = join(this.root, 's.sock');
@@ -50,7 +69,11 @@ export class TestDaemon {
   /** Write daemon.json: the fixture's mirrors and keys, and these. */
   configure(change: Record<string, unknown>): void {
     const mirrors = this.#options.mirrors;
-    const config = { ...(mirrors === undefined ? {} : { 'registry-mirrors': mirrors }), ...this.#options.config, ...change };
+    const config = {
+      ...(mirrors === undefined ? {} : { 'registry-mirrors': mirrors }),
+      ...this.#options.config,
+      ...change,
+    };
     writeFileSync(this.configFile, JSON.stringify(config));
   }
 
@@ -66,8 +89,16 @@ export class TestDaemon {
   get arguments(): string[] {
     const { driver, runtime, bip, args = [] } = this.#options;
     return [
-      ...['-H', `unix://${this.socket}`, '--data-root', this.dataRoot, '--exec-root', this.execRoot],
-      ...['-p', join(this.root, 'pid'), '--config-file', this.configFile],
+      '-H',
+      `unix://${this.socket}`,
+      '--data-root',
+      this.dataRoot,
+      '--exec-root',
+      this.execRoot,
+      '-p',
+      join(this.root, 'pid'),
+      '--config-file',
+      this.configFile,
       ...(driver === undefined ? [] : ['--storage-driver', driver]),
       ...(runtime === undefined ? [] : ['--default-runtime', runtime]),
       ...(bip === undefined ? [] : ['--bip', bip]),
@@ -89,11 +120,23 @@ export class TestDaemon {
     closeSync(log);
     this.#child = child;
     const answers = async () => {
-      if (child.exitCode !== null) throw new Error(`The daemon ended with ${child.exitCode}:\n${this.log.slice(-3000)}`);
-      const { code } = await run(['curl', '-sf', '--max-time', '2', '--unix-socket', this.socket, 'http://d/_ping']);
+      if (child.exitCode !== null)
+        throw new Error(`The daemon ended with ${child.exitCode}:\n${this.log.slice(-3000)}`);
+      const { code } = await run([
+        'curl',
+        '-sf',
+        '--max-time',
+        '2',
+        '--unix-socket',
+        this.socket,
+        'http://d/_ping',
+      ]);
       return code === 0;
     };
-    await eventually(answers, { timeoutMs: 30_000, what: () => `the daemon to answer:\n${this.log.slice(-3000)}` });
+    await eventually(answers, {
+      timeoutMs: 30_000,
+      what: () => `the daemon to answer:\n${this.log.slice(-3000)}`,
+    });
     return this;
   }
 
@@ -108,7 +151,8 @@ export class TestDaemon {
       await child.exited;
     }
     this.#child = undefined;
-    if (ended === undefined) throw new Error(`The daemon did not end on ${signal}:\n${this.log.slice(-3000)}`);
+    if (ended === undefined)
+      throw new Error(`The daemon did not end on ${signal}:\n${this.log.slice(-3000)}`);
     return child.exitCode;
   }
 
@@ -135,13 +179,24 @@ export class TestDaemon {
   }
 
   /** Run the stock docker client, or ours, to its end. */
-  async run(args: readonly string[], options: CommandOptions & { client?: ClientName } = {}): Promise<CommandResult> {
-    return await run(this.command(args, options.client), { ...options, env: { ...this.env, ...options.env } });
+  async run(
+    args: readonly string[],
+    options: CommandOptions & { client?: ClientName } = {},
+  ): Promise<CommandResult> {
+    return await run(this.command(args, options.client), {
+      ...options,
+      env: { ...this.env, ...options.env },
+    });
   }
 
   /** Standard output, trimmed at its end, of a client's command that must succeed. */
-  async out(args: readonly string[], options: CommandOptions & { client?: ClientName } = {}): Promise<string> {
-    return (await must(this.command(args, options.client), { ...options, env: { ...this.env, ...options.env } })).trimEnd();
+  async out(
+    args: readonly string[],
+    options: CommandOptions & { client?: ClientName } = {},
+  ): Promise<string> {
+    return (
+      await must(this.command(args, options.client), { ...options, env: { ...this.env, ...options.env } })
+    ).trimEnd();
   }
 
   startCommand(args: readonly string[], client: ClientName = 'docker'): RunningCommand {
@@ -207,7 +262,9 @@ export class TestDaemon {
     await this.stop().catch(() => undefined);
     for (const path of daemonCgroups(this.dataRoot)) await removeCgroup(path);
     for (const root of [this.execRoot, this.dataRoot, this.root])
-      for (const point of [...mountsBelow(resolve(root, '..')).filter((at) => at.startsWith(root))].reverse())
+      for (const point of mountsBelow(resolve(root, '..'))
+        .filter((at) => at.startsWith(root))
+        .reverse())
         await run(['umount', '-l', point]);
     rmSync(this.root, { recursive: true, force: true });
   }

@@ -184,10 +184,10 @@ async function exitStatus(
 function startStatus(error: unknown): number {
   const message = messageOf(error);
   if (
-    /executable file not found|no such file or directory|system cannot find the file specified/i.test(message)
+    /executable file not found|no such file or directory|system cannot find the file specified/.test(message)
   )
     return NOT_FOUND;
-  if (/permission denied|not a directory|is a directory/i.test(message)) return NOT_EXECUTABLE;
+  if (/permission denied|is a directory/.test(message)) return NOT_EXECUTABLE;
   return DAEMON_FAILED;
 }
 

@@ -36,7 +36,9 @@ export const command: Command = {
 
 function printer(format: string): (event: EventMessage) => string {
   if (format === '') return plain;
-  if (format === 'json') return (event) => stringifyJson(event);
+  if (format === 'json')
+    return (event) =>
+      stringifyJson({ ...event, Actor: { ...event.Actor, Attributes: sorted(event) } }, { escapeHtml: true });
   try {
     const template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
     return (event) =>
@@ -58,9 +60,11 @@ function printer(format: string): (event: EventMessage) => string {
 /** `2026-11-23T23:31:56.123456789Z container create <id> (image=x, name=y)`. */
 function plain(event: EventMessage): string {
   const nano = event.timeNano ? BigInt(event.timeNano) : BigInt(event.time ?? 0) * 1_000_000_000n;
-  const attributes = Object.entries(event.Actor.Attributes ?? {})
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${value}`);
+  const attributes = Object.entries(sorted(event)).map(([key, value]) => `${key}=${value}`);
   const actor = attributes.length === 0 ? '' : ` (${attributes.join(', ')})`;
   return `${localRfc3339Nano(nano)} ${event.Type} ${event.Action} ${event.Actor.ID}${actor}`;
+}
+
+function sorted({ Actor }: EventMessage): Record<string, string> {
+  return Object.fromEntries(Object.entries(Actor.Attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

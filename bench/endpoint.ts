@@ -1,0 +1,78 @@
+/** A daemon under test, spoken to over its API. */
+export class Endpoint {
+  readonly name: string;
+  readonly address: string;
+  readonly #socket: string;
+
+  /** `address` as `unix:///path`. */
+  constructor(name: string, address: string) {
+    this.name = name;
+    this.address = address;
+    this.#socket = address.slice('unix://'.length);
+  }
+
+  get socketPath(): string {
+    return this.#socket;
+  }
+
+  async ping(): Promise<boolean> {
+    try {
+      return (await this.#call('GET', '/_ping')).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What `GET /version` says. */
+  async version(): Promise<{ version: string; api: string }> {
+    const answer: unknown = await (await this.#call('GET', '/version')).json();
+    const field = (name: string) => String(Object(answer)[name] ?? '?');
+    return { version: field('Version'), api: field('ApiVersion') };
+  }
+
+  /**
+   * Pull a `name:tag`, to the end of the progress stream.
+   *
+   * @returns Whether layers came from an earlier pull.
+   * @throws Error with the daemon's words.
+   */
+  async pull(reference: string): Promise<{ reused: boolean }> {
+    const colon = reference.lastIndexOf(':');
+    const query = new URLSearchParams({
+      fromImage: reference.slice(0, colon),
+      tag: reference.slice(colon + 1),
+    });
+    const response = await this.#call('POST', `/images/create?${query.toString()}`);
+    const text = await response.text();
+    const failure = /"error":"([^"]*)"/.exec(text)?.[1];
+    if (!response.ok || failure !== undefined)
+      throw new Error(`${this.name}: Cannot pull ${reference}: ${failure ?? text.trim()}`);
+    return { reused: text.includes('Already exists') };
+  }
+
+  /** Remove an image; a missing one is fine. @throws Error with the daemon's words. */
+  async removeImage(reference: string): Promise<void> {
+    const response = await this.#call('DELETE', `/images/${reference}?force=1`);
+    const text = await response.text();
+    if (!response.ok && response.status !== 404)
+      throw new Error(`${this.name}: Cannot remove ${reference}: ${text.trim()}`);
+  }
+
+  /** Remove all containers of an image, whatever their state. */
+  async removeContainersOf(reference: string): Promise<void> {
+    const filters = encodeURIComponent(JSON.stringify({ ancestor: [reference] }));
+    const response = await this.#call('GET', `/containers/json?all=1&filters=${filters}`);
+    if (!response.ok) return;
+    const containers: unknown = await response.json();
+    for (const container of Array.isArray(containers) ? containers : [])
+      await (await this.#call('DELETE', `/containers/${String(Object(container).Id)}?force=1&v=1`)).text();
+  }
+
+  #call(method: string, path: string): Promise<Response> {
+    return fetch(`http://localhost${path}`, {
+      method,
+      unix: this.#socket,
+      signal: AbortSignal.timeout(300_000),
+    });
+  }
+}

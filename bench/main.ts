@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import {
+  type BenchName,
+  type BenchOptions,
+  BenchUsageError,
+  readBenchOptions,
+  usage,
+} from './bench-options.ts';
+import type { BenchRow } from './bench-row.ts';
+import { CleanUp } from './clean-up.ts';
+import { floorBench } from './floor-bench.ts';
+import { imageBench } from './image-bench.ts';
+import { memoryBench } from './memory-bench.ts';
+import { formatResults, formatRow } from './results.ts';
+import { runBench } from './run-bench.ts';
+import { Setting } from './setting.ts';
+import { startBench } from './start-bench.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const argv = process.argv.slice(2);
+
+if (argv.includes('--help') || argv.includes('-h')) {
+  process.stdout.write(usage);
+} else {
+  try {
+    await benchAll(readBenchOptions(argv, join(root, 'bench/RESULTS.md')));
+  } catch (error) {
+    // A bench informs; only a wrong call is an error, so that none fails a test run.
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (error instanceof BenchUsageError) {
+      process.stderr.write(usage);
+      process.exitCode = 2;
+    }
+  }
+}
+
+async function benchAll(options: BenchOptions): Promise<void> {
+  const cleanUp = new CleanUp();
+  const folder = mkdtempSync(join(tmpdir(), 'sampan-bench-'));
+  cleanUp.add('the folder', () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cleanUp.run().then(() => process.exit(130)));
+  try {
+    const setting = await Setting.open({ options, root, folder, cleanUp });
+    const outcome = await measure(setting);
+    if (options.output !== undefined && outcome.rows.length > 0)
+      writeFileSync(options.output, await formatResults(setting, outcome));
+  } finally {
+    await cleanUp.run();
+  }
+}
+
+async function measure(setting: Setting): Promise<{ rows: BenchRow[]; problems: string[] }> {
+  const rows: BenchRow[] = [];
+  const problems: string[] = [];
+  for (const { label, bench } of plan(setting.options.names)) {
+    try {
+      for (const row of await bench(setting)) {
+        rows.push(row);
+        console.log(formatRow(row));
+      }
+    } catch (error) {
+      const problem = `${label}: ${error instanceof Error ? error.message : String(error)}`;
+      problems.push(problem);
+      process.stderr.write(`bench: ${problem}\n`);
+    }
+  }
+  return { rows, problems };
+}
+
+interface PlannedBench {
+  label: string;
+  bench: (setting: Setting) => Promise<BenchRow[]>;
+}
+
+/** Memory first, while ours has just started, and again at the end; pull and removal share their rounds. */
+function plan(names: readonly BenchName[]): PlannedBench[] {
+  const has = (name: BenchName) => names.includes(name);
+  const memory = (when: string): PlannedBench => ({
+    label: 'idle-memory',
+    bench: async (setting) => [await memoryBench(setting, when)],
+  });
+  const images = async (setting: Setting) => {
+    const { pull, remove } = await imageBench(setting);
+    return [...(has('pull') ? [pull] : []), ...(has('rmi') ? [remove] : [])];
+  };
+  const others = names.filter((name) => name !== 'idle-memory');
+  return [
+    ...(has('idle-memory') ? [memory('ours just started')] : []),
+    ...(has('run') ? [{ label: 'run', bench: (setting: Setting) => runBench(setting, 'own') }] : []),
+    ...(has('run-stock') ? [{ label: 'run-stock', bench: (s: Setting) => runBench(s, 'stock') }] : []),
+    ...(has('pull') || has('rmi') ? [{ label: 'pull, rmi', bench: images }] : []),
+    ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
+    ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),
+    ...(has('start') ? [{ label: 'start', bench: async (s: Setting) => [await startBench(s)] }] : []),
+  ];
+}

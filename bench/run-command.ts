@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Run to the end, output unseen. @throws Error with what it said when it fails or takes over a minute. */
+export function runCommand(command: readonly string[], env: Record<string, string> = {}): void {
+  const [program = '', ...args] = command;
+  const { DOCKER_HOST: _host, DOCKER_CONTEXT: _context, ...inherited } = process.env;
+  const result = spawnSync(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...inherited, ...env },
+  });
+  if (result.status === 0) return;
+  const reason = result.error?.message ?? `${result.stderr}${result.stdout}`.trim();
+  throw new Error(`${command.slice(0, 6).join(' ')} …: ${reason || `exit status ${result.status}`}`);
+}
+
+/** The first executable of that name in PATH that does not lie below `except`. */
+export function findProgram(name: string, except?: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders
+    .filter(Boolean)
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return except === undefined || !realpathSync(path).startsWith(`${except}/`);
+      } catch {
+        return false;
+      }
+    });
+}
