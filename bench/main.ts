@@ -84,7 +84,7 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
   });
   const images = async (setting: Setting) => {
     const { pull, remove } = await imageBench(setting);
-    return [...(has('pull') ? [pull] : []), ...(has('rmi') ? [remove] : [])];
+    return [...(has('pull') ? [pull] : []), ...(has('rmi') ? remove : [])];
   };
   const others = names.filter((name) => name !== 'idle-memory');
   return [

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { CleanUp } from './clean-up.ts';
 import { Endpoint } from './endpoint.ts';
@@ -59,6 +68,12 @@ export class PrivateSampan {
     return `/sampan-${createHash('sha256').update(join(this.#folder, 'data')).digest('hex').slice(0, 8)}`;
   }
 
+  /** Disk space that its data root takes now. */
+  diskBytes(): number {
+    const paths = readdirSync(join(this.#folder, 'data'), { recursive: true, encoding: 'utf8' });
+    return paths.reduce((sum, path) => sum + blocksOf(join(this.#folder, 'data', path)) * 512, 0);
+  }
+
   /** Start it and wait for the first answered ping. */
   async startAgain(): Promise<void> {
     const [program = '', ...args] = this.#command;
@@ -86,6 +101,10 @@ export class PrivateSampan {
     for (const hierarchy of folders('/sys/fs/cgroup'))
       removeCgroup(join('/sys/fs/cgroup', hierarchy), this.cgroup);
   }
+}
+
+function blocksOf(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0;
 }
 
 /** Deepest and latest first. */

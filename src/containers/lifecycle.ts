@@ -184,7 +184,6 @@ export class Lifecycle {
         error: messageOf(error),
       };
     }
-
     task.exited = true;
     container.hub.release('exited');
     await container.hub.drained();
@@ -215,7 +214,6 @@ export class Lifecycle {
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano: finishedAtNano });
     const { autoRemove } = record.host;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
-
     container.nextExit.notify(container.lastResult);
     task.ended.resolve();
     if (autoRemove) await this.#autoRemove(container, task);
@@ -341,7 +339,6 @@ export async function clearAway(
   const { endpoint } = task;
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
-
   await undo.unwind();
 }
 

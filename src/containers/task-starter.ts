@@ -26,15 +26,12 @@ export function snapshotKeyOf(id: string): SnapshotKey {
  */
 export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
   deps.runtime.anticipate?.();
-  deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
   try {
     const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
-
     const handle = await createTask(container, { deps, undo, networkNamespace, signal });
-
     const task: LiveTask = {
       handle,
       endpoint,
@@ -44,11 +41,8 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     };
     await note(container, deps, { task, started: false });
     undo.add('forget the task', () => deps.notes.remove(container.id));
-
     container.hub.begin(await deps.runtime.attach(handle));
-
     await letGo(container, deps, task);
-
     return task;
   } catch (error) {
     container.hub.end();
@@ -72,9 +66,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   const committed = deps.store.update(container.record);
   try {
     await note(container, deps, { task, started: true });
-
     await deps.runtime.start(task.handle);
-
     await committed;
   } catch (error) {
     await committed.catch(() => undefined);
@@ -130,7 +122,6 @@ async function mountRoot(
   undo.add('remove the mount point', () => rmdir(target).catch(() => undefined));
   // Its changes go with it, so they need not reach the disk.
   await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
-
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
 }
 
@@ -147,7 +138,6 @@ async function joinNetwork(
     return { endpoint: undefined, networkNamespace: undefined };
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
-
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
   const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));

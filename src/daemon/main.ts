@@ -1,22 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { UsageError } from '../cli/flags/usage-error.ts';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
-import type { Logger } from '../errors/logger.ts';
-import { ApiServer } from '../server/api-server.ts';
-import { parseListenAddress } from '../server/listen-address.ts';
-import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import { ensureMountNamespace } from '../sys/mount-namespace.ts';
-import { notifySystemd } from '../sys/sd-notify.ts';
 import { buildInfo } from './build-info.ts';
-import { createLogger } from './daemon-logger.ts';
-import { type DaemonSettings, daemonFlags, readSettings, reloadRegistries } from './daemon-settings.ts';
-import { startEmbeddedRegistry } from './embedded-registry.ts';
-import { Engine } from './engine.ts';
+import { daemonFlags, readSettings } from './daemon-settings.ts';
 import { daemonHelp } from './help.ts';
-import { writePidFile } from './pid-file.ts';
-import { engineId, SystemService } from './system-service.ts';
 
 const args = process.argv.slice(2);
 
@@ -32,113 +19,9 @@ async function main(): Promise<void> {
     argv: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     env: process.env,
   });
-  const logger = createLogger({
-    level: settings.debug ? 'debug' : settings.logLevel,
-    format: settings.logFormat,
-  });
-  for (const warning of settings.warnings) logger.warn(warning);
-  await runDaemon(settings, logger);
-}
-
-/** Each step's undoing, run in reverse at the end. */
-async function runDaemon(settings: DaemonSettings, logger: Logger): Promise<void> {
-  const closers: (() => Promise<void> | void)[] = [];
-  const close = async () => {
-    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
-  };
-  try {
-    const locks = await lockRoots(settings);
-    closers.push(() => locks.forEach((lock) => lock.release()));
-    const pidFile = writePidFile(settings.pidFile);
-    closers.push(() => pidFile.remove());
-    const engine = await Engine.open(settings, logger);
-    closers.push(() => engine.close());
-    const registry =
-      settings.embeddedRegistry === undefined
-        ? undefined
-        : await startEmbeddedRegistry(settings.dataRoot, settings.embeddedRegistry, logger);
-    if (registry !== undefined) closers.push(() => registry.close());
-    const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
-    const server = new ApiServer(
-      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
-      { build: buildInfo, logger },
-    );
-    closers.push(() => server.close());
-    for (const host of settings.hosts)
-      logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
-    onSignals(engine, logger, close);
-    notifySystemd('READY=1');
-    logger.info('Daemon has completed initialization', {
-      driver: engine.snapshotter.driver,
-      version: buildInfo.version,
-    });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {
-  await mkdir(settings.dataRoot, { recursive: true, mode: 0o710 });
-  await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
-  const data = lockFile(join(settings.dataRoot, 'lock'), 'the data root');
-  try {
-    return [data, lockFile(join(settings.execRoot, 'lock'), 'the exec root')];
-  } catch (error) {
-    data.release();
-    throw error;
-  }
-}
-
-function listenAddress(host: string, settings: DaemonSettings): ReturnType<typeof parseListenAddress> {
-  const { tls, group } = settings;
-  if (tls === undefined) return parseListenAddress(host, { group });
-  const clientCa = tls.verify ? readFileSync(tls.caCert) : undefined;
-  return parseListenAddress(host, {
-    group,
-    tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key), clientCa },
-  });
-}
-
-function onSignals(engine: Engine, logger: Logger, close: () => Promise<void>): void {
-  let ending = false;
-  const end = (signal: string) => {
-    if (ending) return;
-    ending = true;
-    logger.info('Processing signal', { signal });
-    notifySystemd('STOPPING=1');
-    void close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error('Shutdown failed', { error: messageOf(error) });
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', () => end('terminated'));
-  process.on('SIGINT', () => end('interrupt'));
-  process.on('SIGHUP', () => reload(engine, logger));
-}
-
-function reload(engine: Engine, logger: Logger): void {
-  notifySystemd('RELOADING=1');
-  try {
-    const { registryMirrors, insecureRegistries } = reloadRegistries(args);
-    engine.reload({ registryMirrors, insecureRegistries });
-    logger.info('Reloaded configuration', {
-      mirrors: registryMirrors.join(' '),
-      insecure: insecureRegistries.join(' '),
-    });
-    engine.events.publish({
-      type: 'daemon',
-      action: 'reload',
-      actorId: 'sampan',
-      attributes: { 'registry-mirrors': JSON.stringify(registryMirrors) },
-    });
-  } catch (error) {
-    logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });
-  }
-  notifySystemd('READY=1');
+  // Only now: the process that enters the namespace begins anew and would load all of it twice.
+  const { runDaemon } = await import('./run-daemon.ts');
+  await runDaemon(settings, args);
 }
 
 function write(text: string): void {

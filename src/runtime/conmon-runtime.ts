@@ -105,7 +105,6 @@ export class ConmonRuntime implements Runtime {
       prepareDirectory(request, prepared.spec);
       this.#warmth.anticipate();
       monitor = startMonitor(request, this.#conmon);
-
       const pid = await abortable(monitor.created, options.signal);
       this.#seccomp.settle(request.id.containerId, prepared);
       return this.#adopt(request, monitor, pid);

@@ -162,6 +162,40 @@ describe.each(MATRIX)('the main job on $driver with $runtime', ({ driver, runtim
     });
   });
 
+  test('stop asks with SIGTERM, then ends it by SIGKILL; start and restart run it again', async () => {
+    const run = (name: string, script: string) =>
+      engine.out(['run', '-d', '--name', name, 'busybox', 'sh', '-c', script]);
+    await run('polite', 'trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done');
+    await run('deaf', 'trap "" TERM; echo ready; while :; do sleep 0.1; done');
+    for (const name of ['polite', 'deaf'])
+      await eventually(async () => (await engine.out(['logs', name])) === 'ready');
+    await engine.out(['stop', '-t', '10', 'polite']);
+    await engine.out(['stop', '-t', '1', 'deaf']);
+    const state = (name: string) =>
+      engine.out(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name]);
+    expect([await state('polite'), await state('deaf')]).toEqual(['exited 5', 'exited 137']);
+    await engine.out(['start', 'polite']);
+    expect(await state('polite')).toBe('running 0');
+    await engine.out(['restart', '-t', '5', 'polite']);
+    expect(await state('polite')).toBe('running 0');
+  });
+
+  test('a container keeps what it wrote; the image and its neighbours do not see it', async () => {
+    await engine.out([
+      'run',
+      '--name',
+      'writer',
+      'busybox',
+      'sh',
+      '-c',
+      'echo 1 >> /tmp/f; rm /etc/group; cat /tmp/f',
+    ]);
+    expect(await engine.out(['start', '-a', 'writer'])).toBe('1\n1');
+    expect(await engine.out(['run', '--rm', 'busybox', 'ls', '/tmp', '/etc/group'])).toBe(
+      '/etc/group\n\n/tmp:',
+    );
+  });
+
   test('events tell a run in order', async () => {
     const since = String(Math.floor(Date.now() / 1000) - 1);
     await engine.out(['run', '--rm', '--name', 'ev', 'busybox', 'true']);

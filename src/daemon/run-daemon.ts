@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
+import { ApiServer } from '../server/api-server.ts';
+import { parseListenAddress } from '../server/listen-address.ts';
+import { type FileLock, lockFile } from '../storage/file-lock.ts';
+import { notifySystemd } from '../sys/sd-notify.ts';
+import { buildInfo } from './build-info.ts';
+import { createLogger } from './daemon-logger.ts';
+import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
+import { startEmbeddedRegistry } from './embedded-registry.ts';
+import { Engine } from './engine.ts';
+import { writePidFile } from './pid-file.ts';
+import { engineId, SystemService } from './system-service.ts';
+
+/**
+ * The daemon from its locks to its listeners, in the engine's mount namespace already. Resolves once it serves.
+ *
+ * What each step has set up is undone in reverse at the end.
+ */
+export async function runDaemon(settings: DaemonSettings, args: readonly string[]): Promise<void> {
+  const logger = createLogger({
+    level: settings.debug ? 'debug' : settings.logLevel,
+    format: settings.logFormat,
+  });
+  for (const warning of settings.warnings) logger.warn(warning);
+  logStrayRejections(logger);
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async () => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  try {
+    const locks = await lockRoots(settings);
+    closers.push(() => locks.forEach((lock) => lock.release()));
+    const pidFile = writePidFile(settings.pidFile);
+    closers.push(() => pidFile.remove());
+    const engine = await Engine.open(settings, logger);
+    closers.push(() => engine.close());
+    const registry =
+      settings.embeddedRegistry === undefined
+        ? undefined
+        : await startEmbeddedRegistry(settings.dataRoot, settings.embeddedRegistry, logger);
+    if (registry !== undefined) closers.push(() => registry.close());
+    const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
+    const server = new ApiServer(
+      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
+      { build: buildInfo, logger },
+    );
+    closers.push(() => server.close());
+    for (const host of settings.hosts)
+      logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
+    onSignals(close, logger, () => reload(engine, args, logger));
+    notifySystemd('READY=1');
+    logger.info('Daemon has completed initialization', {
+      driver: engine.snapshotter.driver,
+      version: buildInfo.version,
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {
+  await mkdir(settings.dataRoot, { recursive: true, mode: 0o710 });
+  await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
+  const data = lockFile(join(settings.dataRoot, 'lock'), 'the data root');
+  try {
+    return [data, lockFile(join(settings.execRoot, 'lock'), 'the exec root')];
+  } catch (error) {
+    data.release();
+    throw error;
+  }
+}
+
+function listenAddress(host: string, settings: DaemonSettings): ReturnType<typeof parseListenAddress> {
+  const { tls, group } = settings;
+  if (tls === undefined) return parseListenAddress(host, { group });
+  const clientCa = tls.verify ? readFileSync(tls.caCert) : undefined;
+  return parseListenAddress(host, {
+    group,
+    tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key), clientCa },
+  });
+}
+
+/** A mistake in one request must not take the daemon down, nor pass in silence. */
+function logStrayRejections(logger: Logger): void {
+  process.on('unhandledRejection', (reason) => {
+    const stack = reason instanceof Error ? { stack: reason.stack ?? '' } : {};
+    logger.error('Unhandled rejection', { error: messageOf(reason), ...stack });
+  });
+}
+
+function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => void): void {
+  let ending = false;
+  const end = (signal: string) => {
+    if (ending) return;
+    ending = true;
+    logger.info('Processing signal', { signal });
+    notifySystemd('STOPPING=1');
+    void close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error('Shutdown failed', { error: messageOf(error) });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('terminated'));
+  process.on('SIGINT', () => end('interrupt'));
+  process.on('SIGHUP', reloaded);
+}
+
+function reload(engine: Engine, args: readonly string[], logger: Logger): void {
+  notifySystemd('RELOADING=1');
+  try {
+    const { registryMirrors, insecureRegistries } = reloadRegistries(args);
+    engine.reload({ registryMirrors, insecureRegistries });
+    logger.info('Reloaded configuration', {
+      mirrors: registryMirrors.join(' '),
+      insecure: insecureRegistries.join(' '),
+    });
+    engine.events.publish({
+      type: 'daemon',
+      action: 'reload',
+      actorId: 'sampan',
+      attributes: { 'registry-mirrors': JSON.stringify(registryMirrors) },
+    });
+  } catch (error) {
+    logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });
+  }
+  notifySystemd('READY=1');
+}
