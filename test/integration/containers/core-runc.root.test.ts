@@ -1,3 +1,0 @@
-import { describeCore } from '../../support/engine/core.ts';
-
-describeCore('core on runc', { runtime: 'runc' });
