@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
@@ -76,3 +76,17 @@ test('after close() every call is refused', async () => {
   await db.close();
   expect(await rejection(db.query('SELECT 1'))).toMatchObject({ kind: 'unavailable' });
 });
+
+test.each(['a new database', 'one that others could read'])(
+  "%s is its owner's alone, with its journals",
+  async (what) => {
+    if (what !== 'a new database') writeFileSync(path, '', { mode: 0o644 });
+    const db = await SqliteStateDb.open(path, [first]);
+    await db.transact([{ sql: "INSERT INTO t VALUES ('a', 1)" }]);
+    const names = readdirSync(directory);
+    const open = names.filter((name) => (statSync(join(directory, name)).mode & 0o077) !== 0);
+    await db.close();
+    expect(open).toEqual([]);
+    expect(names.length).toBeGreaterThan(1);
+  },
+);

@@ -1,6 +1,8 @@
 import { Database, type SQLQueryBindings } from 'bun:sqlite';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { EngineError, type SerializedError, serializeError } from '../errors/engine-error.ts';
 import { applyMigrations } from './migrations.ts';
+import { SpaceReserve } from './space-reserve.ts';
 import type { SqlValue, Statement } from './state-db.ts';
 import type { StateReply, StateRequest } from './state-worker-protocol.ts';
 
@@ -9,6 +11,7 @@ declare const self: Worker;
 type Transaction = Extract<StateRequest, { kind: 'transact' }>;
 
 let database: Database | undefined;
+let reserve: SpaceReserve | undefined;
 let waiting: Transaction[] = [];
 
 self.onmessage = (event: MessageEvent<StateRequest>) => {
@@ -30,6 +33,8 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
   if (request.kind === 'open') {
     database = openDatabase(request.path);
     applyMigrations(database, request.path, request.migrations);
+    reserve = new SpaceReserve(`${request.path}.reserve`);
+    reserve.fill();
     return [];
   }
   const db = opened();
@@ -45,6 +50,9 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
 }
 
 function openDatabase(path: string): Database {
+  // Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode.
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
   const db = new Database(path, { create: true, safeIntegers: true });
   db.run('PRAGMA journal_mode = WAL');
   db.run('PRAGMA synchronous = FULL');
@@ -57,6 +65,15 @@ function commitWaiting(): void {
   const batch = waiting;
   waiting = [];
   if (batch.length === 0) return;
+  const outcomes = commit(batch);
+  const removals = batch.filter(({ id, statements }) => isNoSpace(outcomes.get(id)) && removes(statements));
+  if (removals.length > 0 && reserve?.release())
+    for (const [id, error] of commit(removals)) outcomes.set(id, error);
+  for (const [id, error] of outcomes) reply(error === undefined ? { id } : { id, error });
+  reserve?.fill();
+}
+
+function commit(batch: Transaction[]): Map<number, SerializedError | undefined> {
   const outcomes = new Map<number, SerializedError | undefined>();
   try {
     const db = opened();
@@ -67,7 +84,16 @@ function commitWaiting(): void {
     if (database?.inTransaction) database.run('ROLLBACK');
     for (const request of batch) outcomes.set(request.id, describe(error));
   }
-  for (const [id, error] of outcomes) reply(error === undefined ? { id } : { id, error });
+  return outcomes;
+}
+
+/** Removals lead to free space; only they may use the reserve. */
+function removes(statements: Statement[]): boolean {
+  return statements.some(({ sql }) => /^\s*DELETE\b/i.test(sql));
+}
+
+function isNoSpace(error: SerializedError | undefined): boolean {
+  return error?.code === 'no-space';
 }
 
 function runInSavepoint(db: Database, statements: Statement[]): SerializedError | undefined {
