@@ -250,6 +250,22 @@ test('an --rm whose record cannot be removed: waiters hear of it, the host is cl
   await daemon.service.remove('one', { force: false, volumes: false });
 });
 
+test.each(['remove', 'start'] as const)(
+  'an exit that cannot be recorded: %s clears away what it left',
+  async (next) => {
+    await create('one', 'sleep');
+    await daemon.service.start('one');
+    const ended = exitOf('one');
+    machine.db.failing = true;
+    await daemon.service.kill('one', 'TERM');
+    expect((await ended).exitCode).toBe(143);
+    await sleep(5);
+    machine.db.failing = false;
+    if (next === 'start') await daemon.service.start('one');
+    await daemon.service.remove('one', { force: true, volumes: false });
+  },
+);
+
 test('a rename that an automatic removal overtakes keeps no name', async () => {
   await create('one', 'sleep', { host: { autoRemove: true } });
   await daemon.service.start('one');
@@ -326,4 +342,22 @@ test('recovery: a task that was created but not started is taken back', async ()
   await reborn();
   expect((await stateOf('one')).status).toBe('exited');
   expect([...machine.tasks.tasks.keys(), ...machine.namespaces, ...machine.mounted]).toEqual([]);
+});
+
+test.each<[Partial<ContainerConfig>, Partial<HostOptions>]>([
+  [{ hostname: 'a\n6.6.6.6 registry' }, {}],
+  [{ domainname: 'a b' }, {}],
+  [{}, { dns: ['1.1.1.1\nnameserver 6.6.6.6'] }],
+  [{}, { dns: ['not-an-address'] }],
+  [{}, { dnsSearch: ['a\nnameserver 6.6.6.6'] }],
+  [{}, { dnsOptions: ['ndots:1\rx'] }],
+  [{}, { extraHosts: ['a:1.2.3.4\n6.6.6.6 registry'] }],
+])('no name brings lines of its own into hosts or resolv.conf: %p %p', async (config, host) => {
+  expect(await failureOf(create('one', 'sleep', { config, host }))).toMatchObject({ kind: 'invalid' });
+});
+
+test('servers, search domains and options as they are commonly given are taken', async () => {
+  const dns = ['1.1.1.1', 'fe80::1%eth0', '2606:4700::1111'];
+  const host = { dns, dnsSearch: ['.', 'corp.example'], dnsOptions: ['ndots:5', 'use-vc'] };
+  await create('one', 'sleep', { host, config: { hostname: 'web-1.x', domainname: 'example.com' } });
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
@@ -102,6 +103,7 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
   checkResources(host.resources);
   checkDestinations(host);
+  checkFileWords(config, host);
   for (const text of host.extraHosts) parseExtraHost(text);
   if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
     throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
@@ -118,6 +120,20 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
       `Cannot join the network of another container (${host.networkMode}): not built yet`,
     );
   }
+}
+
+/** What becomes a word in hosts, hostname and resolv.conf must not bring lines of its own. */
+function checkFileWords(config: ContainerConfig, host: HostOptions): void {
+  const server = host.dns.find((address) => isIP(address.replace(/%[\w.-]+$/, '')) === 0);
+  if (server !== undefined)
+    throw new EngineError('invalid', `bad nameserver address: ${JSON.stringify(server)}`);
+  const words = [config.hostname, config.domainname, ...host.dnsSearch, ...host.dnsOptions];
+  const bad = words.find((word) => /[\s\p{Cc}]/u.test(word));
+  if (bad !== undefined)
+    throw new EngineError(
+      'invalid',
+      `Cannot use ${JSON.stringify(bad)} as a host or domain name: it has white space`,
+    );
 }
 
 function checkDestinations(host: HostOptions): void {

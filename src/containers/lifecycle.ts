@@ -48,6 +48,7 @@ export class Lifecycle {
     if (container.task !== undefined)
       throw new EngineError('not-modified', `container ${container.id} is already running`);
     await container.cleaning;
+    await this.#clearResidue(container);
     let task: LiveTask;
     try {
       task = await startTask(container, this.#deps);
@@ -222,9 +223,10 @@ export class Lifecycle {
 
   /** The exit is on disk before the notes go that would tell of it after a crash. */
   async #commitAndClear(container: LiveContainer, task: LiveTask): Promise<void> {
+    container.residue = task;
     try {
       await this.#deps.store.update(container.record);
-      await this.#clearTask(container.record, task);
+      await this.#clearResidue(container);
     } catch (error) {
       this.#deps.logger.error('Cannot clear away after a container', {
         container: container.id,
@@ -248,6 +250,13 @@ export class Lifecycle {
     clearing.resolve();
   }
 
+  /** Also later, what a failed commit has left standing: the next start, or the removal, has no more use for it. */
+  async #clearResidue(container: LiveContainer): Promise<void> {
+    const { residue } = container;
+    container.residue = undefined;
+    if (residue !== undefined) await this.#clearTask(container.record, residue);
+  }
+
   async #clearTask(record: ContainerRecord, task: LiveTask): Promise<void> {
     await clearAway(record, this.#deps, task);
   }
@@ -256,6 +265,7 @@ export class Lifecycle {
     const { snapshotter, paths, logger } = this.#deps;
     try {
       await container.cleaning;
+      await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await rm(paths.directory(container.id), { recursive: true, force: true });
     } catch (error) {

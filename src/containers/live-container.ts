@@ -25,6 +25,8 @@ export class LiveContainer {
   task: LiveTask | undefined;
   /** What the last task left is being cleared away; the next start waits for it. */
   cleaning: Promise<void> = Promise.resolve();
+  /** The last task, while something of it may be on the host. */
+  residue: LiveTask | undefined;
   removing = false;
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
