@@ -27,6 +27,8 @@ export class TaskRecords {
   }
 
   add(record: TaskRecord): void {
+    // Somebody may have cleared the exec root under the daemon: starts go on.
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     writeFileSync(this.#path(record.id, RECORD), JSON.stringify(record), { mode: 0o600 });
     this.#records.set(taskKey(record.id), record);
   }
