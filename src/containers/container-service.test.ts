@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../test/support/failure-of.ts';
 import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs.ts';
@@ -265,6 +265,15 @@ test.each(['remove', 'start'] as const)(
     await daemon.service.remove('one', { force: true, volumes: false });
   },
 );
+
+test('a container whose log has filled the disk can be removed', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  writeFileSync(daemon.paths.log(id), 'endless');
+  machine.db.filledBy = daemon.paths.log(id);
+  await daemon.service.remove('one', { force: true, volumes: false });
+  expect(await listAll()).toEqual([]);
+});
 
 test('a rename that an automatic removal overtakes keeps no name', async () => {
   await create('one', 'sleep', { host: { autoRemove: true } });

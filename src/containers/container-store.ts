@@ -40,7 +40,9 @@ export class ContainerStore {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#db.transact([{ sql: 'DELETE FROM containers WHERE id = ?', params: [id] }]);
+    await this.#db.transact([{ sql: 'DELETE FROM containers WHERE id = ?', params: [id] }], {
+      usesReserve: true,
+    });
   }
 }
 

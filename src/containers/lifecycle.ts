@@ -140,7 +140,7 @@ export class Lifecycle {
     container.removing = true;
     const { record } = container;
     try {
-      await this.#deps.store.remove(record.id);
+      await this.#removeRecord(record.id);
     } catch (error) {
       container.removing = false;
       container.removed.notify({ exitCode: record.exitCode, error: messageOf(error) });
@@ -153,6 +153,17 @@ export class Lifecycle {
     // What ended it is told by `inspect` and by the failed call; the removal went well.
     container.removed.notify({ exitCode: container.record.exitCode, error: undefined });
     this.#track(this.#removeFiles(container));
+  }
+
+  /** Where the container's own log has filled the disk, that goes first. */
+  async #removeRecord(id: string): Promise<void> {
+    try {
+      await this.#deps.store.remove(id);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'no-space') throw error;
+      await rm(this.#deps.paths.log(id), { force: true });
+      await this.#deps.store.remove(id);
+    }
   }
 
   /** Resolves when nothing is being cleared away any more. */

@@ -42,8 +42,8 @@ export class SqliteStateDb implements StateDb {
     return (await this.#request({ kind: 'query', sql, params })) as Row[];
   }
 
-  async transact(statements: Statement[]): Promise<void> {
-    await this.#request({ kind: 'transact', statements });
+  async transact(statements: Statement[], options: { usesReserve?: boolean } = {}): Promise<void> {
+    await this.#request({ kind: 'transact', statements, usesReserve: options.usesReserve ?? false });
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,7 @@ test('on a full disk nothing new is taken, but what is removed is removed', asyn
     (error: unknown) => error,
   );
   expect(refused).toMatchObject({ code: 'no-space' });
-  await db.transact([{ sql: 'DELETE FROM t WHERE k = ?', params: [2] }]);
+  await db.transact([{ sql: 'DELETE FROM t WHERE k = ?', params: [2] }], { usesReserve: true });
   expect(await db.query('SELECT k FROM t')).toEqual([{ k: 1 }, { k: 3 }]);
   rmSync(join(directory, 'fill'));
   await db.transact([insert(4)]);

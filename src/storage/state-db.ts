@@ -23,8 +23,10 @@ export interface StateDb {
    * Run all statements in one transaction. Once it resolves, they are on disk (WAL, synchronous FULL). Calls that wait at the
    * same time share a commit; a failing one fails alone.
    *
-   * @throws EngineError "conflict" on a violated constraint, "internal" on anything else.
+   * `usesReserve`: on a full disk, it may take the space set aside for what leads to free space, such as a container's removal.
+   *
+   * @throws EngineError "conflict" on a violated constraint, "internal" on anything else, code no-space on a full disk.
    */
-  transact(statements: Statement[]): Promise<void>;
+  transact(statements: Statement[], options?: { usesReserve?: boolean }): Promise<void>;
   close(): Promise<void>;
 }

@@ -66,7 +66,7 @@ function commitWaiting(): void {
   waiting = [];
   if (batch.length === 0) return;
   const outcomes = commit(batch);
-  const removals = batch.filter(({ id, statements }) => isNoSpace(outcomes.get(id)) && removes(statements));
+  const removals = batch.filter(({ id, usesReserve }) => usesReserve && isNoSpace(outcomes.get(id)));
   if (removals.length > 0 && reserve?.release())
     for (const [id, error] of commit(removals)) outcomes.set(id, error);
   for (const [id, error] of outcomes) reply(error === undefined ? { id } : { id, error });
@@ -85,11 +85,6 @@ function commit(batch: Transaction[]): Map<number, SerializedError | undefined> 
     for (const request of batch) outcomes.set(request.id, describe(error));
   }
   return outcomes;
-}
-
-/** Removals lead to free space; only they may use the reserve. */
-function removes(statements: Statement[]): boolean {
-  return statements.some(({ sql }) => /^\s*DELETE\b/i.test(sql));
 }
 
 function isNoSpace(error: SerializedError | undefined): boolean {

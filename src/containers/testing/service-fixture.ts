@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
@@ -22,6 +22,8 @@ import { TaskNotes } from '../task-notes.ts';
 export class FakeStateDb implements StateDb {
   readonly rows = new Map<string, string>();
   failing = false;
+  /** While that file is there, the disk is full. */
+  filledBy: string | undefined;
 
   async query<Row>(): Promise<Row[]> {
     return [...this.rows.values()].map((record) => ({ record })) as Row[];
@@ -30,6 +32,8 @@ export class FakeStateDb implements StateDb {
   async transact(statements: Statement[]): Promise<void> {
     await Promise.resolve();
     if (this.failing) throw new EngineError('internal', 'attempt to write a readonly database');
+    if (this.filledBy !== undefined && existsSync(this.filledBy))
+      throw new EngineError('internal', 'database or disk is full', { code: 'no-space' });
     for (const { sql, params = [] } of statements) this.#apply(sql, params.map(String));
   }
 
