@@ -31,6 +31,7 @@ import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { parseSignal } from './signals.ts';
 import { snapshotKeyOf } from './task-starter.ts';
+import { checkRuntimeName, warningsOf } from './unbuilt-options.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -77,6 +78,8 @@ export class ContainerService implements ContainerBackend {
     const image = await this.#deps.images.get(request.config.image, { platform: request.platform });
     const name =
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
+    if (request.host.runtime !== '')
+      checkRuntimeName(request.host.runtime, (await this.#deps.runtime.info()).name);
     const record = newRecord(request, image, { id: newContainerId(), name });
     this.#reserve(name);
     try {
@@ -91,7 +94,7 @@ export class ContainerService implements ContainerBackend {
       this.#reserved.delete(name);
     }
     publishContainerEvent(this.#deps.events, record, 'create');
-    return { id: record.id, warnings: [] };
+    return { id: record.id, warnings: warningsOf(request.config, request.host) };
   }
 
   async start(nameOrId: string): Promise<void> {
