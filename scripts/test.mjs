@@ -2,9 +2,10 @@
 // Runs what there is and ends with one line: `N passed, N failed, N skipped`.
 // `--unit`: only tests that need no root. Further arguments name files or folders.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { appearedSince, hostState, leftBy } from './host-state.mjs';
 import { setup } from './setup.mjs';
 import { findBun, root } from './toolchain.mjs';
 
@@ -41,13 +42,20 @@ function sumUp(report, label) {
   return tests > 0;
 }
 
-async function run(label, command, commandArgs, report) {
+async function run({ label, command, report, env = {}, limitMs = 600_000 }) {
   const started = Date.now();
-  const child = spawn(command, commandArgs, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command[0], command.slice(1), {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  // What hangs is ended, with all that it started when that is in a pid namespace of its own.
+  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
   const chunks = [];
   child.stdout.on('data', (data) => chunks.push(data));
   child.stderr.on('data', (data) => chunks.push(data));
   const status = await new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));
+  clearTimeout(limit);
   const before = totals.failed;
   const counted = sumUp(report, label);
   if (status !== 0) {
@@ -75,34 +83,78 @@ if (!unitOnly && named.length === 0) {
   totals[gate.status === 0 ? 'passed' : 'failed']++;
 }
 const bun = findBun();
-if (unit.length > 0) {
+
+/** The machine before any test, which files run now, and which ran when something new was first seen. */
+const atStart = hostState();
+const running = new Set();
+const suspects = new Map();
+
+async function runUnit() {
+  if (unit.length === 0) return;
   const report = join(reports, 'unit.xml');
-  await run(
-    'unit tests',
-    bun,
-    ['test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${report}`, ...unit],
-    report,
-  );
+  const command = [bun, 'test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${report}`];
+  await run({ label: 'unit tests', command: [...command, ...unit], report });
 }
-if (!unitOnly) {
-  for (const [index, file] of privileged.entries()) {
-    if (!isRoot) {
-      console.log(`SKIP ${file}: needs root`);
-      totals.skipped++;
-      continue;
-    }
-    const report = join(reports, `root-${index}.xml`);
-    const inside = [
-      bun,
-      'test',
-      '--timeout',
-      '120000',
-      '--reporter=junit',
-      `--reporter-outfile=${report}`,
-      file,
-    ];
-    await run(file, 'unshare', ['-mnpf', '--kill-child', '--mount-proc', ...inside], report);
+
+/** One file in namespaces of its own and with a folder of its own for temporary files; what it leaves on the machine is a failure. */
+async function runPrivileged(file, index) {
+  const report = join(reports, `root-${index}.xml`);
+  const folder = join(reports, `tmp-${index}`);
+  const mark = `${process.pid}-${index}`;
+  mkdirSync(folder);
+  running.add(file);
+  // biome-ignore format: one option and its value per pair
+  const inside = [bun, 'test', '--timeout', '120000', '--reporter=junit', `--reporter-outfile=${report}`, file];
+  await run({
+    label: file,
+    command: ['unshare', '-mnpf', '--kill-child', '--mount-proc', ...inside],
+    report,
+    env: { TMPDIR: folder, SAMPAN_TEST_RUN: mark },
+  });
+  const left = await stays(() => leftBy({ mark, folder }));
+  if (left.length > 0) reportLeak(file, left);
+  // What a file beside this one may still be using is judged at the end.
+  for (const item of appearedSince(atStart)) if (!suspects.has(item)) suspects.set(item, [...running]);
+  running.delete(file);
+}
+
+function reportLeak(who, leaks) {
+  totals.failed++;
+  console.log(`LEAK ${who} left on the machine:\n  ${leaks.join('\n  ')}`);
+}
+
+/** The kernel takes a moment to take a namespace apart; a leak stays. */
+async function stays(look) {
+  let found = look();
+  for (let tries = 0; tries < 20 && found.length > 0; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    found = look();
   }
+  return found;
+}
+
+async function reportSharedLeaks() {
+  const leaks = await stays(() => appearedSince(atStart).filter((item) => suspects.has(item)));
+  for (const who of new Set(leaks.map((item) => suspects.get(item).join(' or '))))
+    reportLeak(
+      who,
+      leaks.filter((item) => suspects.get(item).join(' or ') === who),
+    );
+}
+
+await runUnit();
+if (!unitOnly && !isRoot) {
+  for (const file of privileged) console.log(`SKIP ${file}: needs root`);
+  totals.skipped += privileged.length;
+} else if (!unitOnly) {
+  const queue = [...privileged.entries()];
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift())
+      await runPrivileged(next[1], next[0]);
+  };
+  // Each file is alone in its namespaces, so some may run at once; few, since many measure time.
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+  await reportSharedLeaks();
 }
 
 rmSync(reports, { recursive: true, force: true });

@@ -69,6 +69,7 @@ class Client implements AttachClient {
 
   async *#type(): AsyncGenerator<Uint8Array> {
     await this.typed.promise;
+    yield* [];
   }
 }
 

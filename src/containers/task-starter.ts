@@ -64,6 +64,8 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     oomKilled: false,
   };
   const committed = deps.store.update(container.record);
+  // It may fail before its turn to be awaited comes: no stray rejection.
+  committed.catch(() => undefined);
   try {
     await note(container, deps, { task, started: true });
     await deps.runtime.start(task.handle);

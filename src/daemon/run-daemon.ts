@@ -13,6 +13,7 @@ import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
 import { startEmbeddedRegistry } from './embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { writePidFile } from './pid-file.ts';
+import { logStrayErrors } from './stray-errors.ts';
 import { engineId, SystemService } from './system-service.ts';
 
 /**
@@ -26,7 +27,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     format: settings.logFormat,
   });
   for (const warning of settings.warnings) logger.warn(warning);
-  logStrayRejections(logger);
+  logStrayErrors(process, logger);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
@@ -82,14 +83,6 @@ function listenAddress(host: string, settings: DaemonSettings): ReturnType<typeo
   return parseListenAddress(host, {
     group,
     tls: { cert: readFileSync(tls.cert), key: readFileSync(tls.key), clientCa },
-  });
-}
-
-/** A mistake in one request must not take the daemon down, nor pass in silence. */
-function logStrayRejections(logger: Logger): void {
-  process.on('unhandledRejection', (reason) => {
-    const stack = reason instanceof Error ? { stack: reason.stack ?? '' } : {};
-    logger.error('Unhandled rejection', { error: messageOf(reason), ...stack });
   });
 }
 

@@ -9,7 +9,12 @@ import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
 import { publishImage } from './server/publish-image.ts';
 import { createRegistryHandler } from './server/registry-handler.ts';
 import { plainConfig } from './testing/contract.ts';
-import { type Fault, type FaultyRegistry, startFaultyRegistry } from './testing/faulty-registry.ts';
+import {
+  type Fault,
+  type FaultyRegistry,
+  type SeenRequest,
+  startFaultyRegistry,
+} from './testing/faulty-registry.ts';
 import { freePort } from './testing/running-registry.ts';
 import {
   blobOf,
@@ -71,6 +76,21 @@ function client(
 const options = () => ({ signal: new AbortController().signal });
 const here = (text = 'app:v1') => parseReference(`127.0.0.1:${registry.port}/${text}`);
 const isBlob = (path: string) => path.includes('/blobs/');
+/** Where in the blob a request begins; none for other requests. */
+const rangeStart = ({ path, headers }: SeenRequest): number[] =>
+  isBlob(path) ? [Number(/^bytes=(\d+)-$/.exec(headers.get('range') ?? 'bytes=0-')?.[1])] : [];
+
+/**
+ * Each request goes on where the one before stopped. On a busy machine that may be before the byte at which the connection was cut: fetch drops
+ * what it has received and not yet handed on when a connection breaks.
+ */
+function expectResumed(starts: number[], cutAfter: number): void {
+  expect(starts[0]).toBe(0);
+  for (const [index, start] of starts.slice(1).entries()) {
+    expect(start).toBeGreaterThanOrEqual(starts[index] ?? 0);
+    expect(start).toBeLessThanOrEqual((starts[index] ?? 0) + cutAfter);
+  }
+}
 
 async function failureOf(promise: Promise<unknown>): Promise<EngineError> {
   const error = await promise.then(
@@ -389,7 +409,7 @@ describe('mirrors', () => {
       const { body } = await using.blob(hub, layer.digest, { ...options(), source });
       expect(digestOf(await new Response(body).bytes())).toBe(layer.digest);
       expect(broken.requests.filter(({ path }) => isBlob(path))).toHaveLength(2);
-      expect(registry.requests.map(({ headers }) => headers.get('range'))).toEqual(['bytes=100000-']);
+      expectResumed([...broken.requests, ...registry.requests].flatMap(rangeStart), 50_000);
     } finally {
       await broken.close();
     }
@@ -408,10 +428,9 @@ describe('blob()', () => {
   test('goes on where a connection was cut, until the blob is whole', async () => {
     registry.fault = ({ path }) => (isBlob(path) ? { kind: 'cut', atByte: 90_000 } : undefined);
     expect(digestOf(await readLayer(client()))).toBe(layer.digest);
-    const starts = registry.requests
-      .filter(({ path }) => isBlob(path))
-      .map(({ headers }) => Number(/^bytes=(\d+)-$/.exec(headers.get('range') ?? 'bytes=0-')?.[1]));
-    expect(starts).toEqual([0, 90_000, 180_000, 270_000, 360_000]);
+    const starts = registry.requests.flatMap(rangeStart);
+    expectResumed(starts, 90_000);
+    expect(starts.length).toBeGreaterThanOrEqual(5);
   });
 
   test('drops what a server without ranges sends again', async () => {

@@ -97,7 +97,7 @@ async function answer({ socket, request, registry, handler }: Exchange): Promise
   if (request.method !== 'HEAD')
     socket.write(fault && 'atByte' in fault ? body.subarray(0, fault.atByte) : body);
   // Bun's fetch drops what it has received but not yet handed on when the connection breaks: let it hand on.
-  if (fault?.kind === 'cut') await Bun.sleep(30);
+  if (fault?.kind === 'cut') await Bun.sleep(100);
   if (fault?.kind !== 'stall') socket.end();
 }
 

@@ -1,0 +1,329 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failureOf } from '../../test/support/failure-of.ts';
+import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs.ts';
+import { catProgram, scripted, sleepProgram } from '../runtime/testing/fake-programs.ts';
+import type { ContainerConfig, HostOptions } from './container.ts';
+import type { AttachClient, WaitCondition } from './container-backend.ts';
+import { bootDaemon, FakeMachine, type TestDaemon, testConfig, testHost } from './testing/service-fixture.ts';
+
+const stubborn: FakeFunction = (process) => {
+  process.trap(() => undefined);
+  return process.untilKilled();
+};
+const programs: Record<string, FakeProgram> = {
+  sleep: sleepProgram,
+  cat: catProgram,
+  three: scripted({ stdout: 'out\n', exitCode: 3 }),
+  stubborn,
+  '/locked': 'not-executable',
+};
+
+let machine: FakeMachine;
+let daemon: TestDaemon;
+beforeEach(async () => {
+  machine = new FakeMachine();
+  daemon = await bootDaemon(machine, programs);
+});
+afterEach(async () => {
+  machine.db.failing = false;
+  for (const { id } of await listAll()) await daemon.service.remove(id, { force: true, volumes: false });
+  await daemon.service.close();
+  const left = machine.leftovers();
+  const execRoot = readdirSync(machine.execRoot, { recursive: true, withFileTypes: true }).filter(
+    (entry) => !['notes', 'rootfs', 'tasks'].includes(entry.name),
+  );
+  machine.remove();
+  expect(left).toEqual([]);
+  expect(execRoot.map(({ name }) => name)).toEqual([]);
+});
+
+const nowhere = { signal: new AbortController().signal };
+const listAll = () =>
+  daemon.service.list({ all: true, limit: undefined, size: false, filters: new Map<string, string[]>() });
+const stateOf = async (name: string) => (await daemon.service.inspect(name)).state;
+const reborn = async () => {
+  daemon = await bootDaemon(machine, programs);
+};
+
+async function create(
+  name: string,
+  command: string,
+  change: { config?: Partial<ContainerConfig>; host?: Partial<HostOptions> } = {},
+): Promise<string> {
+  const request = {
+    name,
+    config: testConfig(command, change.config),
+    host: testHost(change.host),
+    platform: undefined,
+  };
+  return (await daemon.service.create(request)).id;
+}
+
+async function exitOf(name: string, condition: WaitCondition = 'not-running') {
+  return await (await daemon.service.wait(name, condition, nowhere)).result;
+}
+
+/** Starts and waits for the end. */
+async function runToEnd(name: string) {
+  const { result } = await daemon.service.wait(name, 'next-exit', nowhere);
+  await daemon.service.start(name);
+  return await result;
+}
+
+function attachTo(
+  name: string,
+  stdin: AsyncIterable<Uint8Array> = nothing(),
+  vanish = new AbortController(),
+) {
+  const seen = { text: '' };
+  const client: AttachClient = {
+    stdin,
+    signal: vanish.signal,
+    write: async (_stream, data) => {
+      seen.text += Buffer.from(data).toString();
+    },
+  };
+  const request = {
+    stdin: true,
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    detachKeys: undefined,
+  };
+  return { seen, vanish, ended: daemon.service.attach(name, request, () => client) };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}
+async function* typed(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+test('a run from create to remove, as events tell it', async () => {
+  await create('one', 'three');
+  expect((await stateOf('one')).status).toBe('created');
+  expect(await runToEnd('one')).toEqual({ exitCode: 3, error: undefined });
+  expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 3, pid: 0 });
+  await daemon.service.remove('one', { force: false, volumes: false });
+  expect(daemon.events).toEqual(['create', 'start', 'die', 'destroy']);
+  expect(await failureOf(daemon.service.inspect('one'))).toMatchObject({ message: 'No such container: one' });
+});
+
+test('an attached client has all output and is let go at the end; half-close ends the input', async () => {
+  await create('one', 'cat', { config: { openStdin: true, stdinOnce: true } });
+  const first = attachTo('one', typed('hello'));
+  expect((await runToEnd('one')).exitCode).toBe(0);
+  await first.ended;
+  expect(first.seen.text).toBe('hello');
+});
+
+test('a client that vanishes before the start, or while it runs, holds up nothing', async () => {
+  await create('one', 'sleep');
+  const early = attachTo('one');
+  early.vanish.abort();
+  await early.ended;
+  await daemon.service.start('one');
+  const late = attachTo('one');
+  const killed = daemon.service.kill('one', 'KILL');
+  late.vanish.abort();
+  await Promise.all([killed, late.ended]);
+  expect((await exitOf('one')).exitCode).toBe(137);
+});
+
+test('a client attached to a container that is removed unstarted is let go', async () => {
+  await create('one', 'sleep');
+  const client = attachTo('one');
+  await daemon.service.remove('one', { force: false, volumes: false });
+  await client.ended;
+});
+
+test('wait: not-running answers at once, next-exit and removed when their time comes', async () => {
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  expect(await exitOf('one')).toEqual({ exitCode: 0, error: undefined });
+  const next = exitOf('one', 'next-exit');
+  const removed = exitOf('one', 'removed');
+  await daemon.service.start('one');
+  await daemon.service.kill('one', 'TERM');
+  expect([(await next).exitCode, (await removed).exitCode]).toEqual([143, 143]);
+});
+
+test('waiters of a container that is removed unstarted are woken', async () => {
+  await create('one', 'sleep');
+  const waits = [exitOf('one', 'next-exit'), exitOf('one', 'removed')];
+  await sleep(1);
+  await daemon.service.remove('one', { force: false, volumes: false });
+  expect(await Promise.all(waits)).toHaveLength(2);
+});
+
+test('stop kills what does not heed it, after its time', async () => {
+  await create('one', 'stubborn');
+  await daemon.service.start('one');
+  await daemon.service.stop('one', { signal: undefined, timeoutSeconds: 1 });
+  expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 137 });
+  expect(await failureOf(daemon.service.stop('one', { signal: undefined, timeoutSeconds: 1 }))).toMatchObject(
+    {
+      kind: 'not-modified',
+    },
+  );
+});
+
+test('a stop without time-out holds up neither another stop nor rm -f', async () => {
+  await create('one', 'stubborn');
+  await daemon.service.start('one');
+  const patient = daemon.service.stop('one', { signal: undefined, timeoutSeconds: -1 });
+  await daemon.service.stop('one', { signal: undefined, timeoutSeconds: 0 });
+  await patient;
+  await daemon.service.start('one');
+  const again = daemon.service.stop('one', { signal: undefined, timeoutSeconds: 10_000_000 });
+  await daemon.service.remove('one', { force: true, volumes: false });
+  await again;
+});
+
+test.each([
+  ['nosuch', 127],
+  ['/locked', 126],
+])('%s: exit code, text, nothing left, and it may be tried again', async (command, exitCode) => {
+  await create('one', command);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await failureOf(daemon.service.start('one'));
+    expect(await stateOf('one')).toMatchObject({ exitCode, error: expect.stringContaining(command) });
+  }
+  expect([...machine.mounted, ...machine.namespaces, ...machine.tasks.tasks.keys()]).toEqual([]);
+  expect(existsSync(`${daemon.paths.rootfsAll}/${(await daemon.service.inspect('one')).id}`)).toBe(false);
+});
+
+test.each(['mount', 'connect'] as const)('a start that fails at %s takes everything back', async (step) => {
+  await create('one', 'sleep');
+  machine.failAt = step;
+  expect(await failureOf(daemon.service.start('one'))).toMatchObject({
+    message: expect.stringContaining(`no ${step} today`),
+  });
+  expect([...machine.mounted, ...machine.namespaces, ...machine.endpoints]).toEqual([]);
+  machine.failAt = undefined;
+  await daemon.service.start('one');
+});
+
+test('an --rm container that does not start goes, and its waiters hear of it', async () => {
+  await create('one', 'nosuch', { host: { autoRemove: true } });
+  const removed = exitOf('one', 'removed');
+  await sleep(1);
+  await failureOf(daemon.service.start('one'));
+  expect((await removed).exitCode).toBe(127);
+  expect(await listAll()).toEqual([]);
+});
+
+test('state.db read-only: the start fails with its reason, nothing runs on, and it works again later', async () => {
+  await create('one', 'sleep');
+  machine.db.failing = true;
+  expect(await failureOf(daemon.service.start('one'))).toMatchObject({
+    message: 'attempt to write a readonly database',
+  });
+  expect(machine.tasks.tasks.size).toBe(0);
+  machine.db.failing = false;
+  await daemon.service.start('one');
+});
+
+test('a removal that fails leaves a container that can be removed', async () => {
+  await create('one', 'sleep');
+  machine.db.failing = true;
+  await failureOf(daemon.service.remove('one', { force: false, volumes: false }));
+  expect((await stateOf('one')).status).toBe('created');
+  machine.db.failing = false;
+  await daemon.service.remove('one', { force: false, volumes: false });
+  expect(await listAll()).toEqual([]);
+});
+
+test('an --rm whose record cannot be removed: waiters hear of it, the host is clean, rm works later', async () => {
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  await daemon.service.start('one');
+  const removed = exitOf('one', 'removed');
+  machine.db.failing = true;
+  await daemon.service.kill('one', 'KILL');
+  expect(await removed).toEqual({ exitCode: 137, error: 'attempt to write a readonly database' });
+  await sleep(20);
+  expect([...machine.mounted, ...machine.namespaces, ...machine.tasks.tasks.keys()]).toEqual([]);
+  machine.db.failing = false;
+  await daemon.service.remove('one', { force: false, volumes: false });
+});
+
+test('a rename that an automatic removal overtakes keeps no name', async () => {
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  await daemon.service.start('one');
+  const removed = exitOf('one', 'removed');
+  const renamed = daemon.service.rename('one', 'two').catch(() => undefined);
+  await daemon.service.kill('one', 'KILL').catch(() => undefined);
+  await Promise.all([renamed, removed]);
+  await create('two', 'sleep');
+  await create('one', 'sleep');
+});
+
+test('a pause that a kill overtakes leaves no note of a task', async () => {
+  await create('one', 'sleep');
+  await daemon.service.start('one');
+  const ended = exitOf('one');
+  const paused = daemon.service.pause('one').catch(() => undefined);
+  await daemon.service.kill('one', 'KILL').catch(() => undefined);
+  await Promise.all([paused, ended]);
+  await sleep(20);
+  expect([...(await daemon.notes.load()).keys()]).toEqual([]);
+});
+
+test('log -f of a container that never ran ends', async () => {
+  await create('one', 'sleep');
+  const follow = { stdout: true, stderr: true, follow: true };
+  const request = { ...follow, sinceNano: undefined, untilNano: undefined, tail: undefined };
+  const { lines } = await daemon.service.logs('one', request, nowhere);
+  expect(await Array.fromAsync(lines)).toEqual([]);
+});
+
+test('a name is free again once its container or its creation is gone', async () => {
+  await create('one', 'sleep');
+  expect(await failureOf(create('one', 'sleep'))).toMatchObject({ kind: 'conflict' });
+  machine.db.failing = true;
+  await failureOf(create('two', 'sleep'));
+  machine.db.failing = false;
+  await create('two', 'sleep');
+});
+
+test('recovery: what runs runs on and is followed; the exit of what ended meanwhile is known', async () => {
+  await create('one', 'sleep');
+  await create('two', 'sleep');
+  await daemon.service.start('one');
+  await daemon.service.start('two');
+  await daemon.service.close();
+  const task = [...machine.tasks.tasks.values()].at(1);
+  if (task !== undefined) await daemon.runtime.kill(task.handle, 15);
+  await reborn();
+  expect((await exitOf('two')).exitCode).toBe(143);
+  expect((await stateOf('one')).status).toBe('running');
+  await daemon.service.kill('one', 'KILL');
+  expect((await exitOf('one')).exitCode).toBe(137);
+});
+
+test('recovery: an exit on disk is not guessed anew when the daemon died before its note went', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const note = (await daemon.notes.load()).get(id);
+  const ended = exitOf('one');
+  await daemon.service.kill('one', 'TERM');
+  await ended;
+  await daemon.service.close();
+  if (note !== undefined) await daemon.notes.write(id, note);
+  await reborn();
+  expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 143, error: '' });
+});
+
+test('recovery: a task that was created but not started is taken back', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const note = (await daemon.notes.load()).get(id);
+  await daemon.service.close();
+  if (note !== undefined) await daemon.notes.write(id, { ...note, started: false });
+  await reborn();
+  expect((await stateOf('one')).status).toBe('exited');
+  expect([...machine.tasks.tasks.keys(), ...machine.namespaces, ...machine.mounted]).toEqual([]);
+});

@@ -1,0 +1,274 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineError } from '../../errors/engine-error.ts';
+import type { LogFields, Logger } from '../../errors/logger.ts';
+import type { ImageView } from '../../images/image-backend.ts';
+import type { Endpoint, Networks } from '../../network/network-driver.ts';
+import { parseDigest } from '../../oci/digest.ts';
+import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
+import type { FakeProgram } from '../../runtime/testing/fake-programs.ts';
+import { FakeHost, FakeRuntime } from '../../runtime/testing/fake-runtime.ts';
+import type { SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
+import type { StateDb, Statement } from '../../storage/state-db.ts';
+import { commandOf } from '../command.ts';
+import type { ContainerConfig, HostOptions } from '../container.ts';
+import { ContainerPaths } from '../container-paths.ts';
+import { ContainerService } from '../container-service.ts';
+import { ContainerStore } from '../container-store.ts';
+import { TaskNotes } from '../task-notes.ts';
+
+/** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
+export class FakeStateDb implements StateDb {
+  readonly rows = new Map<string, string>();
+  failing = false;
+
+  async query<Row>(): Promise<Row[]> {
+    return [...this.rows.values()].map((record) => ({ record })) as Row[];
+  }
+
+  async transact(statements: Statement[]): Promise<void> {
+    await Promise.resolve();
+    if (this.failing) throw new EngineError('internal', 'attempt to write a readonly database');
+    for (const { sql, params = [] } of statements) this.#apply(sql, params.map(String));
+  }
+
+  async close(): Promise<void> {}
+
+  #apply(sql: string, params: string[]): void {
+    const [first = '', second = '', third = ''] = params;
+    if (sql.startsWith('INSERT')) this.rows.set(first, third);
+    else if (sql.startsWith('DELETE')) this.rows.delete(first);
+    else if (this.rows.has(third)) this.rows.set(third, second);
+  }
+}
+
+/** What lies on the host and is there when the next daemon comes: nothing of it may be left once all containers are gone. */
+export class FakeMachine {
+  readonly db = new FakeStateDb();
+  readonly tasks = new FakeHost();
+  readonly snapshots = new Set<string>();
+  readonly mounted = new Set<string>();
+  readonly namespaces = new Set<string>();
+  readonly endpoints = new Set<string>();
+  readonly directory = mkdtempSync(join(tmpdir(), 'sampan-containers-'));
+  /** Set to make the next step of that name fail. */
+  failAt: 'mount' | 'connect' | 'note' | undefined;
+
+  constructor() {
+    mkdirSync(this.execRoot);
+  }
+
+  get execRoot(): string {
+    return join(this.directory, 'run');
+  }
+
+  leftovers(): string[] {
+    const { tasks, snapshots, mounted, namespaces, endpoints } = this;
+    return [...tasks.tasks.keys(), ...snapshots, ...mounted, ...namespaces, ...endpoints];
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  fail(step: string): void {
+    if (this.failAt === step) throw new EngineError('internal', `no ${step} today`);
+  }
+}
+
+/** One daemon's containers on a machine. */
+export interface TestDaemon {
+  service: ContainerService;
+  runtime: FakeRuntime;
+  paths: ContainerPaths;
+  notes: TaskNotes;
+  events: string[];
+  errors: string[];
+}
+
+export async function bootDaemon(
+  machine: FakeMachine,
+  programs: Readonly<Record<string, FakeProgram>>,
+): Promise<TestDaemon> {
+  const runtime = new FakeRuntime({ programs }, machine.tasks);
+  const paths = new ContainerPaths({
+    dataRoot: join(machine.directory, 'data'),
+    execRoot: machine.execRoot,
+  });
+  const events: string[] = [];
+  const errors: string[] = [];
+  const notes = new TaskNotes(paths.notes);
+  const service = new ContainerService({
+    store: new ContainerStore(machine.db),
+    notes,
+    paths,
+    images: { get: async () => imageView() },
+    snapshotter: fakeSnapshotter(machine),
+    runtime,
+    networks: fakeNetworks(machine),
+    resolver: async () => ({ nameservers: [], search: [], options: [] }),
+    buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
+    events: { publish: ({ action }) => events.push(action) },
+    logger: recordingLogger(errors),
+  });
+  await service.recover();
+  return { service, runtime, paths, notes, events, errors };
+}
+
+function recordingLogger(errors: string[]): Logger {
+  const nothing = () => undefined;
+  const error = (message: string, fields?: LogFields) => void errors.push(`${message}: ${fields?.['error']}`);
+  return { debug: nothing, info: nothing, warn: nothing, error };
+}
+
+/** Only what containers ask of it. */
+function fakeSnapshotter(machine: FakeMachine): Snapshotter {
+  const { snapshots, mounted } = machine;
+  const used: Partial<Snapshotter> = {
+    driver: 'erofs',
+    prepare: async (key) => void snapshots.add(key),
+    mount: async (key) => {
+      machine.fail('mount');
+      mounted.add(`mount of ${key}`);
+    },
+    unmount: async (key) => void mounted.delete(`mount of ${key}`),
+    remove: async (key) => {
+      if (mounted.has(`mount of ${key}`)) throw new EngineError('conflict', 'the snapshot is mounted');
+      snapshots.delete(key);
+    },
+    usage: async () => 0,
+    recover: async (keep) => {
+      for (const key of snapshots) if (!keep.has(key as SnapshotKey)) snapshots.delete(key);
+    },
+  };
+  return used as Snapshotter;
+}
+
+function fakeNetworks(machine: FakeMachine): Networks {
+  const { namespaces, endpoints } = machine;
+  const used: Partial<Networks> = {
+    resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
+    createNamespace: async (id) => {
+      namespaces.add(`namespace of ${id}`);
+      return `/run/netns/${id}`;
+    },
+    removeNamespace: async (id) => void namespaces.delete(`namespace of ${id}`),
+    connect: async (id) => {
+      machine.fail('connect');
+      endpoints.add(`endpoint of ${id}`);
+      return endpointOf(id);
+    },
+    disconnect: async ({ containerId }) => void endpoints.delete(`endpoint of ${containerId}`),
+    recover: async (keep, kept) => {
+      const ids = new Set(keep.map(({ containerId }) => `endpoint of ${containerId}`));
+      for (const endpoint of endpoints) if (!ids.has(endpoint)) endpoints.delete(endpoint);
+      for (const name of namespaces)
+        if (!kept.has(name.replace('namespace of ', ''))) namespaces.delete(name);
+    },
+  };
+  return used as Networks;
+}
+
+function endpointOf(containerId: string): Endpoint {
+  return {
+    containerId,
+    endpointId: 'e',
+    networkId: 'n',
+    networkName: 'bridge',
+    interfaceName: 'eth0',
+    hostInterfaceName: 'v0',
+    macAddress: '02:00:00:00:00:01',
+    ipv4: { address: '10.9.8.2', prefixLength: 24, gateway: '10.9.8.1' },
+    ipv6: undefined,
+  };
+}
+
+function imageView(): ImageView {
+  const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
+  const process = {
+    user: '',
+    env: [],
+    entrypoint: undefined,
+    cmd: undefined,
+    workingDir: '',
+    exposedPorts: [],
+    volumes: [],
+    labels: {},
+    stopSignal: undefined,
+    shell: undefined,
+    onBuild: [],
+    healthcheck: undefined,
+  };
+  const view: Partial<ImageView> = {
+    id: digest,
+    manifestDigest: digest,
+    configDigest: digest,
+    chainId: undefined,
+    platform: { os: 'linux', architecture: 'amd64' },
+    config: { config: process } as unknown as ImageView['config'],
+    size: 0,
+  };
+  return view as ImageView;
+}
+
+export function testConfig(command: string, change: Partial<ContainerConfig> = {}): ContainerConfig {
+  return {
+    hostname: '',
+    domainname: '',
+    user: '',
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    tty: false,
+    openStdin: false,
+    stdinOnce: false,
+    env: [],
+    cmd: command.split(' '),
+    entrypoint: undefined,
+    image: 'test',
+    labels: {},
+    workingDir: '',
+    exposedPorts: [],
+    volumes: [],
+    stopSignal: undefined,
+    stopTimeoutSeconds: undefined,
+    healthcheck: undefined,
+    shell: undefined,
+    onBuild: [],
+    networkDisabled: false,
+    ...change,
+  };
+}
+
+/** Only what containers read of it. */
+export function testHost(change: Partial<HostOptions> = {}): HostOptions {
+  const host: Partial<HostOptions> = {
+    autoRemove: false,
+    binds: [],
+    tmpfs: {},
+    networkMode: 'bridge',
+    utsMode: '',
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    extraHosts: [],
+    logConfig: { type: 'json-file', config: {} },
+    restartPolicy: { name: '', maximumRetryCount: 0 },
+    resources: {
+      memoryBytes: 0n,
+      memoryReservationBytes: 0n,
+      memorySwapBytes: 0n,
+      cpuShares: 0,
+      nanoCpus: 0n,
+      cpuPeriodUs: 0,
+      cpuQuotaUs: 0,
+      cpusetCpus: '',
+      cpusetMems: '',
+      blkioWeight: 0,
+      pidsLimit: 0,
+    },
+    ...change,
+  };
+  return host as HostOptions;
+}
