@@ -49,7 +49,7 @@ async function run({ label, command, report, env = {}, limitMs = 600_000 }) {
   const child = spawn(command[0], command.slice(1), {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, PATH: `${process.env.PATH}:${join(root, '.cache/docker-cli/usr/bin')}`, ...env },
   });
   // What hangs is ended, with all that it started when that is in a pid namespace of its own.
   const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
