@@ -2,7 +2,18 @@
 // Everything that the engine needs on a machine that has Node and npm: packages from npm, packages of the distribution. Run again, it
 // looks and does nothing. Plain Node 18: Bun comes with the first step.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
@@ -25,6 +36,7 @@ const TEST_PROGRAMS = {
   'fsck.erofs': 'erofs-utils',
   setfattr: 'attr',
   setcap: 'libcap2-bin',
+  openssl: 'openssl',
   'systemd-analyze': 'systemd',
 };
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -37,6 +49,7 @@ export async function setup({ tests = false } = {}) {
     throw new SetupProblem(`Sampan needs Linux; this is ${process.platform}.`);
   await installNpmPackages();
   await installOsPackages(tests ? { ...ENGINE_PROGRAMS, ...TEST_PROGRAMS } : ENGINE_PROGRAMS);
+  if (tests) await unpackDockerClient();
 }
 
 async function installNpmPackages() {
@@ -89,6 +102,54 @@ async function installOsPackages(programs) {
     await step('Reading the package lists', 'apt-get', ['update', '-qq'], { env });
     await step(`Installing ${list}`, 'apt-get', install, { env });
   }
+}
+
+/**
+ * The tests drive the engine with the stock client. Debian's package of it brings and starts a daemon, so the package is unpacked into
+ * `.cache/docker-cli`, not installed. Newer suites have the client in a package of its own.
+ */
+async function unpackDockerClient() {
+  const cache = join(root, '.cache');
+  const unpacked = join(cache, 'docker-cli');
+  if (onPath('docker') || existsSync(join(unpacked, 'usr/bin/docker'))) return;
+  if (!onPath('apt-get'))
+    throw new SetupProblem('The tests need the stock docker client. Put one named `docker` on PATH.');
+  const candidate = ['docker-cli', 'docker.io'].find(hasCandidate);
+  if (candidate === undefined)
+    throw new SetupProblem(
+      'The tests need the stock docker client, and apt-get knows neither docker-cli nor docker.io. Put a `docker` on PATH.',
+    );
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, 'docker-cli-'));
+  try {
+    // Apt drops to another user for the download, who may not write here: a harmless notice.
+    await step(`Fetching the docker client (${candidate})`, 'apt-get', ['download', '-qq', candidate], {
+      cwd: work,
+    });
+    const archive = readdirSync(work).find((name) => name.endsWith('.deb'));
+    mkdirSync(join(work, 'root'));
+    const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" ./usr/bin/docker';
+    await step('Unpacking the docker client', 'sh', [
+      '-ec',
+      unpack,
+      'sh',
+      join(work, archive),
+      join(work, 'root'),
+    ]);
+    if (!existsSync(join(work, 'root/usr/bin/docker')))
+      throw new SetupProblem(
+        `The package ${candidate} holds no docker client. Put one named \`docker\` on PATH.`,
+      );
+    rmSync(unpacked, { recursive: true, force: true });
+    renameSync(join(work, 'root'), unpacked);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function hasCandidate(name) {
+  const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' });
+  return /Candidate: (?!\(none\))/.test(stdout ?? '');
 }
 
 function onPath(name) {

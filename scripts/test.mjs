@@ -2,7 +2,7 @@
 // Runs what there is and ends with one line: `N passed, N failed, N skipped`.
 // `--unit`: only tests that need no root. Further arguments name files or folders.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { appearedSince, hostState, leftBy } from './host-state.mjs';
@@ -13,7 +13,9 @@ const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
 const named = args.filter((arg) => !arg.startsWith('--'));
 const isRoot = process.getuid?.() === 0;
-const reports = mkdtempSync(join(tmpdir(), 'sampan-test-'));
+/** Short, since sockets and old archives have short names, and open to those who are not root. */
+const reports = mkdtempSync(join(tmpdir(), 'spt-'));
+chmodSync(reports, 0o755);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 function testFiles(directory) {
@@ -47,7 +49,7 @@ async function run({ label, command, report, env = {}, limitMs = 600_000 }) {
   const child = spawn(command[0], command.slice(1), {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, PATH: `${process.env.PATH}:${join(root, '.cache/docker-cli/usr/bin')}`, ...env },
   });
   // What hangs is ended, with all that it started when that is in a pid namespace of its own.
   const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
@@ -99,7 +101,7 @@ async function runUnit() {
 /** One file in namespaces of its own and with a folder of its own for temporary files; what it leaves on the machine is a failure. */
 async function runPrivileged(file, index) {
   const report = join(reports, `root-${index}.xml`);
-  const folder = join(reports, `tmp-${index}`);
+  const folder = join(reports, String(index));
   const mark = `${process.pid}-${index}`;
   mkdirSync(folder);
   running.add(file);

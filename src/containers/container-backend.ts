@@ -91,7 +91,7 @@ export interface ContainerBackend {
     nameOrId: string,
     options: { signal: string | undefined; timeoutSeconds: number | undefined },
   ): Promise<void>;
-  /** @throws "conflict" `… is not running`, "invalid" `Invalid signal: x`. */
+  /** @throws "conflict" `… is not running`, "invalid" `cannot kill container: name: invalid signal: x`. */
   kill(nameOrId: string, signal: string): Promise<void>;
   pause(nameOrId: string): Promise<void>;
   unpause(nameOrId: string): Promise<void>;

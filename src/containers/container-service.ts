@@ -29,8 +29,9 @@ import { readLog } from './logs/read-log.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
-import { parseSignal } from './signals.ts';
+import { checkSignal, parseSignal } from './signals.ts';
 import { snapshotKeyOf } from './task-starter.ts';
+import { checkRuntimeName, warningsOf } from './unbuilt-options.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -77,6 +78,8 @@ export class ContainerService implements ContainerBackend {
     const image = await this.#deps.images.get(request.config.image, { platform: request.platform });
     const name =
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
+    if (request.host.runtime !== '')
+      checkRuntimeName(request.host.runtime, (await this.#deps.runtime.info()).name);
     const record = newRecord(request, image, { id: newContainerId(), name });
     this.#reserve(name);
     try {
@@ -91,7 +94,7 @@ export class ContainerService implements ContainerBackend {
       this.#reserved.delete(name);
     }
     publishContainerEvent(this.#deps.events, record, 'create');
-    return { id: record.id, warnings: [] };
+    return { id: record.id, warnings: warningsOf(request.config, request.host) };
   }
 
   async start(nameOrId: string): Promise<void> {
@@ -104,7 +107,7 @@ export class ContainerService implements ContainerBackend {
     options: { signal: string | undefined; timeoutSeconds: number | undefined },
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    if (options.signal !== undefined) parseSignal(options.signal);
+    checkSignal(options.signal, `cannot stop container: ${nameOrId}`);
     // Only the signal waits its turn: a long time-out holds up nobody, another stop with a shorter one least of all.
     const { ended } = await container.queue.run(() => this.#lifecycle.beginStop(container, options));
     await ended;
@@ -115,7 +118,7 @@ export class ContainerService implements ContainerBackend {
     options: { signal: string | undefined; timeoutSeconds: number | undefined },
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    if (options.signal !== undefined) parseSignal(options.signal);
+    checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
     await container.queue.run(async () => {
       if (container.task !== undefined) await this.#lifecycle.stop(container, options);
       await this.#lifecycle.start(container);
@@ -129,8 +132,9 @@ export class ContainerService implements ContainerBackend {
       await this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      const reason = error.kind === 'invalid' ? error.message.replace('Invalid', 'invalid') : error.message;
-      throw new EngineError(error.kind, `cannot kill container: ${nameOrId}: ${reason}`, { cause: error });
+      throw new EngineError(error.kind, `cannot kill container: ${nameOrId}: ${error.message}`, {
+        cause: error,
+      });
     }
   }
 

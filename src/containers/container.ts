@@ -1,6 +1,7 @@
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
+import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
@@ -69,23 +70,7 @@ export interface HostOptions {
   cgroupParent: string;
   annotations: Record<string, string>;
   publishAllPorts: boolean;
-  resources: Resources;
-}
-
-export interface Resources {
-  memoryBytes: bigint;
-  memoryReservationBytes: bigint;
-  /** -1: unlimited. */
-  memorySwapBytes: bigint;
-  cpuShares: number;
-  nanoCpus: bigint;
-  cpuPeriodUs: number;
-  cpuQuotaUs: number;
-  cpusetCpus: string;
-  cpusetMems: string;
-  blkioWeight: number;
-  /** 0 or -1: unlimited. */
-  pidsLimit: number;
+  resources: SpecResources;
 }
 
 export type ContainerStatus =

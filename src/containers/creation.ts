@@ -13,6 +13,7 @@ import type { CreateRequest } from './container-backend.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { parseExtraHost } from './network-files.ts';
 import { parseSignal } from './signals.ts';
+import { checkBuiltOptions } from './unbuilt-options.ts';
 
 /** 64 hex digits whose short form is no number: such a name could be mistaken by clients. */
 export function newContainerId(): string {
@@ -34,6 +35,7 @@ export function newRecord(
 ): ContainerRecord {
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, identity.id);
   checkOptions(config, request.host);
+  checkBuiltOptions(request.config, request.host);
   return {
     ...identity,
     createdNano: nowNano(),
@@ -107,18 +109,6 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
   for (const text of host.extraHosts) parseExtraHost(text);
   if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
     throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
-  }
-  if (!['json-file', 'none', ''].includes(host.logConfig.type)) {
-    throw new EngineError(
-      'not-implemented',
-      `logger: no log driver named '${host.logConfig.type}' is registered`,
-    );
-  }
-  if (host.networkMode.startsWith('container:')) {
-    throw new EngineError(
-      'not-implemented',
-      `Cannot join the network of another container (${host.networkMode}): not built yet`,
-    );
   }
 }
 

@@ -15,6 +15,6 @@ test.each([
 test.each(['', '0', '65', 'NOSUCH', 'RTMIN-1', 'RTMAX+1', 'RTMIN+99', '-9', '9x'])(
   'parseSignal(%p) is refused',
   (text) => {
-    expect(() => parseSignal(text)).toThrow(`Invalid signal: ${text}`);
+    expect(() => parseSignal(text)).toThrow(`invalid signal: ${text}`);
   },
 );

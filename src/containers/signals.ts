@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;
@@ -7,14 +7,24 @@ const SIGRTMAX = 64;
 /**
  * The number of a signal as users write it: `KILL`, `SIGKILL`, `9`, `RTMIN+3`.
  *
- * @throws EngineError "invalid" `Invalid signal: x`.
+ * @throws EngineError "invalid" `invalid signal: x`.
  */
 export function parseSignal(text: string): number {
   const name = text.toUpperCase().replace(/^SIG/, '');
   const number = /^\d+$/.test(name) ? Number(name) : named(name);
   if (number === undefined || number < 1 || number > SIGRTMAX)
-    throw new EngineError('invalid', `Invalid signal: ${text}`);
+    throw new EngineError('invalid', `invalid signal: ${text}`);
   return number;
+}
+
+/** @throws EngineError "invalid" `<what failed>: invalid signal: x`; undefined leaves the signal to the container. */
+export function checkSignal(text: string | undefined, failed: string): void {
+  if (text === undefined) return;
+  try {
+    parseSignal(text);
+  } catch (error) {
+    throw new EngineError('invalid', `${failed}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function named(name: string): number | undefined {

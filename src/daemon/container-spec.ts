@@ -22,6 +22,7 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
   const { record, rootDirectory, networkNamespace, paths } = context;
   const { config } = record;
   const mounts = networkFileMounts(paths, record.id);
+  await makeVolumeFolders(rootDirectory, config.volumes);
   // The runtime makes absent mount points itself, but not below a root that is read-only.
   if (record.host.readonlyRootfs) await makeMountFiles(rootDirectory, mounts);
   const { spec, warnings } = buildSpec({
@@ -64,6 +65,11 @@ async function makeMountFiles(root: string, mounts: readonly SpecMount[]): Promi
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
     await writeFile(path, '', { flag: 'a', mode: 0o644 });
   }
+}
+
+/** The volumes of an image are folders of the container's own root for now; programs rely on them being there. */
+async function makeVolumeFolders(root: string, volumes: readonly string[]): Promise<void> {
+  for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
 }
 
 /** As `docker run -v` does: a source that is not there becomes a directory. */

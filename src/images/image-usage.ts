@@ -8,5 +8,3 @@ export interface ImageUsage {
   /** What containers need of images, also of removed ones. Parents of a chain are understood. */
   roots(): GcRoots;
 }
-
-export const unusedImages: ImageUsage = { usedBy: () => [], roots: () => ({ blobs: [], chains: [] }) };

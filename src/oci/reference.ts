@@ -100,11 +100,6 @@ export function withDigest(reference: Reference, digest: Digest): Reference {
   return { ...reference, digest };
 }
 
-/** The repository alone: tag and digest dropped. */
-export function repositoryOf(reference: Reference): Reference {
-  return { domain: reference.domain, path: reference.path, tag: undefined, digest: undefined };
-}
-
 /** Whole and as short as Docker shows it: `busybox:latest`, `user/app@sha256:…`. */
 export function familiarName(reference: Reference): string {
   return familiarRepository(reference) + suffixOf(reference);

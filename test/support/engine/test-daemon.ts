@@ -122,16 +122,10 @@ export class TestDaemon {
     const answers = async () => {
       if (child.exitCode !== null)
         throw new Error(`The daemon ended with ${child.exitCode}:\n${this.log.slice(-3000)}`);
-      const { code } = await run([
-        'curl',
-        '-sf',
-        '--max-time',
-        '2',
-        '--unix-socket',
-        this.socket,
-        'http://d/_ping',
-      ]);
-      return code === 0;
+      return await this.api('GET', '/_ping').then(
+        ({ body }) => body === 'OK',
+        () => false,
+      );
     };
     await eventually(answers, {
       timeoutMs: 30_000,

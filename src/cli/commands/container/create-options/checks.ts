@@ -1,4 +1,3 @@
-import { parseInteger } from '../../../flags/flag-value.ts';
 import { parseGpus } from './gpus.ts';
 import { parseNetwork } from './networks.ts';
 import { parseUlimit } from './ulimits.ts';
@@ -63,9 +62,4 @@ export function checkGpus(value: string): string | undefined {
 export function checkNetwork(value: string): string | undefined {
   const network = parseNetwork(value);
   return typeof network === 'string' ? network : undefined;
-}
-
-/** A number in decimal, for values that have one in the middle. */
-export function isDecimal(text: string): boolean {
-  return parseInteger(text) !== undefined;
 }

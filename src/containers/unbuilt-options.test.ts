@@ -1,0 +1,68 @@
+import { expect, test } from 'bun:test';
+import type { ContainerConfig, HostOptions } from './container.ts';
+import { checkBuiltOptions, checkRuntimeName, warningsOf } from './unbuilt-options.ts';
+
+function config(change: Partial<ContainerConfig> = {}): ContainerConfig {
+  return { volumes: [], healthcheck: undefined, ...change } as ContainerConfig;
+}
+
+function host(change: Partial<HostOptions> = {}): HostOptions {
+  return {
+    init: undefined,
+    networkMode: '',
+    pidMode: '',
+    ipcMode: '',
+    logConfig: { type: '', config: {} },
+    ...change,
+  } as HostOptions;
+}
+
+test('what is not built yet fails by name', () => {
+  for (const [asked, text] of [
+    [host({ init: true }), '--init'],
+    [host({ networkMode: 'container:x' }), '--network container:x'],
+    [host({ pidMode: 'container:x' }), '--pid container:x'],
+    [host({ ipcMode: 'container:x' }), '--ipc container:x'],
+    [
+      host({ logConfig: { type: 'syslog', config: {} } }),
+      "logger: no log driver named 'syslog' is registered",
+    ],
+  ] as const)
+    expect(() => checkBuiltOptions(config(), asked), text).toThrow(text);
+  expect(() => checkBuiltOptions(config({ volumes: ['/data'] }), host())).toThrow('-v /data');
+});
+
+test('what nobody knows fails in Docker words', () => {
+  expect(() => checkBuiltOptions(config(), host({ ipcMode: 'bogus' }))).toThrow('invalid IPC mode: bogus');
+  const logConfig = { type: 'json-file', config: { foo: '1' } };
+  expect(() => checkBuiltOptions(config(), host({ logConfig }))).toThrow(
+    "unknown log opt 'foo' for json-file log driver",
+  );
+  expect(() => checkRuntimeName('kata', 'crun')).toThrow('unknown or invalid runtime name: kata');
+});
+
+test('plain requests pass, and say nothing', () => {
+  for (const plain of [host(), host({ init: false, pidMode: 'host', ipcMode: 'shareable' })]) {
+    checkBuiltOptions(config(), plain);
+    expect(warningsOf(config(), plain)).toEqual([]);
+  }
+  checkRuntimeName('', 'crun');
+  checkRuntimeName('crun', 'crun');
+});
+
+test('what is kept without effect is told', () => {
+  const healthcheck = {
+    test: ['CMD', 'true'],
+    intervalNs: 0n,
+    timeoutNs: 0n,
+    startPeriodNs: 0n,
+    startIntervalNs: 0n,
+    retries: 0,
+  };
+  const logConfig = { type: 'json-file', config: { 'max-size': '1m' } };
+  expect(warningsOf(config({ healthcheck }), host({ logConfig }))).toEqual([
+    'Health checks are not run yet. The health check is kept, without effect.',
+    'Log options are without effect yet: max-size',
+  ]);
+  expect(warningsOf(config({ healthcheck: { ...healthcheck, test: ['NONE'] } }), host())).toEqual([]);
+});
