@@ -171,3 +171,19 @@ test('every command shows its help', async () => {
     expect(out).toStartWith('Usage:  docker ');
   }
 });
+
+test('flags of run with senseless values are refused before the daemon is asked', async () => {
+  for (const [flag, value, text] of [
+    ['--dns', 'bad', 'IP address is not correctly formatted: bad'],
+    ['--dns', 'fe80::1%eth0', 'IP address is not correctly formatted: fe80::1%eth0'],
+    ['--dns-search', 'a_b.c', 'a_b.c is not a valid domain'],
+    ['-v', ':/x', 'invalid spec: :/x: empty section between colons'],
+    ['-v', '/x:/y:', 'invalid spec: /x:/y:: empty section between colons'],
+    ['--cidfile', '/', "container ID file found, make sure the other container isn't running or delete /"],
+    ['--detach-keys', 'bogus,,', 'invalid detach keys (bogus,,)'],
+  ] as const) {
+    const { status, err } = await run(['run', flag, value, 'x']);
+    expect(err).toContain(text);
+    expect(status).toBeGreaterThan(0);
+  }
+});

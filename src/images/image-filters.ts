@@ -111,6 +111,6 @@ function untilMs(values: string[], nowMs: number): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const time = Date.parse(/T\d\d$/.test(text) ? `${text}:00` : text);
   if (Number.isNaN(time))
-    throw new EngineError('invalid', `failed to parse ${JSON.stringify(text)} as a time`);
+    throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return time;
 }

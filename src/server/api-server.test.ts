@@ -153,6 +153,25 @@ test('images look as older clients know them', async () => {
   expect(await first('/v1.51/images/json')).toHaveProperty('Descriptor');
 });
 
+// As Docker 28.5 answers below these versions.
+test('image inspect and info have what older clients look for', async () => {
+  const get = async (path: string) =>
+    (await (await server.request(path)).json()) as Record<string, Record<string, unknown>>;
+  const asked = { Tty: false, Hostname: '', AttachStdin: false, Image: '' };
+  expect((await get('/v1.49/images/busybox/json')).Config).toMatchObject(asked);
+  expect((await get('/v1.50/images/busybox/json')).Config).not.toHaveProperty('Tty');
+  expect((await get('/v1.44/images/busybox/json')).ContainerConfig).toMatchObject({ ...asked, Cmd: null });
+  expect(await get('/v1.45/images/busybox/json')).not.toHaveProperty('ContainerConfig');
+  expect(await get('/v1.49/info')).toMatchObject({ BridgeNfIptables: false, BridgeNfIp6tables: false });
+  expect(await get('/v1.50/info')).not.toHaveProperty('BridgeNfIptables');
+  expect((await get('/v1.46/info')).RegistryConfig).toHaveProperty(
+    'AllowNondistributableArtifactsCIDRs',
+    null,
+  );
+  const { ID } = (await get('/v1.51/info')).RuncCommit ?? {};
+  expect((await get('/v1.48/info')).RuncCommit).toEqual({ ID, Expected: ID });
+});
+
 test('options reach the backend', async () => {
   const { calls } = server.engine;
   const view = server.engine.add();

@@ -52,6 +52,8 @@ export interface ImageInspect {
   DockerVersion: string;
   Author: string;
   Config: ImageConfig | null;
+  /** Below API 1.45: empty, since no container is committed for an image's sake. */
+  ContainerConfig?: Record<string, string | boolean | null>;
   Architecture: string;
   Variant?: string;
   Os: string;

@@ -17,6 +17,13 @@ export interface SystemVersion {
 }
 
 /** Answer of `GET /info`. */
+/** The build of a program that the engine runs. */
+export interface Commit {
+  ID: string;
+  /** Below API 1.49. */
+  Expected?: string;
+}
+
 export interface SystemInfo {
   ID: string;
   Containers: number;
@@ -59,6 +66,10 @@ export interface SystemInfo {
   MemTotal: Int64;
   IndexServerAddress: string;
   RegistryConfig: {
+    /** Below API 1.47. */
+    AllowNondistributableArtifactsCIDRs?: string[] | null;
+    /** Below API 1.47. */
+    AllowNondistributableArtifactsHostnames?: string[] | null;
     InsecureRegistryCIDRs: string[];
     IndexConfigs: Record<string, RegistryIndex>;
     Mirrors: string[] | null;
@@ -84,11 +95,15 @@ export interface SystemInfo {
   LiveRestoreEnabled: boolean;
   Isolation: string;
   InitBinary: string;
-  ContainerdCommit: { ID: string };
-  RuncCommit: { ID: string };
-  InitCommit: { ID: string };
+  ContainerdCommit: Commit;
+  RuncCommit: Commit;
+  InitCommit: Commit;
   SecurityOptions: string[];
   FirewallBackend?: { Driver: string; Info?: [string, string][] };
+  /** Below API 1.50. */
+  BridgeNfIptables?: boolean;
+  /** Below API 1.50. */
+  BridgeNfIp6tables?: boolean;
   CDISpecDirs: string[] | null;
   Warnings: string[] | null;
 }

@@ -1,3 +1,4 @@
+import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { Sink, Source } from './sink.ts';
 
 /** Loaded when first asked for: it takes longer than everything else until the daemon has our first byte. */
@@ -18,9 +19,21 @@ export function processSink(fd: 1 | 2): Sink {
       return { width: stream().columns ?? 0, height: stream().rows ?? 0 };
     },
     async write(data) {
-      if (data.length > 0) await Bun.write(file, data);
+      if (data.length === 0) return;
+      try {
+        await Bun.write(file, data);
+      } catch (error) {
+        throw writeError(fd, error);
+      }
     },
   };
+}
+
+/** A reader that has gone keeps its errno, for the caller to end quietly; a full disk is told as the shell tells it. */
+function writeError(fd: 1 | 2, error: unknown): unknown {
+  if (errnoCodeOf(error) !== 'ENOSPC') return error;
+  const where = fd === 1 ? '/dev/stdout' : '/dev/stderr';
+  return new EngineError('internal', `write ${where}: no space left on device`, { cause: error });
 }
 
 export function processSource(): Source {

@@ -1,20 +1,9 @@
 import type { ContainerConfig } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { Healthcheck } from '../../oci/image-config.ts';
 import type { ContainerConfig as WireConfig } from '../../wire/container-config.ts';
 import { type FieldRule, honour, ignore, refuse } from './field-rule.ts';
-import {
-  boolean,
-  type Decoder,
-  Fields,
-  int,
-  int64,
-  keys,
-  string,
-  stringMap,
-  stringOrList,
-  strings,
-} from './go-json.ts';
+import { boolean, int, keys, string, stringMap, stringOrList, strings } from './go-json.ts';
+import { decodeHealthcheck } from './healthcheck.ts';
 
 /** Every field of Docker's `Config`. */
 export const CONFIG_RULES = {
@@ -117,18 +106,6 @@ export function emptyConfig(): ContainerConfig {
     shell: undefined,
     onBuild: [],
     networkDisabled: false,
-  };
-}
-
-function decodeHealthcheck(...[value, field]: Parameters<Decoder<Healthcheck>>): Healthcheck {
-  const fields = new Fields(value, field, 'container.HealthConfig');
-  return {
-    test: fields.get('Test', strings) ?? [],
-    intervalNs: fields.get('Interval', int64) ?? 0n,
-    timeoutNs: fields.get('Timeout', int64) ?? 0n,
-    startPeriodNs: fields.get('StartPeriod', int64) ?? 0n,
-    startIntervalNs: fields.get('StartInterval', int64) ?? 0n,
-    retries: fields.get('Retries', int) ?? 0,
   };
 }
 

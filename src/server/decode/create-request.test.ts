@@ -149,7 +149,54 @@ test('each field that is not built yet is refused by name, unless it is zero', (
   ).toThrow('settings for bridge');
 });
 
+// Refusals as Docker 28.5 answers these bodies.
+test('values without sense are refused before a container is made', () => {
+  for (const [host, text] of [
+    [{ IpcMode: 'bogus' }, 'invalid IPC mode: bogus'],
+    [{ PidMode: 'bogus' }, 'invalid PID mode: bogus'],
+    [{ PidMode: 'container:' }, 'invalid PID mode: container:'],
+    [{ UTSMode: 'bogus' }, 'invalid UTS mode: bogus'],
+    [{ CgroupnsMode: 'bogus' }, 'invalid cgroup namespace mode: bogus'],
+    [{ Runtime: 'bogus' }, 'unknown or invalid runtime name: bogus'],
+    [{ Tmpfs: { rel: '' } }, "invalid mount path: 'rel' mount path must be absolute"],
+    [{ Dns: ['bad'] }, 'bad nameserver address bad: ParseAddr("bad"): unable to parse IP'],
+    [{ Annotations: { '': 'x' } }, 'invalid Annotations: the empty string is not permitted'],
+    [{ ShmSize: -1 }, 'SHM size can not be less than 0'],
+    [{ OomScoreAdj: 5000 }, 'Invalid value 5000, range for oom score adj is [-1000, 1000]'],
+    [
+      { LogConfig: { Type: 'json-file', Config: { x: '1' } } },
+      "unknown log opt 'x' for json-file log driver",
+    ],
+    [{ RestartPolicy: { Name: 'no', MaximumRetryCount: 3 } }, 'maximum retry count can only be used with'],
+  ] as const)
+    expect(() => decode({ Image: 'x', HostConfig: host }), text).toThrow(text);
+  expect(() => decode({ Image: 'x', Healthcheck: { Timeout: 1000 } })).toThrow(
+    'Timeout in Healthcheck cannot be less than 1ms',
+  );
+});
+
+test("another container's namespaces are refused aloud, not left out", () => {
+  expect(() => decode({ Image: 'x', HostConfig: { PidMode: 'container:a' } })).toThrow(
+    'HostConfig.PidMode (--pid container:a) is not implemented yet',
+  );
+  expect(() => decode({ Image: 'x', HostConfig: { IpcMode: 'container:a' } })).toThrow(
+    'HostConfig.IpcMode (--ipc container:a) is not implemented yet',
+  );
+});
+
+test('a network that only the mode names is left to the start', () => {
+  const { host } = decode({
+    Image: 'x',
+    HostConfig: { NetworkMode: 'mine' },
+    NetworkingConfig: { EndpointsConfig: { mine: { Aliases: null } } },
+  });
+  expect(host.networkMode).toBe('mine');
+});
+
 test('what is dropped is told', () => {
+  expect(decode({ Image: 'x', HostConfig: { Init: true } }).warnings).toHaveLength(1);
+  expect(decode({ Image: 'x', Healthcheck: { Test: ['CMD', 'x'] } }).warnings).toHaveLength(1);
+  expect(decode({ Image: 'x', Healthcheck: { Test: ['NONE'] } }).warnings).toEqual([]);
   const { warnings } = decode({ Image: 'x', HostConfig: { KernelMemory: 5, MemorySwappiness: 60 } });
   expect(warnings).toHaveLength(2);
   expect(decode({ Image: 'x', HostConfig: { MemorySwappiness: -1 } }).warnings).toEqual([]);

@@ -4,6 +4,8 @@ import type { Json } from '../../wire/json.ts';
 import { CONFIG_RULES, emptyConfig } from './container-config.ts';
 import { applyRules } from './field-rule.ts';
 import { anything, Fields, isDeepZero } from './go-json.ts';
+import { checkHealthcheck } from './healthcheck.ts';
+import { checkHost } from './host-checks.ts';
 import { emptyHost, HOST_RULES } from './host-config.ts';
 
 /** The networks that need no endpoint settings; `default` is the one that the mode means. */
@@ -12,7 +14,8 @@ const PLAIN_NETWORKS = new Set(['default', 'bridge', 'host', 'none']);
 /**
  * The body of `POST /containers/create`, decoded.
  *
- * @throws EngineError "invalid" on wrong types, "not-implemented" naming a field that is set and not built yet.
+ * @throws EngineError "invalid" on wrong types and senseless values, "not-implemented" naming a field that is set
+ * and not built yet.
  */
 export function decodeCreateRequest(
   body: Json,
@@ -29,12 +32,16 @@ export function decodeCreateRequest(
   );
   if (hostFields !== undefined)
     warnings.push(...applyRules(HOST_RULES, hostFields, { target: host, path: 'HostConfig.' }));
-  checkNetworking(fields);
+  warnings.push(...checkHealthcheck(config.healthcheck), ...checkHost(host));
+  checkNetworking(fields, host.networkMode);
   return { config, host, warnings };
 }
 
-/** Clients name the network again here, with settings that are all zero unless the user asked for more. */
-function checkNetworking(fields: Fields): void {
+/**
+ * Clients name the network of the mode again here, with settings that are all zero unless the user asked for more.
+ * Whether there is one of that name is told at the start.
+ */
+function checkNetworking(fields: Fields, mode: string): void {
   const networking = fields.get(
     'NetworkingConfig',
     (value, field) => new Fields(value, field, 'network.NetworkingConfig'),
@@ -46,7 +53,7 @@ function checkNetworking(fields: Fields): void {
       'invalid JSON: json: cannot unmarshal value into Go struct field .NetworkingConfig.EndpointsConfig of type map[string]*network.EndpointSettings',
     );
   for (const [network, settings] of Object.entries(endpoints)) {
-    if (!PLAIN_NETWORKS.has(network))
+    if (!PLAIN_NETWORKS.has(network) && network !== mode)
       throw new EngineError(
         'not-implemented',
         `NetworkingConfig.EndpointsConfig (network ${JSON.stringify(network)}) is not implemented yet`,

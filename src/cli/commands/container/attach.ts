@@ -22,7 +22,7 @@ export const command: Command = {
       throw new EngineError('invalid', 'the input device is not a TTY');
     const detachKeys = flags.string('detach-keys');
     checkDetachKeys(detachKeys);
-    const stop = flags.bool('sig-proxy') && !tty ? forwardSignals(client, container.Id) : undefined;
+    const stop = flags.bool('sig-proxy') && !tty ? forwardSignals(context, client, container.Id) : undefined;
     const aborted = new AbortController();
     const wait = client.containers.wait(container.Id, { signal: aborted.signal });
     let stopResizing: (() => void) | undefined;

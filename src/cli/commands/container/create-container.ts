@@ -47,7 +47,13 @@ function isMissingImage(error: unknown): boolean {
 
 async function claimCidFile(path: string): Promise<string | undefined> {
   if (path === '') return undefined;
-  if (await Bun.file(path).exists())
+  const taken = await Bun.file(path)
+    .stat()
+    .then(
+      () => true,
+      () => false,
+    );
+  if (taken)
     throw new EngineError(
       'conflict',
       `container ID file found, make sure the other container isn't running or delete ${path}`,

@@ -49,6 +49,7 @@ async function run(invocation: Invocation): Promise<number> {
     throw new EngineError('invalid', 'conflicting options: cannot specify both --attach and --detach');
   if (!detach && body.AttachStdin && body.Tty && !context.stdin.isTerminal)
     throw new EngineError('invalid', 'the input device is not a TTY');
+  if (!detach) checkDetachKeys(flags.string('detach-keys'));
   let id: string;
   try {
     if (body.Tty) {
@@ -78,10 +79,10 @@ async function runAttached(
 ): Promise<number> {
   const { context, flags, client } = invocation;
   const detachKeys = flags.string('detach-keys');
-  checkDetachKeys(detachKeys);
   const attached = body.AttachStdin || body.AttachStdout || body.AttachStderr;
   const condition = body.HostConfig.AutoRemove ? 'removed' : 'next-exit';
-  const stopForwarding = flags.bool('sig-proxy') && !body.Tty ? forwardSignals(client, id) : undefined;
+  const stopForwarding =
+    flags.bool('sig-proxy') && !body.Tty ? forwardSignals(context, client, id) : undefined;
   const aborted = new AbortController();
   let stopResizing: (() => void) | undefined;
   try {

@@ -15,10 +15,20 @@ const FORWARDED = [
   'SIGTTOU',
 ] as const;
 
-/** From now until the returned function is called, signals to us go to the container. */
-export function forwardSignals(client: EngineClient, id: string): () => void {
+const ENDS_US = new Set<string>(['SIGINT', 'SIGTERM']);
+const PATIENCE = 3;
+
+/**
+ * From now until the returned function is called, signals to us go to the container.
+ *
+ * A process that heeds none (the first of its namespace has no default actions) doesn't hold the terminal for ever:
+ * the third SIGINT or SIGTERM ends us.
+ */
+export function forwardSignals(context: CliContext, client: EngineClient, id: string): () => void {
+  let asked = 0;
   const handlers = FORWARDED.map((signal) => {
     const handler = () => {
+      if (ENDS_US.has(signal) && ++asked >= PATIENCE) return void leave(context);
       client.containers.kill(id, { signal: signal.slice('SIG'.length) }).catch(() => undefined);
     };
     process.on(signal, handler);
@@ -27,6 +37,11 @@ export function forwardSignals(client: EngineClient, id: string): () => void {
   return () => {
     for (const { signal, handler } of handlers) process.off(signal, handler);
   };
+}
+
+async function leave({ stderr }: CliContext): Promise<never> {
+  await stderr.write(`\ngot ${PATIENCE} SIGTERM/SIGINTs, forcefully exiting\n`).catch(() => undefined);
+  process.exit(1);
 }
 
 /** Gives the container's terminal the size of ours, now and whenever ours changes, until the returned function is called. */

@@ -47,7 +47,7 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
     throw new EngineError('invalid', 'the input device is not a TTY');
   const detachKeys = flags.string('detach-keys');
   checkDetachKeys(detachKeys);
-  const stop = tty ? undefined : forwardSignals(client, container.Id);
+  const stop = tty ? undefined : forwardSignals(context, client, container.Id);
   const aborted = new AbortController();
   let stopResizing: (() => void) | undefined;
   try {

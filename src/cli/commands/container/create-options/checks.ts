@@ -23,6 +23,22 @@ export function isIp(text: string): boolean {
   return text.includes(':') && URL.canParse(`http://[${text.replace(/%.*$/, '')}]/`);
 }
 
+export function checkDns(value: string): string | undefined {
+  const address = value.trim();
+  return isIp(address) && !address.includes('%')
+    ? undefined
+    : `IP address is not correctly formatted: ${value}`;
+}
+
+const DOMAIN = /^(?:[a-z\d]|[a-z\d][a-z\d-]*[a-z\d])(?:\.(?:[a-z\d]|[a-z\d][a-z\d-]*[a-z\d]))*\.?$/i;
+
+/** `.` alone asks for no search domains. */
+export function checkDnsSearch(value: string): string | undefined {
+  const domain = value.trim();
+  const valid = domain === '.' || (domain.length < 255 && DOMAIN.test(domain));
+  return valid ? undefined : `${value} is not a valid domain`;
+}
+
 export function checkEnv(value: string): string | undefined {
   return value === '' || value.startsWith('=') ? `invalid environment variable: ${value}` : undefined;
 }

@@ -1,6 +1,8 @@
 import type { Flag } from '../../../flags/flag.ts';
 import {
   checkAddHost,
+  checkDns,
+  checkDnsSearch,
   checkEnv,
   checkGpus,
   checkLink,
@@ -89,10 +91,10 @@ export const CREATE_FLAGS: readonly Flag[] = [
     default: 'true',
     hidden: true,
   },
-  { name: 'dns', kind: 'list', usage: 'DNS servers' },
+  { name: 'dns', kind: 'list', usage: 'DNS servers', check: checkDns },
   { name: 'dns-opt', kind: 'list', usage: 'DNS options', hidden: true },
   { name: 'dns-option', kind: 'list', usage: 'DNS options' },
-  { name: 'dns-search', kind: 'list', usage: 'DNS search domains' },
+  { name: 'dns-search', kind: 'list', usage: 'DNS search domains', check: checkDnsSearch },
   { name: 'domainname', kind: 'string', usage: 'NIS domain name' },
   { name: 'entrypoint', kind: 'string', usage: "Replace the image's ENTRYPOINT" },
   { name: 'env', short: 'e', kind: 'list', usage: 'Set environment variables', check: checkEnv },

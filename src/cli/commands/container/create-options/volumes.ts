@@ -10,6 +10,7 @@ export function parseVolumes(
   const volumes: Record<string, Record<string, never>> = {};
   for (const value of values) {
     if (value === '') throw new EngineError('invalid', 'invalid empty volume spec');
+    checkSections(value);
     const at = value.indexOf(':');
     const source = at < 0 ? '' : value.slice(0, at);
     const isPath = /^[./~]/.test(source);
@@ -18,6 +19,13 @@ export function parseVolumes(
     else binds.push(/^\.{1,2}(?:\/|$)/.test(source) ? `${absolute(source, cwd)}${value.slice(at)}` : value);
   }
   return { binds: binds.length === 0 ? null : binds, volumes };
+}
+
+/** As the stock client: a letter and a colon in front may be a drive, and what is that short has no sections. */
+function checkSections(value: string): void {
+  const sections = value.replace(/^[a-z]:/i, 'x').split(':');
+  if (value.length > 2 && sections.length > 1 && sections.includes(''))
+    throw new EngineError('invalid', `invalid spec: ${value}: empty section between colons`);
 }
 
 /** `--tmpfs /run:size=64m` → options by path; undefined when there are none. */
