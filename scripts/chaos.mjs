@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { appearedSince, hostState, leftBy } from './host-state.mjs';
+import { hostState, leftBy } from './host-state.mjs';
 import { setup } from './setup.mjs';
 import { findBun, root } from './toolchain.mjs';
 
@@ -16,7 +16,6 @@ await setup({ tests: true });
 const folder = mkdtempSync(join(tmpdir(), 'spt-'));
 chmodSync(folder, 0o755);
 const mark = `${process.pid}-chaos`;
-const before = hostState();
 const inside = [findBun(), join(root, 'test/chaos/main.ts'), ...process.argv.slice(2)];
 const child = spawn('unshare', ['-mnpf', '--kill-child', '--mount-proc', ...inside], {
   cwd: root,
@@ -30,7 +29,10 @@ const child = spawn('unshare', ['-mnpf', '--kill-child', '--mount-proc', ...insi
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 const code = await new Promise((done) => child.on('close', (exit) => done(exit ?? 1)));
-const left = () => [...leftBy({ mark, folder }), ...appearedSince(before)];
+const left = () => [
+  ...leftBy({ mark, folder }),
+  ...[...hostState()].filter((item) => item.startsWith(`mount ${folder}`)),
+];
 // The kernel takes a moment to take namespaces apart.
 for (let tries = 0; tries < 20 && left().length > 0; tries++)
   await new Promise((done) => setTimeout(done, 100));

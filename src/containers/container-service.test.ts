@@ -342,14 +342,18 @@ test('recovery: an exit on disk is not guessed anew when the daemon died before 
   expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 143, error: '' });
 });
 
-test('recovery: a task that was created but not started is taken back', async () => {
+test('recovery: a task that was created but not started is taken back, and no exit code is made up', async () => {
   const id = await create('one', 'sleep');
   await daemon.service.start('one');
   const note = (await daemon.notes.load()).get(id);
   await daemon.service.close();
-  if (note !== undefined) await daemon.notes.write(id, { ...note, started: false });
+  if (note !== undefined) await daemon.notes.write(id, { ...note, started: false, startedAtNano: '0' });
   await reborn();
-  expect((await stateOf('one')).status).toBe('exited');
+  expect(await stateOf('one')).toMatchObject({
+    status: 'created',
+    exitCode: 128,
+    error: 'The daemon ended before the container was started',
+  });
   expect([...machine.tasks.tasks.keys(), ...machine.namespaces, ...machine.mounted]).toEqual([]);
 });
 

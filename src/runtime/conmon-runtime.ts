@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
@@ -196,6 +196,22 @@ export class ConmonRuntime implements Runtime {
           error: messageOf(error),
         });
       }
+    }
+    await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
+  }
+
+  /** The daemon died while it let the command go: that start is brought to its end. */
+  async #letGoOn({ id }: TaskHandle): Promise<void> {
+    // The OCI runtime removes it when it has let the command go; `#undo` does with all of the state.
+    if (!existsSync(join(this.#conmon.stateDirectory, id.containerId, 'exec.fifo'))) return;
+    try {
+      await this.#command.start(id.containerId);
+    } catch (error) {
+      // A `start` of the earlier daemon may have come first.
+      this.#logger.warn('cannot start a container anew', {
+        container: id.containerId,
+        error: messageOf(error),
+      });
     }
   }
 

@@ -90,12 +90,11 @@ class RunningEpisode {
   async round(round: Round): Promise<void> {
     const { api, model, tally, setting } = this.#context;
     tally.rounds++;
-    if (round.hangingIn !== undefined) this.#runtime?.hangIn(round.hangingIn);
     if (setting === 'full-disk') this.#fillDisk();
     const work = round.workers.map(async (steps) => {
       await runWorker(steps, { ...this.#context, rude: this.#rude });
     });
-    await Bun.sleep(round.killAfterMs);
+    await this.#hangAndWait(round);
     await this.#kill();
     await Promise.all(work);
     this.#rude.leave();
@@ -125,15 +124,34 @@ class RunningEpisode {
       if (outcome.lost || outcome.status !== 204)
         tally.violations.push(`rm ${name}: ${JSON.stringify(outcome)}`);
     }
-    for (const image of IMAGES) await api.call('DELETE', `/images/${image}?force=1`);
+    await this.#removeImages();
     for (const left of await leftSince(this.#idle, this.#daemon))
       tally.violations.push(`${setting} leaves ${left}`);
     await api.call('DELETE', '/images/busybox?force=1');
     await this.#daemon.stop();
-    const own = [this.#daemon.dataRoot, this.#daemon.execRoot];
-    const isLeak = (item: string) => !own.some((root) => item.startsWith(`file ${root}`));
+    // The roots keep their files, and the pinned namespace the mounts that are the daemon's own.
+    const { dataRoot, execRoot } = this.#daemon;
+    const ownMounts = [dataRoot, execRoot, join(execRoot, 'mount-namespace/pin')].map(
+      (path) => `mount ${path}`,
+    );
+    const isLeak = (item: string) =>
+      !ownMounts.includes(item) && ![dataRoot, execRoot].some((root) => item.startsWith(`file ${root}`));
     for (const left of (await leftSince(this.#nothing, this.#daemon)).filter(isLeak))
       tally.violations.push(`${setting} leaves ${left} after the daemon's end`);
+  }
+
+  /** What interrupted pulls have left waits, on a lease, for another: which brings it to its end. */
+  async #removeImages(): Promise<void> {
+    const { api, tally } = this.#context;
+    const calls = [
+      ...IMAGES.map((image) => ['POST', `/images/create?fromImage=${image}&tag=latest`] as const),
+      ...IMAGES.map((image) => ['DELETE', `/images/${image}`] as const),
+    ];
+    for (const [method, path] of calls) {
+      const outcome = await api.call(method, path);
+      const failed = outcome.lost || outcome.status !== 200 || outcome.body.includes('errorDetail');
+      if (failed) tally.violations.push(`${method} ${path}: ${JSON.stringify(outcome)}`);
+    }
   }
 
   async close(): Promise<void> {
@@ -142,6 +160,13 @@ class RunningEpisode {
     rmSync(this.#ballast, { force: true });
     await this.#daemon.close();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #hangAndWait({ hanging, killAfterMs }: Round): Promise<void> {
+    if (hanging === undefined) return await Bun.sleep(killAfterMs);
+    await Bun.sleep(hanging.afterMs);
+    this.#runtime?.hangIn(hanging.verb);
+    await Bun.sleep(killAfterMs - hanging.afterMs);
   }
 
   get #ballast(): string {

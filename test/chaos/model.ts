@@ -3,6 +3,7 @@ import type { Program } from './program.ts';
 export type Phase = 'absent' | 'created' | 'running' | 'exited';
 
 const SIGKILLED = 137;
+const START_FAILED = 128;
 
 /**
  * What should be there of one container. A request whose answer was lost with the daemon may have been carried out or not, so several
@@ -51,6 +52,8 @@ export class ExpectedContainer {
   }
 
   start(certain: boolean): void {
+    // A start that was taken back leaves the code of a failed one.
+    if (!certain && this.may('exited')) this.codes.add(START_FAILED);
     this.starts++;
     this.pid = undefined;
     this.frozen = false;

@@ -29,8 +29,8 @@ export interface Round {
   /** What happens to processes while the daemon is away. */
   faultsMeanwhile: { fault: ProcessFault; container: string }[];
   downMs: number;
-  /** What the OCI runtime hangs in during this round. */
-  hangingIn: RuntimeVerb | undefined;
+  /** What the OCI runtime hangs in from some moment on until the daemon is killed. */
+  hanging: { verb: RuntimeVerb; afterMs: number } | undefined;
 }
 
 export type RuntimeVerb = 'create' | 'start' | 'delete';
@@ -127,13 +127,14 @@ function planRound(random: Random, setting: Setting, planners: readonly WorkerPl
           },
         ]
       : [];
+  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 2500);
+  const verb = random.pick<RuntimeVerb>(['create', 'start', 'delete']);
   return {
     workers,
-    killAfterMs: random.between(150, setting === 'long-line' ? 4000 : 2500),
+    killAfterMs,
     faultsMeanwhile,
     downMs: random.between(0, 700),
-    hangingIn:
-      setting === 'hanging-runtime' ? random.pick<RuntimeVerb>(['create', 'start', 'delete']) : undefined,
+    hanging: setting === 'hanging-runtime' ? { verb, afterMs: random.between(0, killAfterMs) } : undefined,
   };
 }
 
