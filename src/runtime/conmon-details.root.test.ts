@@ -6,7 +6,6 @@ import { ConmonRuntime } from './conmon-runtime.ts';
 import type { TaskHandle } from './runtime.ts';
 import { plainHostOptions } from './spec/plain-host-options.ts';
 import type { SpecHostOptions, SpecInput } from './spec/spec-input.ts';
-import { TaskRecords } from './task-record.ts';
 import { collect, rejection, runRequest } from './testing/conformance.ts';
 import { openRealSubject, type RealSubject } from './testing/real-subject.ts';
 
@@ -396,17 +395,6 @@ test('an exit that nobody saw is found by the next daemon, with its time', async
   const exit = await next.wait(handle, { signal });
   expect(exit.exitCode).toBe(9);
   expect(exit.finishedAtNano < before).toBe(true);
-  await next.remove(handle);
-  expect(await subject.leftovers(request)).toEqual([]);
-});
-
-test('the daemon killed while it let the command go: the next one brings the start to its end', async () => {
-  const request = subject.request(['sh', '-c', 'exit 9']);
-  const handle = await subject.runtime.create(request, { signal });
-  new TaskRecords(join(subject.directory, 'tasks')).markStarted(request.id);
-  const next = new ConmonRuntime({ directory: subject.directory, probed: subject.probed });
-  await next.recover([handle]);
-  expect(await next.wait(handle, { signal })).toMatchObject({ exitCode: 9 });
   await next.remove(handle);
   expect(await subject.leftovers(request)).toEqual([]);
 });

@@ -129,7 +129,6 @@ export class ConmonRuntime implements Runtime {
   }
 
   async start(handle: TaskHandle): Promise<void> {
-    this.#records.markStarted(handle.id);
     await this.#command.start(handle.id.containerId);
   }
 
@@ -183,9 +182,7 @@ export class ConmonRuntime implements Runtime {
 
   async recover(keep: readonly TaskHandle[]): Promise<void> {
     const kept = new Set(keep.map((handle) => taskKey(handle.id)));
-    const stray = this.#records
-      .list()
-      .filter((record) => !kept.has(taskKey(record.id)) || !this.#records.isStarted(record.id));
+    const stray = this.#records.list().filter((record) => !kept.has(taskKey(record.id)));
     for (const record of stray) {
       this.#logger.warn('removing a container that nobody remembers', { container: record.id.containerId });
       try {

@@ -103,8 +103,8 @@ export interface Runtime {
   /** Pids in the container. */
   processes(handle: TaskHandle): Promise<number[]>;
   /**
-   * After a restart of the daemon: given the handles that were recorded, kill and remove every task of ours that is not among
-   * them, or was created but never started (no record of a start).
+   * After a restart of the daemon: given the handles whose start was recorded, kill and remove every task of ours that is not among them.
+   * One of them that still waits, since the daemon died before it had let the command go, is let go now.
    */
   recover(keep: readonly TaskHandle[]): Promise<void>;
   close(): Promise<void>;
