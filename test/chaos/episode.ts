@@ -54,11 +54,13 @@ class RunningEpisode {
   readonly #folder: string;
   readonly #runtime: HangingRuntime | undefined;
   readonly #context: CheckContext;
+  readonly #workers: Episode['workers'];
   readonly #rude: RudeClients;
   #idle: ReadonlySet<string> = new Set();
   #nothing: ReadonlySet<string> = new Set();
 
-  constructor({ setting }: Episode, options: EpisodeOptions) {
+  constructor({ setting, workers }: Episode, options: EpisodeOptions) {
+    this.#workers = workers;
     this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), 'chaos-'));
     const dataRoot = join(this.#folder, 'data');
@@ -91,7 +93,7 @@ class RunningEpisode {
     const { api, model, tally, setting } = this.#context;
     tally.rounds++;
     if (setting === 'full-disk') this.#fillDisk();
-    const work = round.workers.map(async (steps) => {
+    const work = this.#workers.map(async (steps) => {
       await runWorker(steps, { ...this.#context, rude: this.#rude });
     });
     await this.#hangAndWait(round);
@@ -185,14 +187,17 @@ class RunningEpisode {
     await checkImages(this.#options.contents, this.#context);
   }
 
-  #faultsMeanwhile(round: Round): void {
+  #faultsMeanwhile({ faultsMeanwhile }: Round): void {
     const { model, tally } = this.#context;
-    for (const { fault, container } of round.faultsMeanwhile) {
-      const expected = model.containers.get(container);
-      if (expected?.pid === undefined || expected.id === undefined) continue;
-      if (fault === 'monitor-killed') expected.killMonitor();
-      else expected.frozen = true;
-      if (applyFault(fault, { id: expected.id, pid: expected.pid })) tally.processFaults++;
+    const endless = [...model.containers.values()].filter(
+      ({ pid, id, program }) => pid !== undefined && id !== undefined && program.exitCode === undefined,
+    );
+    for (const { fault, victim } of faultsMeanwhile) {
+      const container = endless[Math.floor(victim * endless.length)];
+      if (container?.id === undefined) continue;
+      if (fault === 'monitor-killed') container.killMonitor();
+      else container.frozen = true;
+      if (applyFault(fault, { id: container.id, pid: container.pid })) tally.processFaults++;
     }
   }
 

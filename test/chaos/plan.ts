@@ -21,13 +21,17 @@ export type ProcessFault = 'monitor-killed' | 'init-stopped';
 export type Setting = 'busy' | 'full-disk' | 'hanging-runtime' | 'long-line';
 export const SETTINGS: readonly Setting[] = ['busy', 'full-disk', 'hanging-runtime', 'long-line'];
 
+export interface TimedStep {
+  step: Step;
+  /** Time to let pass before it. */
+  pauseMs: number;
+}
+
 export interface Round {
-  /** Workers side by side, each with a step and the time to let pass before it. */
-  workers: { step: Step; pauseMs: number }[][];
-  /** From the first step to SIGKILL of the daemon. */
+  /** From its begin to SIGKILL of the daemon. */
   killAfterMs: number;
-  /** What happens to processes while the daemon is away. */
-  faultsMeanwhile: { fault: ProcessFault; container: string }[];
+  /** What happens to processes while the daemon is away; `victim`: which of the containers that run for ever, from 0 to 1. */
+  faultsMeanwhile: { fault: ProcessFault; victim: number }[];
   downMs: number;
   /** What the OCI runtime hangs in from some moment on until the daemon is killed. */
   hanging: { verb: RuntimeVerb; afterMs: number } | undefined;
@@ -37,6 +41,8 @@ export type RuntimeVerb = 'create' | 'start' | 'delete';
 
 export interface Episode {
   setting: Setting;
+  /** Workers side by side, each with steps without end. A worker goes on over all rounds; the step that a kill cuts off is not repeated. */
+  workers: Iterator<TimedStep>[];
   rounds: Round[];
 }
 
@@ -50,9 +56,8 @@ export interface PlanOptions {
 }
 
 export const IMAGES = ['app0', 'app1', 'app2'] as const;
-/** Containers that one worker leaves running over rounds. */
-const KEPT_PER_WORKER = 4;
-const STEPS_PER_WORKER = 14;
+/** Containers that one worker leaves standing at a time. */
+const KEPT_PER_WORKER = 6;
 
 const STEPS: Record<Setting, Partial<Record<Step['kind'], number>>> = {
   busy: {
@@ -89,8 +94,38 @@ export function* planCampaign(seed: number, options: PlanOptions): Generator<Epi
   const random = new Random(seed);
   for (let episode = 0; ; episode++) {
     const setting = options.settings[episode % options.settings.length] ?? 'busy';
-    yield { setting, rounds: planEpisode(random, setting, { options, prefix: `e${episode}` }) };
+    yield planEpisode(random, setting, { prefix: `e${episode}`, options });
   }
+}
+
+function planEpisode(
+  random: Random,
+  setting: Setting,
+  { prefix, options }: { prefix: string; options: PlanOptions },
+): Episode {
+  const workers = Array.from({ length: setting === 'long-line' ? 1 : options.workers }, (_, index) => {
+    const context = { prefix: `${prefix}w${index}`, image: IMAGES[index], options };
+    // Each has numbers of its own: how far one gets does not change the steps of another.
+    return new WorkerPlanner(new Random(random.between(0, 2 ** 31)), setting, context).steps();
+  });
+  const rounds = Array.from({ length: setting === 'busy' ? options.busyRounds : 2 }, () =>
+    planRound(random, setting),
+  );
+  return { setting, workers, rounds };
+}
+
+function planRound(random: Random, setting: Setting): Round {
+  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 2500);
+  const fault = random.pick<ProcessFault>(['monitor-killed', 'init-stopped']);
+  const faults = setting === 'busy' && random.chance(0.4) ? [{ fault, victim: random.next() }] : [];
+  const verb = random.pick<RuntimeVerb>(['create', 'start', 'delete']);
+  const afterMs = random.between(0, killAfterMs);
+  return {
+    killAfterMs,
+    faultsMeanwhile: faults,
+    downMs: random.between(0, 700),
+    hanging: setting === 'hanging-runtime' ? { verb, afterMs } : undefined,
+  };
 }
 
 interface WorkerContext {
@@ -98,44 +133,6 @@ interface WorkerContext {
   prefix: string;
   /** The one that it pulls and removes. */
   image: string | undefined;
-}
-
-function planEpisode(
-  random: Random,
-  setting: Setting,
-  context: Pick<WorkerContext, 'options' | 'prefix'>,
-): Round[] {
-  const { options, prefix } = context;
-  const count = setting === 'busy' ? options.busyRounds : 2;
-  const planners = Array.from(
-    { length: setting === 'long-line' ? 1 : options.workers },
-    (_, index) =>
-      new WorkerPlanner(random, setting, { prefix: `${prefix}w${index}`, image: IMAGES[index], options }),
-  );
-  return Array.from({ length: count }, () => planRound(random, setting, planners));
-}
-
-function planRound(random: Random, setting: Setting, planners: readonly WorkerPlanner[]): Round {
-  const workers = planners.map((planner) => planner.round());
-  const alive = planners.flatMap((planner) => planner.endless);
-  const faultsMeanwhile =
-    setting === 'busy' && alive.length > 0 && random.chance(0.3)
-      ? [
-          {
-            fault: random.pick<ProcessFault>(['monitor-killed', 'init-stopped']),
-            container: random.pick(alive),
-          },
-        ]
-      : [];
-  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 2500);
-  const verb = random.pick<RuntimeVerb>(['create', 'start', 'delete']);
-  return {
-    workers,
-    killAfterMs,
-    faultsMeanwhile,
-    downMs: random.between(0, 700),
-    hanging: setting === 'hanging-runtime' ? { verb, afterMs: random.between(0, killAfterMs) } : undefined,
-  };
 }
 
 /** Plans the steps of one worker; knows which containers it has asked for. */
@@ -152,15 +149,12 @@ class WorkerPlanner {
     this.#context = context;
   }
 
-  get endless(): string[] {
-    return this.#containers.filter(({ program }) => ENDLESS.includes(program.name)).map(({ name }) => name);
-  }
-
-  round(): { step: Step; pauseMs: number }[] {
-    const trim = this.#containers.slice(0, Math.max(0, this.#containers.length - KEPT_PER_WORKER));
-    const trimming: Step[] = trim.map(({ name }) => this.#remove(name));
-    const steps = Array.from({ length: STEPS_PER_WORKER }, () => this.#step());
-    return [...trimming, ...steps].map((step) => ({ step, pauseMs: this.#random.between(0, 120) }));
+  *steps(): Generator<TimedStep> {
+    while (true) {
+      const oldest = this.#containers.length > KEPT_PER_WORKER ? this.#containers[0] : undefined;
+      const step = oldest === undefined ? this.#step() : this.#remove(oldest.name);
+      yield { step, pauseMs: this.#random.between(0, 100) };
+    }
   }
 
   #step(): Step {
@@ -177,10 +171,10 @@ class WorkerPlanner {
       return { kind, manner, container };
     }
     if (kind === 'fault') {
-      const endless = this.endless;
+      const endless = this.#containers.filter(({ program }) => ENDLESS.includes(program.name));
       if (endless.length === 0) return this.#run();
       const fault = random.pick<ProcessFault>(['monitor-killed', 'init-stopped']);
-      return { kind, fault, container: random.pick(endless) };
+      return { kind, fault, container: random.pick(endless).name };
     }
     return { kind, container };
   }

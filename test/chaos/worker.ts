@@ -1,7 +1,7 @@
 import type { Answer, ApiCaller, Outcome } from './api-call.ts';
 import { logFault } from './check-containers.ts';
 import type { ExpectedContainer, Model } from './model.ts';
-import type { Setting, Step } from './plan.ts';
+import type { Setting, Step, TimedStep } from './plan.ts';
 import { applyFault } from './process-faults.ts';
 import type { RudeClients } from './rude-client.ts';
 import type { Tally } from './tally.ts';
@@ -17,14 +17,13 @@ export interface WorkerContext {
   setting: Setting;
 }
 
-/** Carry out the steps one after another until they are done or the daemon is killed, and keep the model by the answers. */
-export async function runWorker(
-  steps: readonly { step: Step; pauseMs: number }[],
-  context: WorkerContext,
-): Promise<void> {
-  for (const { step, pauseMs } of steps) {
+/** Carry out the steps one after another until the daemon is killed, and keep the model by the answers. */
+export async function runWorker(steps: Iterator<TimedStep>, context: WorkerContext): Promise<void> {
+  while (!context.api.daemonKilled) {
+    const { value, done } = steps.next();
+    if (done === true) return;
+    const { step, pauseMs } = value as TimedStep;
     await Bun.sleep(pauseMs);
-    if (context.api.daemonKilled) return;
     context.tally.steps++;
     try {
       await carryOut(step, context);
