@@ -33,10 +33,13 @@ export interface ConmonRuntimeOptions {
   cgroupParent?: string;
   probed: ProbedRuntime;
   logger?: Logger;
+  /** How long the OCI runtime may take to create a container; default two minutes. */
+  createTimeoutMs?: number;
 }
 
 const SIGKILL = 9;
 const MONITOR_GRACE_MS = 2000;
+const CREATE_TIMEOUT_MS = 120_000;
 /** `conmon-term.XXXXXX` below it must fit in a socket address of 108 bytes. */
 const MAX_TEMPORARY_PATH = 80;
 
@@ -47,6 +50,7 @@ export class ConmonRuntime implements Runtime {
   readonly #command: OciCommand;
   readonly #records: TaskRecords;
   readonly #logger: Logger;
+  readonly #createTimeoutMs: number;
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
   readonly #seccomp: SeccompCache;
@@ -68,6 +72,7 @@ export class ConmonRuntime implements Runtime {
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
+    this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
     this.#seccomp = new SeccompCache({
       binaryPath: binary.path,
       stateDirectory,
@@ -105,7 +110,7 @@ export class ConmonRuntime implements Runtime {
       prepareDirectory(request, prepared.spec);
       this.#warmth.anticipate();
       monitor = startMonitor(request, this.#conmon);
-      const pid = await abortable(monitor.created, options.signal);
+      const pid = await this.#inTime(abortable(monitor.created, options.signal));
       this.#seccomp.settle(request.id.containerId, prepared);
       return this.#adopt(request, monitor, pid);
     } catch (error) {
@@ -217,6 +222,20 @@ export class ConmonRuntime implements Runtime {
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
+  }
+
+  /** A runtime that hangs must not hold its container for ever. */
+  async #inTime(created: Promise<number>): Promise<number> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const text = `Cannot create the container: ${this.#info.path} has not answered in ${this.#createTimeoutMs} ms`;
+      timer = setTimeout(() => reject(new EngineError('internal', text)), this.#createTimeoutMs);
+    });
+    try {
+      return await Promise.race([created, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #adopt(request: TaskRequest, monitor: Monitor, pid: number): TaskHandle {
