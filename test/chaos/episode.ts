@@ -45,6 +45,7 @@ export async function runEpisode(episode: Episode, options: EpisodeOptions): Pro
     tally.violations.push(`${episode.setting}: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     await running.close();
+    running.tell('closed');
   }
 }
 
@@ -56,12 +57,14 @@ class RunningEpisode {
   readonly #context: CheckContext;
   readonly #workers: Episode['workers'];
   readonly #rude: RudeClients;
+  #told: number;
   #idle: ReadonlySet<string> = new Set();
   #nothing: ReadonlySet<string> = new Set();
 
   constructor({ setting, workers }: Episode, options: EpisodeOptions) {
     this.#workers = workers;
     this.#options = options;
+    this.#told = options.tally.violations.length;
     this.#folder = mkdtempSync(join(tmpdir(), 'chaos-'));
     const dataRoot = join(this.#folder, 'data');
     mkdirSync(dataRoot);
@@ -110,10 +113,15 @@ class RunningEpisode {
     tally.restartsMs.push(restartMs);
     api.daemonKilled = false;
     await this.#check();
-    const held = model.containers.size;
-    this.#options.say(
-      `round ${tally.rounds} (${setting}): ${held} containers, back in ${Math.round(restartMs)} ms, ${tally.violations.length} broken`,
-    );
+    this.tell(`${model.containers.size} containers, back in ${Math.round(restartMs)} ms`);
+  }
+
+  /** Say what was done, and what has broken since the last time. */
+  tell(done: string): void {
+    const { tally, setting } = this.#context;
+    const broken = tally.violations.slice(this.#told);
+    this.#told = tally.violations.length;
+    for (const line of [`round ${tally.rounds} (${setting}): ${done}`, ...broken]) this.#options.say(line);
   }
 
   /** Remove everything, and look at what is left: with the daemon idle, and after its end. */
