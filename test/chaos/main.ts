@@ -56,6 +56,7 @@ const options = {
   minutes: values.rounds === undefined ? numberOf('minutes', values.minutes, 5) : Number.POSITIVE_INFINITY,
   plan: {
     busyRounds: 20,
+    otherRounds: 2,
     workers: numberOf('workers', values.workers, 6),
     longLineMegabytes: numberOf('long-line', values['long-line'], 1024),
     settings: settingsOf(values.setting),

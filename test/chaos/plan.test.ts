@@ -9,7 +9,13 @@ import {
   type TimedStep,
 } from './plan.ts';
 
-const options: PlanOptions = { busyRounds: 20, workers: 6, longLineMegabytes: 8, settings: SETTINGS };
+const options: PlanOptions = {
+  busyRounds: 20,
+  otherRounds: 2,
+  workers: 6,
+  longLineMegabytes: 8,
+  settings: SETTINGS,
+};
 
 const STEPS = 60;
 

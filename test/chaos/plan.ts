@@ -49,6 +49,8 @@ export interface Episode {
 export interface PlanOptions {
   /** Rounds of a busy episode. */
   busyRounds: number;
+  /** Rounds of an episode in any other setting. */
+  otherRounds: number;
   workers: number;
   /** Of the unbroken line. */
   longLineMegabytes: number;
@@ -108,7 +110,7 @@ function planEpisode(
     // Each has numbers of its own: how far one gets does not change the steps of another.
     return new WorkerPlanner(new Random(random.between(0, 2 ** 31)), setting, context).steps();
   });
-  const rounds = Array.from({ length: setting === 'busy' ? options.busyRounds : 2 }, () =>
+  const rounds = Array.from({ length: setting === 'busy' ? options.busyRounds : options.otherRounds }, () =>
     planRound(random, setting),
   );
   return { setting, workers, rounds };

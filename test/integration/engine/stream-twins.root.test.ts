@@ -87,11 +87,11 @@ test.each(MANNERS)('logs --follow: a client that %s, and the container is killed
   const path = '/containers/loud/logs?follow=1&stdout=1&stderr=1';
   const twin = await connect(head('GET', path));
   behave(twin, manner);
-  const other = await connect(head('GET', `${path}&tail=0`));
+  const other = await connect(head('GET', `${path}&tail=0`, { Connection: 'close' }));
   const before = residentBytes();
   await grows(other, 1_000_000);
   await engine.out(['kill', 'loud']);
-  await other.untilEnd().catch(() => other.socket.destroy());
+  await other.untilEnd();
   expect(residentBytes() - before).toBeLessThan(100 << 20);
   for (const { socket } of [twin, other]) socket.destroy();
 });
@@ -130,7 +130,7 @@ test.each(MANNERS)('events: a client that %s', async (manner) => {
   const other = await connect(head('GET', '/events'));
   behave(twin, manner);
   const before = residentBytes();
-  const RENAMES = 1500;
+  const RENAMES = 600;
   for (let count = 0; count < RENAMES; count++) {
     const path = `/containers/n${count}/rename?name=n${count + 1}`;
     expect((await engine.api('POST', path)).status).toBe(204);
@@ -141,8 +141,8 @@ test.each(MANNERS)('events: a client that %s', async (manner) => {
   for (const { socket } of [twin, other]) socket.destroy();
 });
 
-test('ten clients that stop reading a log of 100 MB cost next to no memory', async () => {
-  const script = `yes ${SPOKEN} | head -c 100000000`;
+test('ten clients that stop reading a log of 50 MB cost next to no memory', async () => {
+  const script = `yes ${SPOKEN} | head -c 50000000`;
   await engine.out(['run', '-d', '--name', 'long', 'busybox', 'sh', '-c', `${script} >&2`]);
   await engine.out(['wait', 'long']);
   const before = residentBytes();
