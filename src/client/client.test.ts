@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { API_VERSION } from '../wire/versions.ts';
 import { demultiplex } from './demultiplex.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { EngineClient } from './engine-client.ts';
@@ -56,6 +57,36 @@ describe('calls', () => {
       'GET /v1.44/containers/json?all=1 HTTP/1.1',
       'GET /v1.44/images/json HTTP/1.1',
     ]);
+  });
+
+  test('a presumed version saves the ping', async () => {
+    const { client, requests } = await daemon((socket) =>
+      socket.end('HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"Id":"a"}'),
+    );
+    client.presumeVersion();
+    expect(await client.containers.create({ Image: 'x' })).toMatchObject({ Id: 'a' });
+    await client.containers.create({ Image: 'x' });
+    const line = `POST /v${API_VERSION}/containers/create HTTP/1.1`;
+    expect(requests.map((text) => text.split('\r\n')[0])).toEqual([line, line]);
+  });
+
+  test('a daemon that does not know the presumed version is asked, and gets the call again in its own', async () => {
+    const message = `client version ${API_VERSION} is too new. Maximum supported API version is 1.44`;
+    const { client, requests } = await daemon((socket, request) => {
+      const old = request.includes('/v1.44/');
+      const body = old ? '{"Id":"a"}' : JSON.stringify({ message });
+      socket.end(
+        `HTTP/1.1 ${old ? '201 Created' : '400 Bad Request'}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    });
+    client.presumeVersion();
+    expect(await client.containers.create({ Image: 'x' })).toMatchObject({ Id: 'a' });
+    expect(requests.map((text) => text.split('\r\n')[0])).toEqual([
+      `POST /v${API_VERSION}/containers/create HTTP/1.1`,
+      'HEAD /_ping HTTP/1.1',
+      'POST /v1.44/containers/create HTTP/1.1',
+    ]);
+    expect(requests[2]?.split('\r\n\r\n')[1]).toBe('{"Image":"x"}\n');
   });
 
   test('a refusal has kind, status and message', async () => {

@@ -35,6 +35,11 @@ export class EngineClient {
     return this.connection.ping();
   }
 
+  /** Make the next call without asking for the version first; see `EngineConnection.presumeVersion`. */
+  presumeVersion(): void {
+    this.connection.presumeVersion();
+  }
+
   apiVersion(): Promise<string> {
     return this.connection.apiVersion();
   }

@@ -10,9 +10,10 @@ import type {
   TransportRequest,
 } from '../transport.ts';
 import { connectError } from './connect-error.ts';
-import { type MessageHead, MessageReader } from './message-reader.ts';
+import { concat, type MessageHead, MessageReader } from './message-reader.ts';
 
 const encoder = new TextEncoder();
+const MAX_JOINED_BYTES = 64 * 1024;
 
 /** HTTP/1.1 over connections that the platform opens, one per request: on a Unix socket that costs nothing worth keeping. */
 export class Http1Transport implements Transport {
@@ -91,10 +92,13 @@ export class Http1Transport implements Transport {
     if (body instanceof Uint8Array) headers['content-length'] = String(body.length);
     else if (body !== undefined) headers['transfer-encoding'] = 'chunked';
     else if (request.method === 'POST' || request.method === 'PUT') headers['content-length'] = '0';
-    await stream.write(encoder.encode(requestHead(request, headers)));
-    if (body instanceof Uint8Array) {
-      if (body.length > 0) await stream.write(body);
-    } else if (body !== undefined) await writeChunked(stream, body);
+    const head = encoder.encode(requestHead(request, headers));
+    // Small ones in one packet, which the daemon reads in one go.
+    const whole = body instanceof Uint8Array && body.length <= MAX_JOINED_BYTES;
+    await stream.write(whole ? concat(head, body) : head);
+    if (whole || body === undefined) return;
+    if (body instanceof Uint8Array) await stream.write(body);
+    else await writeChunked(stream, body);
   }
 }
 

@@ -35,9 +35,7 @@ export const command: Command = {
 
 async function run(invocation: Invocation): Promise<number> {
   const { context, flags, client } = invocation;
-  // The first byte goes out while the flags are still being read.
-  const ping = client.ping();
-  ping.catch(() => undefined);
+  client.presumeVersion();
   let body: CreateBody;
   try {
     body = await createBody(flags, invocation.args, context);
