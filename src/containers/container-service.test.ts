@@ -337,7 +337,7 @@ test('recovery: an exit on disk is not guessed anew when the daemon died before 
   await daemon.service.kill('one', 'TERM');
   await ended;
   await daemon.service.close();
-  if (note !== undefined) await daemon.notes.write(id, note);
+  if (note !== undefined) daemon.notes.write(id, note);
   await reborn();
   expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 143, error: '' });
 });
@@ -347,7 +347,7 @@ test('recovery: a task that was created but not started is taken back', async ()
   await daemon.service.start('one');
   const note = (await daemon.notes.load()).get(id);
   await daemon.service.close();
-  if (note !== undefined) await daemon.notes.write(id, { ...note, started: false });
+  if (note !== undefined) daemon.notes.write(id, { ...note, started: false });
   await reborn();
   expect((await stateOf('one')).status).toBe('exited');
   expect([...machine.tasks.tasks.keys(), ...machine.namespaces, ...machine.mounted]).toEqual([]);
