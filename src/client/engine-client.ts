@@ -40,6 +40,11 @@ export class EngineClient {
     this.connection.presumeVersion();
   }
 
+  /** That many calls will follow at once: connect for them meanwhile. */
+  connectAhead(count: number): void {
+    this.connection.connectAhead(count);
+  }
+
   apiVersion(): Promise<string> {
     return this.connection.apiVersion();
   }

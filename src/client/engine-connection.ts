@@ -84,6 +84,11 @@ export class EngineConnection {
     this.#presumed = this.#version === undefined && this.#negotiation === undefined;
   }
 
+  /** That many calls will follow at once: connect for them meanwhile. */
+  connectAhead(count: number): void {
+    this.#transport.connectAhead?.(count);
+  }
+
   async #ping(): Promise<PingResult> {
     const response = await this.#transport.request({
       method: 'HEAD',

@@ -14,17 +14,39 @@ import { concat, type MessageHead, MessageReader } from './message-reader.ts';
 
 const encoder = new TextEncoder();
 const MAX_JOINED_BYTES = 64 * 1024;
+/** How long a connection that was made ahead is trusted to be whole. */
+const AHEAD_MS = 1000;
 
 /** HTTP/1.1 over connections that the platform opens, one per request: on a Unix socket that costs nothing worth keeping. */
 export class Http1Transport implements Transport {
   readonly endpoint: string;
   readonly #dial: Dial;
   readonly #host: string;
+  readonly #ahead: { stream: Promise<ByteStream>; untilMs: number }[] = [];
 
   constructor(options: { endpoint: string; dial: Dial; host: string }) {
     this.endpoint = options.endpoint;
     this.#dial = options.dial;
     this.#host = options.host;
+  }
+
+  connectAhead(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const stream = this.#dial();
+      stream.catch(() => undefined);
+      this.#ahead.push({ stream, untilMs: performance.now() + AHEAD_MS });
+    }
+  }
+
+  async #connect(): Promise<ByteStream> {
+    for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) {
+      if (performance.now() < next.untilMs) return await next.stream;
+      next.stream.then(
+        (stream) => stream.close(),
+        () => undefined,
+      );
+    }
+    return await this.#dial();
   }
 
   async request(request: TransportRequest): Promise<BufferedResponse> {
@@ -63,7 +85,7 @@ export class Http1Transport implements Transport {
     request.signal?.throwIfAborted();
     let stream: ByteStream;
     try {
-      stream = await this.#dial();
+      stream = await this.#connect();
     } catch (error) {
       throw connectError(this.endpoint, error);
     }
