@@ -216,6 +216,30 @@ test('an --rm container that does not start goes, and its waiters hear of it', a
   expect(await listAll()).toEqual([]);
 });
 
+test('a start is on record and noted, and its streams are joined, before the command is let go', async () => {
+  const id = await create('one', 'sleep');
+  const { runtime, notes } = daemon;
+  const start = runtime.start.bind(runtime);
+  const seen: unknown[] = [];
+  runtime.start = async (handle) => {
+    const { active } = JSON.parse(machine.db.rows.get(id) ?? '{}') as { active?: boolean };
+    seen.push(active, (await notes.load()).get(id)?.started, ...runtime.calls.slice(-2));
+    await start(handle);
+  };
+  await daemon.service.start('one');
+  expect(seen).toEqual([true, true, `create ${id}`, `attach ${id}`]);
+});
+
+test('an --rm is cleared away after its waiters were told', async () => {
+  await create('one', 'three', { host: { autoRemove: true } });
+  const { result } = await daemon.service.wait('one', 'removed', nowhere);
+  await daemon.service.start('one');
+  expect((await result).exitCode).toBe(3);
+  expect([machine.tasks.tasks.size, machine.namespaces.size]).toEqual([1, 1]);
+  await daemon.service.close();
+  expect(machine.leftovers()).toEqual([]);
+});
+
 test('state.db read-only: the start fails with its reason, nothing runs on, and it works again later', async () => {
   await create('one', 'sleep');
   machine.db.failing = true;
