@@ -8,6 +8,7 @@ import {
   readSync,
   renameSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -48,8 +49,8 @@ function proven(more: Partial<ConstructorParameters<typeof ProvenBinary>[0]> = {
   });
 }
 
-function mountsAt(target: string): number {
-  return listMounts().filter((mount) => mount.target === target).length;
+function mountsBelow(folder: string): number {
+  return listMounts().filter(({ target }) => target.startsWith(`${subject.directory}/${folder}/`)).length;
 }
 
 test('proof() comes with the trial, and with the file through a mount that nobody can write to', async () => {
@@ -57,36 +58,38 @@ test('proof() comes with the trial, and with the file through a mount that nobod
   expect(binary.proof()).toBeUndefined();
   await binary.warm();
   const executable = binary.proof()?.executable ?? '';
-  expect(executable).toBe(join(subject.directory, 'bin/crun-copy'));
+  expect(executable).toBe(join(subject.directory, 'bin/1/crun-copy'));
   expect(statSync(executable).ino).toBe(statSync(path).ino);
   expect(await rejection((async () => writeFileSync(executable, 'x'))())).toMatchObject({ code: 'EROFS' });
   await binary.close();
-  expect([mountsAt(executable), binary.proof()]).toEqual([0, undefined]);
+  expect([mountsBelow('bin'), binary.proof()]).toEqual([0, undefined]);
 });
 
-test('a file that was replaced, or written to, is tried and mounted again', async () => {
+test('a file that was replaced, or written to, is tried and mounted again, and what runs keeps its own', async () => {
   const binary = proven();
   await binary.warm();
-  const executable = binary.proof()?.executable ?? '';
+  const first = binary.proof()?.executable ?? '';
+  const inode = statSync(path).ino;
   copyFileSync(path, `${path}.new`);
   renameSync(`${path}.new`, path);
   expect(binary.proof()).toBeUndefined();
   await binary.idle();
-  expect([trials, binary.proof()?.executable]).toEqual([2, executable]);
-  expect(statSync(executable).ino).toBe(statSync(path).ino);
+  const second = binary.proof()?.executable ?? '';
+  expect([trials, statSync(first).ino, statSync(second).ino]).toEqual([2, inode, statSync(path).ino]);
   writeFileSync(path, readFileSync(path));
   expect(binary.proof()).toBeUndefined();
   await binary.idle();
-  expect([trials, mountsAt(executable)]).toEqual([3, 1]);
+  expect([trials, mountsBelow('bin')]).toEqual([3, 3]);
   await binary.close();
+  expect([mountsBelow('bin'), existsSync(join(subject.directory, 'bin'))]).toEqual([0, false]);
 });
 
-test('the mount of a daemon that was killed is replaced', async () => {
-  const before = proven();
-  await before.warm();
-  const after = proven();
+test('the mount of a daemon that was killed is taken away, also below a link', async () => {
+  symlinkSync(subject.directory, join(subject.directory, 'link'));
+  await proven().warm();
+  const after = proven({ mountDirectory: join(subject.directory, 'link/bin') });
   await after.warm();
-  expect(mountsAt(after.proof()?.executable ?? '')).toBe(1);
+  expect(mountsBelow('bin')).toBe(1);
   await after.close();
 });
 
@@ -122,7 +125,7 @@ test('containers are made by the mounted binary, which does not execute itself a
   };
   expect(await executed()).toStartWith('/dev/fd/');
   await runtime.warm();
-  expect(await executed()).toBe(join(directory, 'bin/crun'));
+  expect(await executed()).toBe(join(directory, 'bin/1/crun'));
   await runtime.close();
 });
 

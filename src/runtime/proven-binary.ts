@@ -1,8 +1,8 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
-import { bindReadonly, unmountIfMounted } from '../sys/mount.ts';
+import { bindReadonly, listMounts, unmountIfMounted } from '../sys/mount.ts';
 import type { CompiledSeccomp } from './seccomp-cache.ts';
 
 export interface ProvenBinaryOptions {
@@ -34,6 +34,8 @@ export class ProvenBinary {
   #identity: string | undefined;
   #proof: Proof | undefined;
   #trial: Promise<void> | undefined;
+  /** Each in a folder of its own, as a monitor may yet execute the one before. */
+  #mounts = 0;
 
   constructor(options: ProvenBinaryOptions) {
     this.#options = options;
@@ -64,8 +66,7 @@ export class ProvenBinary {
   async close(): Promise<void> {
     await this.idle();
     this.#proof = undefined;
-    const target = this.#mountTarget();
-    if (target !== undefined) unmountIfMounted(target, { detach: true });
+    this.#unmountAll();
   }
 
   /** Look whether the file is still the one that was tried, and start a trial when it isn't. */
@@ -91,26 +92,32 @@ export class ProvenBinary {
 
   /** Undefined where it can't be: the file itself will do. */
   #mountReadonly(identity: string): string | undefined {
-    const { path, logger } = this.#options;
-    const target = this.#mountTarget();
-    if (target === undefined) return undefined;
+    const { path, mountDirectory, logger } = this.#options;
+    if (mountDirectory === undefined) return undefined;
     try {
-      mkdirSync(join(target, '..'), { recursive: true, mode: 0o700 });
       // The daemon before us may have left its own.
-      while (unmountIfMounted(target, { detach: true }));
+      if (this.#mounts === 0) this.#unmountAll();
+      const folder = join(mountDirectory, String(++this.#mounts));
+      const target = join(folder, basename(path));
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(target, '', { mode: 0o600 });
       bindReadonly(path, target);
       if (identityOf(target) === identity) return target;
-      unmountIfMounted(target, { detach: true });
     } catch (error) {
       logger.debug('the OCI runtime is not mounted read-only', { path, reason: messageOf(error) });
     }
     return undefined;
   }
 
-  #mountTarget(): string | undefined {
-    const { path, mountDirectory } = this.#options;
-    return mountDirectory === undefined ? undefined : join(mountDirectory, basename(path));
+  #unmountAll(): void {
+    const { mountDirectory } = this.#options;
+    if (mountDirectory === undefined || !existsSync(mountDirectory)) return;
+    // As the kernel names it.
+    const place = `${realpathSync(mountDirectory)}/`;
+    for (const { target } of listMounts()) {
+      if (target.startsWith(place)) unmountIfMounted(target, { detach: true });
+    }
+    rmSync(mountDirectory, { recursive: true, force: true });
   }
 }
 
