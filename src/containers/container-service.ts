@@ -74,6 +74,8 @@ export class ContainerService implements ContainerBackend {
   }
 
   async create(request: CreateRequest): Promise<CreateResult> {
+    // Most are started at once.
+    this.#deps.runtime.anticipate?.();
     const asked = request.name === undefined ? undefined : checkName(request.name);
     const image = await this.#deps.images.get(request.config.image, { platform: request.platform });
     const name =

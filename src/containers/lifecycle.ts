@@ -1,4 +1,5 @@
 import { rm, rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { nowNano } from '../sys/clock.ts';
 import { publishContainerEvent } from './container-events.ts';
@@ -19,6 +20,8 @@ import { UndoStack } from './undo.ts';
 const DEFAULT_STOP_SECONDS = 10;
 /** `setTimeout` takes no more; a longer time-out counts as none. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** For an answer to go out and its client to end. */
+const CLEARING_DELAY_MS = 10;
 /** How long a killed container may take until it counts as stuck. */
 const KILL_GRACE_MS = 10_000;
 
@@ -257,6 +260,8 @@ export class Lifecycle {
         error: messageOf(error),
       });
     }
+    // What was removed is the answer, and those who wait for it come first: they would share their processor with the clearing away.
+    await this.#pause(CLEARING_DELAY_MS);
     await this.#clearTask(container.record, task);
     clearing.resolve();
   }
@@ -324,13 +329,18 @@ export class Lifecycle {
     task.paused = paused;
     const { handle, endpoint } = task;
     const startedAtNano = String(container.record.startedAtNano);
-    await this.#deps.notes.write(container.id, { handle, started: true, startedAtNano, endpoint, paused });
+    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoint, paused });
     // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
     if (container.task !== task) {
       await this.#deps.notes.remove(container.id);
       throw notRunning(container);
     }
     publishContainerEvent(this.#deps.events, container.record, paused ? 'pause' : 'unpause');
+  }
+
+  /** Ends at once when the daemon is closed. */
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
 
   #track(job: Promise<void>): void {

@@ -11,17 +11,28 @@ export interface ResolverSettings {
   options: string[];
 }
 
-/** Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start. */
+/**
+ * Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start, as far as possible
+ * while its network is still being joined.
+ */
 export async function writeNetworkFiles(
   record: ContainerRecord,
   paths: ContainerPaths,
-  network: { endpoint: Endpoint | undefined; resolver: ResolverSettings },
+  network: { joined: Promise<{ endpoint: Endpoint | undefined }>; resolver: Promise<ResolverSettings> },
 ): Promise<void> {
   await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
+  const write = async (path: string, text: string | Promise<string>): Promise<void> =>
+    await writeFile(path, await text, { mode: 0o644 });
   await Promise.all([
-    writeFile(paths.hostname(record.id), `${record.config.hostname}\n`, { mode: 0o644 }),
-    writeFile(paths.hosts(record.id), hostsText(record, network.endpoint), { mode: 0o644 }),
-    writeFile(paths.resolvConf(record.id), resolvConfText(record, network.resolver), { mode: 0o644 }),
+    write(paths.hostname(record.id), `${record.config.hostname}\n`),
+    write(
+      paths.hosts(record.id),
+      network.joined.then(({ endpoint }) => hostsText(record, endpoint)),
+    ),
+    write(
+      paths.resolvConf(record.id),
+      network.resolver.then((resolver) => resolvConfText(record, resolver)),
+    ),
   ]);
 }
 

@@ -111,7 +111,13 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
-  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, cgroupParent, logger });
+  const runtime = new ConmonRuntime({
+    directory: join(execRoot, 'oci'),
+    probed,
+    cgroupParent,
+    ownMountNamespace: true,
+    logger,
+  });
   const networks = new BridgeNetworks({
     execRoot,
     owner: dataRoot,
