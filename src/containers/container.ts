@@ -62,6 +62,8 @@ export interface HostOptions {
   oomKillDisable: boolean;
   init: boolean | undefined;
   runtime: string;
+  /** '' or `default`: there is no other on Linux. */
+  isolation: string;
   consoleSize: [rows: number, columns: number];
   logConfig: { type: string; config: Record<string, string> };
   restartPolicy: { name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
@@ -118,9 +120,12 @@ export interface ContainerView {
   args: string[];
   state: ContainerState;
   restartCount: number;
+  /** This path and those below are '' before the first start. */
   logPath: string;
   driver: string;
   endpoints: NetworkEndpointView[];
+  /** Where its network namespace is pinned while it runs; '' with the host's. Undefined: it does not run. */
+  sandboxPath: string | undefined;
   mounts: MountView[];
   resolvConfPath: string;
   hostnamePath: string;

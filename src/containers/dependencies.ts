@@ -1,6 +1,6 @@
 import type { Logger } from '../errors/logger.ts';
 import type { EventSink } from '../events/event.ts';
-import type { ImageBackend } from '../images/image-backend.ts';
+import type { ImageService } from '../images/image-service.ts';
 import type { Networks } from '../network/network-driver.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
@@ -26,7 +26,7 @@ export interface ContainerDependencies {
   store: ContainerStore;
   notes: TaskNotes;
   paths: ContainerPaths;
-  images: Pick<ImageBackend, 'get'>;
+  images: Pick<ImageService, 'get' | 'hold'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;

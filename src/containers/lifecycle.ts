@@ -1,13 +1,14 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { nowNano } from '../sys/clock.ts';
-import { publishContainerEvent } from './container-events.ts';
+import { publishContainerEvent, publishEndpointEvent, publishNetworkEvent } from './container-events.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import {
+  networkNameOf,
   snapshotKeyOf,
   startFailureCode,
   startFailureText,
@@ -57,6 +58,7 @@ export class Lifecycle {
       throw error;
     }
     container.task = task;
+    publishEndpointEvent(this.#deps.events, 'connect', task.endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
     this.watch(container, task);
   }
@@ -82,20 +84,20 @@ export class Lifecycle {
     container.record = { ...container.record, stoppedByUser: true };
     container.hub.release('stopping');
     if (task.paused) await this.unpause(container);
-    if (seconds !== 0 || signal === SIGKILL) await this.#signal(container, task, signal);
+    task.stopping = true;
+    await this.#signal(container, task, signal);
     return { ended: this.#finishStop(container, task, seconds) };
   }
 
   async #finishStop(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
-    publishContainerEvent(this.#deps.events, container.record, 'stop');
   }
 
   /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
-  async forceEnd(container: LiveContainer, task: LiveTask): Promise<void> {
+  async forceEnd(container: LiveContainer, task: LiveTask, { killed = false } = {}): Promise<void> {
     container.hub.release('stopping');
-    await this.#signal(container, task, SIGKILL);
+    if (!killed) await this.#signal(container, task, SIGKILL);
     if (await endsWithin(task, KILL_GRACE_MS)) return;
     throw new EngineError(
       'internal',
@@ -223,7 +225,10 @@ export class Lifecycle {
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
     const attributes = { exitCode: String(exitCode), execDuration: String(seconds < 0n ? 0n : seconds) };
-    publishContainerEvent(deps.events, record, 'die', { attributes, timeNano: finishedAtNano });
+    const timeNano = finishedAtNano;
+    publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
+    if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
+    publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
     const { autoRemove } = record.host;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
     container.nextExit.notify(container.lastResult);
@@ -291,8 +296,10 @@ export class Lifecycle {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
-    const attributes = { exitCode: String(failed.exitCode), execDuration: '0' };
-    publishContainerEvent(this.#deps.events, container.record, 'die', { attributes });
+    const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
+    // As Docker: there was no start that a "die" could be the end of.
+    if (network !== undefined)
+      publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
     container.nextExit.notify(container.lastResult);
     if (container.record.host.autoRemove)
       await this.#attempt('remove a container that did not start', container, () => this.remove(container));

@@ -136,13 +136,14 @@ async function joinNetwork(
   const mode = record.host.networkMode;
   const resolver = await deps.resolver();
   if (!usesOwnNetwork(mode)) {
-    await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
-    return { endpoint: undefined, networkNamespace: undefined };
+    const endpoint = await connect(container.id, mode, deps);
+    await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
+    return { endpoint, networkNamespace: undefined };
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
-  const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
-  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  const endpoint = await connect(container.id, networkNameOf(mode), deps);
+  undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
   return { endpoint, networkNamespace };
 }

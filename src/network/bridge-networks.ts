@@ -160,7 +160,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void> {
-    for (const endpoint of keep) {
+    for (const endpoint of keep.filter(({ hostInterfaceName }) => hostInterfaceName !== '')) {
       this.#endpoints.set(endpoint.endpointId, endpoint);
       if (endpoint.ipv4 !== undefined) this.#bridge?.pool.adopt(endpoint.ipv4.address);
     }
@@ -375,6 +375,7 @@ function emptyEndpoint(containerId: string, endpointId: string, network: Network
     endpointId,
     networkId: network.id,
     networkName: network.name,
+    networkDriver: network.driver,
     interfaceName: '',
     hostInterfaceName: '',
     macAddress: '',

@@ -4,6 +4,7 @@ export interface Endpoint {
   endpointId: string;
   networkId: string;
   networkName: string;
+  networkDriver: NetworkInfo['driver'];
   /** Interface inside the namespace, `eth0`. */
   interfaceName: string;
   hostInterfaceName: string;

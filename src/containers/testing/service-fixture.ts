@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { LogFields, Logger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
-import type { Endpoint, Networks } from '../../network/network-driver.ts';
+import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
+import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
 import type { FakeProgram } from '../../runtime/testing/fake-programs.ts';
 import { FakeHost, FakeRuntime } from '../../runtime/testing/fake-runtime.ts';
 import type { SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
@@ -56,6 +57,10 @@ export class FakeMachine {
   readonly namespaces = new Set<string>();
   readonly endpoints = new Set<string>();
   readonly directory = mkdtempSync(join(tmpdir(), 'sampan-containers-'));
+  /** What others do while a snapshot is made. */
+  meanwhile: (key: string) => Promise<void> = async () => undefined;
+  /** Creations that hold their image just now. */
+  holds = 0;
   /** Set to make the next step of that name fail. */
   failAt: 'mount' | 'connect' | 'note' | undefined;
 
@@ -65,6 +70,11 @@ export class FakeMachine {
 
   get execRoot(): string {
     return join(this.directory, 'run');
+  }
+
+  holdImage(): { image: ImageView; release: () => void } {
+    this.holds++;
+    return { image: imageView(), release: () => void this.holds-- };
   }
 
   leftovers(): string[] {
@@ -107,7 +117,7 @@ export async function bootDaemon(
     store: new ContainerStore(machine.db),
     notes,
     paths,
-    images: { get: async () => imageView() },
+    images: { get: async () => imageView(), hold: async () => machine.holdImage() },
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),
@@ -131,7 +141,10 @@ function fakeSnapshotter(machine: FakeMachine): Snapshotter {
   const { snapshots, mounted } = machine;
   const used: Partial<Snapshotter> = {
     driver: 'erofs',
-    prepare: async (key) => void snapshots.add(key),
+    prepare: async (key) => {
+      await machine.meanwhile(key);
+      snapshots.add(key);
+    },
     mount: async (key) => {
       machine.fail('mount');
       mounted.add(`mount of ${key}`);
@@ -151,8 +164,12 @@ function fakeSnapshotter(machine: FakeMachine): Snapshotter {
 
 function fakeNetworks(machine: FakeMachine): Networks {
   const { namespaces, endpoints } = machine;
+  const bridge = { id: 'n', name: 'bridge', driver: 'bridge' } as NetworkInfo;
   const used: Partial<Networks> = {
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
+    list: async () => [bridge],
+    get: async () => bridge,
+    namespacePath: (id) => `/run/netns/${id}`,
     createNamespace: async (id) => {
       namespaces.add(`namespace of ${id}`);
       return `/run/netns/${id}`;
@@ -180,6 +197,7 @@ function endpointOf(containerId: string): Endpoint {
     endpointId: 'e',
     networkId: 'n',
     networkName: 'bridge',
+    networkDriver: 'bridge',
     interfaceName: 'eth0',
     hostInterfaceName: 'v0',
     macAddress: '02:00:00:00:00:01',
@@ -248,6 +266,7 @@ export function testConfig(command: string, change: Partial<ContainerConfig> = {
 /** Only what containers read of it. */
 export function testHost(change: Partial<HostOptions> = {}): HostOptions {
   const host: Partial<HostOptions> = {
+    ...(plainHostOptions as Partial<HostOptions>),
     autoRemove: false,
     binds: [],
     tmpfs: {},
@@ -274,6 +293,7 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
       cpusetMems: '',
       blkioWeight: 0,
       pidsLimit: 0,
+      memorySwappiness: -1,
     },
     ...change,
   };

@@ -58,6 +58,9 @@ function memoryOf(
     ...(limit > 0n ? { limit: Number(limit) } : {}),
     ...(wish.memoryReservationBytes > 0n ? { reservation: Number(wish.memoryReservationBytes) } : {}),
     ...(limit > 0n && swap > 0n && host.swapLimit ? { swap: Number(swap) } : {}),
+    ...(wish.memorySwappiness >= 0 && host.cgroupVersion === '1'
+      ? { swappiness: wish.memorySwappiness }
+      : {}),
     ...(wish.oomKillDisable && host.cgroupVersion === '1' ? { disableOOMKiller: true } : {}),
   };
 }

@@ -32,7 +32,10 @@ export function decodeCreateRequest(
   );
   if (hostFields !== undefined)
     warnings.push(...applyRules(HOST_RULES, hostFields, { target: host, path: 'HostConfig.' }));
-  warnings.push(...checkHealthcheck(config.healthcheck), ...checkHost(host));
+  checkHealthcheck(config.healthcheck);
+  checkHost(host);
+  if (host.utsMode === 'host' && config.hostname !== '')
+    throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkNetworking(fields, host.networkMode);
   return { config, host, warnings };
 }

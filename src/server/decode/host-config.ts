@@ -56,9 +56,7 @@ const RESOURCE_RULES = {
   Devices: refuse('--device'),
   DeviceCgroupRules: refuse('--device-cgroup-rule'),
   DeviceRequests: refuse('--gpus'),
-  KernelMemory: warn(
-    'Specifying a kernel memory limit is deprecated and will be removed in a future release.',
-  ),
+  KernelMemory: ignore(),
   KernelMemoryTCP: warn(
     'Specifying a kernel TCP memory limit is deprecated and will be removed in a future release.',
   ),
@@ -68,10 +66,9 @@ const RESOURCE_RULES = {
   MemorySwap: honour(int64, (host, value) => {
     host.resources.memorySwapBytes = value;
   }),
-  MemorySwappiness: warn(
-    'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
-    [-1],
-  ),
+  MemorySwappiness: honour(smallInt64, (host, value) => {
+    host.resources.memorySwappiness = value;
+  }),
   OomKillDisable: honour(boolean, (host, value) => {
     host.oomKillDisable = value;
   }),
@@ -181,7 +178,9 @@ const PLACEMENT_RULES = {
   Runtime: honour(string, (host, value) => {
     host.runtime = value;
   }),
-  Isolation: refuse('--isolation', ['default']),
+  Isolation: honour(string, (host, value) => {
+    host.isolation = value;
+  }),
   MaskedPaths: honour(strings, (host, value) => {
     host.maskedPaths = value;
   }),
@@ -222,6 +221,7 @@ export function emptyHost(): HostOptions {
     oomKillDisable: false,
     init: undefined,
     runtime: '',
+    isolation: '',
     consoleSize: [0, 0],
     logConfig: { type: '', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },
@@ -242,6 +242,7 @@ export function emptyHost(): HostOptions {
       cpusetMems: '',
       blkioWeight: 0,
       pidsLimit: 0,
+      memorySwappiness: -1,
     },
   };
 }

@@ -1,0 +1,62 @@
+import { containerCapabilities, hostCapabilities } from './capabilities.ts';
+import { limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
+import { containerResources, resourceHost } from './resources.ts';
+import type { SpecHostOptions, SpecResources } from './spec-input.ts';
+
+/**
+ * What a start would say of these options, told before there is a container: limits that this host cannot give, in Docker's words where
+ * it has some.
+ *
+ * @returns the warnings, and the resources without what they say is discarded.
+ * @throws EngineError "invalid" for unknown capabilities and limits.
+ */
+export function checkHostOptions(
+  host: Pick<
+    SpecHostOptions,
+    'privileged' | 'capAdd' | 'capDrop' | 'ulimits' | 'oomScoreAdj' | 'oomKillDisable' | 'resources'
+  >,
+  cgroupVersion: '1' | '2',
+): { warnings: string[]; resources: SpecResources; oomKillDisable: boolean } {
+  const available = hostCapabilities();
+  containerCapabilities(host, available);
+  const limits = limitHost(available);
+  const own: string[] = [];
+  processRlimits(host.ulimits, limits, own);
+  processOomScoreAdj(host.oomScoreAdj, limits, own);
+  const oomKill = oomKillWarnings(host, cgroupVersion);
+  const facts = resourceHost(cgroupVersion);
+  const wish = { ...host.resources, oomKillDisable: host.oomKillDisable, rules: [] };
+  const { warnings } = containerResources(wish, facts);
+  const swapless = host.resources.memoryBytes > 0n && !facts.swapLimit;
+  return {
+    warnings: [...warnings, ...swappinessWarnings(host.resources, cgroupVersion), ...oomKill, ...own],
+    resources: {
+      ...host.resources,
+      memorySwapBytes: swapless ? -1n : host.resources.memorySwapBytes,
+      memorySwappiness: cgroupVersion === '1' ? host.resources.memorySwappiness : -1,
+      blkioWeight: facts.blkioWeight ? host.resources.blkioWeight : 0,
+    },
+    oomKillDisable: host.oomKillDisable && cgroupVersion === '1',
+  };
+}
+
+function swappinessWarnings({ memorySwappiness }: SpecResources, cgroupVersion: '1' | '2'): string[] {
+  if (memorySwappiness < 0 || cgroupVersion === '1') return [];
+  return [
+    'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+  ];
+}
+
+function oomKillWarnings(
+  { oomKillDisable, resources }: Pick<SpecHostOptions, 'oomKillDisable' | 'resources'>,
+  cgroupVersion: '1' | '2',
+): string[] {
+  if (!oomKillDisable) return [];
+  if (cgroupVersion === '2')
+    return ['Your kernel does not support OomKillDisable. OomKillDisable discarded.'];
+  return resources.memoryBytes > 0n
+    ? []
+    : [
+        'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+      ];
+}
