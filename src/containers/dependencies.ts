@@ -32,7 +32,7 @@ export interface ContainerDependencies {
   networks: Networks;
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
   /** What containers without own `--dns` options get in their resolv.conf. */
-  resolver: () => Promise<ResolverSettings>;
+  resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
   events: EventSink;
   logger: Logger;
 }

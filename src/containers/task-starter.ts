@@ -134,17 +134,18 @@ async function joinNetwork(
 ): Promise<HostSide> {
   const { record } = container;
   const mode = record.host.networkMode;
-  const resolver = await deps.resolver();
+  const resolver = await deps.resolver(usesOwnNetwork(mode) ? 'own' : 'host');
+  const hostGateway = (await deps.networks.get('bridge'))?.ipam[0]?.gateway;
   if (!usesOwnNetwork(mode)) {
     const endpoint = await connect(container.id, mode, deps);
-    await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
+    await writeNetworkFiles(record, deps.paths, { endpoint, resolver, hostGateway });
     return { endpoint, networkNamespace: undefined };
   }
   const networkNamespace = await deps.networks.createNamespace(container.id);
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
   const endpoint = await connect(container.id, networkNameOf(mode), deps);
   undo.add('leave the network', () => deps.networks.disconnect(endpoint));
-  await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
+  await writeNetworkFiles(record, deps.paths, { endpoint, resolver, hostGateway });
   return { endpoint, networkNamespace };
 }
 

@@ -24,7 +24,6 @@ const IPC_MODES = ['', 'none', 'private', 'shareable', 'host'];
  */
 export function checkBuiltOptions(asked: ContainerConfig, host: HostOptions): void {
   if (asked.volumes.length > 0) refuse(`Anonymous volumes (-v ${asked.volumes[0]})`);
-  if (host.init === true) refuse('HostConfig.Init (--init)');
   if (host.networkMode.startsWith('container:'))
     refuse(`Joining the network of another container (--network ${host.networkMode})`);
   if (host.pidMode.startsWith('container:'))

@@ -1,13 +1,17 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
 import { parseBind } from '../containers/binds.ts';
 import { commandOf } from '../containers/command.ts';
+import type { HostOptions } from '../containers/container.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
+import { layOutRoot } from '../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../runtime/spec/root-path.ts';
 import type { SpecBind } from '../runtime/spec/spec-input.ts';
+
+const INIT_PATH = '/sbin/docker-init';
 
 export interface SpecHost {
   /** Cgroup below which this daemon's containers live, `/sampan-x`. */
@@ -21,15 +25,15 @@ export interface SpecHost {
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
   const { record, rootDirectory, networkNamespace, paths } = context;
   const { config } = record;
-  const mounts = networkFileMounts(paths, record.id);
+  const init = usesInit(record.host) ? findInitProgram() : undefined;
+  const mounts = [...networkFileMounts(paths, record.id), ...initMounts(init)];
+  layOutRoot(rootDirectory);
   await makeVolumeFolders(rootDirectory, config.volumes);
-  // The runtime makes absent mount points itself, but not below a root that is read-only.
-  if (record.host.readonlyRootfs) await makeMountFiles(rootDirectory, mounts);
   const { spec, warnings } = buildSpec({
     containerId: record.id,
     rootDirectory,
     process: {
-      args: commandOf(config),
+      args: [...(init === undefined ? [] : [INIT_PATH, '--']), ...commandOf(config)],
       env: config.env,
       workingDir: config.workingDir,
       user: config.user,
@@ -49,6 +53,16 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
   return spec;
 }
 
+/** Where the processes are the host's there is an init already. */
+function usesInit({ init, pidMode }: HostOptions): boolean {
+  return init === true && pidMode !== 'host';
+}
+
+function initMounts(init: string | undefined): SpecMount[] {
+  if (init === undefined) return [];
+  return [{ destination: INIT_PATH, type: 'bind', source: init, options: ['bind', 'ro'] }];
+}
+
 function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[] {
   const options = ['rbind', 'rprivate'];
   return [
@@ -56,15 +70,6 @@ function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[]
     { destination: '/etc/hostname', type: 'bind', source: paths.hostname(id), options },
     { destination: '/etc/hosts', type: 'bind', source: paths.hosts(id), options },
   ];
-}
-
-/** Links of the image are followed inside its root; nobody else works in it before the start. */
-async function makeMountFiles(root: string, mounts: readonly SpecMount[]): Promise<void> {
-  for (const { destination } of mounts) {
-    const path = resolveInRoot(root, destination);
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await writeFile(path, '', { flag: 'a', mode: 0o644 });
-  }
 }
 
 /** The volumes of an image are folders of the container's own root for now; programs rely on them being there. */

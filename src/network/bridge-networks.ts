@@ -10,7 +10,7 @@ import type { AttachRequest, HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
 import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
-import { forBridge, type ResolvConf, readHostResolvConf } from './resolv-conf.ts';
+import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
 
 export interface BridgeNetworksOptions {
@@ -155,7 +155,8 @@ export class BridgeNetworks implements Networks {
     return Promise.resolve(findNetwork(this.#infos(), network));
   }
 
-  async resolvConf(): Promise<ResolvConf> {
+  async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {
+    if (network === 'host') return await readResolvConf();
     return forBridge(await readHostResolvConf());
   }
 

@@ -164,7 +164,7 @@ function fakeSnapshotter(machine: FakeMachine): Snapshotter {
 
 function fakeNetworks(machine: FakeMachine): Networks {
   const { namespaces, endpoints } = machine;
-  const bridge = { id: 'n', name: 'bridge', driver: 'bridge' } as NetworkInfo;
+  const bridge = { id: 'n', name: 'bridge', driver: 'bridge', ipam: [] as unknown } as NetworkInfo;
   const used: Partial<Networks> = {
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
     list: async () => [bridge],

@@ -394,3 +394,15 @@ test('a joined namespace has its path; the systemd driver its slice', () => {
   expect(spec.linux.namespaces).toContainEqual({ type: 'network', path: '/run/x/net' });
   expect(spec.linux.cgroupsPath).toBe('my.slice:sampan:0123');
 });
+
+test('a user who is in no passwd is at home in /, as under runc', () => {
+  const homeOf = (user: string, env: string[] = []) =>
+    buildSpec(input({}, { process: process_({ user, env }) })).spec.process.env.filter((text) =>
+      text.startsWith('HOME='),
+    );
+  expect([homeOf('4711'), homeOf('4711', ['HOME=/x']), homeOf('user')]).toEqual([
+    ['HOME=/'],
+    ['HOME=/x'],
+    [],
+  ]);
+});
