@@ -50,3 +50,28 @@ export function publishEndpointEvent(
   const time = timeNano === undefined ? {} : { timeNano };
   publishNetworkEvent(events, action, { container, network: { id, name, driver }, ...time });
 }
+
+/** Tell of a volume; what a container does with it names the container. */
+export function publishVolumeEvent(
+  events: EventSink,
+  action: 'create' | 'mount' | 'unmount' | 'destroy',
+  name: string,
+  attributes: Record<string, string> = {},
+): void {
+  events.publish({ type: 'volume', action, actorId: name, attributes: { ...attributes, driver: 'local' } });
+}
+
+/** A start or an end tells of all that the container mounts. */
+export function publishMountEvents(
+  events: EventSink,
+  action: 'mount' | 'unmount',
+  record: Pick<ContainerRecord, 'id' | 'volumes'>,
+): void {
+  for (const { name, destination } of record.volumes) {
+    const how = { destination, propagation: '', 'read/write': 'true' };
+    publishVolumeEvent(events, action, name, {
+      container: record.id,
+      ...(action === 'mount' ? how : {}),
+    });
+  }
+}

@@ -1,4 +1,5 @@
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
+import type { VolumeMount } from './container-volumes.ts';
 
 /** What is kept on disk of a container: all that a power cut must not take. What runs is noted on tmpfs (`task-notes.ts`). */
 export interface ContainerRecord {
@@ -20,6 +21,8 @@ export interface ContainerRecord {
   startedAtNano: bigint;
   finishedAtNano: bigint;
   restartCount: number;
+  /** Made for it, without a name; its own until it is removed. */
+  volumes: VolumeMount[];
 }
 
 export function encodeRecord(record: ContainerRecord): string {
@@ -29,6 +32,8 @@ export function encodeRecord(record: ContainerRecord): string {
 /** The inverse of `encodeRecord`; the text is our own, so its shape is trusted. */
 export function decodeRecord(text: string): ContainerRecord {
   const record = JSON.parse(text) as ContainerRecord;
+  // Records of before there were any have none.
+  record.volumes = (record as Partial<ContainerRecord>).volumes ?? [];
   const { resources } = record.host;
   toBigInts(record, ['createdNano', 'startedAtNano', 'finishedAtNano']);
   toBigInts(resources, ['memoryBytes', 'memoryReservationBytes', 'memorySwapBytes', 'nanoCpus']);

@@ -2,6 +2,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
+import type { Volume } from '../volumes/volumes.ts';
 import type { ContainerView } from './container.ts';
 import type {
   AttachClient,
@@ -16,10 +17,11 @@ import type {
   WaitCondition,
   WaitResult,
 } from './container-backend.ts';
-import { publishContainerEvent } from './container-events.ts';
+import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import { type ViewContext, viewOf } from './container-view.ts';
+import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
@@ -94,18 +96,25 @@ export class ContainerService implements ContainerBackend {
     const engine = await this.#deps.runtime.info();
     checkRuntimeName(request.host.runtime, engine.name);
     const { record, warnings } = newRecord(request, image, { id: newContainerId(), name, engine });
+    const volumes: Volume[] = [];
     this.#reserve(name);
     try {
       const signal = new AbortController().signal;
       await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
-      await this.#deps.store.insert(record);
+      const places = anonymousPlaces(record.config, record.host);
+      const filled = await fillVolumes(record.id, places, this.#deps);
+      volumes.push(...filled.map(({ volume }) => volume));
+      record.volumes = filled.map(({ volume, destination }) => ({ name: volume.name, destination }));
+      await this.#deps.store.insert(record, this.#deps.volumes.insertions(volumes));
       this.#index.add(new LiveContainer(record));
     } catch (error) {
+      await this.#deps.volumes.discard(volumes.map((volume) => volume.name));
       await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
       throw error;
     } finally {
       this.#reserved.delete(name);
     }
+    for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
   }
@@ -195,7 +204,7 @@ export class ContainerService implements ContainerBackend {
         if (!options.force) throw cannotRemove(container);
         await this.#lifecycle.forceEnd(container, task, { killed: killed === task });
       }
-      if (!container.removing) await this.#lifecycle.remove(container);
+      if (!container.removing) await this.#lifecycle.remove(container, options);
     });
   }
 
@@ -320,9 +329,9 @@ export class ContainerService implements ContainerBackend {
   }
 
   async #viewContext(): Promise<ViewContext> {
-    const { paths, snapshotter, networks } = this.#deps;
+    const { paths, snapshotter, networks, volumes } = this.#deps;
     const networkIds = new Map((await networks.list()).map(({ name, id }) => [name, id]));
-    return { paths, driver: snapshotter.driver, networks, networkIds };
+    return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
   }
 
   /** @returns the task that was killed. */

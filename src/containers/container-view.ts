@@ -1,4 +1,5 @@
 import type { Networks } from '../network/network-driver.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
@@ -13,6 +14,7 @@ export interface ViewContext {
   paths: ContainerPaths;
   driver: string;
   networks: Pick<Networks, 'namespacePath'>;
+  volumes: Pick<Volumes, 'path'>;
   /** Of the networks that there are, by name. */
   networkIds: ReadonlyMap<string, string>;
 }
@@ -38,7 +40,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     driver,
     endpoints: [endpointView(container, context)],
     sandboxPath: sandboxPath(container, context),
-    mounts: mountViews(container),
+    mounts: [...volumeViews(container, context), ...mountViews(container)],
     resolvConfPath: started ? paths.resolvConf(record.id) : '',
     hostnamePath: started ? paths.hostname(record.id) : '',
     hostsPath: started ? paths.hosts(record.id) : '',
@@ -66,6 +68,19 @@ function endpointView({ record, task }: LiveContainer, { networkIds }: ViewConte
 function sandboxPath({ id, record, task }: LiveContainer, { networks }: ViewContext): string | undefined {
   if (task === undefined) return undefined;
   return usesOwnNetwork(record.host.networkMode) ? networks.namespacePath(id) : '';
+}
+
+function volumeViews({ record }: LiveContainer, { volumes }: ViewContext): MountView[] {
+  return record.volumes.map(({ name, destination }) => ({
+    type: 'volume',
+    name,
+    source: volumes.path(name),
+    destination,
+    driver: 'local',
+    mode: '',
+    readWrite: true,
+    propagation: '',
+  }));
 }
 
 function mountViews(container: LiveContainer): MountView[] {

@@ -5,6 +5,7 @@ import type { Networks } from '../network/network-driver.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
@@ -19,6 +20,7 @@ export interface SpecContext {
   /** Undefined: the host's. */
   networkNamespace: string | undefined;
   paths: ContainerPaths;
+  volumes: Pick<Volumes, 'path'>;
 }
 
 /** The rooms that containers stand on; `daemon` chooses the implementations. */
@@ -33,6 +35,7 @@ export interface ContainerDependencies {
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
   /** What containers without own `--dns` options get in their resolv.conf. */
   resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
+  volumes: Volumes;
   events: EventSink;
   logger: Logger;
 }

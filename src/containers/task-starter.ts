@@ -181,6 +181,7 @@ async function createTask(
     rootDirectory,
     networkNamespace: context.networkNamespace,
     paths: deps.paths,
+    volumes: deps.volumes,
   });
   const request: TaskRequest = {
     id: { containerId: record.id, generation: record.generation },

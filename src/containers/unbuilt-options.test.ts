@@ -27,7 +27,6 @@ test('what is not built yet fails by name', () => {
     ],
   ] as const)
     expect(() => checkBuiltOptions(config(), asked), text).toThrow(text);
-  expect(() => checkBuiltOptions(config({ volumes: ['/data'] }), host())).toThrow('-v /data');
 });
 
 test('what nobody knows fails in Docker words', () => {

@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { parseBind } from '../containers/binds.ts';
 import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
+import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { findInitProgram } from '../runtime/init-program.ts';
@@ -23,7 +24,7 @@ export interface SpecHost {
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
-  const { record, rootDirectory, networkNamespace, paths } = context;
+  const { record, rootDirectory, networkNamespace, paths, volumes } = context;
   const { config } = record;
   const init = usesInit(record.host) ? findInitProgram() : undefined;
   const mounts = [...networkFileMounts(paths, record.id), ...initMounts(init)];
@@ -42,7 +43,10 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
       domainname: config.domainname,
     },
     host: record.host,
-    binds: await Promise.all(record.host.binds.map(readyBind)),
+    binds: [
+      ...(await Promise.all(record.host.binds.map(readyBind))),
+      ...record.volumes.map((mount) => volumeBind(mount, volumes)),
+    ],
     mounts,
     namespacePaths: networkNamespace === undefined ? {} : { network: networkNamespace },
     cgroupParent: host.cgroupParent,
@@ -72,9 +76,13 @@ function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[]
   ];
 }
 
-/** The volumes of an image are folders of the container's own root for now; programs rely on them being there. */
+/** Also where something else is mounted in a volume's place: programs rely on it being there. */
 async function makeVolumeFolders(root: string, volumes: readonly string[]): Promise<void> {
   for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
+}
+
+function volumeBind({ name, destination }: VolumeMount, volumes: SpecContext['volumes']): SpecBind {
+  return { source: volumes.path(name), destination, mode: '', volume: true };
 }
 
 /** As `docker run -v` does: a source that is not there becomes a directory. */

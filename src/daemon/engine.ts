@@ -21,6 +21,7 @@ import { openLayerSink } from '../snapshots/layer-sink.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
+import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { migrations } from './schema.ts';
@@ -158,6 +159,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
+    volumes: new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger }),
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,

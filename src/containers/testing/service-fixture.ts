@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { LogFields, Logger } from '../../errors/logger.ts';
+import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
 import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
 import { parseDigest } from '../../oci/digest.ts';
@@ -12,6 +12,7 @@ import type { FakeProgram } from '../../runtime/testing/fake-programs.ts';
 import { FakeHost, FakeRuntime } from '../../runtime/testing/fake-runtime.ts';
 import type { SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { StateDb, Statement } from '../../storage/state-db.ts';
+import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
 import { ContainerPaths } from '../container-paths.ts';
@@ -22,11 +23,13 @@ import { TaskNotes } from '../task-notes.ts';
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
 export class FakeStateDb implements StateDb {
   readonly rows = new Map<string, string>();
+  readonly volumes = new Set<string>();
   failing = false;
   /** While that file is there, the disk is full. */
   filledBy: string | undefined;
 
-  async query<Row>(): Promise<Row[]> {
+  async query<Row>(sql: string): Promise<Row[]> {
+    if (sql.includes('volumes')) return [...this.volumes].map((name) => ({ name })) as Row[];
     return [...this.rows.values()].map((record) => ({ record })) as Row[];
   }
 
@@ -40,9 +43,15 @@ export class FakeStateDb implements StateDb {
 
   async close(): Promise<void> {}
 
+  #applyToVolumes(sql: string, name: string): void {
+    if (sql.startsWith('INSERT')) this.volumes.add(name);
+    else this.volumes.delete(name);
+  }
+
   #apply(sql: string, params: string[]): void {
     const [first = '', second = '', third = ''] = params;
-    if (sql.startsWith('INSERT')) this.rows.set(first, third);
+    if (sql.includes('volumes')) this.#applyToVolumes(sql, first);
+    else if (sql.startsWith('INSERT')) this.rows.set(first, third);
     else if (sql.startsWith('DELETE')) this.rows.delete(first);
     else if (this.rows.has(third)) this.rows.set(third, second);
   }
@@ -121,6 +130,11 @@ export async function bootDaemon(
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),
+    volumes: new LocalVolumes({
+      root: join(machine.directory, 'volumes'),
+      db: machine.db,
+      logger: silentLogger,
+    }),
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },

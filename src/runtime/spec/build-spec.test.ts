@@ -205,7 +205,10 @@ describe('the spec is Docker’s', () => {
       readonlyPaths: [],
       resources: { ...plainResources, memoryBytes: 100n << 20n, memorySwapBytes: -1n },
     };
-    expectAsDocker('ipcnone', buildSpec(input(host, { process: process_({ user: '5:6' }) })).spec);
+    const { spec } = buildSpec(input(host, { process: process_({ user: '5:6' }) }));
+    // Docker leaves this to runc.
+    expect(spec.process.env.pop()).toBe('HOME=/');
+    expectAsDocker('ipcnone', spec);
   });
 
   test('privileged', () => {
