@@ -310,8 +310,10 @@ export class Lifecycle {
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
     // As Docker: there was no start that a "die" could be the end of.
+    publishMountEvents(this.#deps.events, 'mount', container.record);
     if (network !== undefined)
       publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
+    publishMountEvents(this.#deps.events, 'unmount', container.record);
     container.nextExit.notify(container.lastResult);
     if (container.record.host.autoRemove)
       await this.#attempt('remove a container that did not start', container, () =>
