@@ -31,15 +31,20 @@ export function encodeRecord(record: ContainerRecord): string {
 
 /** The inverse of `encodeRecord`; the text is our own, so its shape is trusted. */
 export function decodeRecord(text: string): ContainerRecord {
-  const record = JSON.parse(text) as ContainerRecord;
-  // Records of before there were any have none.
-  record.volumes = (record as Partial<ContainerRecord>).volumes ?? [];
+  const record = withLaterFields(JSON.parse(text) as ContainerRecord);
   const { resources } = record.host;
   toBigInts(record, ['createdNano', 'startedAtNano', 'finishedAtNano']);
   toBigInts(resources, ['memoryBytes', 'memoryReservationBytes', 'memorySwapBytes', 'nanoCpus']);
   const { healthcheck } = record.config;
   if (healthcheck) toBigInts(healthcheck, ['intervalNs', 'timeoutNs', 'startPeriodNs', 'startIntervalNs']);
   return record;
+}
+
+/** What records of an earlier version lack. */
+function withLaterFields(record: ContainerRecord): ContainerRecord {
+  const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
+  const host = Object.assign({ isolation: '', emptyLists: [] }, record.host, { resources });
+  return Object.assign({ volumes: [] }, record, { host });
 }
 
 function toBigInts<T extends object>(target: T, keys: (keyof T & string)[]): void {

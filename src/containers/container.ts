@@ -72,6 +72,8 @@ export interface HostOptions {
   cgroupParent: string;
   annotations: Record<string, string>;
   publishAllPorts: boolean;
+  /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
+  emptyLists: string[];
   resources: SpecResources;
 }
 

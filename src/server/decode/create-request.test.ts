@@ -27,6 +27,19 @@ test('what stock `docker run` sends passes, bridged and with no network, and mea
       networkMode: body.HostConfig.NetworkMode,
       autoRemove: true,
       restartPolicy: { name: 'no', maximumRetryCount: 0 },
+      emptyLists: [
+        'PortBindings',
+        'Dns',
+        'DnsOptions',
+        'DnsSearch',
+        'BlkioWeightDevice',
+        'BlkioDeviceReadBps',
+        'BlkioDeviceWriteBps',
+        'BlkioDeviceReadIOps',
+        'BlkioDeviceWriteIOps',
+        'Devices',
+        'Ulimits',
+      ],
     });
   }
 });

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { HostConfig } from '../../wire/host-config.ts';
 import { type FieldRule, honour, ignore, refuse, warn } from './field-rule.ts';
 import {
+  anything,
   boolean,
   type Decoder,
   Fields,
@@ -189,6 +190,29 @@ const PLACEMENT_RULES = {
   }),
 } satisfies Partial<Rules<keyof HostConfig>>;
 
+/** Go tells an empty list from none, and shows which it was. */
+const SHOWN_LISTS = [
+  'PortBindings',
+  'Dns',
+  'DnsOptions',
+  'DnsSearch',
+  'BlkioWeightDevice',
+  'BlkioDeviceReadBps',
+  'BlkioDeviceWriteBps',
+  'BlkioDeviceReadIOps',
+  'BlkioDeviceWriteIOps',
+  'Devices',
+  'Ulimits',
+];
+
+/** Those of them that are in the request, and empty. */
+export function emptyLists(fields: Fields): string[] {
+  return SHOWN_LISTS.filter((name) => {
+    const value = fields.get(name, anything);
+    return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  });
+}
+
 /** Every field of Docker's `HostConfig`. */
 export const HOST_RULES: Rules<keyof HostConfig> = { ...RESOURCE_RULES, ...PLACEMENT_RULES };
 
@@ -230,6 +254,7 @@ export function emptyHost(): HostOptions {
     cgroupParent: '',
     annotations: {},
     publishAllPorts: false,
+    emptyLists: [],
     resources: {
       memoryBytes: 0n,
       memoryReservationBytes: 0n,

@@ -17,7 +17,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     ContainerIDFile: '',
     LogConfig: { Type: host.logConfig.type || 'json-file', Config: host.logConfig.config },
     NetworkMode: effectiveNetworkMode(host),
-    PortBindings: {},
+    PortBindings: host.emptyLists.includes('PortBindings') ? {} : null,
     RestartPolicy: {
       Name: host.restartPolicy.name,
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
@@ -30,9 +30,9 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     CapAdd: nullIfEmpty(host.capAdd),
     CapDrop: nullIfEmpty(host.capDrop),
     CgroupnsMode: host.cgroupnsMode,
-    Dns: host.dns,
-    DnsOptions: host.dnsOptions,
-    DnsSearch: host.dnsSearch,
+    Dns: asGiven(host, 'Dns', host.dns),
+    DnsOptions: asGiven(host, 'DnsOptions', host.dnsOptions),
+    DnsSearch: asGiven(host, 'DnsSearch', host.dnsSearch),
     ExtraHosts: nullIfEmpty(host.extraHosts),
     GroupAdd: nullIfEmpty(host.groupAdd),
     IpcMode: host.ipcMode || 'private',
@@ -57,6 +57,11 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
   };
 }
 
+/** An empty list is shown as one if it was asked for, else as null. */
+function asGiven<T>({ emptyLists }: HostOptions, name: string, list: T[]): T[] | null {
+  return list.length > 0 || emptyLists.includes(name) ? list : null;
+}
+
 function encodeResources(host: HostOptions): Resources {
   const { resources } = host;
   return {
@@ -65,18 +70,18 @@ function encodeResources(host: HostOptions): Resources {
     NanoCpus: resources.nanoCpus,
     CgroupParent: host.cgroupParent,
     BlkioWeight: resources.blkioWeight,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
+    BlkioWeightDevice: asGiven(host, 'BlkioWeightDevice', []),
+    BlkioDeviceReadBps: asGiven(host, 'BlkioDeviceReadBps', []),
+    BlkioDeviceWriteBps: asGiven(host, 'BlkioDeviceWriteBps', []),
+    BlkioDeviceReadIOps: asGiven(host, 'BlkioDeviceReadIOps', []),
+    BlkioDeviceWriteIOps: asGiven(host, 'BlkioDeviceWriteIOps', []),
     CpuPeriod: resources.cpuPeriodUs,
     CpuQuota: resources.cpuQuotaUs,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
     CpusetCpus: resources.cpusetCpus,
     CpusetMems: resources.cpusetMems,
-    Devices: [],
+    Devices: asGiven(host, 'Devices', []),
     DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: resources.memoryReservationBytes,
@@ -85,7 +90,11 @@ function encodeResources(host: HostOptions): Resources {
     OomKillDisable: host.oomKillDisable,
     ...(host.init === undefined ? {} : { Init: host.init }),
     PidsLimit: resources.pidsLimit === 0 ? null : resources.pidsLimit,
-    Ulimits: host.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    Ulimits: asGiven(
+      host,
+      'Ulimits',
+      host.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    ),
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,

@@ -111,12 +111,15 @@ describe.each(MATRIX)("a container's root on $driver with $runtime", ({ driver, 
   });
 
   test('--init reaps orphans, passes signals on, and is not seen in inspect', async () => {
-    const orphans = '(sleep 0.1 & exec true) ; (sleep 0.1 &) ; sleep 0.5; ps -o stat,args; readlink /proc/1/exe';
+    const orphans =
+      '(sleep 0.1 & exec true) ; (sleep 0.1 &) ; sleep 0.5; ps -o stat,args; readlink /proc/1/exe';
     const seen = await outOf(['--init'], 'plain', orphans);
     expect(seen).toContain('/sbin/docker-init -- /bin/sh -c');
     expect(seen).toContain('/sbin/docker-init\n'.trim());
     expect(seen).not.toMatch(/^Z/m);
-    expect(await outOf([], 'plain', '(sleep 0.1 &); sleep 0.5; ps -o stat,args')).not.toContain('docker-init');
+    expect(await outOf([], 'plain', '(sleep 0.1 &); sleep 0.5; ps -o stat,args')).not.toContain(
+      'docker-init',
+    );
 
     const trap = 'trap "echo got; exit 7" TERM; echo up; while :; do sleep 0.05; done';
     await engine.out(['run', '-d', '--init', '--read-only', '--name', 'box', 'plain', '/bin/sh', '-c', trap]);
@@ -126,7 +129,9 @@ describe.each(MATRIX)("a container's root on $driver with $runtime", ({ driver, 
     expect(
       await engine.out(['inspect', '-f', '{{.State.ExitCode}} {{.Path}} {{.HostConfig.Init}}', 'box']),
     ).toBe('7 /bin/sh true');
-    expect(await outOf(['--init', '--pid', 'host'], 'plain', 'ls /sbin 2>/dev/null || echo none')).toBe('none');
+    expect(await outOf(['--init', '--pid', 'host'], 'plain', 'ls /sbin 2>/dev/null || echo none')).toBe(
+      'none',
+    );
   });
 
   const data: TarMember[] = [
@@ -145,15 +150,28 @@ describe.each(MATRIX)("a container's root on $driver with $runtime", ({ driver, 
     expect(stdout).toBe('1770 5:6\n640 7:8\nhello../../../etc/passwd\n\nwritten\n');
     expect(stderr).toContain('Read-only file system');
     await importImage('linked', data, 'VOLUME ["/link", "/new/place/"]');
-    expect(await outOf(['--read-only'], 'linked', 'cat /data/f; touch /new/place/a && echo ok')).toBe('hellook');
+    expect(await outOf(['--read-only'], 'linked', 'cat /data/f; touch /new/place/a && echo ok')).toBe(
+      'hellook',
+    );
   });
 
   test('a volume keeps what is written in it, and goes by the rules of rm', async () => {
     const image = await importImage('kept', data, 'VOLUME /data');
     const volumes = `${engine.dataRoot}/volumes`;
-    const folders = async () => (await Bun.$`ls ${volumes}`.nothrow().quiet().text()).split('\n').filter(Boolean);
+    const folders = async () =>
+      (await Bun.$`ls ${volumes}`.nothrow().quiet().text()).split('\n').filter(Boolean);
     const before = await folders();
-    await engine.out(['run', '--name', 'box', '-v', '/mine', image, '/bin/sh', '-c', 'touch /data/kept /mine/x']);
+    await engine.out([
+      'run',
+      '--name',
+      'box',
+      '-v',
+      '/mine',
+      image,
+      '/bin/sh',
+      '-c',
+      'touch /data/kept /mine/x',
+    ]);
     const [first] = JSON.parse(await engine.out(['inspect', '-f', '{{json .Mounts}}', 'box'])) as object[];
     expect(first).toEqual({
       Type: 'volume',
@@ -168,7 +186,9 @@ describe.each(MATRIX)("a container's root on $driver with $runtime", ({ driver, 
     await engine.restart('SIGKILL');
     await engine.out(['start', 'box']);
     expect((await folders()).length).toBe(before.length + 2);
-    await eventually(async () => (await engine.out(['inspect', '-f', '{{.State.Running}}', 'box'])) === 'false');
+    await eventually(
+      async () => (await engine.out(['inspect', '-f', '{{.State.Running}}', 'box'])) === 'false',
+    );
     await engine.out(['rm', '-v', 'box']);
     await eventually(async () => (await folders()).length === before.length);
     await engine.out(['run', '--rm', image, '/bin/sh', '-c', 'true']);
