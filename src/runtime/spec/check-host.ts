@@ -23,13 +23,12 @@ export function checkHostOptions(
   const own: string[] = [];
   processRlimits(host.ulimits, limits, own);
   processOomScoreAdj(host.oomScoreAdj, limits, own);
-  const oomKill = oomKillWarnings(host, cgroupVersion);
   const facts = resourceHost(cgroupVersion);
   const wish = { ...host.resources, oomKillDisable: host.oomKillDisable, rules: [] };
   const { warnings } = containerResources(wish, facts);
   const swapless = host.resources.memoryBytes > 0n && !facts.swapLimit;
   return {
-    warnings: [...warnings, ...swappinessWarnings(host.resources, cgroupVersion), ...oomKill, ...own],
+    warnings: [...warnings, ...own],
     resources: {
       ...host.resources,
       memorySwapBytes: swapless ? -1n : host.resources.memorySwapBytes,
@@ -38,25 +37,4 @@ export function checkHostOptions(
     },
     oomKillDisable: host.oomKillDisable && cgroupVersion === '1',
   };
-}
-
-function swappinessWarnings({ memorySwappiness }: SpecResources, cgroupVersion: '1' | '2'): string[] {
-  if (memorySwappiness < 0 || cgroupVersion === '1') return [];
-  return [
-    'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
-  ];
-}
-
-function oomKillWarnings(
-  { oomKillDisable, resources }: Pick<SpecHostOptions, 'oomKillDisable' | 'resources'>,
-  cgroupVersion: '1' | '2',
-): string[] {
-  if (!oomKillDisable) return [];
-  if (cgroupVersion === '2')
-    return ['Your kernel does not support OomKillDisable. OomKillDisable discarded.'];
-  return resources.memoryBytes > 0n
-    ? []
-    : [
-        'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
-      ];
 }
