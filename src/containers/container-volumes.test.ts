@@ -21,4 +21,5 @@ test('where something else is mounted, no volume is made', () => {
 
 test('the root is no place for a volume', () => {
   for (const text of ['/', '', '/x/..']) expect(() => placesOf([text]), text).toThrow("can't be '/'");
+  expect(() => placesOf(['/a\0b'])).toThrow('invalid volume specification');
 });

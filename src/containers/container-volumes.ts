@@ -25,6 +25,9 @@ export function anonymousPlaces(config: ContainerConfig, host: HostOptions): str
     ...Object.keys(host.tmpfs).map(placeOf),
   ]);
   const places = new Set(config.volumes.map(placeOf));
+  const bad = config.volumes.find((text) => text.includes('\0'));
+  if (bad !== undefined)
+    throw new EngineError('invalid', `invalid volume specification: ${JSON.stringify(bad)}`);
   if (places.has('/'))
     throw new EngineError('invalid', "invalid volume specification: '/': destination can't be '/'");
   return [...places].filter((place) => !taken.has(place)).sort();

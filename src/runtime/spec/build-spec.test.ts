@@ -409,3 +409,14 @@ test('a user who is in no passwd is at home in /, as under runc', () => {
     [],
   ]);
 });
+
+test('a tmpfs over a directory takes its mode, unless another is asked for', () => {
+  mkdirSync(join(root, 'own'));
+  chmodSync(join(root, 'own'), 0o1770);
+  const optionsOf = (tmpfs: Record<string, string>) =>
+    buildSpec(input({ tmpfs })).spec.mounts.find(({ destination }) => destination in tmpfs)?.options;
+  expect(optionsOf({ '/own': '' })).toContain('mode=1770');
+  expect(optionsOf({ '/own': 'size=1m,mode=700' })).toContain('mode=700');
+  expect(optionsOf({ '/own': 'size=1m,mode=700' })).not.toContain('mode=1770');
+  expect(optionsOf({ '/absent': '' })?.join()).not.toContain('mode=');
+});
