@@ -109,8 +109,18 @@ test('a run from create to remove, as events tell it', async () => {
   expect(await runToEnd('one')).toEqual({ exitCode: 3, error: undefined });
   expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 3, pid: 0 });
   await daemon.service.remove('one', { force: false, volumes: false });
-  expect(daemon.events).toEqual(['create', 'start', 'die', 'destroy']);
+  expect(daemon.events).toEqual(['create', 'connect', 'start', 'disconnect', 'die', 'destroy']);
   expect(await failureOf(daemon.service.inspect('one'))).toMatchObject({ message: 'No such container: one' });
+});
+
+test('a creation holds its image from the look-up until it is recorded', async () => {
+  const seen: [holds: number, records: number][] = [];
+  machine.meanwhile = async () => void seen.push([machine.holds, machine.db.rows.size]);
+  await create('one', 'three');
+  expect([seen, machine.holds, machine.db.rows.size]).toEqual([[[1, 0]], 0, 1]);
+  machine.db.failing = true;
+  await failureOf(create('two', 'three'));
+  expect([machine.holds, daemon.service.imageRoots().blobs.length]).toEqual([0, 3]);
 });
 
 test('an attached client has all output and is let go at the end; half-close ends the input', async () => {

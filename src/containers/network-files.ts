@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
@@ -18,7 +18,10 @@ export interface ResolverSettings {
 export async function writeNetworkFiles(
   record: ContainerRecord,
   paths: ContainerPaths,
-  network: { joined: Promise<{ endpoint: Endpoint | undefined }>; resolver: Promise<ResolverSettings> },
+  network: {
+    joined: Promise<HostsContext>;
+    resolver: Promise<ResolverSettings>;
+  },
 ): Promise<void> {
   await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
   const write = async (path: string, text: string | Promise<string>): Promise<void> =>
@@ -27,7 +30,7 @@ export async function writeNetworkFiles(
     write(paths.hostname(record.id), `${record.config.hostname}\n`),
     write(
       paths.hosts(record.id),
-      network.joined.then(({ endpoint }) => hostsText(record, endpoint)),
+      network.joined.then((context) => hostsOf(record, context)),
     ),
     write(
       paths.resolvConf(record.id),
@@ -36,7 +39,20 @@ export async function writeNetworkFiles(
   ]);
 }
 
-export function hostsText(record: ContainerRecord, endpoint: Endpoint | undefined): string {
+/** With the host's network, the host's own file, unless there are names to add. */
+async function hostsOf(record: ContainerRecord, network: HostsContext): Promise<string> {
+  const { networkMode, extraHosts } = record.host;
+  if (networkMode !== 'host' || extraHosts.length > 0) return hostsText(record, network);
+  return await readFile('/etc/hosts', 'utf8').catch(() => '');
+}
+
+export interface HostsContext {
+  endpoint: Endpoint | undefined;
+  /** The host as a container sees it, where the endpoint does not tell. */
+  hostGateway: string | undefined;
+}
+
+export function hostsText(record: ContainerRecord, { endpoint, hostGateway }: HostsContext): string {
   const { hostname, domainname } = record.config;
   const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
   const lines = [
@@ -46,7 +62,7 @@ export function hostsText(record: ContainerRecord, endpoint: Endpoint | undefine
     'ff00::\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint)),
+    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint?.ipv4?.gateway ?? hostGateway)),
     ...(endpoint?.ipv4 === undefined ? [] : [`${endpoint.ipv4.address}\t${names}`]),
     ...(endpoint?.ipv6 === undefined ? [] : [`${endpoint.ipv6.address}\t${names}`]),
   ];
@@ -64,9 +80,9 @@ export function parseExtraHost(text: string): { name: string; address: string } 
   return { name, address };
 }
 
-function extraHostLine(text: string, endpoint: Endpoint | undefined): string {
+function extraHostLine(text: string, hostGateway: string | undefined): string {
   const { name, address } = parseExtraHost(text);
-  return `${address === 'host-gateway' ? (endpoint?.ipv4?.gateway ?? '127.0.0.1') : address}\t${name}`;
+  return `${address === 'host-gateway' ? (hostGateway ?? '127.0.0.1') : address}\t${name}`;
 }
 
 export function resolvConfText(record: ContainerRecord, resolver: ResolverSettings): string {

@@ -65,6 +65,7 @@ async function recoverHost(
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
+  await deps.volumes.recover();
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }
@@ -115,5 +116,5 @@ async function settle(
     container.record = { ...record, active: false, exitCode: EXIT_CODE_LOST, finishedAtNano: nowNano() };
     await deps.store.update(container.record);
   }
-  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container);
+  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container, { volumes: true });
 }

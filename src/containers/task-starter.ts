@@ -134,13 +134,17 @@ async function joinNetwork(
 ): Promise<HostSide> {
   const { record } = container;
   const joining = makeNetwork(record, deps, undo);
-  const resolver = deps.resolver();
-  const writing = writeNetworkFiles(record, deps.paths, { joined: joining, resolver });
-  const outcomes = await Promise.allSettled([joining, resolver, writing]);
-  const [joined] = outcomes;
+  const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
+  const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoint }, bridge]) => ({
+    endpoint,
+    hostGateway: bridge?.ipam[0]?.gateway,
+  }));
+  const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
+  const outcomes = await Promise.allSettled([joining, joined, resolver, writing]);
+  const [made] = outcomes;
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (joined.status === 'rejected') throw joined.reason;
-  return joined.value;
+  if (made.status === 'rejected') throw made.reason;
+  return made.value;
 }
 
 async function makeNetwork(
@@ -149,11 +153,11 @@ async function makeNetwork(
   undo: UndoStack,
 ): Promise<HostSide> {
   const mode = host.networkMode;
-  if (!usesOwnNetwork(mode)) return { endpoint: undefined, networkNamespace: undefined };
+  if (!usesOwnNetwork(mode)) return { endpoint: await connect(id, mode, deps), networkNamespace: undefined };
   const networkNamespace = await deps.networks.createNamespace(id);
   undo.add('remove the network namespace', () => deps.networks.removeNamespace(id));
-  const endpoint = mode === 'none' ? undefined : await connect(id, networkNameOf(mode), deps);
-  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  const endpoint = await connect(id, networkNameOf(mode), deps);
+  undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   return { endpoint, networkNamespace };
 }
 
@@ -189,6 +193,7 @@ async function createTask(
     rootDirectory,
     networkNamespace: context.networkNamespace,
     paths: deps.paths,
+    volumes: deps.volumes,
   });
   const request: TaskRequest = {
     id: { containerId: record.id, generation: record.generation },
