@@ -33,7 +33,8 @@ export interface BenchOptions {
 export const plainRegistryConfig: RegistryConfig = {
   mirrors: [],
   insecure: [],
-  certsDirectory: '/nonexistent',
+  registries: {},
+  certsDirectories: [],
   userAgent: 'test',
   proxy: {},
 };
