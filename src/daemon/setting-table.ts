@@ -140,6 +140,7 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'insecure-registry', kind: 'list', usage: 'Enable insecure registry communication' },
   },
+  { key: 'registries', type: 'object', use: 'honoured' },
   {
     key: 'embedded-registry',
     type: 'string',
@@ -159,6 +160,17 @@ export const settings: Setting[] = [
       kind: 'int',
       usage: 'Set the max concurrent downloads',
       default: '3',
+    },
+  },
+  {
+    key: 'max-download-attempts',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-download-attempts',
+      kind: 'int',
+      usage: 'Set the max download attempts for each pull',
+      default: '5',
     },
   },
   {
@@ -282,7 +294,6 @@ export const settings: Setting[] = [
   { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
   { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
   { key: 'max-concurrent-uploads', type: 'number', use: 'warned' },
-  { key: 'max-download-attempts', type: 'number', use: 'warned' },
   { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },

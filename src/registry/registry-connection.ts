@@ -45,7 +45,8 @@ export class RegistryConnection {
   constructor(config: RegistryConfig, options: RegistryClientOptions = {}) {
     this.config = config;
     this.logger = options.logger ?? silentLogger;
-    this.timing = { ...defaultTiming, ...options.timing };
+    const { attempts: blobAttempts = defaultTiming.blobAttempts } = config;
+    this.timing = { ...defaultTiming, blobAttempts, ...options.timing };
     this.certs = new CertsDirectories(config.certsDirectories, this.timing.certsFreshMs);
     this.memory = new SourceMemory(this.timing.deadMirrorMs);
     const transport = new Transport(config, this.certs);
