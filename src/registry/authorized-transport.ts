@@ -1,6 +1,8 @@
+import { EngineError } from '../errors/engine-error.ts';
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
+import { RegistryResponseError } from './response-errors.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
@@ -26,7 +28,7 @@ export class AuthorizedTransport {
   }
 
   /**
-   * A response of any status; 401 and 403 come back where no credential helps.
+   * A response of any status; 401 and 403 come back where no credential helps. Where a password is asked for and none was given, that is the error.
    *
    * A body that is a stream can't be sent twice, so callers with one have made an authorized request to that host before.
    *
@@ -39,6 +41,7 @@ export class AuthorizedTransport {
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
     if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (challenge === undefined && wantsBasic(response, request)) throw noCredentials(request);
     if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
@@ -76,6 +79,20 @@ export class AuthorizedTransport {
     if (this.#schemes.size > 1000) this.#schemes.clear();
     this.#schemes.set(origin, scheme);
   }
+}
+
+function wantsBasic(response: TransportResponse, { credentials }: AuthorizedRequest): boolean {
+  const challenges = parseChallenges(response.headers.get('www-authenticate'));
+  const given = [basicAuthorization(credentials), credentials?.registryToken].some(Boolean);
+  return !given && challenges.some(({ scheme }) => scheme === 'basic');
+}
+
+/** In dockerd's words. */
+function noCredentials(request: AuthorizedRequest): RegistryResponseError {
+  const error = new EngineError('unauthorized', `${purposeOf(request)}: no basic auth credentials`, {
+    code: 'registry-denied',
+  });
+  return new RegistryResponseError(error, { status: 401, retryAfterMs: undefined });
 }
 
 function withAuthorization(request: AuthorizedRequest, value: string | undefined): TransportRequest {
