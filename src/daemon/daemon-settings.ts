@@ -22,6 +22,7 @@ export interface DaemonSettings {
   insecureRegistries: string[];
   embeddedRegistry: { host: string; port: number } | undefined;
   maxConcurrentDownloads: number;
+  maxConcurrentUploads: number;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
@@ -149,6 +150,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     ...registries(source),
     embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
+    maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),

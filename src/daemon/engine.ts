@@ -8,10 +8,13 @@ import { TaskNotes } from '../containers/task-notes.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
+import { threadedReceiver } from '../images/archive-receiver.ts';
 import { ImageService } from '../images/image-service.ts';
-import { WorkerLayerRunner } from '../images/worker-layer-runner.ts';
+import { layerPool } from '../images/layer-runner.ts';
+import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
+import { DistributionPushClient } from '../registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../registry/registry-client.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
@@ -130,7 +133,9 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     content,
     snapshotter,
     registry,
-    runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
+    runner: layerPool(settings.maxConcurrentDownloads),
+    uploads: uploadPool(settings.maxConcurrentUploads),
+    receiver: threadedReceiver(content.root),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
@@ -183,6 +188,7 @@ export class RegistryAccess {
   readonly #logger: Logger;
   #config: RegistryConfig;
   #client: DistributionClient;
+  #pushClient: DistributionPushClient;
 
   constructor(settings: DaemonSettings, logger: Logger) {
     this.#logger = logger;
@@ -194,10 +200,15 @@ export class RegistryAccess {
       proxy: settings.proxy,
     };
     this.#client = new DistributionClient(this.#config, { logger });
+    this.#pushClient = new DistributionPushClient(this.#config, { logger });
   }
 
   client(): DistributionClient {
     return this.#client;
+  }
+
+  pushClient(): DistributionPushClient {
+    return this.#pushClient;
   }
 
   config(): RegistryConfig {
@@ -207,5 +218,6 @@ export class RegistryAccess {
   configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
     this.#config = { ...this.#config, ...change };
     this.#client = new DistributionClient(this.#config, { logger: this.#logger });
+    this.#pushClient = new DistributionPushClient(this.#config, { logger: this.#logger });
   }
 }

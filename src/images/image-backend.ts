@@ -49,6 +49,9 @@ export interface PullRequest {
   credentials: RegistryCredentials | undefined;
 }
 
+/** A line of a push or load: progress, a fact for programs, or text as it is printed. */
+export type TransferLine = PullProgress | { aux: object } | { stream: string };
+
 export type DeleteResult = { untagged: string } | { deleted: string };
 
 /** Images as `server/` and `containers/` need them. `name` is a reference, an ID, a config digest or a unique prefix of one (with or without `sha256:`). */
@@ -57,6 +60,31 @@ export interface ImageBackend {
   pull(
     request: PullRequest,
     options: { signal: AbortSignal; progress: (line: PullProgress) => void },
+  ): Promise<void>;
+  /** Send an image, or every tag of a repository (a reference without tag and digest). @throws as RegistryPushClient; "not-found" in Docker's words. */
+  push(
+    request: PullRequest,
+    options: { signal: AbortSignal; progress: (line: TransferLine) => void },
+  ): Promise<void>;
+  /** An archive of images, made as it is read. @throws "not-found" before it begins. */
+  save(request: {
+    names: readonly string[];
+    /** Empty: whatever is here. */
+    platforms: readonly Platform[];
+  }): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Store the images of an archive: Docker's of any age or an OCI layout, compressed or not. Each image is whole or absent.
+   *
+   * @throws "invalid" for archives that are no such thing, or hostile; "not-found" for a platform that isn't in it.
+   */
+  load(
+    source: ReadableStream<Uint8Array>,
+    options: {
+      platforms: readonly Platform[];
+      quiet: boolean;
+      signal: AbortSignal;
+      progress: (line: TransferLine) => void;
+    },
   ): Promise<void>;
   /** Make an image of one layer from a root file system tar. Resolves to its ID. */
   importTar(

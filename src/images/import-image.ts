@@ -162,7 +162,7 @@ async function storeImage(image: ImageConfig, parts: Parts): Promise<Digest> {
   const stored = { digest, mediaType: MEDIA_TYPES.ociManifest, size: manifestBytes.length };
   await ports.store.add({
     image: stored,
-    manifest: joinImageManifest(stored, manifestBytes, configBytes),
+    manifests: [joinImageManifest(stored, manifestBytes, configBytes)],
     layers: [{ diffId: staged.diffId, blob: blob.digest, blobSize: blob.size, tarSize: staged.tarSize }],
     tags: parts.reference === undefined ? [] : [canonicalName(withDefaultTag(parts.reference))],
   });

@@ -20,11 +20,16 @@ export interface LayerJob {
   contentRoot: string;
   staging: LayerStaging;
   registry: RegistryConfig;
+  /** Where its blob is when it isn't here; undefined: nowhere. */
+  origin: LayerOrigin | undefined;
+  descriptor: Descriptor;
+  diffId: DiffId;
+}
+
+export interface LayerOrigin {
   repository: Reference;
   source: RegistrySource | undefined;
   credentials: RegistryCredentials | undefined;
-  descriptor: Descriptor;
-  diffId: DiffId;
 }
 
 /** Bytes of the compressed blob that are here. */
@@ -62,11 +67,13 @@ async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLay
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
   if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
+  if (job.origin === undefined) throw new EngineError('not-found', `layer ${digest} is missing or damaged`);
+  const { origin } = job;
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
   const isResumed = ingest.offset > 0;
   try {
-    const received = receiveLayer(job, ports, ingest);
+    const received = receiveLayer({ ...origin, descriptor: job.descriptor }, ports, ingest);
     return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);

@@ -14,6 +14,7 @@ import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
+import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
@@ -42,6 +43,7 @@ export class ApiServer {
       ...emptyRoutes(),
       ...unbuiltRoutes(),
       ...containerRoutes(backends),
+      ...moveImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
     ]);

@@ -115,6 +115,23 @@ export class FakeEngine implements Backends {
       this.calls.push(['pull', request]);
       await this.pullWith(request, progress, signal);
     },
+    push: async (request, { progress }) => {
+      this.calls.push(['push', request]);
+      progress({ status: 'The push refers to repository [docker.io/library/app]' });
+      progress({ aux: { Tag: 'latest' } });
+    },
+    save: async (request) => {
+      this.calls.push(['save', request]);
+      return (async function* () {
+        yield new TextEncoder().encode('archive');
+      })();
+    },
+    load: async (source, { progress, platforms, quiet }) => {
+      let bytes = 0;
+      for await (const chunk of source) bytes += chunk.length;
+      this.calls.push(['load', bytes, { platforms, quiet }]);
+      progress({ stream: 'Loaded image: app:latest\n' });
+    },
     importTar: async (source, options) => {
       let bytes = 0;
       for await (const chunk of source) bytes += chunk.length;
