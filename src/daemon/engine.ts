@@ -16,6 +16,7 @@ import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
 import { DistributionPushClient } from '../registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../registry/registry-client.ts';
+import { RegistryConnection } from '../registry/registry-connection.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -183,24 +184,26 @@ async function resolverOf(
   };
 }
 
-/** The registry client of the present settings. */
+/** The registry clients of the present settings, over one connection each. */
 export class RegistryAccess {
   readonly #logger: Logger;
-  #config: RegistryConfig;
+  #connection: RegistryConnection;
   #client: DistributionClient;
-  #pushClient: DistributionPushClient;
 
   constructor(settings: DaemonSettings, logger: Logger) {
     this.#logger = logger;
-    this.#config = {
-      mirrors: settings.registryMirrors,
-      insecure: settings.insecureRegistries,
-      certsDirectory: '/etc/docker/certs.d',
-      userAgent: 'sampan',
-      proxy: settings.proxy,
-    };
-    this.#client = new DistributionClient(this.#config, { logger });
-    this.#pushClient = new DistributionPushClient(this.#config, { logger });
+    this.#connection = new RegistryConnection(
+      {
+        mirrors: settings.registryMirrors,
+        registries: {},
+        insecure: settings.insecureRegistries,
+        certsDirectories: ['/etc/sampan/certs.d', '/etc/docker/certs.d'],
+        userAgent: 'sampan',
+        proxy: settings.proxy,
+      },
+      { logger },
+    );
+    this.#client = new DistributionClient(this.#connection);
   }
 
   client(): DistributionClient {
@@ -208,16 +211,16 @@ export class RegistryAccess {
   }
 
   pushClient(): DistributionPushClient {
-    return this.#pushClient;
+    return new DistributionPushClient(this.#connection);
   }
 
   config(): RegistryConfig {
-    return this.#config;
+    return this.#connection.config;
   }
 
   configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
-    this.#config = { ...this.#config, ...change };
-    this.#client = new DistributionClient(this.#config, { logger: this.#logger });
-    this.#pushClient = new DistributionPushClient(this.#config, { logger: this.#logger });
+    const config = { ...this.#connection.config, ...change };
+    this.#connection = new RegistryConnection(config, { logger: this.#logger });
+    this.#client = new DistributionClient(this.#connection);
   }
 }

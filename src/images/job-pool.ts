@@ -23,6 +23,7 @@ export interface JobPoolOptions<Job> {
 
 /** Runs jobs in worker threads, which are made when needed and kept for ten idle seconds. Small jobs share one; those that find no room wait in order of arrival. */
 export class JobPool<Job, Progress, Result> {
+  readonly jobs: number;
   readonly #options: JobPoolOptions<Job>;
   readonly #threads: number;
   readonly #queue: (() => void)[] = [];
@@ -32,6 +33,7 @@ export class JobPool<Job, Progress, Result> {
 
   constructor(options: JobPoolOptions<Job>) {
     this.#options = options;
+    this.jobs = options.jobs;
     this.#threads = options.threads ?? Math.min(options.jobs, availableParallelism() + 1);
   }
 
@@ -65,7 +67,7 @@ export class JobPool<Job, Progress, Result> {
 
   async #turn({ signal, waiting }: JobOptions<Progress>): Promise<void> {
     signal.throwIfAborted();
-    if (this.#busy < this.#options.jobs) {
+    if (this.#busy < this.jobs) {
       this.#busy++;
       return;
     }

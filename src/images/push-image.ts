@@ -2,7 +2,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
-import { isImageConfigType, isLayerType } from '../oci/media-types.ts';
+import { isImageConfigType } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import {
   canonicalName,
@@ -12,7 +12,8 @@ import {
   type Reference,
   repositoryName,
 } from '../oci/reference.ts';
-import type { RegistryPushClient } from '../registry/push-client.ts';
+import type { PushBlob } from '../registry/push-client.ts';
+import { pushContent } from '../registry/push-content.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { ImageGc } from './gc.ts';
 import type { TransferLine } from './image-backend.ts';
@@ -22,7 +23,7 @@ import type { ImageStore } from './image-store.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { RegistryAccess } from './pull-image.ts';
 import { onePlatform, pushable, rootOf, type TransferTarget } from './transfer-target.ts';
-import type { UploadRunner } from './upload-runner.ts';
+import { type UploadRunner, withUploads } from './upload-runner.ts';
 
 export interface PushPorts {
   registry: RegistryAccess;
@@ -45,8 +46,6 @@ export interface PushOptions {
   progress: (line: TransferLine) => void;
 }
 
-/** Blobs whose presence is asked for at a time. */
-const CHECKS_AT_ONCE = 8;
 /** Repositories that are asked for a blob before it is sent. */
 const MOUNT_TRIES = 3;
 
@@ -61,9 +60,14 @@ export async function pushImage(
   options: PushOptions,
 ): Promise<Reference[]> {
   const { reference } = request;
-  options.progress({ status: `The push refers to repository [${repositoryName(reference)}]` });
+  const opening = `The push refers to repository [${repositoryName(reference)}]`;
+  options.progress({ status: opening });
+  // Docker says it once, however many tags there are.
+  const progress: PushOptions['progress'] = (line) => {
+    if (!('status' in line) || line.status !== opening) options.progress(line);
+  };
   const wanted = wantedTags(reference, ports.store);
-  for (const one of wanted) await pushOne(one, request, { ports, options });
+  for (const one of wanted) await pushOne(one, request, { ports, options: { ...options, progress } });
   return wanted.map((one) => one.reference);
 }
 
@@ -111,7 +115,7 @@ async function pushOne({ reference, image }: Wanted, request: PushRequest, push:
         : await onePlatform(ports.content, image, { platform: request.platform, name });
     await lease.add({ blobs: contentOf(target), chains: [] });
     await ports.gc.settled();
-    await pushContent(target, reference, { ...push, request });
+    await sendContent(target, reference, { ...push, request });
     tellDone(target, {
       reference,
       image,
@@ -138,111 +142,50 @@ function tellDone(
     });
   const { tag } = reference;
   if (tag === undefined) return;
-  progress({ status: `${tag}: digest: ${root.digest} size: ${root.size}` });
   progress({ aux: { Tag: tag, Digest: root.digest, Size: root.size } });
 }
 
-interface ContentPush extends Push {
-  request: PushRequest;
-}
-
-async function pushContent(target: TransferTarget, reference: Reference, push: ContentPush): Promise<void> {
-  const { ports, options, request } = push;
-  const client = ports.registry.pushClient();
-  const blobs = new Map(
-    target.documents
-      .flatMap(({ manifest }) => (manifest === undefined ? [] : blobsIn(manifest)))
-      .map((blob) => [blob.digest, blob]),
-  );
-  const failed = new AbortController();
-  const signal = AbortSignal.any([options.signal, failed.signal]);
-  const queue = [...blobs.values()];
-  for (const blob of queue) tellBlob(blob, { status: 'Preparing' }, options.progress);
-  const take = async (): Promise<void> => {
-    try {
-      for (let blob = queue.shift(); blob !== undefined; blob = queue.shift()) {
-        signal.throwIfAborted();
-        await pushBlob(blob, reference, { ...push, client, signal });
-      }
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    }
-  };
-  await Promise.allSettled(Array.from({ length: CHECKS_AT_ONCE }, take));
-  options.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  const { credentials } = request;
-  for (const { descriptor, bytes } of target.documents.toReversed()) {
-    const isRoot = descriptor.digest === target.root.digest;
-    const name = isRoot ? reference : { ...reference, tag: undefined, digest: descriptor.digest };
-    const manifest = { mediaType: descriptor.mediaType, bytes };
-    const named = await client.putManifest(name, manifest, { signal: options.signal, credentials });
-    if (named !== descriptor.digest)
-      throw new EngineError(
-        'unavailable',
-        `Cannot push ${familiarName(reference)}: the registry stored ${named} for ${descriptor.digest}`,
-        { code: 'digest-mismatch' },
-      );
-  }
-  await ports.store.addSources([...blobs.keys()], repositoryName(reference));
-}
-
-interface BlobPush extends ContentPush {
-  client: RegistryPushClient;
-  signal: AbortSignal;
-}
-
-async function pushBlob(blob: Descriptor, reference: Reference, push: BlobPush): Promise<void> {
-  const { ports, request, client, signal } = push;
-  const { credentials } = request;
-  const say = (status: string): void => tellBlob(blob, { status }, push.options.progress);
-  if (await client.blobExists(reference, blob.digest, { signal, credentials })) {
-    say('Layer already exists');
-    return;
-  }
-  const from = await mount(blob, reference, push);
-  if (from !== undefined) {
-    say(`Mounted from ${from}`);
-    return;
-  }
-  const job = {
-    contentRoot: ports.content.root,
-    registry: ports.registry.config(),
-    repository: reference,
-    credentials,
-    blob: { digest: blob.digest, size: blob.size },
-  };
-  await ports.uploads.run(job, {
-    signal,
-    waiting: () => say('Waiting'),
-    progress: ({ current }) => tellBlob(blob, { status: 'Pushing', current }, push.options.progress),
+async function sendContent(
+  target: TransferTarget,
+  reference: Reference,
+  { ports, options, request }: Push & { request: PushRequest },
+): Promise<void> {
+  const { registry, content, store, uploads } = ports;
+  const client = withUploads(registry.pushClient(), {
+    uploads,
+    contentRoot: content.root,
+    registry: registry.config(),
   });
-  say('Pushed');
-}
-
-/** Another repository of the same registry that is known to have the blob may give it. Resolves to that repository's path. */
-async function mount(blob: Descriptor, reference: Reference, push: BlobPush): Promise<string | undefined> {
-  const { ports, request, client, signal } = push;
-  const candidates = (await ports.store.sourcesOf(blob.digest))
-    .map((name) => parseReference(name))
-    .filter(({ domain, path }) => domain === reference.domain && path !== reference.path)
-    .slice(0, MOUNT_TRIES);
-  for (const { path } of candidates) {
-    const options = { signal, credentials: request.credentials };
-    if (await client.mountBlob(reference, { digest: blob.digest, from: path }, options)) return path;
-  }
-  return undefined;
+  const blobs = target.documents.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsIn(manifest)));
+  const sent = {
+    reference: { ...reference, digest: undefined },
+    blobs: await Promise.all(blobs.map((blob) => pushBlob(blob, reference, ports))),
+    manifests: target.documents.toReversed(),
+  };
+  await pushContent(client, sent, {
+    signal: options.signal,
+    credentials: request.credentials,
+    maxConcurrentUploads: uploads.jobs,
+    progress: options.progress,
+  });
+  const digests = blobs.map(({ digest }) => digest);
+  await store.addSources([...new Set(digests)], repositoryName(reference));
 }
 
 /** Docker tells of layers; configs are too small to mention. */
-function tellBlob(
-  { mediaType, digest, size }: Descriptor,
-  { status, current }: { status: string; current?: number },
-  progress: PushOptions['progress'],
-): void {
-  if (isImageConfigType(mediaType)) return;
-  const text = status === 'Layer already exists' && !isLayerType(mediaType) ? 'Already exists' : status;
-  const id = hexOf(digest).slice(0, 12);
-  progress(current === undefined ? { id, status: text } : { id, status: text, current, total: size });
+async function pushBlob(
+  descriptor: Descriptor,
+  reference: Reference,
+  { content, store }: PushPorts,
+): Promise<PushBlob> {
+  const sources = (await store.sourcesOf(descriptor.digest)).map((name) => parseReference(name));
+  return {
+    descriptor,
+    open: (start) => content.stream(descriptor.digest, { start }),
+    id: isImageConfigType(descriptor.mediaType) ? undefined : hexOf(descriptor.digest).slice(0, 12),
+    mountFrom: sources
+      .filter(({ domain, path }) => domain === reference.domain && path !== reference.path)
+      .map(({ path }) => path)
+      .slice(0, MOUNT_TRIES),
+  };
 }

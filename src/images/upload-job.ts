@@ -10,13 +10,12 @@ export interface UploadJob {
   registry: RegistryConfig;
   repository: Reference;
   credentials: RegistryCredentials | undefined;
+  tlsVerify: boolean | undefined;
   blob: Pick<Descriptor, 'digest' | 'size'>;
 }
 
-/** Bytes that the registry has. */
-export interface UploadProgress {
-  current: number;
-}
+/** Bytes that the registry has, or a pause before another attempt. */
+export type UploadProgress = { sentBytes: number } | { pauseMs: number };
 
 export interface UploadPorts {
   content: ContentStore;
@@ -31,6 +30,12 @@ export async function runUploadJob(job: UploadJob, ports: UploadPorts): Promise<
   await registry.uploadBlob(
     job.repository,
     { descriptor: job.blob, open: (start) => content.stream(job.blob.digest, { start }) },
-    { signal, credentials: job.credentials, onProgress: (current) => progress({ current }) },
+    {
+      signal,
+      credentials: job.credentials,
+      tlsVerify: job.tlsVerify,
+      onProgress: (sentBytes) => progress({ sentBytes }),
+      onRetry: (pauseMs) => progress({ pauseMs }),
+    },
   );
 }

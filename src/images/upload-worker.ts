@@ -21,5 +21,5 @@ serveJobs<UploadJob, UploadProgress, void>(
       signal,
       progress,
     }),
-  { counts: () => true },
+  { counts: (progress) => 'sentBytes' in progress },
 );

@@ -65,6 +65,7 @@ export class AuthorizedTransport {
       credentials: basicAuthorization(credentials) || credentials?.identityToken ? credentials : undefined,
       purpose: purposeOf(request),
       secure: request.url.protocol === 'https:',
+      trust: request.trust,
     };
     const text = await this.#tokens.token(token, request.signal);
     return { request: withAuthorization(request, `Bearer ${text}`), token };

@@ -4,6 +4,7 @@ import { shownRequest } from './network-errors.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { readBody } from './response-body.ts';
 import { parseErrors } from './response-errors.ts';
+import type { HostTrust } from './sources.ts';
 import type { RegistryTiming } from './timing.ts';
 import type { Transport, TransportRequest } from './transport.ts';
 
@@ -18,6 +19,8 @@ export interface TokenRequest {
   purpose: string;
   /** The registry was reached over HTTPS: then no password goes to a realm over plain HTTP. */
   secure: boolean;
+  /** Of the registry: holds for the token server where that is the same host; its authorities hold in any case. */
+  trust: HostTrust | undefined;
 }
 
 interface Token {
@@ -72,7 +75,8 @@ export class TokenClient {
   #buildRequest(request: TokenRequest, signal: AbortSignal): TransportRequest {
     const url = realmUrl(request);
     const { credentials, service, scopes } = request;
-    const base = { signal, headMs: this.#timing.originHeadMs };
+    const { trust } = request;
+    const base = { signal, headMs: this.#timing.originHeadMs, trust, tlsFallback: trust?.tls };
     if (credentials?.identityToken !== undefined && credentials.identityToken !== '') {
       const form = new URLSearchParams({
         grant_type: 'refresh_token',

@@ -64,7 +64,7 @@ else
         copyFileSync(join(directory, source), join(certs, host, name));
     }
     async function ask(host: string, config: Partial<RegistryConfig> = {}): Promise<string> {
-      const client = new DistributionClient({ ...plainConfig, certsDirectory: certs, ...config });
+      const client = new DistributionClient({ ...plainConfig, certsDirectories: [certs], ...config });
       const answer = client.manifest(parseReference(`${host}/x:v1`), { signal: AbortSignal.timeout(4000) });
       return answer.then(() => 'found', messageOf);
     }
@@ -94,7 +94,9 @@ else
     test('a client certificate without its key is an error that says so', async () => {
       const host = await listen();
       provide(host, { 'client.cert': 'c.crt' });
-      expect(await ask(host)).toBe('missing key client.key for client certificate client.cert');
+      expect(await ask(host)).toBe(
+        'missing key client.key for client certificate client.cert. CA certificates must use the extension .crt',
+      );
     });
   });
 

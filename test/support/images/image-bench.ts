@@ -37,7 +37,8 @@ export interface BenchOptions {
 export const plainRegistryConfig: RegistryConfig = {
   mirrors: [],
   insecure: [],
-  certsDirectory: '/nonexistent',
+  registries: {},
+  certsDirectories: [],
   userAgent: 'test',
   proxy: {},
 };
@@ -163,6 +164,7 @@ export class ImageBench {
 
   #uploads(content: LocalContentStore): UploadRunner {
     return {
+      jobs: 2,
       run: (job, { signal, progress }) =>
         runUploadJob(job, {
           content,
