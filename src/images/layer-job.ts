@@ -11,7 +11,7 @@ import type {
   RegistryCredentials,
   RegistrySource,
 } from '../registry/registry-client.ts';
-import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../snapshots/snapshotter.ts';
 import { receiveLayer } from './receive-layer.ts';
 import { stageLayer } from './stage-layer.ts';
 
@@ -39,7 +39,7 @@ export type LayerProgress = { phase: 'downloading' | 'verifying' | 'downloaded';
 export interface LayerPorts {
   content: ContentStore;
   registry: RegistryClient;
-  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  openSink: (staging: LayerStaging, options?: SinkOptions) => Promise<LayerSink>;
   signal: AbortSignal;
   progress: (progress: LayerProgress) => void;
 }
@@ -86,7 +86,15 @@ async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLaye
   const { digest } = job.descriptor;
   const hasher = new Bun.CryptoHasher('sha256');
   const bytes = hashed(ports.content.stream(digest), hasher);
-  return await stageLayer(job, ports, bytes, async () => {
+  // What isn't compressed is the tar itself.
+  const isTar = (digest as string) === job.diffId;
+  const stagePorts = isTar
+    ? {
+        ...ports,
+        openSink: (staging: LayerStaging) => ports.openSink(staging, { tarFile: ports.content.path(digest) }),
+      }
+    : ports;
+  return await stageLayer(job, stagePorts, bytes, async () => {
     if (`sha256:${hasher.digest('hex')}` === digest) return;
     await ports.content.remove(digest);
     throw new DamagedHere(`Blob ${digest} is damaged`);

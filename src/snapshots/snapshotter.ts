@@ -25,6 +25,11 @@ export interface LayerSink {
   abort(): Promise<void>;
 }
 
+export interface SinkOptions {
+  /** A file that holds the very bytes which will be written, synced, and never to change: its blocks are shared instead of written again. */
+  tarFile?: string;
+}
+
 /** A layer whose bytes are on disk but whose place in a chain is not yet known. Plain data. */
 export interface StagedLayer {
   staging: LayerStaging;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningRegistry } from '../../../src/registry/server/serve-registry.ts';
 import { startDockerRegistry } from '../../../src/registry/testing/running-registry.ts';
@@ -140,8 +140,9 @@ test('an index of which one platform is here: saved and loaded as it came, pushe
 });
 
 test("Docker's archives before 25 and before 1.10: layer tars, links, repositories", async () => {
-  const tars = layers.map(({ tar }) => tar);
-  const config = image.config.bytes;
+  const oldLayers = [11, 12, 13].map((seed) => makeLayer(makeTar([file(`o${seed}`, noise(200_000, seed))])));
+  const tars = oldLayers.map(({ tar }) => tar);
+  const config = makeImage(oldLayers).config.bytes;
   const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
   const ids = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
   const old = makeTar([
@@ -175,7 +176,10 @@ test("Docker's archives before 25 and before 1.10: layer tars, links, repositori
   expect(await engine.out(['load', '-i', archive])).toBe('Loaded image: old:1\nLoaded image: old:2');
   expect(
     JSON.parse(await engine.out(['image', 'inspect', '-f', '{{json .RootFS.Layers}}', 'old:1'])) as string[],
-  ).toEqual(layers.map(({ diffId }) => diffId));
+  ).toEqual(oldLayers.map(({ diffId }) => diffId));
+  // An uncompressed blob and the layer's tar are one file.
+  for (const { diffId } of oldLayers)
+    expect(statSync(join(engine.dataRoot, 'content/blobs/sha256', diffId.slice(7))).nlink).toBe(2);
   const ancient = makeTar([
     ...ids.flatMap((id, at) => [
       file(
