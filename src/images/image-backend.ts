@@ -3,6 +3,7 @@ import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { CommitRequest } from './commit-image.ts';
 
 /** One image with one platform chosen. */
 export interface ImageView {
@@ -97,6 +98,8 @@ export interface ImageBackend {
       signal: AbortSignal;
     },
   ): Promise<Digest>;
+  /** Make an image of a container. Resolves to its ID. */
+  commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest>;
   /** @throws "not-found" `No such image: x`. */
   get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
   list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;

@@ -25,7 +25,11 @@ export class ImageEvents {
   }
 
   /** These name the image by its ID. */
-  happened(action: 'import' | 'untag' | 'delete' | 'save' | 'load', id: Digest, labels: Labels): void {
+  happened(
+    action: 'import' | 'untag' | 'delete' | 'save' | 'load' | 'create',
+    id: Digest,
+    labels: Labels,
+  ): void {
     this.#publish(action, id, { ...labels, name: id });
   }
 

@@ -8,6 +8,7 @@ import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
 import type { ArchiveReceiver } from './archive-receiver.ts';
+import { type CommitRequest, commitImage } from './commit-image.ts';
 import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
@@ -124,6 +125,17 @@ export class ImageService implements ImageBackend {
     const labels = image === undefined ? {} : labelsOf(image);
     if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
     this.#events.happened('import', id, labels);
+    return id;
+  }
+
+  async commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest> {
+    const { content, snapshotter, openSink } = this.#options;
+    const ports = { content, snapshotter, openSink, ...this.#own() };
+    const id = await commitImage(request, ports, options.signal);
+    const image = this.#store.image(id);
+    const labels = image === undefined ? {} : labelsOf(image);
+    this.#events.happened('create', id, labels);
+    if (request.reference !== undefined) this.#events.tagged(id, withDefaultTag(request.reference), labels);
     return id;
   }
 

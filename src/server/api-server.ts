@@ -10,6 +10,7 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { emptyRoutes } from './routes/empty.ts';
@@ -42,6 +43,7 @@ export class ApiServer {
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
+      ...containerFileRoutes(backends),
       ...containerRoutes(backends),
       ...moveImageRoutes(backends),
       ...imageRoutes(backends),

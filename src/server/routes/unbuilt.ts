@@ -5,8 +5,6 @@ import type { Handler, Route } from '../router.ts';
 const UNBUILT: readonly (readonly [method: string, pattern: string, what: string])[] = [
   ['POST', '/containers/{}/exec', 'exec'],
   ['GET', '/containers/{}/attach/ws', 'attach over WebSocket'],
-  ['GET', '/containers/{}/changes', 'diff'],
-  ['GET', '/containers/{}/export', 'export'],
   ['GET', '/containers/{}/stats', 'stats'],
   ['POST', '/containers/{}/update', 'update'],
   ['GET', '/containers/{}/archive', 'copying out of a container'],
@@ -15,7 +13,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['GET', '/containers/{}/checkpoints', 'checkpoints'],
   ['POST', '/containers/{}/checkpoints', 'checkpoints'],
   ['DELETE', '/containers/{}/checkpoints/{}', 'checkpoints'],
-  ['POST', '/commit', 'commit'],
   ['POST', '/build', 'building images'],
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images with BuildKit'],

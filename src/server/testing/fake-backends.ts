@@ -107,6 +107,24 @@ export class FakeEngine implements Backends {
       this.#find(name);
       return { titles: ['PID', 'CMD'], processes: [['1', 'sh']] };
     },
+    export: async (name) => {
+      this.calls.push(['export', name]);
+      this.#find(name);
+      return new Blob(['archive']).stream();
+    },
+    changes: async (name) => {
+      this.#find(name);
+      return [
+        { path: '/etc', kind: 'modified' },
+        { path: '/etc/x', kind: 'added' },
+        { path: '/y', kind: 'deleted' },
+      ];
+    },
+    commit: async (name, request) => {
+      this.calls.push(['commit', name, request]);
+      this.#find(name);
+      return parseDigest(`sha256:${'2'.repeat(64)}`);
+    },
     counts: () => ({ running: 0, paused: 0, stopped: 0 }),
   };
 
@@ -132,6 +150,7 @@ export class FakeEngine implements Backends {
       this.calls.push(['load', bytes, { platforms, quiet }]);
       progress({ stream: 'Loaded image: app:latest\n' });
     },
+    commit: async () => parseDigest(`sha256:${'2'.repeat(64)}`),
     importTar: async (source, options) => {
       let bytes = 0;
       for await (const chunk of source) bytes += chunk.length;
