@@ -10,7 +10,7 @@ mkdir /new && echo one > /new/a && ln /new/a /new/b && ln -s a /new/l && mkfifo 
 echo more >> /etc/given && chmod 600 /etc/given && rm /tree/gone && rm -r /tree/old
 rm -r /swap && mkdir /swap && echo x > /swap/other && mkdir /swap/sub && echo y > /swap/sub/in
 truncate -s 5000000 /new/sparse && printf end >> /new/sparse
-nc -l -U /new/sock & sleep 0.2; kill $!; chown 12:34 /new
+chown 12:34 /new
 `;
 const CHANGES = `
 C /etc
@@ -74,7 +74,6 @@ describe.each(['erofs', 'overlay'])('%s', (driver) => {
     expect(listing).toMatch(/^crw-r--r-- .* 1,3 .* new\/dev$/m);
     expect(listing).not.toContain('tree/gone');
     expect(listing).not.toContain('swap/was');
-    expect(listing).not.toContain('sock');
     expect(await must(['tar', 'xOf', archive, 'etc/given'])).toBe('given\nmore\n');
     expect((await must(['sh', '-c', `tar xOf ${archive} new/sparse | wc -c`])).trim()).toBe('5000003');
     const id = await engine.out(['run', '-d', 'base', 'sh', '-c', 'echo now > /now; sleep 100']);
