@@ -13,10 +13,6 @@ import { ImageService } from '../images/image-service.ts';
 import { layerPool } from '../images/layer-runner.ts';
 import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
-import { DistributionClient } from '../registry/distribution-client.ts';
-import { DistributionPushClient } from '../registry/distribution-push-client.ts';
-import type { RegistryConfig } from '../registry/registry-client.ts';
-import { RegistryConnection } from '../registry/registry-connection.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -26,6 +22,7 @@ import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
@@ -68,8 +65,8 @@ export class Engine {
   }
 
   /** Registries and mirrors for pulls from now on. */
-  reload(settings: Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'>): void {
-    this.registry.configure({ mirrors: settings.registryMirrors, insecure: settings.insecureRegistries });
+  reload(settings: RegistryDaemonSettings): void {
+    this.registry.configure(settings);
   }
 
   /** Let go of everything in order; containers run on. */
@@ -182,45 +179,4 @@ async function resolverOf(
     search: dnsSearch.length > 0 ? dnsSearch : host.search,
     options: dnsOptions.length > 0 ? dnsOptions : host.options,
   };
-}
-
-/** The registry clients of the present settings, over one connection each. */
-export class RegistryAccess {
-  readonly #logger: Logger;
-  #connection: RegistryConnection;
-  #client: DistributionClient;
-
-  constructor(settings: DaemonSettings, logger: Logger) {
-    this.#logger = logger;
-    this.#connection = new RegistryConnection(
-      {
-        mirrors: settings.registryMirrors,
-        registries: {},
-        insecure: settings.insecureRegistries,
-        certsDirectories: ['/etc/sampan/certs.d', '/etc/docker/certs.d'],
-        userAgent: 'sampan',
-        proxy: settings.proxy,
-      },
-      { logger },
-    );
-    this.#client = new DistributionClient(this.#connection);
-  }
-
-  client(): DistributionClient {
-    return this.#client;
-  }
-
-  pushClient(): DistributionPushClient {
-    return new DistributionPushClient(this.#connection);
-  }
-
-  config(): RegistryConfig {
-    return this.#connection.config;
-  }
-
-  configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
-    const config = { ...this.#connection.config, ...change };
-    this.#connection = new RegistryConnection(config, { logger: this.#logger });
-    this.#client = new DistributionClient(this.#connection);
-  }
 }

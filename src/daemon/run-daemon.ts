@@ -109,17 +109,23 @@ function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => v
 function reload(engine: Engine, args: readonly string[], logger: Logger): void {
   notifySystemd('RELOADING=1');
   try {
-    const { registryMirrors, insecureRegistries } = reloadRegistries(args);
-    engine.reload({ registryMirrors, insecureRegistries });
+    const settings = reloadRegistries(args);
+    engine.reload(settings);
+    const { registryMirrors, insecureRegistries, registries } = settings;
     logger.info('Reloaded configuration', {
       mirrors: registryMirrors.join(' '),
       insecure: insecureRegistries.join(' '),
+      registries: JSON.stringify(registries),
     });
     engine.events.publish({
       type: 'daemon',
       action: 'reload',
       actorId: 'sampan',
-      attributes: { 'registry-mirrors': JSON.stringify(registryMirrors) },
+      attributes: {
+        'insecure-registries': JSON.stringify(insecureRegistries),
+        'registry-mirrors': JSON.stringify(registryMirrors),
+        registries: JSON.stringify(registries),
+      },
     });
   } catch (error) {
     logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });

@@ -140,6 +140,7 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'insecure-registry', kind: 'list', usage: 'Enable insecure registry communication' },
   },
+  { key: 'registries', type: 'object', use: 'honoured' },
   {
     key: 'embedded-registry',
     type: 'string',
@@ -169,6 +170,17 @@ export const settings: Setting[] = [
       name: 'max-concurrent-uploads',
       kind: 'int',
       usage: 'Set the max concurrent uploads',
+      default: '5',
+    },
+  },
+  {
+    key: 'max-download-attempts',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-download-attempts',
+      kind: 'int',
+      usage: 'Set the max download attempts for each pull',
       default: '5',
     },
   },
@@ -292,7 +304,6 @@ export const settings: Setting[] = [
   { key: 'firewall-backend', type: 'string', use: 'warned', neutral: ['"nftables"', '""'] },
   { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
   { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
-  { key: 'max-download-attempts', type: 'number', use: 'warned' },
   { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },

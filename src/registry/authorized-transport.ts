@@ -1,9 +1,8 @@
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
-import type { RegistryTiming } from './timing.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
-import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 export interface AuthorizedRequest extends TransportRequest {
   credentials: RegistryCredentials | undefined;
@@ -11,17 +10,19 @@ export interface AuthorizedRequest extends TransportRequest {
   scopes: string[];
 }
 
-type Scheme = { kind: 'basic' } | { kind: 'bearer'; realm: string; service: string | undefined };
+export type AuthorizationScheme =
+  | { kind: 'basic' }
+  | { kind: 'bearer'; realm: string; service: string | undefined };
 
 /** Answers a registry's challenges: anonymous, basic, bearer. How a host wants it is remembered. */
 export class AuthorizedTransport {
   readonly #transport: Transport;
   readonly #tokens: TokenClient;
-  readonly #schemes = new Map<string, Scheme>();
+  readonly #schemes = new Map<string, AuthorizationScheme>();
 
-  constructor(transport: Transport, timing: RegistryTiming) {
+  constructor(transport: Transport, tokens: TokenClient) {
     this.#transport = transport;
-    this.#tokens = new TokenClient(transport, timing);
+    this.#tokens = tokens;
   }
 
   /**
@@ -49,7 +50,7 @@ export class AuthorizedTransport {
 
   async #authorize(
     request: AuthorizedRequest,
-    scheme: Scheme | undefined,
+    scheme: AuthorizationScheme | undefined,
     asked: string[],
   ): Promise<{ request: TransportRequest; token?: TokenRequest }> {
     const { credentials } = request;
@@ -71,7 +72,7 @@ export class AuthorizedTransport {
     return { request: withAuthorization(request, `Bearer ${text}`), token };
   }
 
-  #remember(origin: string, scheme: Scheme): void {
+  #remember(origin: string, scheme: AuthorizationScheme): void {
     if (this.#schemes.size > 1000) this.#schemes.clear();
     this.#schemes.set(origin, scheme);
   }
@@ -82,10 +83,11 @@ function withAuthorization(request: AuthorizedRequest, value: string | undefined
   return { ...request, headers: { ...request.headers, authorization: value } };
 }
 
-function chooseChallenge(
+/** The way that a WWW-Authenticate header offers: bearer before basic, basic only to who has a user name. */
+export function chooseChallenge(
   header: string | null,
   credentials: RegistryCredentials | undefined,
-): { scheme: Scheme; scopes: string[] } | undefined {
+): { scheme: AuthorizationScheme; scopes: string[] } | undefined {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm']);
   if (bearer?.parameters['realm'] !== undefined) {

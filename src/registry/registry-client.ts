@@ -16,6 +16,8 @@ export interface RegistryConfig {
   userAgent: string;
   /** `http`, `https` and `no` proxy settings as in the environment. */
   proxy: { http?: string; https?: string; no?: string };
+  /** How often what fails in a way that may pass is tried: dockerd's `max-download-attempts`. 5 by default. */
+  attempts?: number;
 }
 
 /** What is settled for one registry. */

@@ -9,6 +9,7 @@ import { SourceMemory } from './source-memory.ts';
 import type { Walk } from './source-walk.ts';
 import { apiUrl, type Endpoint, pushTargetsOf, sourcesOf } from './sources.ts';
 import { defaultTiming, type RegistryTiming } from './timing.ts';
+import { TokenClient } from './token-client.ts';
 import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 export interface RegistryClientOptions {
@@ -20,8 +21,8 @@ export interface RegistryClientOptions {
 /** One request to one source. */
 export interface SourceRequest {
   method: TransportRequest['method'];
-  /** Below the API root: `library/busybox/manifests/latest`. */
-  path: string;
+  /** Below the API root: `library/busybox/manifests/latest`; or whole, as from a Link of this source's. */
+  path: string | URL;
   query?: Readonly<Record<string, string>>;
   headers?: Record<string, string>;
   /** `repository:library/busybox:pull`. */
@@ -38,14 +39,20 @@ export class RegistryConnection {
   readonly certs: CertsDirectories;
   readonly memory: SourceMemory;
   readonly transport: AuthorizedTransport;
+  /** For who brings credentials to be tried, which must not be answered from what is remembered. */
+  readonly bare: { transport: Transport; tokens: TokenClient };
 
   constructor(config: RegistryConfig, options: RegistryClientOptions = {}) {
     this.config = config;
     this.logger = options.logger ?? silentLogger;
-    this.timing = { ...defaultTiming, ...options.timing };
+    const { attempts: blobAttempts = defaultTiming.blobAttempts } = config;
+    this.timing = { ...defaultTiming, blobAttempts, ...options.timing };
     this.certs = new CertsDirectories(config.certsDirectories, this.timing.certsFreshMs);
     this.memory = new SourceMemory(this.timing.deadMirrorMs);
-    this.transport = new AuthorizedTransport(new Transport(config, this.certs), this.timing);
+    const transport = new Transport(config, this.certs);
+    const tokens = new TokenClient(transport, this.timing);
+    this.bare = { transport, tokens };
+    this.transport = new AuthorizedTransport(transport, tokens);
   }
 
   /** In today's order, those that may be asked for this. @throws as `sourcesOf`. */
@@ -74,7 +81,7 @@ export class RegistryConnection {
 
   /** @throws as `AuthorizedTransport.send`. */
   ask(source: Endpoint, request: SourceRequest): Promise<TransportResponse> {
-    const url = apiUrl(source, request.path);
+    const url = request.path instanceof URL ? new URL(request.path) : apiUrl(source, request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     return this.transport.send({
       method: request.method,

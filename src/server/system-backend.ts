@@ -25,6 +25,8 @@ export interface SystemInfo {
   securityOptions: string[];
   registryMirrors: string[];
   insecureRegistries: string[];
+  /** Registries that something is settled for, docker.io among them; mirrors in the order in which they are asked. */
+  registries: { name: string; mirrors: string[]; secure: boolean }[];
   labels: string[];
   warnings: string[];
   debug: boolean;
