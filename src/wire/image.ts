@@ -1,7 +1,7 @@
 import type { DriverData } from './container.ts';
 import type { HealthConfig } from './container-config.ts';
 import type { Int64 } from './int64.ts';
-import type { OciDescriptor } from './oci-descriptor.ts';
+import type { OciDescriptor, OciPlatform } from './oci-descriptor.ts';
 
 /** An element of `GET /images/json`. */
 export interface ImageSummary {
@@ -18,8 +18,30 @@ export interface ImageSummary {
   /** -1: not asked for. */
   Containers: number;
   Descriptor?: OciDescriptor;
+  /** With `manifests=1`, from API 1.47. */
+  Manifests?: ManifestSummary[];
   /** Below API 1.44. */
   VirtualSize?: Int64;
+}
+
+/** One manifest of an image's index, here or not. */
+export interface ManifestSummary {
+  /** Its digest. */
+  ID: string;
+  Descriptor: OciDescriptor;
+  /** Whether all its content is here. */
+  Available: boolean;
+  Size: {
+    /** Bytes of its blobs in the content store. */
+    Content: Int64;
+    /** Content and what is unpacked of it. */
+    Total: Int64;
+  };
+  Kind: 'image' | 'attestation' | 'unknown';
+  /** Of kind `image`. */
+  ImageData?: { Platform: OciPlatform; Size: { Unpacked: Int64 }; Containers: string[] | null };
+  /** Of kind `attestation`: the digest of the manifest that it speaks of. */
+  AttestationData?: { For: string };
 }
 
 /** An image's defaults for its containers. Docker leaves out what is empty below. */
@@ -99,4 +121,33 @@ export interface ProgressMessage {
   error?: string;
   errorDetail?: { code?: number; message: string };
   aux?: unknown;
+}
+
+/** An element of the answer of `GET /images/search`. */
+export interface ImageSearchResult {
+  name: string;
+  description: string;
+  star_count: number;
+  is_official: boolean;
+  /** Gone from the hub; always false. */
+  is_automated: boolean;
+}
+
+/** `aux` of the last line of a push: what the tag names in the registry now. */
+export interface PushResult {
+  Tag: string;
+  Digest: string;
+  Size: Int64;
+}
+
+/** `aux` of a push that sent one platform's manifest, since the index isn't whole here. */
+export interface ManifestPushedInsteadOfIndex {
+  manifestPushedInsteadOfIndex: true;
+  originalIndex: OciDescriptor;
+  selectedManifest: OciDescriptor;
+}
+
+/** `aux` of a push that failed for content that is neither here nor in the registry. */
+export interface ContentMissing {
+  contentMissing: true;
 }
