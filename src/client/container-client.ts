@@ -219,7 +219,6 @@ export class ContainerClient {
         changes: options.changes ?? [],
         pause: options.pause === false ? false : undefined,
       },
-      json: null,
     });
   }
 

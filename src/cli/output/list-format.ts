@@ -33,9 +33,8 @@ export function formatList(
   rows: readonly Struct[],
   { format, table, headers, errors = PLAIN_ERRORS }: ListFormat,
 ): string {
-  const isTable = format === '' || format === 'table' || format.startsWith('table ');
-  const given =
-    format === '' || format === 'table' ? table : isTable ? format.slice('table '.length) : format;
+  const isTable = format === '' || format.startsWith('table');
+  const given = format === '' || format === 'table' ? table : isTable ? format.slice('table'.length) : format;
   const source =
     format === 'json'
       ? '{{json .}}'
