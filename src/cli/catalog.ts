@@ -227,9 +227,24 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/prune.ts'),
   },
   {
+    paths: ['image copy'],
+    short: 'Copy an image from registry to registry',
+    load: () => import('./commands/image/copy.ts'),
+  },
+  {
+    paths: ['image diff'],
+    short: 'Show how the files of two images differ',
+    load: () => import('./commands/image/diff.ts'),
+  },
+  {
     paths: ['image inspect'],
     short: 'Show everything about one or more images',
     load: () => import('./commands/image/inspect.ts'),
+  },
+  {
+    paths: ['image layers'],
+    short: 'Show what each layer of an image brings and wastes',
+    load: () => import('./commands/image/layers.ts'),
   },
   {
     paths: ['image prune'],

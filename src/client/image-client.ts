@@ -3,8 +3,11 @@ import { jsonLines } from './json-lines.ts';
 import type {
   HistoryEntry,
   ImageDeleted,
+  ImageDiff,
+  ImageLayers,
   ImageSearchResult,
   ImageSummary,
+  ImageTagList,
   ProgressMessage,
   PruneResult,
 } from './model.ts';
@@ -21,6 +24,8 @@ export interface PullOptions {
   /** X-Registry-Auth, base64url JSON. */
   auth?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** False: the registry may speak plain HTTP or show any certificate. Sampan's daemon alone can. */
+  tlsVerify?: boolean | undefined;
 }
 
 export interface PushOptions {
@@ -31,6 +36,8 @@ export interface PushOptions {
   /** X-Registry-Auth, base64url JSON. */
   auth?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** False: the registry may speak plain HTTP or show any certificate. Sampan's daemon alone can. */
+  tlsVerify?: boolean | undefined;
 }
 
 export interface LoadOptions {
@@ -49,6 +56,22 @@ export interface SearchOptions {
   filters?: Filters;
   /** X-Registry-Auth, base64url JSON. */
   auth?: string | undefined;
+  /** False: the registry may speak plain HTTP or show any certificate. Sampan's daemon alone can. */
+  tlsVerify?: boolean | undefined;
+}
+
+export interface CopyOptions {
+  /** Whole names with tag or digest, the destination's with tag. */
+  from: string;
+  to: string;
+  /** `{"os","architecture"}` as JSON: copy that one alone. */
+  platform?: string | undefined;
+  /** X-Registry-Auth for the destination, and for the source. */
+  auth?: string | undefined;
+  sourceAuth?: string | undefined;
+  /** False: both registries may speak plain HTTP or show any certificate. */
+  tlsVerify?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ImportOptions {
@@ -85,9 +108,10 @@ export class ImageClient {
   }
 
   /** Ends when the image is whole; a failure is a line with `errorDetail`, which the caller judges. */
-  pull(options: PullOptions): AsyncGenerator<ProgressMessage, void, undefined> {
-    return this.#engine.jsonLines('POST', '/images/create', {
+  async *pull(options: PullOptions): AsyncGenerator<ProgressMessage, void, undefined> {
+    yield* this.#engine.jsonLines<ProgressMessage>('POST', '/images/create', {
       query: {
+        tlsVerify: await this.#unverified(options),
         fromImage: options.repository,
         tag: options.tag,
         platform: options.platform?.toLowerCase() || undefined,
@@ -98,9 +122,10 @@ export class ImageClient {
   }
 
   /** Ends when the registry has it all; a failure is a line with `errorDetail`. */
-  push(repository: string, options: PushOptions): AsyncGenerator<ProgressMessage, void, undefined> {
-    return this.#engine.jsonLines('POST', `/images/${namePath(repository)}/push`, {
-      query: { tag: options.tag, platform: options.platform },
+  async *push(repository: string, options: PushOptions): AsyncGenerator<ProgressMessage, void, undefined> {
+    const tlsVerify = await this.#unverified(options);
+    yield* this.#engine.jsonLines<ProgressMessage>('POST', `/images/${namePath(repository)}/push`, {
+      query: { tag: options.tag, platform: options.platform, tlsVerify },
       ...authHeader(options.auth),
       signal: options.signal,
     });
@@ -133,10 +158,56 @@ export class ImageClient {
   }
 
   /** Look for repositories; `term` may begin with a registry's host. */
-  search(term: string, options: SearchOptions = {}): Promise<ImageSearchResult[]> {
+  async search(term: string, options: SearchOptions = {}): Promise<ImageSearchResult[]> {
+    const tlsVerify = await this.#unverified(options);
     return this.#engine.json('GET', '/images/search', {
-      query: { term, limit: options.limit, filters: encodeFilters(options.filters ?? {}) },
+      query: { term, limit: options.limit, filters: encodeFilters(options.filters ?? {}), tlsVerify },
       ...authHeader(options.auth),
+    });
+  }
+
+  /** The tags of a repository at its registry. Sampan's daemon alone can. */
+  async tags(repository: string, options: Omit<SearchOptions, 'filters'> = {}): Promise<ImageTagList> {
+    await this.#engine.requireSampan("list a repository's tags");
+    const tlsVerify = options.tlsVerify === false ? false : undefined;
+    return this.#engine.json('GET', '/images/search', {
+      query: { term: repository, listTags: true, limit: options.limit, tlsVerify },
+      ...authHeader(options.auth),
+    });
+  }
+
+  /** What each layer brings. Sampan's daemon alone can. */
+  async layers(
+    name: string,
+    options: { files?: boolean; platform?: string | undefined } = {},
+  ): Promise<ImageLayers> {
+    await this.#engine.requireSampan('look into layers');
+    const query = { files: options.files === true ? true : undefined, platform: options.platform };
+    return this.#engine.json('GET', `/images/${namePath(name)}/layers`, { query });
+  }
+
+  /** How the files of `other` differ from those of `name`. Sampan's daemon alone can. */
+  async diff(
+    name: string,
+    other: string,
+    options: { platform?: string | undefined } = {},
+  ): Promise<ImageDiff> {
+    await this.#engine.requireSampan('compare images');
+    const query = { to: other, platform: options.platform };
+    return this.#engine.json('GET', `/images/${namePath(name)}/diff`, { query });
+  }
+
+  /** From registry to registry; ends when the destination has it all. Sampan's daemon alone can. */
+  async *copy(options: CopyOptions): AsyncGenerator<ProgressMessage, void, undefined> {
+    await this.#engine.requireSampan('copy between registries');
+    const { from, to, platform, auth, sourceAuth, signal } = options;
+    yield* this.#engine.jsonLines<ProgressMessage>('POST', '/images/copy', {
+      query: { from, to, platform, tlsVerify: options.tlsVerify === false ? false : undefined },
+      headers: {
+        ...(auth === undefined ? {} : { 'x-registry-auth': auth }),
+        ...(sourceAuth === undefined ? {} : { 'x-registry-auth-source': sourceAuth }),
+      },
+      signal,
     });
   }
 
@@ -190,8 +261,18 @@ export class ImageClient {
     });
   }
 
-  prune(filters: Filters): Promise<PruneResult> {
+  /** `unused-for` and `keep-size` are for Sampan's daemon alone. */
+  async prune(filters: Filters): Promise<PruneResult> {
+    if (filters['unused-for'] !== undefined || filters['keep-size'] !== undefined)
+      await this.#engine.requireSampan('prune images by their last use');
     return this.#engine.json('POST', '/images/prune', { query: { filters: encodeFilters(filters) } });
+  }
+
+  /** The query parameter of calls with `tlsVerify: false`. Docker would pass it over in silence. */
+  async #unverified({ tlsVerify }: { tlsVerify?: boolean | undefined }): Promise<false | undefined> {
+    if (tlsVerify !== false) return undefined;
+    await this.#engine.requireSampan('leave out the check of certificates for one command');
+    return false;
   }
 }
 

@@ -12,6 +12,7 @@ export { type Endpoint, parseEndpoint } from './endpoint.ts';
 export { EngineClient } from './engine-client.ts';
 export type { CallOptions, ConnectionOptions, EngineConnection, PingResult } from './engine-connection.ts';
 export type {
+  CopyOptions,
   ImageClient,
   ImportOptions,
   LoadAnswer,

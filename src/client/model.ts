@@ -4,9 +4,12 @@ export type { DistributionInspect, DistributionManifest } from '../wire/distribu
 export type {
   ImageSearchResult,
   ImageSummary,
+  ImageTagList,
   ManifestSummary,
   PushResult,
 } from '../wire/image.ts';
+export type { FileChange, ImageDiff } from '../wire/image-diff.ts';
+export type { ImageLayer, ImageLayers, LayerEntry } from '../wire/image-layers.ts';
 export type { AuthConfig } from '../wire/registry-auth.ts';
 export type { AuthResponse, BuildCacheRecord, DiskUsage, VolumeUsage } from '../wire/system.ts';
 

@@ -2,6 +2,7 @@ import type { DriverData } from './container.ts';
 import type { HealthConfig } from './container-config.ts';
 import type { Int64 } from './int64.ts';
 import type { OciDescriptor, OciPlatform } from './oci-descriptor.ts';
+import type { TlsVerifyQuery } from './registry-auth.ts';
 
 /** An element of `GET /images/json`. */
 export interface ImageSummary {
@@ -150,4 +151,40 @@ export interface ManifestPushedInsteadOfIndex {
 /** `aux` of a push that failed for content that is neither here nor in the registry. */
 export interface ContentMissing {
   contentMissing: true;
+}
+
+/**
+ * Answer of `GET /images/search?term={name}&listTags=1`: the tags of one repository, `name` without tag, of any registry. Sampan's
+ * own. `limit` and `tlsVerify=0` as for a search, `filters` are refused. 404 when the registry doesn't know the repository.
+ */
+export interface ImageTagList {
+  /** Whole repository, `docker.io/library/busybox`. */
+  Name: string;
+  /** In the registry's order. */
+  Tags: string[];
+}
+
+/**
+ * Query of `POST /images/copy`: an image from registry to registry, with nothing kept here. Sampan's own.
+ *
+ * `X-Registry-Auth` is for the destination, `X-Registry-Auth-Source` for the source. Answered as a push is: progress lines, the
+ * last one `aux` with `PushResult`, or `errorDetail`. Digests stay what they are; an index is copied with all its manifests.
+ */
+export interface ImageCopyQuery extends TlsVerifyQuery {
+  /** Whole names with tag or digest, the destination's with tag. */
+  from: string;
+  to: string;
+  /** `{"os","architecture"}` as JSON: copy that image alone, without the index. */
+  platform?: string;
+}
+
+/**
+ * Filters of `POST /images/prune` beside Docker's. Sampan's own; Docker refuses them as unknown. Images that a container uses stay
+ * in any case. Of the others those go that meet both, where both are given, the longest unused first.
+ */
+export interface ImagePruneFilters {
+  /** Seconds since an image was last pulled, built, loaded, tagged, pushed, saved or run, at least; digits. */
+  'unused-for'?: [string];
+  /** Bytes that images may take up afterwards: removal ends as soon as they take no more; digits. */
+  'keep-size'?: [string];
 }

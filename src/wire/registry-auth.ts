@@ -12,6 +12,15 @@ export interface AuthConfig {
   registrytoken?: string;
 }
 
+/**
+ * Query of every call that reaches a registry: pull, push, copy, search, `/auth` and `/distribution`. Sampan's own; Docker passes it
+ * over in silence.
+ */
+export interface TlsVerifyQuery {
+  /** `0`: for this call the registry may speak plain HTTP or show any certificate. */
+  tlsVerify?: '0';
+}
+
 const FIELDS = [
   'username',
   'password',

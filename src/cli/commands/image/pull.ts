@@ -1,6 +1,7 @@
 import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
 import { registryAuthIfAny } from '../../credentials/registry-auth.ts';
+import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
 import { type ImageName, readImageName } from '../../image-name.ts';
 import { showProgress } from '../../output/progress.ts';
 import { silentSink } from '../../terminal/silent-sink.ts';
@@ -18,6 +19,7 @@ export const command: Command = {
     },
     { name: 'platform', kind: 'string', usage: 'Platform to download (os/architecture)' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show only the name of what was pulled' },
+    TLS_VERIFY_FLAG,
   ],
   args: { min: 1, max: 1 },
   examples: ['pull busybox', 'pull --platform linux/arm64 registry.example.com/app:1.2'],
@@ -33,6 +35,7 @@ export const command: Command = {
       tag: all ? undefined : (name.digest ?? name.tag ?? 'latest'),
       platform: flags.string('platform') || context.env.DOCKER_DEFAULT_PLATFORM,
       auth: await registryAuthIfAny(context, name.domain),
+      tlsVerify: flags.bool('tls-verify'),
     });
     await showProgress(messages, quiet ? silentSink : context.stdout);
     await context.stdout.write(`${pulledName(name, all)}\n`);

@@ -2,6 +2,7 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import type { ContentMissing, ManifestPushedInsteadOfIndex } from '../../../wire/image.ts';
 import type { Command } from '../../command.ts';
 import { registryAuthIfAny } from '../../credentials/registry-auth.ts';
+import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
 import { type ImageName, readImageName } from '../../image-name.ts';
 import { printNote } from '../../output/note.ts';
 import { showProgress } from '../../output/progress.ts';
@@ -26,6 +27,7 @@ export const command: Command = {
       usage: 'Upload only that platform (os[/arch[/variant]]), without the index',
     },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show only the name of what was pushed' },
+    TLS_VERIFY_FLAG,
   ],
   args: { min: 1, max: 1 },
   examples: ['push registry.example.com/app:1.2', 'push --all-tags registry.example.com/app'],
@@ -45,6 +47,7 @@ export const command: Command = {
       tag: all ? undefined : (name.tag ?? 'latest'),
       platform,
       auth,
+      tlsVerify: flags.bool('tls-verify'),
     });
     const notes: string[] = [];
     const onAux = (aux: unknown) => void notes.push(...noteOf(aux));

@@ -7,6 +7,7 @@ import type { Invocation } from '../../context.ts';
 import { askLogin } from '../../credentials/ask-login.ts';
 import { credentialStoreFor, HUB_SERVER, hostOf } from '../../credentials/credential-store.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
 import { printNote } from '../../output/note.ts';
 
 export const command: Command = {
@@ -15,6 +16,7 @@ export const command: Command = {
   flags: [
     { name: 'password', short: 'p', kind: 'string', usage: 'Password or personal access token' },
     { name: 'password-stdin', kind: 'bool', usage: 'Read the password from STDIN' },
+    TLS_VERIFY_FLAG,
     { name: 'username', short: 'u', kind: 'string', usage: 'Name of the user' },
   ],
   args: { min: 0, max: 1 },
@@ -107,8 +109,10 @@ async function tryNew(invocation: Invocation, known: Parameters<typeof askLogin>
 }
 
 /** Let the daemon try the login, and keep it. A token that the registry gives takes the password's place. */
-async function logIn({ context, client }: Invocation, login: AuthConfig): Promise<string> {
-  const { Status, IdentityToken } = await client.system.login(login);
+async function logIn({ context, client, flags }: Invocation, login: AuthConfig): Promise<string> {
+  const { Status, IdentityToken } = await client.system.login(login, {
+    tlsVerify: flags.bool('tls-verify'),
+  });
   const { password: _, ...others } = login;
   const kept = IdentityToken ? { ...others, identitytoken: IdentityToken } : login;
   try {

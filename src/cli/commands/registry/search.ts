@@ -1,6 +1,10 @@
 import type { ImageSearchResult } from '../../../client/model.ts';
+import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
+import type { Invocation } from '../../context.ts';
 import { registryAuthIfAny } from '../../credentials/registry-auth.ts';
+import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
+import { readImageName } from '../../image-name.ts';
 import { ellipsis } from '../../output/labels.ts';
 import { formatList } from '../../output/list-format.ts';
 import { Struct } from '../../output/template/value.ts';
@@ -16,7 +20,9 @@ export const command: Command = {
     FILTER_FLAG,
     { name: 'format', kind: 'string', usage: 'Format the output by a Go template' },
     { name: 'limit', kind: 'int', usage: 'Show at most so many' },
+    { name: 'list-tags', kind: 'bool', usage: 'Show the tags of the repository TERM' },
     { name: 'no-trunc', kind: 'bool', usage: 'Show values whole' },
+    TLS_VERIFY_FLAG,
   ],
   args: { min: 1, max: 1 },
   examples: [
@@ -24,7 +30,9 @@ export const command: Command = {
     'search --filter is-official=true --limit 5 nginx',
     'search localhost:5000/app',
   ],
-  async run({ context, client, flags, args }) {
+  async run(invocation) {
+    const { context, client, flags, args } = invocation;
+    if (flags.bool('list-tags')) return listTags(invocation);
     const [term = ''] = args;
     const filters = parseFilters(flags.list('filter'));
     if (filters['is-automated'] !== undefined) await context.stderr.write(AUTOMATED_WARNING);
@@ -33,6 +41,7 @@ export const command: Command = {
       limit: limit > 0 ? limit : undefined,
       filters,
       auth: await registryAuthIfAny(context, domainOf(term)),
+      tlsVerify: flags.bool('tls-verify'),
     });
     const format = flags.string('format');
     const options = {
@@ -44,6 +53,31 @@ export const command: Command = {
     return 0;
   },
 };
+
+async function listTags({ context, client, flags, args }: Invocation): Promise<number> {
+  if (flags.list('filter').length > 0)
+    throw new EngineError('invalid', 'conflicting options: cannot specify both --filter and --list-tags');
+  const name = readImageName(args[0] ?? '');
+  if (name.tag !== undefined || name.digest !== undefined)
+    throw new EngineError('invalid', "tag can't be used with --list-tags");
+  const limit = flags.int('limit');
+  const { Tags } = await client.images.tags(name.repository, {
+    limit: limit > 0 ? limit : undefined,
+    auth: await registryAuthIfAny(context, name.domain),
+    tlsVerify: flags.bool('tls-verify'),
+  });
+  const rows = Tags.map(
+    (tag) => new Struct('*registry.tagContext', { Name: () => name.familiarRepository, Tag: () => tag }),
+  );
+  await context.stdout.write(
+    formatList(rows, {
+      format: flags.string('format'),
+      table: '{{.Name}}\t{{.Tag}}',
+      headers: { Name: 'NAME', Tag: 'TAG' },
+    }),
+  );
+  return 0;
+}
 
 const AUTOMATED_WARNING =
   'WARNING: the "is-automated" filter is deprecated, and searching for "is-automated=true" will not yield any results in future.\n';
