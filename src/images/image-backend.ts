@@ -45,9 +45,12 @@ export interface PullProgress {
 }
 
 export interface PullRequest {
+  /** Without tag and digest: every tag of the repository. */
   reference: Reference;
   platform: Platform | undefined;
   credentials: RegistryCredentials | undefined;
+  /** False: the registry may show any certificate or speak plain HTTP, for this request. */
+  tlsVerify?: boolean | undefined;
 }
 
 /** A line of a push or load: progress, a fact for programs, or text as it is printed. */

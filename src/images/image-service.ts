@@ -21,7 +21,13 @@ import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
 import { type LoadOptions, loadImages } from './load-images.ts';
-import { INTERRUPTED_GRACE_MS, type PullOptions, pullImage, type RegistryAccess } from './pull-image.ts';
+import {
+  INTERRUPTED_GRACE_MS,
+  type PullOptions,
+  pullImage,
+  type RegistryAccess,
+  wantedNames,
+} from './pull-image.ts';
 import { type PushOptions, type PushRequest, pushImage } from './push-image.ts';
 import { deleteImage, labelsOf, type RemovePorts, removeImage } from './remove-image.ts';
 import { choosePlatform, resolveImage } from './resolve-image.ts';
@@ -89,9 +95,11 @@ export class ImageService implements ImageBackend {
     const { registry, content } = this.#options;
     const ports = { registry, content, fetches: this.#fetches, ...this.#own() };
     this.#options.runner.prepare();
-    const reference = await pullImage(request, ports, options);
-    const { image } = resolveImage(this.#store, canonicalName(reference));
-    this.#events.pulled(reference, labelsOf(image));
+    for (const wanted of await wantedNames(request, ports, options.signal)) {
+      const reference = await pullImage({ ...request, reference: wanted }, ports, options);
+      const { image } = resolveImage(this.#store, canonicalName(reference));
+      this.#events.pulled(reference, labelsOf(image));
+    }
   }
 
   async push(request: PushRequest, options: PushOptions): Promise<void> {

@@ -30,6 +30,7 @@ export interface LayerOrigin {
   repository: Reference;
   source: RegistrySource | undefined;
   credentials: RegistryCredentials | undefined;
+  tlsVerify: boolean | undefined;
 }
 
 /** Bytes of the compressed blob that are here. */

@@ -9,7 +9,12 @@ import {
   withDefaultTag,
 } from '../oci/reference.ts';
 import type { RegistryPushClient } from '../registry/push-client.ts';
-import type { RegistryClient, RegistryConfig, RegistryRequest } from '../registry/registry-client.ts';
+import type {
+  RegistryCatalog,
+  RegistryClient,
+  RegistryConfig,
+  RegistryRequest,
+} from '../registry/registry-client.ts';
 import { Background } from './background.ts';
 import { bringLayers, presentLayers } from './bring-layers.ts';
 import type { ImageGc } from './gc.ts';
@@ -25,6 +30,7 @@ import { LayerLines, statusLine } from './pull-progress.ts';
 export interface RegistryAccess {
   client(): RegistryClient;
   pushClient(): RegistryPushClient;
+  catalog(): Pick<RegistryCatalog, 'tags'>;
   config(): RegistryConfig;
 }
 
@@ -44,6 +50,17 @@ export interface PullOptions {
 
 /** How long the finished layers of an interrupted pull wait for the next one. */
 export const INTERRUPTED_GRACE_MS = 3600_000;
+
+/** The names that a request stands for: its own, or one for each tag of the repository. @throws as RegistryCatalog. */
+export async function wantedNames(
+  { reference, credentials, tlsVerify }: PullRequest,
+  { registry }: Pick<PullPorts, 'registry'>,
+  signal: AbortSignal,
+): Promise<Reference[]> {
+  if (reference.tag !== undefined || reference.digest !== undefined) return [reference];
+  const tags = await registry.catalog().tags(reference, { signal, credentials, tlsVerify });
+  return tags.map((tag) => ({ ...reference, tag }));
+}
 
 /** Bring an image here, whole, and tag it last. Resolves to the reference that names it now. */
 export async function pullImage(
@@ -86,7 +103,8 @@ async function pullUnderLease(pullRequest: PullRequest, pull: Pull): Promise<Ref
   const { ports, options } = pull;
   const reference = withDefaultTag(pullRequest.reference);
   const platform = pullRequest.platform ?? hostPlatform();
-  const request = { signal: options.signal, credentials: pullRequest.credentials };
+  const { credentials, tlsVerify } = pullRequest;
+  const request = { signal: options.signal, credentials, tlsVerify };
   const registry = ports.registry.client();
   const resolved = await registry.manifest(reference, request);
   options.progress({
@@ -204,7 +222,12 @@ function layerFetches(
     const job = {
       contentRoot: ports.content.root,
       registry: ports.registry.config(),
-      origin: { repository: reference, source, credentials: request.credentials },
+      origin: {
+        repository: reference,
+        source,
+        credentials: request.credentials,
+        tlsVerify: request.tlsVerify,
+      },
       descriptor,
       diffId,
     };

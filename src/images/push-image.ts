@@ -39,6 +39,7 @@ export interface PushRequest {
   reference: Reference;
   platform: Platform | undefined;
   credentials: RegistryCredentials | undefined;
+  tlsVerify?: boolean | undefined;
 }
 
 export interface PushOptions {
@@ -165,6 +166,7 @@ async function sendContent(
   await pushContent(client, sent, {
     signal: options.signal,
     credentials: request.credentials,
+    tlsVerify: request.tlsVerify,
     maxConcurrentUploads: uploads.jobs,
     progress: options.progress,
   });

@@ -14,13 +14,14 @@ export async function* receiveLayer(
   ports: LayerPorts,
   ingest: Ingest,
 ): AsyncGenerator<Uint8Array> {
-  const { descriptor, repository, source, credentials } = job;
+  const { descriptor, repository, source, credentials, tlsVerify } = job;
   if (ingest.offset > 0) yield* ingest.replay();
   if (ingest.offset >= descriptor.size) return;
   const blob = await ports.registry.blob(repository, descriptor.digest, {
     signal: ports.signal,
     source,
     credentials,
+    tlsVerify,
     size: descriptor.size,
     ...(ingest.offset === 0 ? {} : { start: ingest.offset }),
   });

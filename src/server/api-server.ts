@@ -17,6 +17,7 @@ import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { registryRoutes } from './routes/registry.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
@@ -45,6 +46,7 @@ export class ApiServer {
       ...unbuiltRoutes(),
       ...containerFileRoutes(backends),
       ...containerRoutes(backends),
+      ...registryRoutes(backends),
       ...moveImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),

@@ -22,8 +22,17 @@ function basicAuth(auth: string | undefined): [string | undefined, string | unde
 }
 
 /** What `X-Registry-Auth` says; undefined where it says nothing. */
-export function registryCredentials(request: ApiRequest): RegistryCredentials | undefined {
+function registryCredentials(request: ApiRequest): RegistryCredentials | undefined {
   const header = request.headers['x-registry-auth'];
   const auth = decodeRegistryAuth(Array.isArray(header) ? header[0] : header);
   return auth === undefined ? undefined : credentialsOf(auth);
+}
+
+/** How a call may reach its registry: by credentials, and whether any certificate will do. */
+export function registryAccess(request: ApiRequest): {
+  credentials: RegistryCredentials | undefined;
+  tlsVerify: boolean | undefined;
+} {
+  const tlsVerify = request.query.get('tlsVerify') === '0' ? false : undefined;
+  return { credentials: registryCredentials(request), tlsVerify };
 }

@@ -5,7 +5,7 @@ import { parseReference, type Reference, withDigest, withTag } from '../../oci/r
 import { type ApiRequest, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { toReadableStream } from '../body-stream.ts';
-import { registryCredentials } from '../decode/credentials.ts';
+import { registryAccess } from '../decode/credentials.ts';
 import { platformParam } from '../decode/platform.ts';
 import { encodeProgress } from '../encode/image.ts';
 import { ProgressWriter } from '../progress-writer.ts';
@@ -27,7 +27,7 @@ async function pull(images: ImageBackend, request: ApiRequest, response: ApiResp
   const progress = new ProgressWriter(response);
   try {
     await images.pull(
-      { reference, platform, credentials: registryCredentials(request) },
+      { reference, platform, ...registryAccess(request) },
       { signal: request.signal, progress: (line) => progress.write(encodeProgress(line)) },
     );
     await progress.end();
@@ -57,15 +57,11 @@ async function importImage(images: ImageBackend, request: ApiRequest, response: 
 }
 
 function pullReference(request: ApiRequest): Reference {
-  const reference = parseReference(textParam(request, 'fromImage') ?? '');
+  // `pull -a` of old clients leaves a colon behind.
+  const reference = parseReference((textParam(request, 'fromImage') ?? '').replace(/:$/, ''));
   const tag = textParam(request, 'tag');
-  if (tag !== undefined) return isDigest(tag) ? withDigest(reference, tag) : withTag(reference, tag);
-  if (reference.tag === undefined && reference.digest === undefined)
-    throw new EngineError(
-      'not-implemented',
-      'pulling all tags of a repository is not implemented yet: name one',
-    );
-  return reference;
+  if (tag === undefined) return reference;
+  return isDigest(tag) ? withDigest(reference, tag) : withTag(reference, tag);
 }
 
 function importReference(request: ApiRequest): Reference | undefined {

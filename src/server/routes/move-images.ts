@@ -4,7 +4,7 @@ import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { toReadableStream } from '../body-stream.ts';
-import { registryCredentials } from '../decode/credentials.ts';
+import { registryAccess } from '../decode/credentials.ts';
 import { platformJson, platformParams } from '../decode/platform.ts';
 import { encodeTransferLine } from '../encode/image.ts';
 import { ProgressWriter } from '../progress-writer.ts';
@@ -71,7 +71,7 @@ async function push(images: ImageBackend, request: ApiRequest, response: ApiResp
   const wanted = {
     reference: pushReference(request),
     platform: platform === undefined ? undefined : platformJson(platform),
-    credentials: registryCredentials(request),
+    ...registryAccess(request),
   };
   const progress = new ProgressWriter(response);
   try {

@@ -15,6 +15,7 @@ import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
+import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
 import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
@@ -200,6 +201,25 @@ export class FakeEngine implements Backends {
       return { deleted: [], reclaimedBytes: 0 };
     },
     count: () => this.imageViews.length,
+  };
+
+  readonly registry: RegistryBackend = {
+    search: async (term, request) => {
+      this.calls.push(['search', term, request]);
+      return [{ name: 'busybox', description: 'small', starCount: 3, isOfficial: true }];
+    },
+    inspect: async (reference) => {
+      this.calls.push(['inspect', familiarName(reference)]);
+      const digest = parseDigest(`sha256:${'3'.repeat(64)}`);
+      return {
+        descriptor: { mediaType: 'application/vnd.oci.image.index.v1+json', digest, size: 7 },
+        platforms: [{ os: 'linux', architecture: 'arm64', variant: 'v8' }],
+      };
+    },
+    manifest: async () => {
+      throw new EngineError('not-found', 'manifest unknown');
+    },
+    tags: async () => ['1', '2', '3'],
   };
 
   readonly networks = {

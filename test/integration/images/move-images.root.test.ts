@@ -121,6 +121,31 @@ test('a push says in lines and facts what it did: pushed, mounted, there already
   expect(all).toContain('2: digest: ');
 });
 
+test('every tag of a repository by one pull; what a registry has, without one', async () => {
+  await engine.out(['rmi', `${home}/lines/a:1`, `${home}/lines/a:2`]);
+  const lines = await engine.out(['pull', '-a', `${home}/lines/a`]);
+  expect(lines.match(/^[12]: Pulling from lines\/a$/gm)).toHaveLength(2);
+  expect(await idOf(`${home}/lines/a:2`)).toBe(image.descriptor.digest);
+  const json = async (path: string) => JSON.parse((await engine.api('GET', path)).body) as unknown;
+  expect(await json(`/distribution/${home}/lines/a:1/json`)).toEqual({
+    Descriptor: {
+      mediaType: image.descriptor.mediaType,
+      digest: image.descriptor.digest,
+      size: image.bytes.length,
+    },
+    Platforms: [{ architecture: 'amd64', os: 'linux' }],
+  });
+  expect(await json(`/images/search?term=${home}/lines/a&listTags=1`)).toEqual({
+    Name: `${home}/lines/a`,
+    Tags: ['1', '2'],
+  });
+  expect(await engine.api('GET', `/distribution/${home}/lines/none/json`)).toMatchObject({ status: 404 });
+  expect((await engine.api('GET', '/distribution/@@/json')).body).toContain('invalid reference format');
+  expect(
+    await engine.api('POST', '/auth', { username: 'a', password: 'b', serveraddress: home }),
+  ).toMatchObject({ status: 200, body: expect.stringContaining('Login Succeeded') });
+});
+
 test('an index of which one platform is here: saved and loaded as it came, pushed as the manifest', async () => {
   await engine.pull('app');
   expect(await idOf('app')).toBe(index.descriptor.digest);

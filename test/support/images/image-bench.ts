@@ -16,7 +16,8 @@ import { receiveArchive } from '../../../src/images/receive-archive.ts';
 import { runUploadJob } from '../../../src/images/upload-job.ts';
 import { type UploadRunner, uploadPool } from '../../../src/images/upload-runner.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
-import { parseReference } from '../../../src/oci/reference.ts';
+import { parseReference, withDefaultTag } from '../../../src/oci/reference.ts';
+import { CatalogClient } from '../../../src/registry/catalog-client.ts';
 import { DistributionClient } from '../../../src/registry/distribution-client.ts';
 import { DistributionPushClient } from '../../../src/registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
@@ -120,7 +121,7 @@ export class ImageBench {
     const lines = options.lines ?? [];
     await this.images.pull(
       {
-        reference: parseReference(name),
+        reference: withDefaultTag(parseReference(name)),
         platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
         credentials: undefined,
       },
@@ -159,7 +160,13 @@ export class ImageBench {
     const config = { ...plainRegistryConfig, mirrors: this.#mirror === undefined ? [] : [this.#mirror] };
     const pushClient = new DistributionPushClient(config);
     const client = this.#mirror === undefined ? this.registry : new DistributionClient(config);
-    return { client: () => client, pushClient: () => pushClient, config: () => config };
+    const catalog = new CatalogClient(config);
+    return {
+      client: () => client,
+      pushClient: () => pushClient,
+      catalog: () => catalog,
+      config: () => config,
+    };
   }
 
   #uploads(content: LocalContentStore): UploadRunner {
