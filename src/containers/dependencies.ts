@@ -26,7 +26,7 @@ export interface ContainerDependencies {
   store: ContainerStore;
   notes: TaskNotes;
   paths: ContainerPaths;
-  images: Pick<ImageBackend, 'get'>;
+  images: Pick<ImageBackend, 'get' | 'commit'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;

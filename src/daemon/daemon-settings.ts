@@ -28,6 +28,7 @@ export interface DaemonSettings {
   maxDownloadAttempts: number;
   embeddedRegistry: { host: string; port: number } | undefined;
   maxConcurrentDownloads: number;
+  maxConcurrentUploads: number;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
@@ -156,6 +157,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     ...registries(source, file),
     embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
+    maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),

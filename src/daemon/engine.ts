@@ -8,8 +8,10 @@ import { TaskNotes } from '../containers/task-notes.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
+import { threadedReceiver } from '../images/archive-receiver.ts';
 import { ImageService } from '../images/image-service.ts';
-import { WorkerLayerRunner } from '../images/worker-layer-runner.ts';
+import { layerPool } from '../images/layer-runner.ts';
+import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
@@ -129,7 +131,9 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     content,
     snapshotter,
     registry,
-    runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
+    runner: layerPool(settings.maxConcurrentDownloads),
+    uploads: uploadPool(settings.maxConcurrentUploads),
+    receiver: threadedReceiver(content.root),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],

@@ -13,6 +13,7 @@ import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
 import { startEmbeddedRegistry } from './embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { writePidFile } from './pid-file.ts';
+import { RegistryService } from './registry-service.ts';
 import { logStrayErrors } from './stray-errors.ts';
 import { engineId, SystemService } from './system-service.ts';
 
@@ -46,7 +47,13 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     if (registry !== undefined) closers.push(() => registry.close());
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
-      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
+      {
+        containers: engine.containers,
+        images: engine.images,
+        networks: engine.networks,
+        registry: new RegistryService(engine.registry),
+        system,
+      },
       { build: buildInfo, logger },
     );
     closers.push(() => server.close());

@@ -163,6 +163,17 @@ export const settings: Setting[] = [
     },
   },
   {
+    key: 'max-concurrent-uploads',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-concurrent-uploads',
+      kind: 'int',
+      usage: 'Set the max concurrent uploads',
+      default: '5',
+    },
+  },
+  {
     key: 'max-download-attempts',
     type: 'number',
     use: 'honoured',
@@ -293,7 +304,6 @@ export const settings: Setting[] = [
   { key: 'firewall-backend', type: 'string', use: 'warned', neutral: ['"nftables"', '""'] },
   { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
   { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
-  { key: 'max-concurrent-uploads', type: 'number', use: 'warned' },
   { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },

@@ -11,7 +11,7 @@ import type {
   RegistryCredentials,
   RegistrySource,
 } from '../registry/registry-client.ts';
-import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../snapshots/snapshotter.ts';
 import { receiveLayer } from './receive-layer.ts';
 import { stageLayer } from './stage-layer.ts';
 
@@ -20,11 +20,17 @@ export interface LayerJob {
   contentRoot: string;
   staging: LayerStaging;
   registry: RegistryConfig;
+  /** Where its blob is when it isn't here; undefined: nowhere. */
+  origin: LayerOrigin | undefined;
+  descriptor: Descriptor;
+  diffId: DiffId;
+}
+
+export interface LayerOrigin {
   repository: Reference;
   source: RegistrySource | undefined;
   credentials: RegistryCredentials | undefined;
-  descriptor: Descriptor;
-  diffId: DiffId;
+  tlsVerify: boolean | undefined;
 }
 
 /** Bytes of the compressed blob that are here. */
@@ -34,7 +40,7 @@ export type LayerProgress = { phase: 'downloading' | 'verifying' | 'downloaded';
 export interface LayerPorts {
   content: ContentStore;
   registry: RegistryClient;
-  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  openSink: (staging: LayerStaging, options?: SinkOptions) => Promise<LayerSink>;
   signal: AbortSignal;
   progress: (progress: LayerProgress) => void;
 }
@@ -62,11 +68,13 @@ async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLay
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
   if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
+  if (job.origin === undefined) throw new EngineError('not-found', `layer ${digest} is missing or damaged`);
+  const { origin } = job;
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
   const isResumed = ingest.offset > 0;
   try {
-    const received = receiveLayer(job, ports, ingest);
+    const received = receiveLayer({ ...origin, descriptor: job.descriptor }, ports, ingest);
     return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);
@@ -79,7 +87,15 @@ async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLaye
   const { digest } = job.descriptor;
   const hasher = new Bun.CryptoHasher('sha256');
   const bytes = hashed(ports.content.stream(digest), hasher);
-  return await stageLayer(job, ports, bytes, async () => {
+  // What isn't compressed is the tar itself.
+  const isTar = (digest as string) === job.diffId;
+  const stagePorts = isTar
+    ? {
+        ...ports,
+        openSink: (staging: LayerStaging) => ports.openSink(staging, { tarFile: ports.content.path(digest) }),
+      }
+    : ports;
+  return await stageLayer(job, stagePorts, bytes, async () => {
     if (`sha256:${hasher.digest('hex')}` === digest) return;
     await ports.content.remove(digest);
     throw new DamagedHere(`Blob ${digest} is damaged`);

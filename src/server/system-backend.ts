@@ -60,7 +60,7 @@ export interface SystemBackend {
   /** Check credentials against a registry. */
   authenticate(
     credentials: RegistryCredentials,
-    options: { signal: AbortSignal },
+    options: { signal: AbortSignal; tlsVerify?: boolean },
   ): Promise<{ status: string; identityToken: string }>;
 }
 

@@ -107,7 +107,7 @@ export async function bootDaemon(
     store: new ContainerStore(machine.db),
     notes,
     paths,
-    images: { get: async () => imageView() },
+    images: { get: async () => imageView(), commit: async () => imageView().id },
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),

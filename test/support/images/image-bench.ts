@@ -4,17 +4,22 @@ import { join } from 'node:path';
 import { LocalContentStore } from '../../../src/content/local-content-store.ts';
 import { silentLogger } from '../../../src/errors/logger.ts';
 import type { EngineEvent } from '../../../src/events/event.ts';
+import { threadedReceiver } from '../../../src/images/archive-receiver.ts';
 import type { PullProgress } from '../../../src/images/image-backend.ts';
-import { imageMigrations } from '../../../src/images/image-schema.ts';
+import { imageMigrations, imageTransferTables } from '../../../src/images/image-schema.ts';
 import { ImageService } from '../../../src/images/image-service.ts';
 import { runLayerJob } from '../../../src/images/layer-job.ts';
-import type { LayerRunner } from '../../../src/images/layer-runner.ts';
+import { type LayerRunner, layerPool } from '../../../src/images/layer-runner.ts';
 import type { GcRoots } from '../../../src/images/lease-store.ts';
 import type { RegistryAccess } from '../../../src/images/pull-image.ts';
-import { WorkerLayerRunner } from '../../../src/images/worker-layer-runner.ts';
+import { receiveArchive } from '../../../src/images/receive-archive.ts';
+import { runUploadJob } from '../../../src/images/upload-job.ts';
+import { type UploadRunner, uploadPool } from '../../../src/images/upload-runner.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
-import { parseReference } from '../../../src/oci/reference.ts';
+import { parseReference, withDefaultTag } from '../../../src/oci/reference.ts';
+import { CatalogClient } from '../../../src/registry/catalog-client.ts';
 import { DistributionClient } from '../../../src/registry/distribution-client.ts';
+import { DistributionPushClient } from '../../../src/registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
 import { openLayerSink } from '../../../src/snapshots/layer-sink.ts';
 import { SqliteStateDb } from '../../../src/storage/sqlite-state-db.ts';
@@ -86,14 +91,19 @@ export class ImageBench {
     await this.#close();
     const content = await LocalContentStore.open(join(this.root, 'content'));
     const db = await SqliteStateDb.open(join(this.root, 'state.db'), [
-      { version: 1, name: 'images', statements: imageMigrations },
+      { version: 1, name: 'images', statements: [...imageMigrations, ...imageTransferTables] },
     ]);
     const service = await ImageService.open({
       db,
       content,
       snapshotter: this.snapshotter,
       registry: this.#access(),
-      runner: this.#mirror === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
+      runner: this.#mirror === undefined ? this.#runner(content) : layerPool(3),
+      uploads: this.#mirror === undefined ? this.#uploads(content) : uploadPool(2),
+      receiver:
+        this.#mirror === undefined
+          ? (source, options) => receiveArchive(source, { content, ...options })
+          : threadedReceiver(content.root),
       openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
@@ -111,7 +121,7 @@ export class ImageBench {
     const lines = options.lines ?? [];
     await this.images.pull(
       {
-        reference: parseReference(name),
+        reference: withDefaultTag(parseReference(name)),
         platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
         credentials: undefined,
       },
@@ -147,10 +157,30 @@ export class ImageBench {
   }
 
   #access(): RegistryAccess {
-    if (this.#mirror === undefined) return { client: () => this.registry, config: () => plainRegistryConfig };
-    const config = { ...plainRegistryConfig, mirrors: [this.#mirror] };
-    const client = new DistributionClient(config);
-    return { client: () => client, config: () => config };
+    const config = { ...plainRegistryConfig, mirrors: this.#mirror === undefined ? [] : [this.#mirror] };
+    const pushClient = new DistributionPushClient(config);
+    const client = this.#mirror === undefined ? this.registry : new DistributionClient(config);
+    const catalog = new CatalogClient(config);
+    return {
+      client: () => client,
+      pushClient: () => pushClient,
+      catalog: () => catalog,
+      config: () => config,
+    };
+  }
+
+  #uploads(content: LocalContentStore): UploadRunner {
+    return {
+      jobs: 2,
+      run: (job, { signal, progress }) =>
+        runUploadJob(job, {
+          content,
+          registry: new DistributionPushClient(plainRegistryConfig),
+          signal,
+          progress,
+        }),
+      close: async () => undefined,
+    };
   }
 
   #runner(content: LocalContentStore): LayerRunner {

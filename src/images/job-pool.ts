@@ -1,43 +1,57 @@
 import { availableParallelism } from 'node:os';
-import type { StagedLayer } from '../snapshots/snapshotter.ts';
-import type { LayerJob } from './layer-job.ts';
-import type { LayerRunner, LayerRunOptions } from './layer-runner.ts';
-import { LayerWorkerHandle } from './layer-worker-handle.ts';
+import { JobThread } from './job-thread.ts';
 
 const IDLE_MS = 10_000;
-/** A thread costs more to start than so many bytes cost to unpack. */
+/** A thread costs more to start than so many bytes cost to work through. */
 const SHARE_BYTES = 8 << 20;
 
-/** `LayerRunner` over worker threads, which are made when needed and kept for ten idle seconds. Small layers share one. */
-export class WorkerLayerRunner implements LayerRunner {
-  readonly #jobs: number;
+export interface JobOptions<Progress> {
+  signal: AbortSignal;
+  /** The job had to wait for its turn. */
+  waiting: () => void;
+  progress: (progress: Progress) => void;
+}
+
+export interface JobPoolOptions<Job> {
+  makeWorker: () => Worker;
+  sizeOf: (job: Job) => number;
+  /** Jobs at a time. */
+  jobs: number;
+  /** Threads at most. Default: one more than there are processors, but no more than jobs. */
+  threads?: number;
+}
+
+/** Runs jobs in worker threads, which are made when needed and kept for ten idle seconds. Small jobs share one; those that find no room wait in order of arrival. */
+export class JobPool<Job, Progress, Result> {
+  readonly jobs: number;
+  readonly #options: JobPoolOptions<Job>;
   readonly #threads: number;
   readonly #queue: (() => void)[] = [];
-  #workers: LayerWorkerHandle[] = [];
+  #workers: JobThread<Job, Progress, Result>[] = [];
   #idleTimer: NodeJS.Timeout | undefined;
   #busy = 0;
 
-  /**
-   * @param jobs At a time: dockerd's `max-concurrent-downloads`.
-   * @param threads At most. Default: one more than there are processors, but no more than jobs.
-   */
-  constructor(jobs: number, threads: number = Math.min(jobs, availableParallelism() + 1)) {
-    this.#jobs = jobs;
-    this.#threads = threads;
+  constructor(options: JobPoolOptions<Job>) {
+    this.#options = options;
+    this.jobs = options.jobs;
+    this.#threads = options.threads ?? Math.min(options.jobs, availableParallelism() + 1);
   }
 
+  /** Jobs will come soon: get ready for the first. */
   prepare(): void {
     clearTimeout(this.#idleTimer);
-    if (!this.#workers.some(({ usable }) => usable)) this.#workers.push(new LayerWorkerHandle());
+    if (!this.#workers.some(({ usable }) => usable)) this.#addThread();
     this.#letIdle();
   }
 
-  async run(job: LayerJob, options: LayerRunOptions): Promise<StagedLayer> {
+  /** @throws as the job; `signal.reason` once aborted. */
+  async run(job: Job, options: JobOptions<Progress>): Promise<Result> {
     await this.#turn(options);
     clearTimeout(this.#idleTimer);
     try {
       options.signal.throwIfAborted();
-      return await this.#worker(job.descriptor.size).run(job, options);
+      const sizeBytes = this.#options.sizeOf(job);
+      return await this.#thread(sizeBytes).run(job, { ...options, sizeBytes });
     } finally {
       this.#busy--;
       this.#queue.shift()?.();
@@ -51,9 +65,9 @@ export class WorkerLayerRunner implements LayerRunner {
     for (const worker of this.#workers.splice(0)) worker.terminate();
   }
 
-  async #turn({ signal, waiting }: LayerRunOptions): Promise<void> {
+  async #turn({ signal, waiting }: JobOptions<Progress>): Promise<void> {
     signal.throwIfAborted();
-    if (this.#busy < this.#jobs) {
+    if (this.#busy < this.jobs) {
       this.#busy++;
       return;
     }
@@ -75,12 +89,16 @@ export class WorkerLayerRunner implements LayerRunner {
   }
 
   /** The least loaded thread, or a new one where that is worth it. */
-  #worker(sizeBytes: number): LayerWorkerHandle {
+  #thread(sizeBytes: number): JobThread<Job, Progress, Result> {
     const usable = this.#workers.filter((worker) => worker.usable);
     const [least] = usable.sort((a, b) => a.loadBytes - b.loadBytes);
     const fits = least !== undefined && (least.idle || least.loadBytes + sizeBytes <= SHARE_BYTES);
     if (least !== undefined && (fits || usable.length >= this.#threads)) return least;
-    const made = new LayerWorkerHandle();
+    return this.#addThread();
+  }
+
+  #addThread(): JobThread<Job, Progress, Result> {
+    const made = new JobThread<Job, Progress, Result>(this.#options.makeWorker());
     this.#workers.push(made);
     return made;
   }

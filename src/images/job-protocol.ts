@@ -1,0 +1,9 @@
+import type { SerializedError } from '../errors/engine-error.ts';
+
+/** `id` names a job within its worker. */
+export type JobRequest<Job> = { kind: 'run'; id: number; job: Job } | { kind: 'cancel'; id: number };
+
+export type JobReply<Progress, Result> =
+  | { kind: 'progress'; id: number; progress: Progress }
+  | { kind: 'done'; id: number; result: Result }
+  | { kind: 'failed'; id: number; error: SerializedError };
