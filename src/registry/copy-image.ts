@@ -63,14 +63,16 @@ export async function copyImage(
     {
       reference: named,
       manifests,
-      blobs: blobs.map(
-        (descriptor): PushBlob => ({
+      blobs: blobs.map((descriptor): PushBlob => {
+        const except: RegistrySource[] = [];
+        return {
           descriptor,
           id: hexOf(descriptor.digest).slice(0, SHORT_ID),
           mountFrom,
-          open: (start) => openVerified(clients.source, { from, descriptor, start }, { ...request, source }),
-        }),
-      ),
+          open: (start) =>
+            openVerified(clients.source, { from, descriptor, start, except }, { ...request, source }),
+        };
+      }),
     },
     {
       signal: options.signal,
@@ -186,11 +188,16 @@ class Collector {
 /** The blob's bytes, hashed on the way: what a mirror spoilt breaks the upload off, and its next attempt asks somebody else. */
 async function openVerified(
   client: RegistryClient,
-  { from, descriptor, start }: { from: Reference; descriptor: Descriptor; start: number },
+  {
+    from,
+    descriptor,
+    start,
+    except,
+  }: { from: Reference; descriptor: Descriptor; start: number; except: RegistrySource[] },
   request: RegistryRequest,
 ): Promise<ReadableStream<Uint8Array>> {
   const { digest, size } = descriptor;
-  const blob = await client.blob(from, digest, { ...request, size, start });
+  const blob = await client.blob(from, digest, { ...request, size, start, except });
   const body = skipped(blob.body, start - blob.start);
   // What begins in the middle only the receiving registry can verify.
   if (start > 0) return body;
@@ -198,7 +205,9 @@ async function openVerified(
   let seen = 0;
   const verify = () => {
     if (`sha256:${hasher.digest('hex')}` === digest) return;
-    const mayHelp = blob.refuse();
+    const liars = blob.refuse();
+    const mayHelp = liars.length > 0;
+    except.push(...liars);
     throw new EngineError(
       mayHelp ? 'unavailable' : 'invalid',
       `blob ${digest} does not have the bytes of its digest`,
