@@ -41,6 +41,8 @@ export interface Ingest {
   write(chunk: Uint8Array): Promise<void>;
   /** Bytes received so far, from the start, for a consumer that has to see them again (decompression after a resume). */
   replay(): ReadableStream<Uint8Array>;
+  /** The digest of the bytes so far. */
+  digest(): Promise<Digest>;
   /**
    * Sync, verify, publish.
    *

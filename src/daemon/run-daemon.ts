@@ -15,6 +15,7 @@ import { startEmbeddedRegistry } from './embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { IdleRelease } from './idle-release.ts';
 import { writePidFile } from './pid-file.ts';
+import { RegistryService } from './registry-service.ts';
 import { logStrayErrors } from './stray-errors.ts';
 import { engineId, SystemService } from './system-service.ts';
 
@@ -48,7 +49,13 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     if (registry !== undefined) closers.push(() => registry.close());
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
-      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
+      {
+        containers: engine.containers,
+        images: engine.images,
+        networks: engine.networks,
+        registry: new RegistryService(engine.registry),
+        system,
+      },
       { build: buildInfo, logger },
     );
     closers.push(() => server.close());
@@ -128,17 +135,23 @@ function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => v
 function reload(engine: Engine, args: readonly string[], logger: Logger): void {
   notifySystemd('RELOADING=1');
   try {
-    const { registryMirrors, insecureRegistries } = reloadRegistries(args);
-    engine.reload({ registryMirrors, insecureRegistries });
+    const settings = reloadRegistries(args);
+    engine.reload(settings);
+    const { registryMirrors, insecureRegistries, registries } = settings;
     logger.info('Reloaded configuration', {
       mirrors: registryMirrors.join(' '),
       insecure: insecureRegistries.join(' '),
+      registries: JSON.stringify(registries),
     });
     engine.events.publish({
       type: 'daemon',
       action: 'reload',
       actorId: 'sampan',
-      attributes: { 'registry-mirrors': JSON.stringify(registryMirrors) },
+      attributes: {
+        'insecure-registries': JSON.stringify(insecureRegistries),
+        'registry-mirrors': JSON.stringify(registryMirrors),
+        registries: JSON.stringify(registries),
+      },
     });
   } catch (error) {
     logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });
