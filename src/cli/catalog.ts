@@ -4,6 +4,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'container', short: 'Manage containers' },
   { name: 'image', short: 'Manage images' },
   { name: 'network', short: 'Manage networks' },
+  { name: 'registry', short: 'Serve and manage a registry of images' },
   { name: 'system', short: 'Manage the engine' },
 ];
 
@@ -196,6 +197,21 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['network ls', 'network list'],
     short: 'List networks',
     load: () => import('./commands/network/list.ts'),
+  },
+  {
+    paths: ['registry gc'],
+    short: 'Remove what no image of a registry needs',
+    load: () => import('./commands/registry/gc.ts'),
+  },
+  {
+    paths: ['registry ls', 'registry list'],
+    short: "List a registry's repositories, tags and sizes",
+    load: () => import('./commands/registry/list.ts'),
+  },
+  {
+    paths: ['registry serve'],
+    short: 'Serve a registry, or a pull-through cache of another one',
+    load: () => import('./commands/registry/serve.ts'),
   },
   {
     paths: ['system prune'],

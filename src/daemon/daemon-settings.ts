@@ -1,8 +1,9 @@
-import { isIP } from 'node:net';
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { embeddedRegistry } from './registry/embedded-settings.ts';
+import type { RegistryOptions } from './registry/registry-service.ts';
 import { settings } from './setting-table.ts';
 
 /** How this daemon runs, flags and file joined. */
@@ -20,7 +21,7 @@ export interface DaemonSettings {
   cgroupParent: string | undefined;
   registryMirrors: string[];
   insecureRegistries: string[];
-  embeddedRegistry: { host: string; port: number } | undefined;
+  embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   dns: string[];
   dnsSearch: string[];
@@ -147,7 +148,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),
     ...registries(source),
-    embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
+    embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
@@ -217,18 +218,6 @@ function storageDriver(text: string): DaemonSettings['storageDriver'] {
   throw new EngineError('invalid', `unknown storage-driver ${JSON.stringify(text)}`, {
     hint: 'Known are erofs, overlay and overlay2.',
   });
-}
-
-function loopbackAddress(text: string): DaemonSettings['embeddedRegistry'] {
-  if (text === '') return undefined;
-  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
-  const bare = host.replace(/^\[(.*)\]$/, '$1');
-  const isLoopback = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
-  if (isLoopback && Number(port) <= 65535) return { host: bare, port: Number(port) };
-  throw new EngineError(
-    'invalid',
-    `invalid embedded-registry ${JSON.stringify(text)}: expected a loopback address with port, like 127.0.0.1:5050`,
-  );
 }
 
 function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'> {

@@ -22,6 +22,7 @@ import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { EngineRegistry } from './registry/engine-registry.ts';
 import { migrations } from './schema.ts';
 
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
@@ -34,6 +35,8 @@ export class Engine {
   readonly runtime: ConmonRuntime;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
+  /** The registry that others may be served from. */
+  readonly embeddedRegistry: EngineRegistry;
   readonly #db: SqliteStateDb;
 
   private constructor(rooms: Rooms) {
@@ -45,6 +48,7 @@ export class Engine {
     this.runtime = rooms.runtime;
     this.content = rooms.content;
     this.registry = rooms.registry;
+    this.embeddedRegistry = rooms.embeddedRegistry;
     this.#db = rooms.db;
   }
 
@@ -76,6 +80,7 @@ export class Engine {
     await this.networks.close();
     await this.snapshotter.close();
     await this.events.close();
+    this.embeddedRegistry.close();
     await this.#db.close();
   }
 }
@@ -88,6 +93,7 @@ interface Rooms {
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
   registry: RegistryAccess;
+  embeddedRegistry: EngineRegistry;
   images: ImageService;
   containers: ContainerService;
 }
@@ -123,9 +129,10 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
   const registry = new RegistryAccess(settings, logger);
-  /** Filled below: images and containers know of each other. */
+  /** Filled below: images, containers and the registry know of each other. */
   const wired: { containers?: ContainerService } = {};
-  const images = await ImageService.open({
+  const embeddedRegistry = await EngineRegistry.open(dataRoot, () => images);
+  const images: ImageService = await ImageService.open({
     db,
     content,
     snapshotter,
@@ -134,7 +141,10 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
-      roots: () => wired.containers?.imageRoots() ?? { blobs: [], chains: [] },
+      roots: () => {
+        const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
+        return { ...used, blobs: [...used.blobs, ...embeddedRegistry.roots().blobs] };
+      },
     },
     events,
     logger,
@@ -162,7 +172,18 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     logger,
   });
   wired.containers = containers;
-  return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+  return {
+    db,
+    events,
+    content,
+    snapshotter,
+    runtime,
+    networks,
+    registry,
+    embeddedRegistry,
+    images,
+    containers,
+  };
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */
