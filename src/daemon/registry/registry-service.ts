@@ -42,6 +42,8 @@ export interface ProxyOptions {
   credentialsFile?: string | undefined;
   maxBytes: number;
   freshMs: number;
+  /** What was used within this time is being sent, most likely, and stays: 10 s by default. */
+  minIdleMs?: number;
 }
 
 export interface UpstreamAddress {
@@ -61,7 +63,6 @@ export interface RegistryPorts {
   logger: Logger;
 }
 
-/** Keeps what is being read; a cache may pass its limit for so long. */
 const MIN_IDLE_MS = 10_000;
 
 /**
@@ -111,14 +112,14 @@ async function openBackend(
   const store = root.content;
   const pushed = new StoreBlobBackend({ store, index: root.pushed, keeper });
   if (options.proxy === undefined) return { backend: pushed, close: async () => undefined };
-  const { upstream: address, credentialsFile, maxBytes, freshMs } = options.proxy;
+  const { upstream: address, credentialsFile, maxBytes, freshMs, minIdleMs } = options.proxy;
   const cache = await BlobCache.open({
     store,
     index: root.cached,
     keeper,
     isPushed: (digest) => root.pushed.ownerOf(digest) !== undefined,
     maxBytes,
-    minIdleMs: MIN_IDLE_MS,
+    minIdleMs: minIdleMs ?? MIN_IDLE_MS,
   });
   const credentials = credentialsFile === undefined ? undefined : await readCredentials(credentialsFile);
   const insecure = address.insecure ? [...client.insecure, address.domain] : client.insecure;
