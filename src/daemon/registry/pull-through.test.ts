@@ -38,9 +38,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function startUpstream(
-  options: RegistryHandlerOptions = {},
-): Promise<{
+async function startUpstream(options: RegistryHandlerOptions = {}): Promise<{
   upstream: FaultyRegistry;
   publish: (name: string, tag: string, image: SampleImage) => Promise<void>;
 }> {

@@ -107,9 +107,7 @@ test('the right password is never counted, however many at once', async () => {
 test('FailureLimit bounds what is verified at once, and forgets the oldest of too many names', async () => {
   const limit = new FailureLimit({ perName: 1, atOnce: 2 });
   const pending = Promise.withResolvers<boolean>();
-  const settled = [limit.begin('a', 'x'), limit.begin('b', 'x')].map((attempt) =>
-    attempt?.settle(pending.promise),
-  );
+  const settled = ['a', 'b'].map(async (address) => limit.begin(address, 'x')?.settle(pending.promise));
   expect(limit.begin('c', 'x')).toBeUndefined();
   pending.resolve(false);
   await Promise.all(settled);

@@ -337,7 +337,7 @@ describe('createRegistryHandler()', () => {
       Array.from({ length: 10 }, () => call(path, { method: 'POST', body: blob.bytes })),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
-    expect(await (await backend.openBlob('a', blob.digest))?.size).toBe(100_000);
+    expect((await backend.openBlob('a', blob.digest))?.size).toBe(100_000);
   });
 
   test('answers a search as Docker asks it', async () => {
