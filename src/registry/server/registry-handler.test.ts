@@ -442,6 +442,31 @@ test('an upload whose connection broke goes on where it stopped', async () => {
   }
 });
 
+test('a client that sends too slowly is cut off, and what came stays', async () => {
+  const pace = { windowMs: 200, minBytes: 10_000 };
+  const registry = serveRegistry(createRegistryHandler(new MemoryBlobBackend(), { pace }));
+  try {
+    const started = await fetch(`${registry.url}/v2/a/blobs/uploads/`, { method: 'POST' });
+    const session = started.headers.get('location') ?? '';
+    const answer = await new Promise<string>((resolve) => {
+      let received = '';
+      const socket = connect(registry.port, '127.0.0.1');
+      socket.on('data', (chunk) => {
+        received += String(chunk);
+        socket.destroy();
+      });
+      socket.on('close', () => resolve(received));
+      socket.write(
+        `PATCH ${new URL(session).pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n12345`,
+      );
+    });
+    expect(answer).toStartWith('HTTP/1.1 408 ');
+    expect((await fetch(session)).headers.get('range')).toBe('0-4');
+  } finally {
+    await registry.close();
+  }
+});
+
 /** A PATCH that promises 1000 bytes, sends these and goes away. */
 async function sendHalf(port: number, path: string, bytes: Uint8Array): Promise<void> {
   const socket = connect(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { type AccessPolicy, admit } from './access.ts';
 import type { BlobBackend } from './blob-backend.ts';
@@ -6,6 +6,7 @@ import { blobEndpoint } from './blob-endpoint.ts';
 import type { RegistryCall } from './call.ts';
 import { catalogEndpoint, referrersEndpoint, tagsEndpoint } from './listing-endpoint.ts';
 import { manifestEndpoint } from './manifest-endpoint.ts';
+import { isNoSpace } from './no-space.ts';
 import { type PublicAddressOptions, publicBase } from './public-address.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { parseRoute, type Route } from './route.ts';
@@ -98,7 +99,6 @@ function refusalFrom(error: unknown, request: Request, logger: Logger): Registry
   // The client has gone: nobody reads the answer, and nothing is wrong here.
   if (request.signal.aborted) return new RegistryRefusal(400, 'BLOB_UPLOAD_INVALID', 'the request broke off');
   logger.error('embedded registry: request failed', { reason: messageOf(error) });
-  if (error instanceof EngineError && error.code === 'no-space')
-    return new RegistryRefusal(507, 'UNAVAILABLE', 'no space left on the registry');
+  if (isNoSpace(error)) return new RegistryRefusal(507, 'UNAVAILABLE', 'no space left on the registry');
   return new RegistryRefusal(500, 'UNKNOWN', 'unknown error');
 }

@@ -85,6 +85,40 @@ describe('StoreBlobBackend', () => {
     },
   );
 
+  test('a manifest whose bytes are gone is unknown, until it is pushed again', async () => {
+    await publish('app', 'v1');
+    store.blobs.delete(image.manifest.digest);
+    expect(await backend.manifest('app', 'v1')).toBeUndefined();
+    await publish('app', 'v1');
+    expect((await backend.manifest('app', 'v1'))?.bytes).toEqual(image.manifest.bytes);
+  });
+
+  test('a name that was asked for in vain is not remembered', async () => {
+    const index = new RepositoryIndex();
+    await index.removeTag('nosuch', 'v1');
+    await index.removeManifest('nosuch', image.manifest.digest);
+    await index.unlinkBlob('nosuch', image.manifest.digest);
+    expect(index.names()).toEqual([]);
+  });
+
+  test('changes of one repository at the same time end in one state, on disk and in memory', async () => {
+    await publish('app', 'v1');
+    const index = await RepositoryIndex.open(directory);
+    const entry = { descriptor: { mediaType: image.mediaType, digest: image.manifest.digest, size: 1 } };
+    await Promise.all([
+      index.removeManifest('app', image.manifest.digest),
+      index.putManifest('app', entry, ['v2']),
+      index.unlinkBlob('app', image.config.digest),
+      index.removeTag('app', 'v1'),
+      index.linkBlob('app', image.config.digest),
+    ]);
+    const again = await RepositoryIndex.open(directory);
+    for (const one of [index, again]) {
+      expect([...(one.repository('app')?.tags.keys() ?? [])]).toEqual(['v2']);
+      expect(one.has('app', image.config.digest)).toBe(true);
+    }
+  });
+
   test('a blob with another digest is not published', async () => {
     const wrong = { digest: blobOf('promised').digest, open: () => new Blob(['sent']).stream() };
     const manifest = { mediaType: image.mediaType, bytes: image.manifest.bytes };

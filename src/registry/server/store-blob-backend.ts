@@ -1,3 +1,4 @@
+import { kindOf } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import type {
@@ -96,8 +97,14 @@ export class StoreBlobBackend implements BlobBackend {
     const entry = digest === undefined ? undefined : known?.manifests.get(digest);
     if (entry === undefined) return undefined;
     this.#index.touch(repository, entry.descriptor.digest);
-    const bytes = await this.#store.read(entry.descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES });
-    return { descriptor: entry.descriptor, bytes };
+    try {
+      const bytes = await this.#store.read(entry.descriptor.digest, { maxBytes: MAX_MANIFEST_BYTES });
+      return { descriptor: entry.descriptor, bytes };
+    } catch (error) {
+      // Gone or damaged: a push of the same mends it.
+      if (kindOf(error) === 'not-found') return undefined;
+      throw error;
+    }
   }
 
   async deleteManifest(repository: string, reference: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Digest } from '../../../oci/digest.ts';
 import type { BlobIngest, BlobStore } from '../blob-backend.ts';
+import { isNoSpace } from '../no-space.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface BlobFillOptions {
@@ -153,7 +154,8 @@ export class BlobFill {
     } catch (error) {
       this.#state = { failure: error };
       await Promise.allSettled(this.#reading);
-      await this.#ingest.close();
+      // What fills the disk is of no use to the next attempt.
+      await (isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
     } finally {
       this.#tell();
     }

@@ -1,4 +1,4 @@
-import { kindOf, messageOf } from '../../../errors/engine-error.ts';
+import { messageOf } from '../../../errors/engine-error.ts';
 import type { Logger } from '../../../errors/logger.ts';
 import type { Descriptor } from '../../../oci/descriptor.ts';
 import { type Digest, isDigest } from '../../../oci/digest.ts';
@@ -12,7 +12,7 @@ import type {
   OpenBlob,
   StoredManifest,
 } from '../blob-backend.ts';
-import { describe, linksOf, MAX_MANIFEST_BYTES } from '../manifest.ts';
+import { describe, linksOf } from '../manifest.ts';
 import type { RepositoryIndex } from '../repository-index.ts';
 import { StoreBlobBackend, storedBody } from '../store-blob-backend.ts';
 import type { BlobCache } from './blob-cache.ts';
@@ -169,11 +169,7 @@ export class ProxyBackend implements BlobBackend {
   }
 
   async #ask(repository: string, reference: string): Promise<FoundManifest | undefined> {
-    const known = await this.#cached.manifest(repository, reference).catch((error: unknown) => {
-      // Its bytes are gone or damaged: fetched again.
-      if (kindOf(error) === 'not-found') return undefined;
-      throw error;
-    });
+    const known = await this.#cached.manifest(repository, reference);
     if (known !== undefined && (isDigest(reference) || this.#isFresh(repository, reference))) return known;
     try {
       if (known !== undefined && (await this.#isStill(repository, reference, known.descriptor.digest)))
@@ -235,10 +231,11 @@ export class ProxyBackend implements BlobBackend {
   /** As a manifest that was fetched for this repository says; undefined where none names the blob. */
   async #sizeOf(repository: string, digest: Digest): Promise<number | undefined> {
     if (!this.#sizes.has(repository)) {
-      const { index, store } = this.#options;
       this.#sizes.set(repository, new Map());
-      for (const manifest of index.repository(repository)?.manifests.keys() ?? [])
-        this.#learn(repository, await store.read(manifest, { maxBytes: MAX_MANIFEST_BYTES }));
+      for (const manifest of this.#options.index.repository(repository)?.manifests.keys() ?? []) {
+        const found = await this.#cached.manifest(repository, manifest);
+        if (found !== undefined) this.#learn(repository, found.bytes);
+      }
     }
     return this.#sizes.get(repository)?.get(digest);
   }
