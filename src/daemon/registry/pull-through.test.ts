@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { putImage } from '../../../test/support/registry/put-image.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { OwnBlobCollector } from '../../registry/server/blob-collector.ts';
 import { FailureLimit } from '../../registry/server/failure-limit.ts';
@@ -15,6 +16,7 @@ import {
 import type { RunningRegistry } from '../../registry/server/serve-registry.ts';
 import { plainConfig } from '../../registry/testing/contract.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../../registry/testing/faulty-registry.ts';
+import { hasDockerRegistry, startDockerRegistry } from '../../registry/testing/running-registry.ts';
 import {
   blobOf,
   digestOf,
@@ -317,6 +319,24 @@ describe('a pull-through cache', () => {
     expect((await other.get('app/manifests/v2')).status).toBe(404);
     expect(logged.join('\n')).not.toContain('wr0ng');
   });
+
+  test('of docker-registry, with names below a prefix', async () => {
+    if (!hasDockerRegistry()) return;
+    const upstream = await startDockerRegistry();
+    closers.push(() => upstream.close());
+    const image = sampleImage([patterned(1_200_000), 'small']);
+    await putImage(upstream.url, { repository: 'team/app', tag: 'v1' }, image);
+    const proxy = await startProxy(`${upstream.url}/team`, { freshMs: 0 });
+    for (let round = 0; round < 2; round++) {
+      expect(await (await proxy.get('app/manifests/v1')).bytes()).toEqual(image.manifest.bytes);
+      for (const { digest } of [image.config, ...image.layers])
+        expect(digestOf(await (await proxy.get(`app/blobs/${digest}`)).bytes())).toBe(digest);
+    }
+    expect((await proxy.get('app/manifests/nosuch')).status).toBe(404);
+    expect((await proxy.get(`app/blobs/${blobOf('nosuch').digest}`)).status).toBe(404);
+    await upstream.close();
+    expect((await proxy.get('app/manifests/v1')).headers.get('warning')).toContain('110');
+  }, 20_000);
 
   test('an interrupted start leaves nothing in the way', async () => {
     const { upstream, publish } = await startUpstream();

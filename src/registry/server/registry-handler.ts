@@ -64,6 +64,11 @@ export function createRegistryHandler(
     } catch (error) {
       response = refusalFrom(error, request, logger).toResponse();
     }
+    logger.debug('registry request', {
+      method: request.method,
+      path: URL.parse(request.url, 'http://registry')?.pathname.slice(0, 400),
+      status: response.status,
+    });
     response.headers.set('docker-distribution-api-version', 'registry/2.0');
     response.headers.set('x-content-type-options', 'nosniff');
     return response;

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { startDockerRegistry } from '../../../src/registry/testing/running-registry.ts';
 import { patterned, sampleImage } from '../../../src/registry/testing/sample-image.ts';
 import { must } from '../../support/engine/command.ts';
 import { TestDaemon } from '../../support/engine/test-daemon.ts';
+import { makeImage, makeLayer, noise } from '../../support/images/image-maker.ts';
+import { pushImage } from '../../support/images/push-image.ts';
+import { file, makeTar } from '../../support/images/tar-maker.ts';
 import { putImage } from '../../support/registry/put-image.ts';
 import { registryCommand } from '../../support/registry/stand-alone-registry.ts';
 
@@ -83,3 +87,30 @@ test('what nobody but the registry names goes at the next start, when its links 
   expect(blobs().has(image.config.digest.slice(7))).toBe(false);
   expect(existsSync(join(engine.dataRoot, 'registry/repositories/library'))).toBe(true);
 }, 30_000);
+
+test('with an upstream, a pull goes through it and leaves each blob once', async () => {
+  const upstream = await startDockerRegistry();
+  try {
+    const image = makeImage([makeLayer(makeTar([file('hello', noise(300_000))]))]);
+    await pushImage(upstream.url, { repository: 'library/through', tag: 'latest' }, image);
+    await engine.stop();
+    engine.configure({ 'embedded-registry-proxy': upstream.url });
+    await engine.start();
+    const before = blobs();
+    await client('pull', 'through');
+    const added = blobs().difference(before);
+    for (const { descriptor } of [...image.blobs, image]) expect(added).toContain(descriptor.digest.slice(7));
+    await client('rmi', 'through');
+    const { stdout } = await registryCommand([
+      'ls',
+      '--root',
+      join(engine.dataRoot, 'registry'),
+      'library/through',
+    ]);
+    expect(stdout).toMatch(/library\/through +latest .* cached\n/);
+    await upstream.close();
+    await client('pull', 'through');
+  } finally {
+    await upstream.close();
+  }
+}, 60_000);

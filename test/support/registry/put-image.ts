@@ -8,8 +8,12 @@ export async function putImage(
   init: BunFetchRequestInit = {},
 ): Promise<void> {
   const base = `${url}/v2/${repository}`;
-  for (const { bytes, digest } of [image.config, ...image.layers])
-    await created(fetch(`${base}/blobs/uploads/?digest=${digest}`, { ...init, method: 'POST', body: bytes }));
+  for (const { bytes, digest } of [image.config, ...image.layers]) {
+    const begun = await fetch(`${base}/blobs/uploads/`, { ...init, method: 'POST' });
+    const session = new URL(begun.headers.get('location') ?? '', url);
+    session.searchParams.set('digest', digest);
+    await created(fetch(session, { ...init, method: 'PUT', body: bytes }));
+  }
   const headers = { ...Object.fromEntries(new Headers(init.headers)), 'content-type': image.mediaType };
   await created(
     fetch(`${base}/manifests/${tag}`, { ...init, method: 'PUT', body: image.manifest.bytes, headers }),
