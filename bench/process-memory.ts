@@ -19,6 +19,11 @@ export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   });
 }
 
+/** The whole resident set of one process. Cheap to read, and holds it up for no time, unlike `memoryOf`. */
+export function residentBytes(pid: number): number {
+  return kilobytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024;
+}
+
 /** What the proportional count leaves to others of the mappings of the process's own executable. */
 function sharedProgramBytes(pid: number): number {
   const inode = programInode(pid);
