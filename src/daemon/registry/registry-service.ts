@@ -117,7 +117,7 @@ async function openBackend(
     store,
     index: root.cached,
     keeper,
-    isPushed: (digest) => root.pushed.ownerOf(digest) !== undefined,
+    pushed: () => root.pushed.digests(),
     maxBytes,
     minIdleMs: minIdleMs ?? MIN_IDLE_MS,
   });

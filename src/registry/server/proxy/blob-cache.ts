@@ -8,7 +8,7 @@ export interface BlobCacheOptions {
   index: RepositoryIndex;
   keeper: BlobKeeper;
   /** Named by something that was pushed here: doesn't count, and doesn't go. */
-  isPushed(digest: Digest): boolean;
+  pushed(): ReadonlySet<Digest>;
   maxBytes: number;
   /** What was used so lately is being sent, most likely. */
   minIdleMs: number;
@@ -25,6 +25,8 @@ interface Entry {
 export class BlobCache {
   readonly #options: BlobCacheOptions;
   readonly #sizes = new Map<Digest, number>();
+  /** Of all that was fetched, also what has been pushed since: no less than what counts. */
+  #totalBytes = 0;
   #trimming: Promise<void> = Promise.resolve();
 
   private constructor(options: BlobCacheOptions) {
@@ -37,24 +39,21 @@ export class BlobCache {
     for (const digest of options.index.digests()) {
       const size = await options.store.size(digest);
       if (size === undefined) await cache.#drop(digest);
-      else cache.#sizes.set(digest, size);
+      else cache.noteSize(digest, size);
     }
     await cache.trim();
     return cache;
   }
 
-  /** What counts against the limit. */
-  usedBytes(): number {
-    return this.#entries().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  }
-
   /** The blob is in the store and held by the caller. */
   async add(repository: string, digest: Digest, sizeBytes: number): Promise<void> {
-    this.#sizes.set(digest, sizeBytes);
+    this.noteSize(digest, sizeBytes);
     await this.#options.index.linkBlob(repository, digest);
   }
 
-  noteManifest(digest: Digest, sizeBytes: number): void {
+  /** For what is about to be linked. */
+  noteSize(digest: Digest, sizeBytes: number): void {
+    this.#totalBytes += sizeBytes - (this.#sizes.get(digest) ?? 0);
     this.#sizes.set(digest, sizeBytes);
   }
 
@@ -66,6 +65,7 @@ export class BlobCache {
   }
 
   async #trim(incomingBytes: number): Promise<void> {
+    if (this.#totalBytes + incomingBytes <= this.#options.maxBytes) return;
     const entries = this.#entries();
     let surplus =
       entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, incomingBytes) - this.#options.maxBytes;
@@ -80,9 +80,10 @@ export class BlobCache {
 
   #entries(): Entry[] {
     const found = new Map<Digest, Entry>();
+    const pushed = this.#options.pushed();
     for (const name of this.#options.index.names())
       for (const [digest, usedMs] of this.#options.index.repository(name)?.blobs ?? []) {
-        if (this.#options.isPushed(digest)) continue;
+        if (pushed.has(digest)) continue;
         const sizeBytes = this.#sizes.get(digest) ?? 0;
         const entry = found.get(digest) ?? { digest, sizeBytes, usedMs, repositories: [] };
         entry.usedMs = Math.max(entry.usedMs, usedMs);
@@ -96,6 +97,7 @@ export class BlobCache {
     const { index } = this.#options;
     for (const name of index.names())
       if (!(await index.removeManifest(name, digest))) await index.unlinkBlob(name, digest);
+    this.#totalBytes -= this.#sizes.get(digest) ?? 0;
     this.#sizes.delete(digest);
   }
 }

@@ -207,7 +207,7 @@ export class ProxyBackend implements BlobBackend {
     const { descriptor, bytes } = await upstream.manifest(repository, reference, this.#closing.signal);
     const stored = describe(bytes, descriptor.mediaType);
     const tags = isDigest(reference) ? [] : [reference];
-    cache.noteManifest(stored.descriptor.digest, bytes.length);
+    cache.noteSize(stored.descriptor.digest, bytes.length);
     await this.#cached.putManifest(repository, { ...stored, tags });
     if (!isDigest(reference)) this.#noteChecked(repository, reference);
     await cache.trim();
