@@ -1,11 +1,22 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busybox, packSeed } from '../../scripts/seed/seed-images.ts';
 import type { Digest } from '../../src/oci/digest.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { DistributionPushClient } from '../../src/registry/distribution-push-client.ts';
+import type { RegistryRequest } from '../../src/registry/registry-client.ts';
+import { plainConfig } from '../../src/registry/testing/contract.ts';
 import { hasDockerRegistry, startDockerRegistry } from '../../src/registry/testing/running-registry.ts';
-import { digestOf, OCI_INDEX, patterned, sampleImage } from '../../src/registry/testing/sample-image.ts';
+import {
+  blobOf,
+  digestOf,
+  OCI_INDEX,
+  patterned,
+  sampleImage,
+} from '../../src/registry/testing/sample-image.ts';
+import { failureOf } from '../support/failure-of.ts';
 import { putImage } from '../support/registry/put-image.ts';
 import { type RegistryClientName, registryClient, runClient } from '../support/registry/registry-clients.ts';
 import {
@@ -137,4 +148,64 @@ withClient('oras', 'pushes an artifact, attaches to it, discovers and pulls', as
   expect(copied).toContain('application/x-signature');
   await run('pull', '--plain-http', '-o', join(directory, 'pulled'), `${host}/oras/copy:v1`);
   expect(readFileSync(join(directory, 'pulled/sbom.json'), 'utf8')).toBe('{"made":"here"}');
+});
+
+// The same registry asks some for a name: reading takes none, pushing does.
+describe('with users', () => {
+  let guarded: StandAloneRegistry;
+  let name: string;
+  beforeAll(async () => {
+    const hash = await Bun.password.hash('pw', { algorithm: 'bcrypt', cost: 4 });
+    writeFileSync(join(directory, 'users'), `ann:${hash}\n`);
+    const options = ['--htpasswd', join(directory, 'users'), '--anonymous-read'];
+    guarded = await startStandAloneRegistry(join(directory, 'guarded'), options);
+    name = new URL(guarded.url).host;
+    await putImage(registry.url, { repository: 'plain', tag: 'v1' }, sampleImage(['copied']));
+    const headers = { authorization: `Basic ${btoa('ann:pw')}` };
+    await putImage(guarded.url, { repository: 'open', tag: 'v1' }, sampleImage(['open']), { headers });
+  }, 30_000);
+  afterAll(() => guarded?.stop());
+
+  withClient('skopeo', 'reads without a name and pushes with one', async (run) => {
+    const insecure = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+    await run('--insecure-policy', 'copy', ...insecure, `docker://${name}/open:v1`, `oci:${directory}/o:v1`);
+    const push = ['copy', ...insecure, `docker://${host}/plain:v1`, `docker://${name}/skopeo:v1`];
+    expect(await failureOf(run('--insecure-policy', ...push))).toBeInstanceOf(Error);
+    await run('--insecure-policy', ...push, '--dest-creds', 'ann:pw');
+    expect((await fetch(`${guarded.url}/v2/skopeo/manifests/v1`)).status).toBe(200);
+  });
+
+  withClient('crane', 'reads without a name and pushes with one', async (run) => {
+    expect(await run('ls', `${name}/open`)).toBe('v1\n');
+    expect(await failureOf(run('copy', `${host}/plain:v1`, `${name}/crane:v1`))).toBeInstanceOf(Error);
+    await run('auth', 'login', name, '-u', 'ann', '-p', 'pw');
+    await run('copy', `${host}/plain:v1`, `${name}/crane:v1`);
+    await run('auth', 'logout', name);
+    expect((await fetch(`${guarded.url}/v2/crane/manifests/v1`)).status).toBe(200);
+  });
+
+  withClient('oras', 'reads without a name and pushes with one', async (run) => {
+    expect(await run('repo', 'tags', '--plain-http', `${name}/open`)).toBe('v1\n');
+    const push = ['push', '--plain-http', `${name}/oras:v1`, 'users'];
+    expect(await failureOf(run(...push))).toBeInstanceOf(Error);
+    await run(...push, '--username', 'ann', '--password', 'pw');
+    expect((await fetch(`${guarded.url}/v2/oras/manifests/v1`)).status).toBe(200);
+  });
+
+  test('our own client reads without a name and pushes with one', async () => {
+    const blob = blobOf('pushed by our own');
+    const upload = {
+      descriptor: { digest: blob.digest, size: blob.bytes.length },
+      open: () => new Blob([blob.bytes]).stream(),
+    };
+    const target = parseReference(`${name}/own:v1`);
+    const push = (options: Partial<RegistryRequest>) =>
+      new DistributionPushClient(plainConfig).uploadBlob(target, upload, {
+        signal: new AbortController().signal,
+        ...options,
+      });
+    expect(await failureOf(push({}))).toMatchObject({ code: 'registry-denied' });
+    await push({ credentials: { username: 'ann', password: 'pw' } });
+    expect((await fetch(`${guarded.url}/v2/own/blobs/${blob.digest}`)).status).toBe(200);
+  });
 });

@@ -299,7 +299,7 @@ describe('a pull-through cache', () => {
     writeFileSync(join(directory, 'users'), `bot:${hash}\n`);
     const authenticator = await HtpasswdAuthenticator.open(join(directory, 'users'));
     const { upstream, publish } = await startUpstream({
-      access: { authenticator, failures: new FailureLimit(), anonymousRead: false },
+      access: { authenticator, failures: new FailureLimit() },
     });
     await publish('app', 'v1', sampleImage(['x']));
     writeFileSync(join(directory, 'credentials'), 'bot:s3cret\n');

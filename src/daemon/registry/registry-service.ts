@@ -17,6 +17,7 @@ import {
   serveRegistry,
 } from '../../registry/server/serve-registry.ts';
 import { StoreBlobBackend } from '../../registry/server/store-blob-backend.ts';
+import { TokenIssuer } from '../../registry/server/token-issuer.ts';
 import type { RegistryRoot } from './registry-root.ts';
 
 export interface RegistryOptions {
@@ -149,7 +150,7 @@ async function accessOf(options: RegistryOptions, logger: Logger): Promise<Acces
   return {
     authenticator: await HtpasswdAuthenticator.open(options.htpasswd ?? '', logger),
     failures: new FailureLimit(),
-    anonymousRead: options.anonymousRead ?? false,
+    anonymousRead: options.anonymousRead === true ? new TokenIssuer() : undefined,
   };
 }
 

@@ -10,6 +10,7 @@ import { HtpasswdAuthenticator, parseHtpasswd } from './htpasswd.ts';
 import { MemoryBlobBackend } from './memory-blob-backend.ts';
 import { publishImage } from './publish-image.ts';
 import { createRegistryHandler } from './registry-handler.ts';
+import { TokenIssuer } from './token-issuer.ts';
 
 let directory: string;
 let users: string;
@@ -41,15 +42,23 @@ async function open(options: { anonymousRead?: boolean; failures?: FailureLimit;
     access: {
       authenticator: await HtpasswdAuthenticator.open(users),
       failures: options.failures ?? new FailureLimit(),
-      anonymousRead: options.anonymousRead ?? false,
+      anonymousRead: options.anonymousRead === true ? new TokenIssuer() : undefined,
     },
   });
   const call = (
     path: string,
-    { as, method = 'GET', from = '192.0.2.1' }: { as?: string; method?: string; from?: string } = {},
+    {
+      as,
+      token,
+      method = 'GET',
+      from = '192.0.2.1',
+    }: { as?: string; token?: string; method?: string; from?: string } = {},
   ) => {
-    const headers: Record<string, string> = as === undefined ? {} : { authorization: basic(as) };
-    return handler(new Request(`http://registry/v2/${path}`, { method, headers }), { address: from });
+    const headers = new Headers({ host: 'registry:5000' });
+    if (as !== undefined) headers.set('authorization', basic(as));
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+    const url = `http://registry:5000/${path.startsWith('/') ? path.slice(1) : `v2/${path}`}`;
+    return handler(new Request(url, { method, headers }), { address: from });
   };
   return call;
 }
@@ -81,6 +90,62 @@ test('anonymous reading: everything but the root, where clients learn to log in'
   expect((await call('x/blobs/uploads/', { method: 'POST', as: 'ann:right' })).status).toBe(202);
   // A wrong password is no anonymous visit.
   expect((await call('x/manifests/v1', { as: 'ann:wrong' })).status).toBe(401);
+});
+
+test('with anonymous reading, clients are sent for a token, with or without a name', async () => {
+  const call = await open({ anonymousRead: true });
+  const challenged = async (path: string, method: string) =>
+    (await call(path, { method })).headers.get('www-authenticate');
+  const realm = 'Bearer realm="http://registry:5000/token",service="registry:5000"';
+  expect(await challenged('', 'GET')).toBe(realm);
+  expect(await challenged('x/blobs/uploads/', 'POST')).toBe(`${realm},scope="repository:x:pull,push"`);
+  const tokenOf = async (as?: string) => {
+    const response = await call(
+      '/token?service=registry:5000&scope=repository:x:pull',
+      as === undefined ? {} : { as },
+    );
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    const body = (await response.json()) as { token: string; access_token: string; expires_in: number };
+    expect([body.access_token, body.expires_in]).toEqual([body.token, 300]);
+    return body.token;
+  };
+  const [nobody, ann] = [await tokenOf(), await tokenOf('ann:right')];
+  for (const token of [nobody, ann]) {
+    expect((await call('', { token })).status).toBe(200);
+    expect((await call('x/manifests/v1', { token })).status).toBe(200);
+  }
+  const push = { method: 'POST' };
+  const refused = await call('x/blobs/uploads/', { ...push, token: nobody });
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+    401,
+    `${realm},scope="repository:x:pull,push",error="insufficient_scope"`,
+  ]);
+  expect((await call('x/blobs/uploads/', { ...push, token: ann })).status).toBe(202);
+  const wrong = await call('/token', { as: 'ann:wrong' });
+  expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Registry"']);
+  expect((await call('/token', push)).status).toBe(405);
+  expect((await (await open())('/token')).status).toBe(404);
+});
+
+test('a token of another process, a changed one and an old one are none', () => {
+  const issuer = new TokenIssuer();
+  const token = issuer.issue('ann', 1000);
+  expect(issuer.verify(token, 2000)).toEqual({ username: 'ann' });
+  expect(issuer.verify(issuer.issue(undefined, 1000), 2000)).toEqual({ username: undefined });
+  expect(issuer.verify(token, 301_001)).toBeUndefined();
+  expect(new TokenIssuer().verify(token, 2000)).toBeUndefined();
+  const [body = '', signature = ''] = token.split('.');
+  const forged = Buffer.from('{"sub":"root","exp":9999999999999}').toString('base64url');
+  for (const text of [
+    '',
+    '.',
+    body,
+    `${body}.`,
+    `${forged}.${signature}`,
+    `${body}.${signature}x`,
+    'a'.repeat(5000),
+  ])
+    expect(issuer.verify(text, 2000), text.slice(0, 40)).toBeUndefined();
 });
 
 test('read-only holds for those who have a name, too', async () => {

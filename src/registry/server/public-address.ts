@@ -3,18 +3,15 @@ import { isDomain } from '../../oci/reference.ts';
 export interface PublicAddressOptions {
   /** Where clients find this registry (`https://registry.example.com`), whatever a request says. */
   publicUrl?: string;
-  /** Paths alone, which any proxy passes on unchanged. */
-  relativeUrls?: boolean;
   /** Whether the registry itself speaks TLS. */
   secure?: boolean;
 }
 
 /**
  * How the client of a request reaches us, for `Location` and `Link`: the address that the registry was told, else what a reverse proxy in front says
- * (`X-Forwarded-*`, RFC 7239 `Forwarded`), else `Host`. What is no host makes a relative path.
+ * (`X-Forwarded-*`, RFC 7239 `Forwarded`), else `Host`. Empty for what is no host: a path alone.
  */
 export function publicBase(headers: Headers, options: PublicAddressOptions): string {
-  if (options.relativeUrls === true) return '';
   if (options.publicUrl !== undefined) return options.publicUrl.replace(/\/+$/, '');
   const forwarded = forwardedOf(headers.get('forwarded'));
   const proto = first(headers.get('x-forwarded-proto')) || forwarded.proto;

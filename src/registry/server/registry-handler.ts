@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
-import { type AccessPolicy, admit } from './access.ts';
+import { type AccessPolicy, admit, tokenEndpoint } from './access.ts';
 import type { BlobBackend } from './blob-backend.ts';
 import { blobEndpoint } from './blob-endpoint.ts';
 import type { RegistryCall } from './call.ts';
@@ -14,6 +14,8 @@ import { searchEndpoint, searchPing } from './search-endpoint.ts';
 import { UploadEndpoint, type UploadLimits } from './upload-endpoint.ts';
 
 export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAddressOptions {
+  /** Answer with paths alone, which any proxy passes on unchanged. */
+  relativeUrls?: boolean;
   /**
    * Refuse whatever changes something. Whoever may write to a mirror decides what others run: a listener that every local user reaches should
    * be read-only, and be filled through the backend.
@@ -54,13 +56,17 @@ export function createRegistryHandler(
     try {
       const url = urlOf(request);
       const route = parseRoute(url.pathname);
-      if (options.access !== undefined)
-        await admit(options.access, request, { route, address: client?.address ?? '' });
-      if (options.readOnly === true && !READ_METHODS.has(request.method))
-        throw new RegistryRefusal(403, 'DENIED', 'this registry is read-only');
       const base = publicBase(request.headers, options);
-      const call = { backend, request, url, locate: (path: string) => base + path };
-      response = await dispatch(call, { route, uploads });
+      const visit = { request, route, address: client?.address ?? '', base };
+      const prefix = options.relativeUrls === true ? '' : base;
+      const call = { backend, request, url, locate: (path: string) => prefix + path };
+      if (route.kind === 'token') response = await tokenEndpoint(options.access, visit);
+      else {
+        if (options.access !== undefined) await admit(options.access, visit);
+        if (options.readOnly === true && !READ_METHODS.has(request.method))
+          throw new RegistryRefusal(403, 'DENIED', 'this registry is read-only');
+        response = await dispatch(call, { route, uploads });
+      }
     } catch (error) {
       response = refusalFrom(error, request, logger).toResponse();
     }

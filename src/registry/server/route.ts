@@ -8,6 +8,7 @@ export type Route =
   | { kind: 'catalog' }
   | { kind: 'search' }
   | { kind: 'search-ping' }
+  | { kind: 'token' }
   | { kind: 'manifest'; repository: string; reference: string }
   | { kind: 'blob'; repository: string; digest: Digest }
   | { kind: 'uploads'; repository: string; id: string | undefined }
@@ -25,6 +26,7 @@ export function parseRoute(pathname: string): Route {
   if (path === '/v2/_catalog') return { kind: 'catalog' };
   if (path === '/v1/search') return { kind: 'search' };
   if (path === '/v1/_ping') return { kind: 'search-ping' };
+  if (path === '/token') return { kind: 'token' };
   const match =
     /^\/v2\/(.+)\/(?:(manifests|blobs|referrers)\/([^/]+)|blobs\/uploads(?:\/([^/]*))?|tags\/list)$/.exec(
       path,
