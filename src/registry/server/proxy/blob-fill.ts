@@ -25,6 +25,8 @@ export class BlobFill {
   readonly #reading = new Set<Promise<unknown>>();
   #state: 'filling' | 'closing' | 'published' | { failure: unknown } = 'filling';
   #readers = 0;
+  /** The disk is: whoever notices first, the writing side or a reader that waits for what is being written. */
+  #full = false;
   #changed = Promise.withResolvers<void>();
   /** Resolves when nothing of it is under way any more, however it went. */
   readonly ended: Promise<void>;
@@ -124,6 +126,9 @@ export class BlobFill {
     this.#reading.add(reading);
     try {
       return await reading;
+    } catch (error) {
+      this.#full ||= isNoSpace(error);
+      throw error;
     } finally {
       this.#reading.delete(reading);
     }
@@ -155,7 +160,7 @@ export class BlobFill {
       this.#state = { failure: error };
       await Promise.allSettled(this.#reading);
       // What fills the disk is of no use to the next attempt.
-      await (isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
+      await (this.#full || isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
     } finally {
       this.#tell();
     }
