@@ -34,6 +34,12 @@ export async function leftSince(before: ReadonlySet<string>, daemon: TestDaemon)
   }
 }
 
+const PAGE_BYTES = 4096;
+
+export function residentBytes(pid: number): number {
+  return Number(read(`/proc/${pid}/statm`).split(' ')[1]) * PAGE_BYTES;
+}
+
 /** In every mount namespace that some process is in. */
 function mounts(...roots: string[]): string[] {
   const namespaces = new Map<string, number>();
