@@ -150,7 +150,7 @@ class RunningEpisode {
     );
     const isLeak = (item: string) =>
       !ownMounts.includes(item) && ![dataRoot, execRoot].some((root) => item.startsWith(`file ${root}`));
-    for (const left of (await leftSince(this.#nothing, this.#daemon)).filter(isLeak))
+    for (const left of await leftSince(this.#nothing, this.#daemon, isLeak))
       tally.violations.push(`${setting} leaves ${left} after the daemon's end`);
   }
 
