@@ -9,15 +9,15 @@ import type { ContainerDependencies } from './dependencies.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import type { TaskNote } from './task-notes.ts';
-import { snapshotKeyOf, startFailureCode, usesOwnNetwork } from './task-starter.ts';
+import { snapshotKeyOf, usesOwnNetwork } from './task-starter.ts';
 
 /** What Docker tells of a container whose machine went down under it. */
 const EXIT_CODE_LOST = 255;
 
 /**
- * At the daemon's start: join records (disk) with notes (tmpfs). A started task of this boot is taken up again, whether it runs or has ended
- * meanwhile; one that was only created is killed, and its start has failed; a record that says "runs" without a note ended with the machine. What no record owns
- * is removed.
+ * At the daemon's start: join records (disk) with notes (tmpfs). A task of this boot whose start is on disk is taken up again, whether it runs,
+ * has ended meanwhile or still waits to be let go; one whose start is not is killed, as though nobody had asked for it; a record that says
+ * "runs" without a note ended with the machine. What no record owns is removed.
  */
 export async function recoverContainers(
   deps: ContainerDependencies,
@@ -29,28 +29,22 @@ export async function recoverContainers(
   const known = new Map([...index.values()].map((container) => [container.id, container]));
   const boot = bootId();
   const alive = [...notes].filter(
-    ([id, note]) =>
-      note.started &&
-      note.handle.bootId === boot &&
-      !hasEnded(known.get(id)?.record, note.handle.id.generation),
+    ([id, { handle }]) => handle.bootId === boot && isUnderWay(known.get(id)?.record, handle.id.generation),
   );
   await deps.runtime.recover(alive.map(([, note]) => note.handle));
   await recoverHost(deps, known, alive);
   for (const [id, note] of notes) {
     const container = known.get(id);
-    if (container !== undefined && alive.some(([aliveId]) => aliveId === id)) {
+    if (container !== undefined && alive.some(([aliveId]) => aliveId === id))
       await takeUp(container, { note, deps, lifecycle });
-      continue;
-    }
-    if (container !== undefined && note.handle.bootId === boot) await takeBack(container, note, deps);
-    await deps.notes.remove(id);
+    else await deps.notes.remove(id);
   }
   for (const container of known.values()) await settle(container, deps, lifecycle);
 }
 
-/** No record, or its end is on disk already: then the note was to go. An end found anew would know less. */
-function hasEnded(record: ContainerRecord | undefined, generation: number): boolean {
-  return record === undefined || (!record.active && record.generation >= generation);
+/** Its start is on disk, so that its command may run, and its end is not. An end found anew would know less. */
+function isUnderWay(record: ContainerRecord | undefined, generation: number): boolean {
+  return record?.active === true && record.generation >= generation;
 }
 
 async function recoverHost(
@@ -71,6 +65,7 @@ async function recoverHost(
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
+  await deps.volumes.recover();
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }
@@ -108,25 +103,6 @@ async function takeUp(
   lifecycle.watch(container, task);
 }
 
-/** The daemon died between the commit of a start and letting the command go, which therefore never ran: a failed start, not a lost end. */
-async function takeBack(
-  container: LiveContainer,
-  note: TaskNote,
-  deps: ContainerDependencies,
-): Promise<void> {
-  const { record } = container;
-  if (note.started || !record.active || record.generation !== note.handle.id.generation) return;
-  const error = 'The daemon ended before the container was started';
-  container.record = {
-    ...record,
-    active: false,
-    startedAtNano: BigInt(note.startedAtNano),
-    exitCode: startFailureCode(undefined),
-    error,
-  };
-  await deps.store.update(container.record);
-}
-
 /** What is not running: record a lost end, remove what was to go at its end. */
 async function settle(
   container: LiveContainer,
@@ -140,5 +116,5 @@ async function settle(
     container.record = { ...record, active: false, exitCode: EXIT_CODE_LOST, finishedAtNano: nowNano() };
     await deps.store.update(container.record);
   }
-  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container);
+  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container, { volumes: true });
 }

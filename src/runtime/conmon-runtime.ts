@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
@@ -13,9 +13,11 @@ import {
   startMonitor,
   taskFiles,
 } from './conmon.ts';
+import { hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
+import { ProvenBinary } from './proven-binary.ts';
 import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
@@ -32,6 +34,8 @@ export interface ConmonRuntimeOptions {
   /** Parent of all our cgroups (cgroupfs driver), removed by `close` when it is empty. */
   cgroupParent?: string;
   probed: ProbedRuntime;
+  /** Whether a mount of ours concerns nobody else. Default: no. */
+  ownMountNamespace?: boolean;
   logger?: Logger;
   /** How long the OCI runtime may take to create a container; default two minutes. */
   createTimeoutMs?: number;
@@ -53,7 +57,10 @@ export class ConmonRuntime implements Runtime {
   readonly #createTimeoutMs: number;
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
+  readonly #proven: ProvenBinary;
   readonly #seccomp: SeccompCache;
+  /** Made here by a proven binary, without hooks: what starting and deleting them takes is known, and needs no process. */
+  readonly #plain = new Set<string>();
   readonly #warmth = new CgroupWarmth();
 
   constructor(options: ConmonRuntimeOptions) {
@@ -68,22 +75,23 @@ export class ConmonRuntime implements Runtime {
       conmonPath,
       temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
     };
-    this.#command = new OciCommand(this.#conmon);
+    this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
     this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
-    this.#seccomp = new SeccompCache({
-      binaryPath: binary.path,
-      stateDirectory,
+    this.#proven = new ProvenBinary({
+      path: binary.path,
+      mountDirectory: options.ownMountNamespace === true ? join(options.directory, 'bin') : undefined,
       trial: options.probed.trySeccompFilter,
       logger: this.#logger,
     });
+    this.#seccomp = new SeccompCache({ binary: this.#proven, stateDirectory });
   }
 
   /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
   async warm(): Promise<void> {
-    await this.#seccomp.warm();
+    await this.#proven.warm();
   }
 
   async info(): Promise<RuntimeInfo> {
@@ -104,14 +112,16 @@ export class ConmonRuntime implements Runtime {
       cgroupPath: request.spec.linux.cgroupsPath ?? `/${request.id.containerId}`,
     };
     this.#records.add(record);
+    this.#warmth.anticipate();
     let monitor: Monitor | undefined;
     try {
+      const executable = this.#proven.proof()?.executable;
       const prepared = this.#seccomp.prepare(request.spec);
       prepareDirectory(request, prepared.spec);
-      this.#warmth.anticipate();
-      monitor = startMonitor(request, this.#conmon);
+      monitor = startMonitor(request, { ...this.#conmon, executable });
       const pid = await this.#inTime(abortable(monitor.created, options.signal));
       this.#seccomp.settle(request.id.containerId, prepared);
+      if (executable !== undefined && !hasHooks(request.spec)) this.#plain.add(taskKey(request.id));
       return this.#adopt(request, monitor, pid);
     } catch (error) {
       await this.#undo(record, monitor);
@@ -134,7 +144,10 @@ export class ConmonRuntime implements Runtime {
   }
 
   async start(handle: TaskHandle): Promise<void> {
-    await this.#command.start(handle.id.containerId);
+    const { containerId } = handle.id;
+    const plain = this.#plain.has(taskKey(handle.id));
+    if (plain && startByFifo(this.#conmon.stateDirectory, containerId)) return;
+    await this.#command.start(containerId);
   }
 
   async kill(handle: TaskHandle, signal: number, options: { all?: boolean } = {}): Promise<void> {
@@ -171,7 +184,9 @@ export class ConmonRuntime implements Runtime {
     watch.signal(SIGKILL);
     if (this.#isLatest(handle.id)) {
       watch.cgroup.thaw();
-      await this.#deleteState(handle.id.containerId);
+      // Once all has ended, `#sweep` removes what the runtime's `delete` would; a scope of systemd's is more than a folder.
+      const sweepable = watch.ended && this.#conmon.cgroupDriver === 'cgroupfs';
+      if (!sweepable || !this.#plain.has(taskKey(handle.id))) await this.#deleteState(handle.id.containerId);
     }
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
@@ -204,8 +219,7 @@ export class ConmonRuntime implements Runtime {
 
   /** The daemon died while it let the command go: that start is brought to its end. */
   async #letGoOn({ id }: TaskHandle): Promise<void> {
-    // The OCI runtime removes it when it has let the command go; `#undo` does with all of the state.
-    if (!existsSync(join(this.#conmon.stateDirectory, id.containerId, 'exec.fifo'))) return;
+    if (!waitsAtFifo(this.#conmon.stateDirectory, id.containerId)) return;
     try {
       await this.#command.start(id.containerId);
     } catch (error) {
@@ -218,7 +232,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
-    await this.#seccomp.idle();
+    await this.#proven.close();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
@@ -323,6 +337,7 @@ export class ConmonRuntime implements Runtime {
       await rm(state, { recursive: true, force: true });
     }
     await rm(record.directory, { recursive: true, force: true });
+    this.#plain.delete(taskKey(record.id));
     this.#records.remove(record.id);
   }
 }

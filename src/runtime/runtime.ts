@@ -78,7 +78,7 @@ export interface TaskStreams {
 export interface Runtime {
   /** Name and version of the OCI runtime in use, e.g. `crun` `1.8.1`, and of conmon. */
   info(): Promise<RuntimeInfo>;
-  /** A `create` will follow within some 20 ms: what it would wait for can begin. */
+  /** A `create` may follow within some 50 ms: what it would wait for can begin. */
   anticipate?(): void;
   /**
    * Set up the container up to its init, which waits.
