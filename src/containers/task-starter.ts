@@ -66,12 +66,14 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     exitCode: 0,
     oomKilled: false,
   };
-  const ready = Promise.allSettled([
-    deps.store.update(container.record),
-    deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
-  ]);
+  let ready: Promise<PromiseSettledResult<void>[]> | undefined;
   try {
+    // First: a start that is on disk without a note would count as one that ended with the machine.
     note(container, deps, task);
+    ready = Promise.allSettled([
+      deps.store.update(container.record),
+      deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
+    ]);
     for (const outcome of await ready) if (outcome.status === 'rejected') throw outcome.reason;
     await deps.runtime.start(task.handle);
   } catch (error) {
