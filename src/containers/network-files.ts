@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
@@ -13,14 +13,13 @@ export interface ResolverSettings {
 
 /**
  * Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start, as far as possible
- * while its network is still being joined.
+ * while its network is still being joined. Its folder is there.
  */
 export async function writeNetworkFiles(
   record: ContainerRecord,
   paths: ContainerPaths,
   network: { joined: Promise<{ endpoint: Endpoint | undefined }>; resolver: Promise<ResolverSettings> },
 ): Promise<void> {
-  await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
   const write = async (path: string, text: string | Promise<string>): Promise<void> =>
     await writeFile(path, await text, { mode: 0o644 });
   await Promise.all([
