@@ -10,6 +10,7 @@ import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
 import { threadedReceiver } from '../images/archive-receiver.ts';
+import { explorePool } from '../images/explore-runner.ts';
 import { ImageService } from '../images/image-service.ts';
 import { layerPool } from '../images/layer-runner.ts';
 import { uploadPool } from '../images/upload-runner.ts';
@@ -152,6 +153,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runner: layerPool(settings.maxConcurrentDownloads, registryLogger),
     uploads: uploadPool(settings.maxConcurrentUploads, registryLogger),
     receiver: threadedReceiver(content.root),
+    explorer: explorePool(logger),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],

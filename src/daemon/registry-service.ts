@@ -3,14 +3,16 @@ import { MAX_MANIFEST_BYTES, parseIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation } from '../oci/platform.ts';
 import { type Reference, withDefaultTag } from '../oci/reference.ts';
+import { copyImage } from '../registry/copy-image.ts';
 import { inspectRemote } from '../registry/inspect-remote.ts';
+import type { PushProgress } from '../registry/push-client.ts';
 import type {
   RegistryRequest,
   RemoteInspection,
   SearchRequest,
   SearchResult,
 } from '../registry/registry-client.ts';
-import type { RegistryBackend, RemoteManifest } from '../server/registry-backend.ts';
+import type { RegistryBackend, RegistryCopy, RemoteManifest } from '../server/registry-backend.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /** More manifests than any index of images has. */
@@ -19,9 +21,11 @@ const MAX_CHILDREN = 256;
 /** Registries, by the clients of the present settings. */
 export class RegistryService implements RegistryBackend {
   readonly #access: RegistryAccess;
+  readonly #maxConcurrentUploads: number;
 
-  constructor(access: RegistryAccess) {
+  constructor(access: RegistryAccess, settings: { maxConcurrentUploads: number }) {
     this.#access = access;
+    this.#maxConcurrentUploads = settings.maxConcurrentUploads;
   }
 
   async search(term: string, request: SearchRequest): Promise<SearchResult[]> {
@@ -30,6 +34,22 @@ export class RegistryService implements RegistryBackend {
 
   async tags(repository: Reference, options: RegistryRequest): Promise<string[]> {
     return await this.#access.catalog().tags(repository, options);
+  }
+
+  async copy(
+    { from, to, platform, credentials, tlsVerify }: RegistryCopy,
+    options: { signal: AbortSignal; progress: (line: PushProgress) => void },
+  ): Promise<void> {
+    await copyImage(
+      { from, to, platform },
+      { source: this.#access.client(), target: this.#access.pushClient() },
+      {
+        ...options,
+        credentials,
+        tlsVerify: { from: tlsVerify, to: tlsVerify },
+        maxConcurrentUploads: this.#maxConcurrentUploads,
+      },
+    );
   }
 
   async inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection> {

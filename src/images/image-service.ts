@@ -9,6 +9,8 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
 import type { ArchiveReceiver } from './archive-receiver.ts';
 import { type CommitRequest, commitImage } from './commit-image.ts';
+import { compareImages, exploreLayers } from './explore-image.ts';
+import type { ExploreRunner } from './explore-runner.ts';
 import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
@@ -42,6 +44,7 @@ export interface ImageServiceOptions {
   runner: LayerRunner;
   uploads: UploadRunner;
   receiver: ArchiveReceiver;
+  explorer: ExploreRunner;
   /** For layers that are made here: `openLayerSink`. */
   openSink: ImportPorts['openSink'];
   usage: ImageUsage;
@@ -82,7 +85,8 @@ export class ImageService implements ImageBackend {
 
   async close(): Promise<void> {
     clearTimeout(this.#collection);
-    await Promise.all([this.#options.runner.close(), this.#options.uploads.close()]);
+    const { runner, uploads, explorer } = this.#options;
+    await Promise.all([runner.close(), uploads.close(), explorer.close()]);
     await this.#gc.settled();
   }
 
@@ -183,6 +187,35 @@ export class ImageService implements ImageBackend {
 
   async history(name: string, options: { platform?: Platform | undefined } = {}): Promise<HistoryView[]> {
     return viewHistory(this.#view(name, options.platform));
+  }
+
+  async layers(
+    name: string,
+    options: { platform: Platform | undefined; withFiles: boolean; signal: AbortSignal },
+  ): Promise<Uint8Array[]> {
+    const held = await this.hold(name, options);
+    try {
+      return await exploreLayers(held.image, options, this.#options);
+    } finally {
+      held.release();
+    }
+  }
+
+  async diff(
+    name: string,
+    options: { to: string; platform: Platform | undefined; signal: AbortSignal },
+  ): Promise<Uint8Array[]> {
+    const from = await this.hold(name, options);
+    try {
+      const to = await this.hold(options.to, options);
+      try {
+        return await compareImages({ from: from.image, to: to.image }, options, this.#options);
+      } finally {
+        to.release();
+      }
+    } finally {
+      from.release();
+    }
   }
 
   async tag(name: string, target: Reference): Promise<void> {

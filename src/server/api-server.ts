@@ -14,6 +14,7 @@ import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { emptyRoutes } from './routes/empty.ts';
+import { exploreImageRoutes } from './routes/explore-images.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
@@ -48,6 +49,7 @@ export class ApiServer {
       ...containerRoutes(backends),
       ...registryRoutes(backends),
       ...moveImageRoutes(backends),
+      ...exploreImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
     ]);

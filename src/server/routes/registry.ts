@@ -11,15 +11,17 @@ import type { RegistryRequest } from '../../registry/registry-client.ts';
 import type { DistributionManifest } from '../../wire/distribution.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import type { ImageSearchResult } from '../../wire/image.ts';
+import { encodeOciPlatform } from '../../wire/oci-descriptor.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { registryAccess } from '../decode/credentials.ts';
-import { encodeOciDescriptor, encodeOciPlatform } from '../encode/descriptor.ts';
+import { encodeOciDescriptor } from '../encode/descriptor.ts';
 import type { RegistryBackend, RemoteManifest } from '../registry-backend.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
+import { copyImage } from './copy-image.ts';
 
-/** What registries have: search, and a look at a name without pulling it. */
+/** What registries have: search, a look at a name without pulling it, and the way from one to another. */
 export function registryRoutes({ registry }: Backends): Route[] {
   return [
     {
@@ -29,6 +31,11 @@ export function registryRoutes({ registry }: Backends): Route[] {
         boolParam(request, 'listTags')
           ? listTags(registry, request, response)
           : search(registry, request, response),
+    },
+    {
+      method: 'POST',
+      pattern: '/images/copy',
+      handler: (request, response) => copyImage(registry, request, response),
     },
     {
       method: 'GET',

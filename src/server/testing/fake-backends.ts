@@ -188,6 +188,14 @@ export class FakeEngine implements Backends {
         },
       ];
     },
+    layers: async (name, { withFiles }) => {
+      this.calls.push(['layers', this.#image(name).id, withFiles]);
+      return ['{"Id":', '"x"}'].map((piece) => new TextEncoder().encode(piece));
+    },
+    diff: async (name, { to }) => {
+      this.calls.push(['diff', this.#image(name).id, to]);
+      return [new TextEncoder().encode('{"Changes":[]}')];
+    },
     tag: async (name, target: Reference) => {
       this.#image(name).repoTags.push(familiarName(target));
     },
@@ -220,6 +228,10 @@ export class FakeEngine implements Backends {
       throw new EngineError('not-found', 'manifest unknown');
     },
     tags: async () => ['1', '2', '3'],
+    copy: async (copy, { progress }) => {
+      this.calls.push(['copy', copy]);
+      progress({ status: 'The push refers to repository [dst.test/app]' });
+    },
   };
 
   readonly networks = {
