@@ -26,6 +26,7 @@ import { type LoadOptions, loadImages } from './load-images.ts';
 import {
   INTERRUPTED_GRACE_MS,
   type PullOptions,
+  type PullPorts,
   pullImage,
   type RegistryAccess,
   wantedNames,
@@ -43,6 +44,7 @@ export interface ImageServiceOptions {
   registry: RegistryAccess;
   runner: LayerRunner;
   uploads: UploadRunner;
+  signaturePolicy?: PullPorts['signaturePolicy'];
   receiver: ArchiveReceiver;
   explorer: ExploreRunner;
   /** For layers that are made here: `openLayerSink`. */
@@ -101,8 +103,8 @@ export class ImageService implements ImageBackend {
   }
 
   async pull(request: PullRequest, options: PullOptions): Promise<void> {
-    const { registry, content } = this.#options;
-    const ports = { registry, content, fetches: this.#fetches, ...this.#own() };
+    const { registry, content, signaturePolicy } = this.#options;
+    const ports = { registry, content, signaturePolicy, fetches: this.#fetches, ...this.#own() };
     this.#options.runner.prepare();
     for (const wanted of await wantedNames(request, ports, options.signal)) {
       const reference = await pullImage({ ...request, reference: wanted }, ports, options);

@@ -11,6 +11,8 @@ export class OverlayLayerNode implements LayerNode {
   readonly #path: string;
   readonly #stat: BigIntStats;
   readonly #isHiding: boolean;
+  /** Of a directory, once it is asked for: most look-ups find nothing, and a look at the disk for each takes longer. */
+  #names: Set<string> | undefined;
 
   private constructor(path: string, stat: BigIntStats, isHiding = false) {
     this.#path = path;
@@ -49,14 +51,14 @@ export class OverlayLayerNode implements LayerNode {
   }
 
   *entries(): Generator<[string, LayerNode]> {
-    const names = readdirSync(fsPath(this.#path), { encoding: 'buffer' }).map(decodePath);
-    for (const name of names.sort(comparePathBytes)) {
+    for (const name of [...this.#namesInside()].sort(comparePathBytes)) {
       const node = this.child(name);
       if (node !== undefined) yield [name, node];
     }
   }
 
   child(name: string): LayerNode | undefined {
+    if (!this.#namesInside().has(name)) return undefined;
     const path = `${this.#path}/${name}`;
     const stat = statNode(path);
     return stat === undefined ? undefined : new OverlayLayerNode(path, stat);
@@ -68,5 +70,12 @@ export class OverlayLayerNode implements LayerNode {
 
   content(): { file: string; start: number } | undefined {
     return this.size === 0 ? undefined : { file: this.#path, start: 0 };
+  }
+
+  #namesInside(): Set<string> {
+    this.#names ??= new Set(
+      this.#stat.isDirectory() ? readdirSync(fsPath(this.#path), { encoding: 'buffer' }).map(decodePath) : [],
+    );
+    return this.#names;
   }
 }
