@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-types.ts';
 import { familiarName, type Reference, repositoryName } from '../oci/reference.ts';
-import { readBlob } from '../registry/read-blob.ts';
+import { isUnreachable, readBlob } from '../registry/read-blob.ts';
 import type { RegistryCatalog, RegistryClient, RegistryRequest } from '../registry/registry-client.ts';
 import { RegistryResponseError } from '../registry/response-errors.ts';
 import { type SignedImage, signatureFault } from './image-signature.ts';
@@ -48,14 +48,22 @@ export async function requireSignature(
   const repository = rule.signedAs ?? repositoryName(reference);
   const found = new SignatureSearch({ ...image, repository }, rule.keys, ports);
   if ((await found.byTag()) || (await found.byReferrers())) return;
-  const { faults } = found;
+  const { faults, unreachable } = found;
+  const absent =
+    unreachable === undefined
+      ? `${digest} has no signature`
+      : `signatures of ${digest} cannot be looked for (${unreachable})`;
   const reason =
     faults.length === 0
-      ? `${digest} has no signature`
+      ? absent
       : `no signature of ${digest} counts: one ${[...new Set(faults)].slice(0, SHOWN_FAULTS).join(', one ')}`;
+  const advice =
+    unreachable === undefined
+      ? `Sign it ("cosign sign --key <key> ${repositoryName(reference)}@${digest}"), or change the policy's rule`
+      : "Try again once the registry answers, or change the policy's rule";
   throw refused(
     image,
-    `${where} wants a signature by one of its keys for ${repository}, and ${reason}. Sign it ("cosign sign --key <key> ${repositoryName(reference)}@${digest}"), or change the policy's rule`,
+    `${where} wants a signature by one of its keys for ${repository}, and ${reason}. ${advice}`,
   );
 }
 
@@ -68,6 +76,8 @@ function refused({ reference }: { reference: Reference }, reason: string): Engin
 class SignatureSearch {
   /** What was wrong with those that were found. */
   readonly faults: string[] = [];
+  /** Why not everybody could be asked: a mirror hasn't got any, and the registry itself is out of reach. */
+  unreachable: string | undefined;
   readonly #image: SignedImage;
   readonly #keys: readonly KeyObject[];
   readonly #ports: SignaturePorts;
@@ -89,7 +99,10 @@ class SignatureSearch {
     const { catalog, request } = this.#ports;
     const { reference, digest } = this.#image;
     const subject = { repository: reference, digest, artifactType: ARTIFACT_TYPE };
-    const referrers = await catalog.referrers(subject, request);
+    const referrers = await catalog.referrers(subject, request).catch((error: unknown) => {
+      this.#noteUnreachable(error);
+      return [];
+    });
     for (const referrer of referrers.slice(0, MAX_REFERRERS))
       if (await this.#isSignedBy({ ...reference, tag: undefined, digest: referrer.digest })) return true;
     return false;
@@ -110,10 +123,17 @@ class SignatureSearch {
       }
     } catch (error) {
       if (error instanceof RegistryResponseError && error.status === 404) return false;
-      if (!(error instanceof EngineError) || error.kind !== 'invalid') throw error;
-      this.faults.push(`is malformed (${error.message.slice(0, 200)})`);
+      if (error instanceof EngineError && error.kind === 'invalid')
+        this.faults.push(`is malformed (${error.message.slice(0, 200)})`);
+      else this.#noteUnreachable(error);
     }
     return false;
+  }
+
+  /** @throws what is no such failure. */
+  #noteUnreachable(error: unknown): void {
+    if (!isUnreachable(error)) throw error;
+    this.unreachable = messageOf(error);
   }
 
   async #faultOf(

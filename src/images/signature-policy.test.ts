@@ -50,8 +50,7 @@ const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toSt
 const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey;
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
 const spki = (key: typeof p384) => key.export({ type: 'spki', format: 'pem' }).toString();
-test.each(
-  [
+const refusals: [unknown, string][] = [
     ['{', 'invalid JSON'],
     [[], 'the policy must be an object'],
     [{ repositories: {} }, 'default is missing'],
@@ -77,8 +76,8 @@ test.each(
     ],
     [{ default: { keys: [spki(p384)] } }, 'is none of ECDSA P-256'],
     [{ default: { keys: [spki(rsa1024)] } }, 'is none of ECDSA P-256'],
-  ].map(([policy, reason]) => ({ policy, reason: String(reason) })),
-)('a policy that is not understood whole lets nothing in: $reason', async ({ policy, reason }) => {
+  ];
+test.each(refusals.map(([policy, reason]) => ({ policy, reason })))('a policy that is not understood whole lets nothing in: $reason', async ({ policy, reason }) => {
   write(policy);
   const failure = await failureOf(readSignaturePolicy(path()));
   expect(failure).toMatchObject({ kind: 'internal', code: 'signature-refused' });
