@@ -51,36 +51,39 @@ const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).publicKey;
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
 const spki = (key: typeof p384) => key.export({ type: 'spki', format: 'pem' }).toString();
 const refusals: [unknown, string][] = [
-    ['{', 'invalid JSON'],
-    [[], 'the policy must be an object'],
-    [{ repositories: {} }, 'default is missing'],
-    [{ default: 'allow' }, 'default must be an object'],
-    [{ default: 'accept', rules: {} }, 'the policy has an unknown key "rules"'],
-    [
-      { default: 'accept', repositories: { busybox: 'reject' } },
-      'has to be written "docker.io/library/busybox"',
-    ],
-    [
-      { default: 'accept', repositories: { 'r.test/a:1': 'reject' } },
-      'is no repository: leave out tag and digest',
-    ],
-    [{ default: 'accept', repositories: { '*': 'reject' } }, 'invalid reference format'],
-    [{ default: { keys: [] } }, 'default: keys must be a list of 1 to 16'],
-    [{ default: { keys: [pem], key: pem } }, 'default has an unknown key "key"'],
-    [{ default: { keys: ['absent.pub'] } }, 'absent.pub'],
-    [{ default: { keys: ['.'] } }, 'is no file'],
-    [{ default: { keys: [privatePem] } }, 'a key is a private key'],
-    [
-      { default: { keys: ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----'] } },
-      'a key is no public key',
-    ],
-    [{ default: { keys: [spki(p384)] } }, 'is none of ECDSA P-256'],
-    [{ default: { keys: [spki(rsa1024)] } }, 'is none of ECDSA P-256'],
-  ];
-test.each(refusals.map(([policy, reason]) => ({ policy, reason })))('a policy that is not understood whole lets nothing in: $reason', async ({ policy, reason }) => {
-  write(policy);
-  const failure = await failureOf(readSignaturePolicy(path()));
-  expect(failure).toMatchObject({ kind: 'internal', code: 'signature-refused' });
-  expect(String(failure)).toContain(`Cannot use signature policy ${path()}: `);
-  expect(String(failure)).toContain(reason);
-});
+  ['{', 'invalid JSON'],
+  [[], 'the policy must be an object'],
+  [{ repositories: {} }, 'default is missing'],
+  [{ default: 'allow' }, 'default must be an object'],
+  [{ default: 'accept', rules: {} }, 'the policy has an unknown key "rules"'],
+  [
+    { default: 'accept', repositories: { busybox: 'reject' } },
+    'has to be written "docker.io/library/busybox"',
+  ],
+  [
+    { default: 'accept', repositories: { 'r.test/a:1': 'reject' } },
+    'is no repository: leave out tag and digest',
+  ],
+  [{ default: 'accept', repositories: { '*': 'reject' } }, 'invalid reference format'],
+  [{ default: { keys: [] } }, 'default: keys must be a list of 1 to 16'],
+  [{ default: { keys: [pem], key: pem } }, 'default has an unknown key "key"'],
+  [{ default: { keys: ['absent.pub'] } }, 'absent.pub'],
+  [{ default: { keys: ['.'] } }, 'is no file'],
+  [{ default: { keys: [privatePem] } }, 'a key is a private key'],
+  [
+    { default: { keys: ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----'] } },
+    'a key is no public key',
+  ],
+  [{ default: { keys: [spki(p384)] } }, 'is none of ECDSA P-256'],
+  [{ default: { keys: [spki(rsa1024)] } }, 'is none of ECDSA P-256'],
+];
+test.each(refusals.map(([policy, reason]) => ({ policy, reason })))(
+  'a policy that is not understood whole lets nothing in: $reason',
+  async ({ policy, reason }) => {
+    write(policy);
+    const failure = await failureOf(readSignaturePolicy(path()));
+    expect(failure).toMatchObject({ kind: 'internal', code: 'signature-refused' });
+    expect(String(failure)).toContain(`Cannot use signature policy ${path()}: `);
+    expect(String(failure)).toContain(reason);
+  },
+);
