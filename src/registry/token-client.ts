@@ -86,9 +86,10 @@ export class TokenClient {
     return this.#fetch(request, { signal, forLogin: true });
   }
 
-  /** The registry refused it: don't offer it again. */
-  forget(request: TokenRequest): void {
-    this.#tokens.delete(cacheKey(request));
+  /** The registry refused this token: don't offer it again. One that has come in its place meanwhile stays. */
+  forget(request: TokenRequest, text: string): void {
+    const key = cacheKey(request);
+    if (this.#tokens.get(key)?.text === text) this.#tokens.delete(key);
   }
 
   async #fetch(request: TokenRequest, options: FetchOptions): Promise<Token> {
