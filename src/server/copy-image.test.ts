@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const copy = (query: Record<string, string>) =>
-  server.request(`/images/copy?${new URLSearchParams(query)}`, {
+  server.request(`/images/copy?${new URLSearchParams(query).toString()}`, {
     method: 'POST',
     headers: {
       'X-Registry-Auth': encodeRegistryAuth({ username: 'to', password: 'b' }),
