@@ -1,14 +1,18 @@
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { CommitRequest } from './commit-image.ts';
+import type { ManifestView } from './manifest-views.ts';
 
 /** One image with one platform chosen. */
 export interface ImageView {
   /** Digest of the index or manifest as it was received. */
   id: Digest;
+  /** What the ID stands for: index or manifest. */
+  descriptor: Descriptor;
   manifestDigest: Digest;
   configDigest: Digest;
   /** Manifest bytes and media type as received. */
@@ -113,7 +117,17 @@ export interface ImageBackend {
    *
    * @throws "conflict" code image-in-use, in Docker's words.
    */
-  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]>;
+  remove(
+    name: string,
+    options: {
+      force: boolean;
+      noPrune: boolean;
+      /** These alone, if any. */
+      platforms?: readonly Platform[];
+    },
+  ): Promise<DeleteResult[]>;
+  /** The manifests of an image, here or not, in its index's order. */
+  manifests(name: string): Promise<ManifestView[]>;
   prune(options: {
     danglingOnly: boolean;
     filters: ReadonlyMap<string, string[]>;

@@ -21,6 +21,7 @@ import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
 import { type LoadOptions, loadImages } from './load-images.ts';
+import { type ManifestView, viewManifests } from './manifest-views.ts';
 import {
   INTERRUPTED_GRACE_MS,
   type PullOptions,
@@ -29,7 +30,7 @@ import {
   wantedNames,
 } from './pull-image.ts';
 import { type PushOptions, type PushRequest, pushImage } from './push-image.ts';
-import { deleteImage, labelsOf, type RemovePorts, removeImage } from './remove-image.ts';
+import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
 import { choosePlatform, resolveImage } from './resolve-image.ts';
 import { type SaveRequest, saveImages } from './save-images.ts';
 import type { UploadRunner } from './upload-runner.ts';
@@ -175,7 +176,23 @@ export class ImageService implements ImageBackend {
     this.#events.tagged(image.id, reference, labelsOf(image));
   }
 
-  async remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]> {
+  async manifests(name: string): Promise<ManifestView[]> {
+    const { image } = resolveImage(this.#store, name);
+    const { content, usage } = this.#options;
+    return await viewManifests(image, { content, usage, store: this.#store });
+  }
+
+  async remove(
+    name: string,
+    options: { force: boolean; noPrune: boolean; platforms?: readonly Platform[] },
+  ): Promise<DeleteResult[]> {
+    const { platforms = [], force } = options;
+    if (platforms.length > 0 && !force)
+      throw new EngineError(
+        'invalid',
+        'Content will be removed from all images referencing this variant. Use —-force to force delete.',
+      );
+    if (platforms.length > 0) return await removePlatforms(name, platforms, this.#removePorts());
     return await removeImage(name, options, this.#removePorts());
   }
 

@@ -129,6 +129,17 @@ export class ImageStore {
     for (const name of names) this.#tags.delete(name);
   }
 
+  /** One platform of an image that has others. What only it referred to is the GC's. */
+  async removeManifest(id: Digest, manifest: Digest): Promise<void> {
+    await this.#db.transact([
+      { sql: 'DELETE FROM image_manifests WHERE image = ? AND digest = ?', params: [id, manifest] },
+    ]);
+    const image = this.#images.get(id);
+    if (image === undefined) return;
+    const manifests = image.manifests.filter(({ digest }) => digest !== manifest);
+    this.#images.set(id, { ...image, manifests });
+  }
+
   /** The image and all its tags. What only it referred to is the GC's. */
   async removeImage(id: Digest): Promise<void> {
     await this.#db.transact([

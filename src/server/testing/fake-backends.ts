@@ -196,6 +196,7 @@ export class FakeEngine implements Backends {
       const view = this.#image(name);
       return [{ untagged: name }, { deleted: view.id }];
     },
+    manifests: async () => [],
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
