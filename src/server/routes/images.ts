@@ -1,5 +1,4 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import type { ImageView } from '../../images/image-backend.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
 import { parseFilters } from '../../wire/filters.ts';
@@ -19,6 +18,7 @@ import {
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { createImage } from './create-image.ts';
+import { containerCounts, sharedSizes } from './image-sharing.ts';
 
 /** Images. Names hold slashes, so the verbs stand last in the patterns. */
 export function imageRoutes(backends: Backends): Route[] {
@@ -134,23 +134,6 @@ function removedPlatforms(request: ApiRequest): Platform[] {
     .getAll('platforms')
     .filter((text) => text !== '')
     .map(platformJson);
-}
-
-/** How many bytes of an image lie in layers that another image has too. */
-function sharedSizes(views: readonly ImageView[]): (view: ImageView) => number {
-  const users = new Map<string, number>();
-  for (const { layers } of views)
-    for (const diffId of new Set(layers.map((layer) => layer.diffId)))
-      users.set(diffId, (users.get(diffId) ?? 0) + 1);
-  return (view) =>
-    view.layers.reduce((sum, { diffId, tarSize }) => sum + ((users.get(diffId) ?? 0) > 1 ? tarSize : 0), 0);
-}
-
-async function containerCounts(containers: Backends['containers']): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  const views = await containers.list({ all: true, limit: undefined, size: false, filters: new Map() });
-  for (const { image } of views) counts.set(image.id, (counts.get(image.id) ?? 0) + 1);
-  return counts;
 }
 
 async function prune({ images }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {

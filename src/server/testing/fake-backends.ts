@@ -230,6 +230,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly system = {
+    diskUsage: async () => ({
+      owners: new Map([
+        ['images', 2000],
+        ['containers', 30],
+        ['engine', 4],
+      ]),
+    }),
     info: async () => this.info,
     events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
       this.calls.push(['events', request]);
