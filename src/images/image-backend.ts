@@ -107,6 +107,8 @@ export interface ImageBackend {
   ): Promise<Digest>;
   /** Make an image of a container. Resolves to its ID. */
   commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest>;
+  /** A container was made of it, or started: a prune by age leaves it alone for a while. Costs the caller nothing. */
+  used(id: Digest): void;
   /** @throws "not-found" `No such image: x`. */
   get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
   list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;
@@ -128,6 +130,7 @@ export interface ImageBackend {
   ): Promise<DeleteResult[]>;
   /** The manifests of an image, here or not, in its index's order. */
   manifests(name: string): Promise<ManifestView[]>;
+  /** Images without container. Filters: `label`, `label!`, `until`, and ours `unused-for` (seconds) and `keep-size` (bytes). @throws "conflict" while another runs. */
   prune(options: {
     danglingOnly: boolean;
     filters: ReadonlyMap<string, string[]>;

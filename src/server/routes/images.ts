@@ -140,12 +140,19 @@ async function prune({ images }: Backends, request: ApiRequest, response: ApiRes
   const filters = parseFilters(request.query.get('filters'));
   const dangling = filters.get('dangling') ?? [];
   filters.delete('dangling');
-  const danglingOnly = !dangling.some((value) => value === 'false' || value === '0');
+  const danglingOnly = !dangling.map((value) => booleanFilter('dangling', value)).includes(false);
   const { deleted, reclaimedBytes } = await images.prune({ danglingOnly, filters });
   response.json(200, {
     ImagesDeleted: deleted.length === 0 ? null : deleted.map(encodeDeleted),
     SpaceReclaimed: reclaimedBytes,
   });
+}
+
+/** As Docker's filters read booleans. */
+function booleanFilter(name: string, value: string): boolean {
+  if (value === '1' || value === 'true') return true;
+  if (value === '0' || value === 'false') return false;
+  throw new EngineError('invalid', `invalid filter '${name}=[${value}]'`);
 }
 
 function tagTarget(request: ApiRequest): Reference {

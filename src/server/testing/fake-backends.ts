@@ -197,6 +197,7 @@ export class FakeEngine implements Backends {
       return [{ untagged: name }, { deleted: view.id }];
     },
     manifests: async () => [],
+    used: () => undefined,
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
