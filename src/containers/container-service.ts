@@ -96,6 +96,7 @@ export class ContainerService implements ContainerBackend {
     } finally {
       this.#reserved.delete(name);
     }
+    this.#deps.images.used(record.image.id);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings: warningsOf(request.config, request.host) };
   }
@@ -103,6 +104,7 @@ export class ContainerService implements ContainerBackend {
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(() => this.#lifecycle.start(container));
+    this.#deps.images.used(container.record.image.id);
   }
 
   async stop(

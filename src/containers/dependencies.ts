@@ -26,7 +26,7 @@ export interface ContainerDependencies {
   store: ContainerStore;
   notes: TaskNotes;
   paths: ContainerPaths;
-  images: Pick<ImageBackend, 'get' | 'commit'>;
+  images: Pick<ImageBackend, 'get' | 'commit' | 'used'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;

@@ -14,6 +14,7 @@ import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
+import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
@@ -48,6 +49,7 @@ export class ApiServer {
       ...containerFileRoutes(backends),
       ...containerRoutes(backends),
       ...copyImageRoutes(backends),
+      diskUsageRoute(backends),
       ...registryRoutes(backends),
       ...moveImageRoutes(backends),
       ...imageRoutes(backends),

@@ -107,7 +107,7 @@ export async function bootDaemon(
     store: new ContainerStore(machine.db),
     notes,
     paths,
-    images: { get: async () => imageView(), commit: async () => imageView().id },
+    images: { get: async () => imageView(), commit: async () => imageView().id, used: () => undefined },
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),

@@ -196,6 +196,8 @@ export class FakeEngine implements Backends {
       const view = this.#image(name);
       return [{ untagged: name }, { deleted: view.id }];
     },
+    manifests: async () => [],
+    used: () => undefined,
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
@@ -234,6 +236,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly system = {
+    diskUsage: async () => ({
+      owners: new Map([
+        ['images', 2000],
+        ['containers', 30],
+        ['engine', 4],
+      ]),
+    }),
     info: async () => this.info,
     events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
       this.calls.push(['events', request]);
