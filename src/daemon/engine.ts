@@ -14,6 +14,8 @@ import { ImageService } from '../images/image-service.ts';
 import { layerPool } from '../images/layer-runner.ts';
 import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
+import { defaultTiming } from '../registry/timing.ts';
+import { warnOnce } from '../registry/warn-once.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -131,7 +133,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
-  const registry = new RegistryAccess(settings, logger);
+  const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
+  const registry = new RegistryAccess(settings, registryLogger);
   /** Filled below: images and containers know of each other. */
   const wired: { containers?: ContainerService } = {};
   const images = await ImageService.open({
@@ -139,8 +142,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     content,
     snapshotter,
     registry,
-    runner: layerPool(settings.maxConcurrentDownloads),
-    uploads: uploadPool(settings.maxConcurrentUploads),
+    runner: layerPool(settings.maxConcurrentDownloads, registryLogger),
+    uploads: uploadPool(settings.maxConcurrentUploads, registryLogger),
     receiver: threadedReceiver(content.root),
     openSink: openLayerSink,
     usage: {

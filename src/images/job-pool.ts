@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { type Logger, silentLogger } from '../errors/logger.ts';
 import { JobThread } from './job-thread.ts';
 
 const IDLE_MS = 10_000;
@@ -19,6 +20,8 @@ export interface JobPoolOptions<Job> {
   jobs: number;
   /** Threads at most. Default: one more than there are processors, but no more than jobs. */
   threads?: number;
+  /** Where the threads' warnings go. */
+  logger?: Logger | undefined;
 }
 
 /** Runs jobs in worker threads, which are made when needed and kept for ten idle seconds. Small jobs share one; those that find no room wait in order of arrival. */
@@ -98,7 +101,10 @@ export class JobPool<Job, Progress, Result> {
   }
 
   #addThread(): JobThread<Job, Progress, Result> {
-    const made = new JobThread<Job, Progress, Result>(this.#options.makeWorker());
+    const made = new JobThread<Job, Progress, Result>(
+      this.#options.makeWorker(),
+      this.#options.logger ?? silentLogger,
+    );
     this.#workers.push(made);
     return made;
   }

@@ -1,4 +1,5 @@
 import { deserializeError, EngineError } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
 import type { JobReply, JobRequest } from './job-protocol.ts';
 
 const CANCEL_GRACE_MS = 1000;
@@ -13,13 +14,15 @@ interface Pending<Progress, Result> {
 /** One worker thread and the jobs in it; the thread answers with `serveJobs`. */
 export class JobThread<Job, Progress, Result> {
   readonly #worker: Worker;
+  readonly #logger: Logger;
   readonly #jobs = new Map<number, Pending<Progress, Result>>();
   #nextId = 1;
   /** A thread that failed or doesn't listen gets no further jobs. */
   #retired = false;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, logger: Logger) {
     this.#worker = worker;
+    this.#logger = logger;
     this.#worker.onmessage = ({ data }: MessageEvent<JobReply<Progress, Result>>) => this.#settle(data);
     this.#worker.onerror = (event) => this.#fail(event.message);
   }
@@ -71,6 +74,7 @@ export class JobThread<Job, Progress, Result> {
   }
 
   #settle(reply: JobReply<Progress, Result>): void {
+    if (reply.kind === 'warning') return this.#logger.warn(reply.message, reply.fields);
     const job = this.#jobs.get(reply.id);
     if (reply.kind === 'progress') job?.progress(reply.progress);
     else if (reply.kind === 'done') job?.resolve(reply.result);

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { storageError } from '../content/storage-error.ts';
-import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { DiffId } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import { isUnreachable, isWrongContent } from '../registry/read-blob.ts';
 import type {
+  BlobStream,
   RegistryClient,
   RegistryConfig,
   RegistryCredentials,
@@ -52,19 +54,41 @@ export interface LayerPorts {
  * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
-  try {
-    return await attemptLayer(job, ports);
-  } catch (error) {
-    if (!(error instanceof DamagedHere)) throw error;
-    ports.signal.throwIfAborted();
-    return await attemptLayer(job, ports);
+  let wasDamaged = false;
+  const except: RegistrySource[] = [];
+  let spoilt: unknown;
+  for (;;) {
+    try {
+      return await attemptLayer(job, ports, except);
+    } catch (error) {
+      if (error instanceof DamagedHere && !wasDamaged) wasDamaged = true;
+      else if (error instanceof SpoiltByMirror) {
+        except.push(...error.mirrors);
+        spoilt ??= error.cause;
+      } else throw isUnreachable(error) ? (spoilt ?? error) : error;
+      ports.signal.throwIfAborted();
+    }
   }
 }
 
 /** The bytes that lay here were wrong (a power cut, a failing disk) and are gone: worth one more try from the registry. */
 class DamagedHere extends Error {}
 
-async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+/** Mirrors sent other bytes than the digest's. They aren't asked for them again, so there are only as many of these as mirrors. */
+class SpoiltByMirror extends Error {
+  readonly mirrors: readonly RegistrySource[];
+
+  constructor(mirrors: readonly RegistrySource[], cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.mirrors = mirrors;
+  }
+}
+
+async function attemptLayer(
+  job: LayerJob,
+  ports: LayerPorts,
+  except: readonly RegistrySource[],
+): Promise<StagedLayer> {
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
   if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
@@ -73,11 +97,18 @@ async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLay
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
   const isResumed = ingest.offset > 0;
+  let stream: BlobStream | undefined;
+  const onStream = (blob: BlobStream) => void (stream = blob);
   try {
-    const received = receiveLayer({ ...origin, descriptor: job.descriptor }, ports, ingest);
+    const received = receiveLayer({ ...origin, descriptor: job.descriptor, except, onStream }, ports, ingest);
     return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);
+    const liars = isWrongContent(cause) ? (stream?.refuse() ?? []) : [];
+    if (liars.length > 0) {
+      await ingest.abort();
+      throw new SpoiltByMirror(liars, cause);
+    }
     await letGo(held, cause);
     throw cause;
   }
@@ -160,6 +191,6 @@ function asNoSpace(error: unknown, { descriptor }: LayerJob): unknown {
 /** Partial downloads are kept for later, but not on a disk that is full. */
 async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise<void> {
   const isFull = error instanceof EngineError && error.code === 'no-space';
-  if (resumable && !isFull) await ingest.close();
+  if (resumable && !isFull && ingest.offset > 0) await ingest.close();
   else await ingest.abort();
 }

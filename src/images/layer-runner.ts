@@ -1,3 +1,4 @@
+import type { Logger } from '../errors/logger.ts';
 import type { StagedLayer } from '../snapshots/snapshotter.ts';
 import { type JobOptions, JobPool } from './job-pool.ts';
 import type { LayerJob, LayerProgress } from './layer-job.ts';
@@ -14,9 +15,10 @@ export interface LayerRunner {
 }
 
 /** Layers in worker threads, `jobs` at a time: dockerd's `max-concurrent-downloads`. */
-export function layerPool(jobs: number): LayerRunner {
+export function layerPool(jobs: number, logger?: Logger): LayerRunner {
   return new JobPool<LayerJob, LayerProgress, StagedLayer>({
     jobs,
+    logger,
     makeWorker: () => new Worker(new URL('./layer-worker.ts', import.meta.url)),
     sizeOf: ({ descriptor }) => descriptor.size,
   });

@@ -4,14 +4,15 @@ import type { RegistryConfig } from '../registry/registry-client.ts';
 import { openLayerSink } from '../snapshots/layer-sink.ts';
 import type { StagedLayer } from '../snapshots/snapshotter.ts';
 import { type LayerJob, type LayerProgress, runLayerJob } from './layer-job.ts';
-import { serveJobs } from './serve-jobs.ts';
+import { serveJobs, threadLogger } from './serve-jobs.ts';
 
 let client: { config: string; registry: DistributionClient } | undefined;
 
 /** One client for as long as the configuration is the same: it keeps its connections. */
 function clientFor(config: RegistryConfig): DistributionClient {
   const text = JSON.stringify(config);
-  if (client?.config !== text) client = { config: text, registry: new DistributionClient(config) };
+  if (client?.config !== text)
+    client = { config: text, registry: new DistributionClient(config, { logger: threadLogger }) };
   return client.registry;
 }
 

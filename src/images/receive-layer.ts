@@ -1,9 +1,14 @@
 import type { Ingest } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { BlobStream, RegistrySource } from '../registry/registry-client.ts';
 import type { LayerOrigin, LayerPorts } from './layer-job.ts';
 
-type WantedBlob = LayerOrigin & { descriptor: Descriptor };
+interface WantedBlob extends LayerOrigin {
+  descriptor: Descriptor;
+  except: readonly RegistrySource[];
+  onStream: (blob: BlobStream) => void;
+}
 
 /**
  * The blob's bytes from its start: those that an earlier attempt left first, then the rest as it comes, each written to the ingest before it is given
@@ -23,8 +28,10 @@ export async function* receiveLayer(
     credentials,
     tlsVerify,
     size: descriptor.size,
+    except: job.except,
     ...(ingest.offset === 0 ? {} : { start: ingest.offset }),
   });
+  job.onStream(blob);
   let skip = ingest.offset - blob.start;
   for await (const whole of blob.body) {
     ports.signal.throwIfAborted();

@@ -1,10 +1,20 @@
 import { setPriority } from 'node:os';
 import { serializeError } from '../errors/engine-error.ts';
+import { type Logger, silentLogger } from '../errors/logger.ts';
 import type { JobReply, JobRequest } from './job-protocol.ts';
 
 declare const self: Worker;
 
 const PROGRESS_MS = 100;
+
+/** Warnings of this thread, told by the thread that made it. */
+export const threadLogger: Logger = {
+  ...silentLogger,
+  warn: (message, fields = {}) => {
+    const reply: JobReply<never, never> = { kind: 'warning', message, fields };
+    self.postMessage(reply);
+  },
+};
 
 export interface JobContext<Progress> {
   signal: AbortSignal;

@@ -1,3 +1,4 @@
+import type { Logger } from '../errors/logger.ts';
 import type { RegistryPushClient } from '../registry/push-client.ts';
 import type { RegistryConfig } from '../registry/registry-client.ts';
 import { type JobOptions, JobPool } from './job-pool.ts';
@@ -13,9 +14,10 @@ export interface UploadRunner {
 }
 
 /** Uploads in worker threads, `jobs` at a time: dockerd's `max-concurrent-uploads`. */
-export function uploadPool(jobs: number): UploadRunner {
+export function uploadPool(jobs: number, logger?: Logger): UploadRunner {
   return new JobPool<UploadJob, UploadProgress, void>({
     jobs,
+    logger,
     makeWorker: () => new Worker(new URL('./upload-worker.ts', import.meta.url)),
     sizeOf: ({ blob }) => blob.size,
   });

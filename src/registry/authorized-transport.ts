@@ -1,6 +1,8 @@
+import { EngineError } from '../errors/engine-error.ts';
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
+import { RegistryResponseError } from './response-errors.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
@@ -26,7 +28,7 @@ export class AuthorizedTransport {
   }
 
   /**
-   * A response of any status; 401 and 403 come back where no credential helps.
+   * A response of any status; 401 and 403 come back where no credential helps. Where a password is asked for and none was given, that is the error.
    *
    * A body that is a stream can't be sent twice, so callers with one have made an authorized request to that host before.
    *
@@ -38,7 +40,8 @@ export class AuthorizedTransport {
     const response = await this.#transport.send(first.request);
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
-    if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (first.token !== undefined) this.#tokens.forget(first.token.request, first.token.text);
+    if (challenge === undefined && wantsBasic(response, request)) throw noCredentials(request);
     if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
@@ -52,7 +55,7 @@ export class AuthorizedTransport {
     request: AuthorizedRequest,
     scheme: AuthorizationScheme | undefined,
     asked: string[],
-  ): Promise<{ request: TransportRequest; token?: TokenRequest }> {
+  ): Promise<{ request: TransportRequest; token?: { request: TokenRequest; text: string } }> {
     const { credentials } = request;
     if (credentials?.registryToken !== undefined && credentials.registryToken !== '')
       return { request: withAuthorization(request, `Bearer ${credentials.registryToken}`) };
@@ -69,13 +72,27 @@ export class AuthorizedTransport {
       trust: request.trust,
     };
     const text = await this.#tokens.token(token, request.signal);
-    return { request: withAuthorization(request, `Bearer ${text}`), token };
+    return { request: withAuthorization(request, `Bearer ${text}`), token: { request: token, text } };
   }
 
   #remember(origin: string, scheme: AuthorizationScheme): void {
     if (this.#schemes.size > 1000) this.#schemes.clear();
     this.#schemes.set(origin, scheme);
   }
+}
+
+function wantsBasic(response: TransportResponse, { credentials }: AuthorizedRequest): boolean {
+  const challenges = parseChallenges(response.headers.get('www-authenticate'));
+  const given = [basicAuthorization(credentials), credentials?.registryToken].some(Boolean);
+  return !given && challenges.some(({ scheme }) => scheme === 'basic');
+}
+
+/** In dockerd's words. */
+function noCredentials(request: AuthorizedRequest): RegistryResponseError {
+  const error = new EngineError('unauthorized', `${purposeOf(request)}: no basic auth credentials`, {
+    code: 'registry-denied',
+  });
+  return new RegistryResponseError(error, { status: 401, retryAfterMs: undefined });
 }
 
 function withAuthorization(request: AuthorizedRequest, value: string | undefined): TransportRequest {

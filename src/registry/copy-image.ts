@@ -40,7 +40,7 @@ const SHORT_ID = 12;
 
 /**
  * Copy an image, an index with all below it, or an artifact from one repository to another: bytes stream through, nothing is stored. Blobs within one
- * registry are mounted. Digests stay.
+ * registry are mounted. Digests stay. Resolves to what the target's name stands for now.
  *
  * @throws as `RegistryClient`, `pushContent`; "invalid" for indexes nested too deep.
  */
@@ -48,29 +48,31 @@ export async function copyImage(
   { from, to, platform }: CopyRequest,
   clients: { source: RegistryClient; target: RegistryPushClient },
   options: CopyOptions,
-): Promise<Digest> {
+): Promise<PushManifest['descriptor']> {
   const request: RegistryRequest = {
     signal: options.signal,
     credentials: options.credentials.from,
     tlsVerify: options.tlsVerify.from,
   };
   const collector = new Collector(clients.source, from, request);
-  const { manifests, blobs, source } = await collector.collect(platform);
+  const { root, manifests, blobs, source } = await collector.collect(platform);
   const mountFrom = from.domain === to.domain && from.path !== to.path ? [from.path] : [];
   const named = to.tag === undefined && to.digest === undefined ? { ...to, tag: from.tag } : to;
-  return pushContent(
+  await pushContent(
     clients.target,
     {
       reference: named,
       manifests,
-      blobs: blobs.map(
-        (descriptor): PushBlob => ({
+      blobs: blobs.map((descriptor): PushBlob => {
+        const except: RegistrySource[] = [];
+        return {
           descriptor,
           id: hexOf(descriptor.digest).slice(0, SHORT_ID),
           mountFrom,
-          open: (start) => openVerified(clients.source, { from, descriptor, start }, { ...request, source }),
-        }),
-      ),
+          open: (start) =>
+            openVerified(clients.source, { from, descriptor, start, except }, { ...request, source }),
+        };
+      }),
     },
     {
       signal: options.signal,
@@ -80,9 +82,11 @@ export async function copyImage(
       progress: options.progress,
     },
   );
+  return root.descriptor;
 }
 
 interface Collected {
+  root: PushManifest;
   /** Children first. */
   manifests: PushManifest[];
   blobs: Descriptor[];
@@ -114,6 +118,7 @@ class Collector {
     }
     await this.#add(document, 1);
     return {
+      root: document,
       manifests: [...this.#manifests.values()],
       blobs: [...this.#blobs.values()],
       source: root.source,
@@ -186,11 +191,16 @@ class Collector {
 /** The blob's bytes, hashed on the way: what a mirror spoilt breaks the upload off, and its next attempt asks somebody else. */
 async function openVerified(
   client: RegistryClient,
-  { from, descriptor, start }: { from: Reference; descriptor: Descriptor; start: number },
+  {
+    from,
+    descriptor,
+    start,
+    except,
+  }: { from: Reference; descriptor: Descriptor; start: number; except: RegistrySource[] },
   request: RegistryRequest,
 ): Promise<ReadableStream<Uint8Array>> {
   const { digest, size } = descriptor;
-  const blob = await client.blob(from, digest, { ...request, size, start });
+  const blob = await client.blob(from, digest, { ...request, size, start, except });
   const body = skipped(blob.body, start - blob.start);
   // What begins in the middle only the receiving registry can verify.
   if (start > 0) return body;
@@ -198,7 +208,9 @@ async function openVerified(
   let seen = 0;
   const verify = () => {
     if (`sha256:${hasher.digest('hex')}` === digest) return;
-    const mayHelp = blob.refuse();
+    const liars = blob.refuse();
+    const mayHelp = liars.length > 0;
+    except.push(...liars);
     throw new EngineError(
       mayHelp ? 'unavailable' : 'invalid',
       `blob ${digest} does not have the bytes of its digest`,

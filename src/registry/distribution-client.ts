@@ -184,13 +184,14 @@ export class DistributionClient implements RegistryClient {
   async #openBlob(
     repository: Reference,
     digest: Digest,
-    options: RegistryRequest & { start: number },
+    options: BlobRequest & { start: number },
   ): Promise<{ part: BlobPart; source: RegistrySource }> {
-    const { timing, memory } = this.#connection;
+    const { timing } = this.#connection;
+    const { except = [] } = options;
     for (let attempt = 1; ; attempt++) {
       try {
         const sources = await this.#connection.sources(repository, 'pull', options);
-        const honest = sources.filter((source) => !memory.hasLied(source, digest));
+        const honest = sources.filter(({ baseUrl }) => !except.some((one) => one.baseUrl === baseUrl));
         return await walkSources(
           this.#connection.walk(repository, honest, options.signal),
           async (source, { headMs }) => ({
@@ -200,20 +201,20 @@ export class DistributionClient implements RegistryClient {
         );
       } catch (error) {
         if (attempt >= timing.blobAttempts || !isTransient(error)) throw error;
+        // There was one to ask, and it lied: what is to be told is that, and soon.
+        if (except.length > 0 && !(error instanceof RegistryResponseError)) throw error;
         await pauseBefore(attempt, error, { timing, signal: options.signal });
       }
     }
   }
 
-  #leaveBehind(sources: readonly RegistrySource[], digest: Digest): boolean {
+  #leaveBehind(sources: readonly RegistrySource[], digest: Digest): RegistrySource[] {
     const { memory, logger } = this.#connection;
     const mirrors = sources.filter(({ mirror }) => mirror);
-    for (const mirror of mirrors) {
-      memory.lied(mirror, digest);
+    for (const mirror of mirrors)
       if (memory.failed(mirror))
         logger.warn('mirror sent wrong bytes, asking the next source', { mirror: mirror.baseUrl, digest });
-    }
-    return mirrors.length > 0;
+    return mirrors;
   }
 
   async #manifestFrom(question: Question): Promise<ResolvedManifest> {

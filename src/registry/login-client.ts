@@ -44,6 +44,7 @@ export class LoginClient implements RegistryLogin {
     const sources = await this.#connection.sources({ domain, path: '' }, 'resolve', options);
     let failure: unknown;
     for (const source of sources.filter(({ isRegistry, mirror }) => isRegistry && !mirror)) {
+      if ((await source.isOffered?.()) === false) continue;
       try {
         return {
           status: 'Login Succeeded',

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { BlobRequest, BlobStream, RegistryClient, RegistryRequest } from './registry-client.ts';
+import type {
+  BlobRequest,
+  BlobStream,
+  RegistryClient,
+  RegistryRequest,
+  RegistrySource,
+} from './registry-client.ts';
 
 /**
  * A small blob whole and verified. What a mirror spoils is asked of the next source.
@@ -23,13 +29,20 @@ export async function readBlob(
         code: 'size-exceeded',
       },
     );
-  const request: BlobRequest = { ...options, size };
+  const except: RegistrySource[] = [];
+  const request: BlobRequest = { ...options, size, except };
+  let spoilt: unknown;
   for (;;) {
-    const stream = await registry.blob(blob.repository, digest, request);
+    let stream: BlobStream | undefined;
     try {
+      stream = await registry.blob(blob.repository, digest, request);
       return await readVerified(stream, blob.descriptor);
     } catch (error) {
-      if (!isWrongContent(error) || !stream.refuse()) throw error;
+      if (stream === undefined) throw isUnreachable(error) ? (spoilt ?? error) : error;
+      const liars = isWrongContent(error) ? stream.refuse() : [];
+      if (liars.length === 0) throw error;
+      except.push(...liars);
+      spoilt ??= error;
       delete request.source;
     }
   }
@@ -39,6 +52,11 @@ export async function readBlob(
 export function isWrongContent(error: unknown): boolean {
   if (!(error instanceof EngineError) || error.code === undefined) return false;
   return ['digest-mismatch', 'size-exceeded', 'archive-truncated'].includes(error.code);
+}
+
+/** Nobody else was there to ask: what a mirror did is then the thing to tell. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'registry-unreachable';
 }
 
 async function readVerified(

@@ -58,10 +58,10 @@ export interface BlobStream {
   body: ReadableStream<Uint8Array>;
   source: RegistrySource;
   /**
-   * The bytes were not the digest's. The mirrors that they came from are left behind, with one warning each; asked again, the client goes to the next
-   * source. False: there is none, the registry itself sent them.
+   * The bytes were not the digest's. Gives back the mirrors that they came from, of which each is warned: to be left out (`except`) when the blob is asked for
+   * again. None: the registry itself sent them.
    */
-  refuse(): boolean;
+  refuse(): RegistrySource[];
 }
 
 /**
@@ -164,7 +164,12 @@ export interface RemoteInspection {
 }
 
 /** `start` asks for the rest from that byte; `size`, from the descriptor, lets the stream refuse a byte too many or too few. */
-export type BlobRequest = RegistryRequest & { start?: number; size?: number };
+export type BlobRequest = RegistryRequest & {
+  start?: number;
+  size?: number;
+  /** Not to be asked: what they sent of it was wrong. */
+  except?: readonly RegistrySource[];
+};
 
 export interface RegistryRequest {
   signal: AbortSignal;

@@ -4,6 +4,7 @@ import { familiarName, familiarRepository, type Reference } from '../oci/referen
 import { AuthorizedTransport } from './authorized-transport.ts';
 import { CertsDirectories } from './certs-directories.ts';
 import type { HostCapability } from './hosts-file.ts';
+import { InsecureNames } from './insecure-names.ts';
 import type { RegistryConfig, RegistryRequest, RegistrySource } from './registry-client.ts';
 import { SourceMemory } from './source-memory.ts';
 import type { Walk } from './source-walk.ts';
@@ -37,6 +38,7 @@ export class RegistryConnection {
   readonly logger: Logger;
   readonly timing: RegistryTiming;
   readonly certs: CertsDirectories;
+  readonly names: InsecureNames;
   readonly memory: SourceMemory;
   readonly transport: AuthorizedTransport;
   /** For who brings credentials to be tried, which must not be answered from what is remembered. */
@@ -48,6 +50,7 @@ export class RegistryConnection {
     const { attempts: blobAttempts = defaultTiming.blobAttempts } = config;
     this.timing = { ...defaultTiming, blobAttempts, ...options.timing };
     this.certs = new CertsDirectories(config.certsDirectories, this.timing.certsFreshMs);
+    this.names = new InsecureNames(config.insecure);
     this.memory = new SourceMemory(this.timing.deadMirrorMs);
     const transport = new Transport(config, this.certs);
     const tokens = new TokenClient(transport, this.timing);
@@ -63,9 +66,9 @@ export class RegistryConnection {
   ): Promise<Endpoint[]> {
     // One pull, many requests that listen to one signal.
     setMaxListeners(0, options.signal);
-    const { config, certs, memory } = this;
+    const { config, certs, names, memory } = this;
     const find = capability === 'push' ? pushTargetsOf : sourcesOf;
-    const sources = await find(about.domain, { config, certs, tlsVerify: options.tlsVerify });
+    const sources = await find(about.domain, { config, certs, names, tlsVerify: options.tlsVerify });
     return memory.order(
       sources.filter(({ capabilities }) => capabilities.has(capability)),
       { preferred: options.source, repository: about.path },

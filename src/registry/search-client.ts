@@ -73,6 +73,7 @@ export class SearchClient implements RegistrySearch {
     const own = sources.filter(({ mirror }) => !mirror);
     const failures: string[] = [];
     for (const source of own) {
+      if ((await source.isOffered?.()) === false) continue;
       try {
         await this.#ping(source, request);
       } catch (error) {

@@ -1,4 +1,3 @@
-import type { Digest } from '../oci/digest.ts';
 import type { RegistrySource } from './registry-client.ts';
 
 const MAX_REMEMBERED = 1000;
@@ -52,15 +51,6 @@ export class SourceMemory {
 
   isSilent(source: RegistrySource): boolean {
     return this.#isBuried(`silent ${source.baseUrl}`);
-  }
-
-  /** A mirror has sent other bytes than this digest's: it isn't asked for them again. */
-  lied(source: RegistrySource, digest: Digest): void {
-    if (source.mirror) this.#bury(`${digest} ${source.baseUrl}`);
-  }
-
-  hasLied(source: RegistrySource, digest: Digest): boolean {
-    return this.#isBuried(`${digest} ${source.baseUrl}`);
   }
 
   answered(source: RegistrySource): void {

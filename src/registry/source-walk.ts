@@ -1,7 +1,6 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { dialWithin } from './dial.ts';
-import type { RegistrySource } from './registry-client.ts';
 import { RegistryResponseError } from './response-errors.ts';
 import type { SourceMemory } from './source-memory.ts';
 import type { Endpoint } from './sources.ts';
@@ -30,6 +29,7 @@ export async function walkSources<T>(walk: Walk, ask: Ask<T>): Promise<T> {
   let failure: unknown;
   const passedOver: string[] = [];
   for (const [index, source] of walk.sources.entries()) {
+    if ((await source.isOffered?.()) === false) continue;
     const mayFallBack = source.mirror || hasOtherOrigin(walk.sources.slice(index + 1));
     const headMs = mayFallBack ? walk.timing.mirrorHeadMs : walk.timing.originHeadMs;
     try {
@@ -78,8 +78,8 @@ function isUnreachable(error: unknown): boolean {
   );
 }
 
-function hasOtherOrigin(rest: readonly RegistrySource[]): boolean {
-  return rest.some(({ mirror }) => !mirror);
+function hasOtherOrigin(rest: readonly Endpoint[]): boolean {
+  return rest.some(({ mirror, isOffered }) => !mirror && isOffered === undefined);
 }
 
 /** That it hasn't got an image is no news; everything else is a warning, once for as long as it is remembered. */

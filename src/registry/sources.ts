@@ -1,8 +1,9 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import { type CertsDirectories, entryTls, type HostTls } from './certs-directories.ts';
-import { isInsecureHost, resolvesToInsecure, splitHost } from './host-match.ts';
+import { isInsecureHost, splitHost } from './host-match.ts';
 import type { HostCapability, HostEntry } from './hosts-file.ts';
+import type { InsecureNames } from './insecure-names.ts';
 import type { RegistryConfig, RegistrySettings, RegistrySource } from './registry-client.ts';
 
 const HUB_HOST = 'registry-1.docker.io';
@@ -11,8 +12,8 @@ const HUB_HOST = 'registry-1.docker.io';
 export interface HostTrust {
   /** `https://reg.lan:5000`. */
   origin: string;
-  /** Any certificate will do. */
-  insecure: boolean;
+  /** Any certificate will do. A function where that takes a look-up of its name. */
+  insecure: boolean | (() => Promise<boolean>);
   /** Undefined: what certs.d has for the host. */
   tls: HostTls | undefined;
   /** Sent along with every request, in lower case; may be secrets. */
@@ -32,11 +33,14 @@ export interface Endpoint extends RegistrySource {
   namespace: string | undefined;
   dialTimeoutMs: number | undefined;
   trust: HostTrust;
+  /** It is one to ask only if this says so: found out when its turn comes, since it takes a look-up of its name. */
+  isOffered?: () => Promise<boolean>;
 }
 
 export interface SourceOptions {
   config: RegistryConfig;
   certs: CertsDirectories;
+  names: InsecureNames;
   tlsVerify?: boolean | undefined;
 }
 
@@ -154,18 +158,19 @@ async function entryEndpoint(
 
 async function originEndpoints(
   domain: string,
-  { config, certs, tlsVerify, server }: SourceOptions & { server: HostEntry | undefined },
+  { config, certs, names, tlsVerify, server }: SourceOptions & { server: HostEntry | undefined },
 ): Promise<Endpoint[]> {
   const host = hostOfDomain(domain);
   const secureUrl = `https://${host}`;
   if (!URL.canParse(secureUrl))
     throw new EngineError('invalid', `Get "${secureUrl}/v2/": dial tcp: invalid address or port`);
-  const insecure =
+  const declared =
     tlsVerify === false ||
     (server?.skipVerify ??
-      (settingsOf(domain, config)?.insecure === true ||
-        isInsecureHost(host, config.insecure) ||
-        (await resolvesToInsecure(host, config.insecure))));
+      (settingsOf(domain, config)?.insecure === true || isInsecureHost(host, config.insecure)));
+  // Of docker.io dockerd doesn't wonder either.
+  const mayBeByName = !declared && server?.skipVerify === undefined && domain !== DEFAULT_DOMAIN;
+  const byName = () => names.has(host);
   const tls = (server === undefined ? undefined : await entryTls(server)) ?? (await certs.tls(domain));
   const endpoint = (baseUrl: string): Endpoint => ({
     baseUrl,
@@ -178,14 +183,15 @@ async function originEndpoints(
     dialTimeoutMs: server?.dialTimeoutMs,
     trust: {
       origin: new URL(baseUrl).origin,
-      insecure,
+      insecure: mayBeByName ? byName : declared,
       tls: emptyAsNone(tls),
       headers: server?.headers ?? {},
     },
   });
-  if (!insecure) return [endpoint(secureUrl)];
   const plain = endpoint(`http://${host}`);
-  return splitHost(host).port === '80' ? [plain] : [endpoint(secureUrl), plain];
+  if (declared && splitHost(host).port === '80') return [plain];
+  if (declared) return [endpoint(secureUrl), plain];
+  return mayBeByName ? [endpoint(secureUrl), { ...plain, isOffered: byName }] : [endpoint(secureUrl)];
 }
 
 function emptyAsNone(tls: HostTls): HostTls | undefined {

@@ -48,6 +48,8 @@ export class TokenClient {
   readonly #transport: Transport;
   readonly #timing: RegistryTiming;
   readonly #tokens = new Map<string, Token>();
+  /** The layers of an image come all at once: one of them asks. */
+  readonly #fetching = new Map<string, Promise<Token>>();
 
   constructor(transport: Transport, timing: RegistryTiming) {
     this.#transport = transport;
@@ -59,11 +61,24 @@ export class TokenClient {
     const key = cacheKey(request);
     const cached = this.#tokens.get(key);
     if (cached !== undefined && cached.expiresAtMs > Date.now()) return cached.text;
-    const token = await this.#fetch(request, { signal, forLogin: false });
-    this.#tokens.delete(key);
-    if (this.#tokens.size >= MAX_CACHED) this.#tokens.delete(this.#tokens.keys().next().value ?? '');
-    this.#tokens.set(key, token);
-    return token.text;
+    const shared = this.#fetching.get(key);
+    if (shared !== undefined) {
+      const token = await shared.catch(() => undefined);
+      signal.throwIfAborted();
+      // Whoever asked first may have gone away: their failure isn't ours.
+      return token?.text ?? (await this.token(request, signal));
+    }
+    const fetching = this.#fetch(request, { signal, forLogin: false });
+    this.#fetching.set(key, fetching);
+    try {
+      const token = await fetching;
+      this.#tokens.delete(key);
+      if (this.#tokens.size >= MAX_CACHED) this.#tokens.delete(this.#tokens.keys().next().value ?? '');
+      this.#tokens.set(key, token);
+      return token.text;
+    } finally {
+      this.#fetching.delete(key);
+    }
   }
 
   /** A token that nothing is remembered of, and an identity token with it where the server gives one. @throws as `token`. */
@@ -71,9 +86,10 @@ export class TokenClient {
     return this.#fetch(request, { signal, forLogin: true });
   }
 
-  /** The registry refused it: don't offer it again. */
-  forget(request: TokenRequest): void {
-    this.#tokens.delete(cacheKey(request));
+  /** The registry refused this token: don't offer it again. One that has come in its place meanwhile stays. */
+  forget(request: TokenRequest, text: string): void {
+    const key = cacheKey(request);
+    if (this.#tokens.get(key)?.text === text) this.#tokens.delete(key);
   }
 
   async #fetch(request: TokenRequest, options: FetchOptions): Promise<Token> {

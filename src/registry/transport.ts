@@ -88,7 +88,8 @@ export class Transport {
   async #tlsFor({ url, tlsFallback }: TransportRequest, trust: HostTrust | undefined) {
     const own = trust?.tls ?? (await this.#certs.tls(url.host));
     const tls = Object.keys(own).length === 0 ? (tlsFallback ?? own) : own;
-    const insecure = trust?.insecure ?? isInsecureHost(url.host, this.#config.insecure);
+    const known = trust?.insecure ?? isInsecureHost(url.host, this.#config.insecure);
+    const insecure = typeof known === 'function' ? await known() : known;
     return insecure ? { ...tls, rejectUnauthorized: false } : tls;
   }
 

@@ -222,6 +222,11 @@ export class FakeEngine implements Backends {
       throw new EngineError('not-found', 'manifest unknown');
     },
     tags: async () => ['1', '2', '3'],
+    copy: async ({ from, to, platform }, { credentials, tlsVerify, progress }) => {
+      this.calls.push(['copy', familiarName(from), familiarName(to), platform, credentials, tlsVerify]);
+      progress({ id: '3'.repeat(12), status: 'Pushed' });
+      return { digest: parseDigest(`sha256:${'3'.repeat(64)}`), size: 7 };
+    },
   };
 
   readonly networks = {

@@ -75,7 +75,7 @@ export class FakeRegistry implements RegistryClient {
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw new EngineError('not-found', 'blob unknown to registry');
     const body = this.blobHook?.(request, bytes) ?? chunked(bytes.subarray(request.start));
-    return { start: request.start, body, source, refuse: () => false };
+    return { start: request.start, body, source, refuse: () => [] };
   }
 }
 

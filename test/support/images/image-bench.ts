@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalContentStore } from '../../../src/content/local-content-store.ts';
-import { silentLogger } from '../../../src/errors/logger.ts';
+import { type Logger, silentLogger } from '../../../src/errors/logger.ts';
 import type { EngineEvent } from '../../../src/events/event.ts';
 import { threadedReceiver } from '../../../src/images/archive-receiver.ts';
 import type { PullProgress } from '../../../src/images/image-backend.ts';
@@ -33,6 +33,9 @@ export interface BenchOptions {
   workers?: boolean;
   /** The same, from this registry (as a mirror of docker.io) instead of the fake one. */
   mirror?: string;
+  /** A second one, asked after it. */
+  secondMirror?: string;
+  logger?: Logger;
 }
 
 export const plainRegistryConfig: RegistryConfig = {
@@ -56,12 +59,16 @@ export class ImageBench {
   readonly #http: HttpRegistry | undefined;
   /** Base URL of the mirror that workers pull from; undefined: all is in this thread. */
   readonly #mirror: string | undefined;
+  readonly #secondMirror: string | undefined;
+  readonly #logger: Logger;
   #open: { service: ImageService; db: SqliteStateDb; content: LocalContentStore } | undefined;
 
   private constructor(options: BenchOptions) {
     this.root = options.root ?? mkdtempSync(join(tmpdir(), 'sampan-images-'));
     this.#http = options.workers === true ? new HttpRegistry(this.registry) : undefined;
     this.#mirror = options.mirror ?? this.#http?.url;
+    this.#secondMirror = options.secondMirror;
+    this.#logger = options.logger ?? silentLogger;
     this.snapshotter =
       this.#mirror === undefined
         ? new FakeSnapshotter()
@@ -98,7 +105,7 @@ export class ImageBench {
       content,
       snapshotter: this.snapshotter,
       registry: this.#access(),
-      runner: this.#mirror === undefined ? this.#runner(content) : layerPool(3),
+      runner: this.#mirror === undefined ? this.#runner(content) : layerPool(3, this.#logger),
       uploads: this.#mirror === undefined ? this.#uploads(content) : uploadPool(2),
       receiver:
         this.#mirror === undefined
@@ -157,9 +164,13 @@ export class ImageBench {
   }
 
   #access(): RegistryAccess {
-    const config = { ...plainRegistryConfig, mirrors: this.#mirror === undefined ? [] : [this.#mirror] };
+    const config = {
+      ...plainRegistryConfig,
+      mirrors: [this.#mirror, this.#secondMirror].filter((url) => url !== undefined),
+    };
     const pushClient = new DistributionPushClient(config);
-    const client = this.#mirror === undefined ? this.registry : new DistributionClient(config);
+    const client =
+      this.#mirror === undefined ? this.registry : new DistributionClient(config, { logger: this.#logger });
     const catalog = new CatalogClient(config);
     return {
       client: () => client,
