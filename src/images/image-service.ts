@@ -9,7 +9,7 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
 import type { ArchiveReceiver } from './archive-receiver.ts';
 import { type CommitRequest, commitImage } from './commit-image.ts';
-import { ImageGc } from './gc.ts';
+import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
 import { createdMs, type Filters, imageFilter, referencesMatching } from './image-filters.ts';
@@ -159,6 +159,20 @@ export class ImageService implements ImageBackend {
 
   async get(name: string, options: { platform?: Platform | undefined } = {}): Promise<ImageView> {
     return this.#view(name, options.platform);
+  }
+
+  /**
+   * As `get`, and what the image consists of stays until it is released, whoever removes the image meanwhile. Costs no disk: it is for what
+   * ends with this daemon.
+   */
+  async hold(
+    name: string,
+    options: { platform?: Platform | undefined } = {},
+  ): Promise<{ image: ImageView; release: () => void }> {
+    // No wait between the look-up and the hold: what is in the store now is a root of any collection that is under way.
+    const resolved = resolveImage(this.#store, name);
+    const image = viewImage(this.#store, resolved.image, choosePlatform(resolved, options.platform, name));
+    return { image, release: this.#leases.hold(rootsOf(resolved.image)) };
   }
 
   async list(request: { all: boolean; filters: Filters }): Promise<ImageView[]> {
