@@ -3,7 +3,7 @@ import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { embeddedRegistry } from './registry/embedded-settings.ts';
-import type { RegistryOptions } from './registry/registry-service.ts';
+import type { RegistryOptions } from './registry/start-registry.ts';
 import { settings } from './setting-table.ts';
 
 /** How this daemon runs, flags and file joined. */

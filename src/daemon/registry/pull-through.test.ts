@@ -26,7 +26,7 @@ import {
   sampleImage,
 } from '../../registry/testing/sample-image.ts';
 import { type LockedRegistryRoot, openRegistryRoot } from './registry-root.ts';
-import { type ProxyOptions, startRegistry } from './registry-service.ts';
+import { type ProxyOptions, startRegistry } from './start-registry.ts';
 import { parseUpstream } from './upstream-address.ts';
 
 let directory: string;
