@@ -294,6 +294,40 @@ describe('a pull-through cache', () => {
     expect((await proxy.get(`other/blobs/${layerOf(image).digest}`)).status).toBe(404);
   });
 
+  test('an image pushed on top of layers that only the upstream has is whole', async () => {
+    const { upstream, publish } = await startUpstream();
+    const base = sampleImage([patterned(200_000)]);
+    await publish('app', 'base', base);
+    const proxy = await startProxy(upstream.url);
+    await proxy.get('app/manifests/base');
+    const layer = layerOf(base);
+    // A pushing client asks first, and is told that it may leave the upload out.
+    expect((await proxy.get(`app/blobs/${layer.digest}`, { method: 'HEAD' })).status).toBe(200);
+    const manifest = blobOf(new TextDecoder().decode(base.manifest.bytes).replace('\n', '\n '));
+    const put = await proxy.get('app/manifests/mine', {
+      method: 'PUT',
+      body: manifest.bytes,
+      headers: { 'content-type': OCI_MANIFEST },
+    });
+    expect(put.status).toBe(201);
+    await upstream.close();
+    expect(await (await proxy.get('app/manifests/mine')).bytes()).toEqual(manifest.bytes);
+    expect(digestOf(await (await proxy.get(`app/blobs/${layer.digest}`)).bytes())).toBe(layer.digest);
+    expect(proxy.root.pushed.has('app', layer.digest)).toBe(true);
+  });
+
+  test('the empty blob', async () => {
+    const { upstream, publish } = await startUpstream();
+    const image = sampleImage(['']);
+    await publish('app', 'v1', image);
+    const proxy = await startProxy(upstream.url);
+    await proxy.get('app/manifests/v1');
+    for (let round = 0; round < 2; round++) {
+      const response = await proxy.get(`app/blobs/${layerOf(image).digest}`);
+      expect([response.status, (await response.bytes()).length]).toEqual([200, 0]);
+    }
+  });
+
   test('shows the upstream its credentials, and nobody else', async () => {
     const hash = await Bun.password.hash('s3cret', { algorithm: 'bcrypt', cost: 4 });
     writeFileSync(join(directory, 'users'), `bot:${hash}\n`);
