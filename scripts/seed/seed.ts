@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEngineRegistryRoot } from '../../src/daemon/registry/registry-root.ts';
+import { openEngineRegistryRoot } from '../../src/daemon/embedded-registry/registry-root.ts';
 import { OwnBlobCollector } from '../../src/registry/server/blob-collector.ts';
 import { publishImage } from '../../src/registry/server/publish-image.ts';
 import { StoreBlobBackend } from '../../src/registry/server/store-blob-backend.ts';

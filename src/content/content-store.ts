@@ -41,6 +41,8 @@ export interface Ingest {
   write(chunk: Uint8Array): Promise<void>;
   /** Bytes received so far, from `start` on, for a consumer that has to see them again (decompression after a resume) or follows. */
   replay(start?: number): ReadableStream<Uint8Array>;
+  /** The digest of the bytes so far. */
+  digest(): Promise<Digest>;
   /**
    * Sync, verify, publish.
    *

@@ -76,6 +76,11 @@ export class LocalIngest implements Ingest {
     return replayFile(this.#handle, part, () => this.#settle());
   }
 
+  async digest(): Promise<Digest> {
+    await this.#settle();
+    return `sha256:${this.#hasher.copy().digest('hex')}` as Digest;
+  }
+
   async commit(expected: { digest?: Digest; size?: number } = {}): Promise<{ digest: Digest; size: number }> {
     await this.#settle();
     const size = this.#fileOffset;

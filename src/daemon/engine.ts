@@ -9,11 +9,13 @@ import { TaskNotes } from '../containers/task-notes.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
+import { threadedReceiver } from '../images/archive-receiver.ts';
 import { ImageService } from '../images/image-service.ts';
-import { WorkerLayerRunner } from '../images/worker-layer-runner.ts';
+import { layerPool } from '../images/layer-runner.ts';
+import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
-import { DistributionClient } from '../registry/distribution-client.ts';
-import type { RegistryConfig } from '../registry/registry-client.ts';
+import { defaultTiming } from '../registry/timing.ts';
+import { warnOnce } from '../registry/warn-once.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -24,7 +26,8 @@ import { bootId } from '../sys/clock.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
-import { EngineRegistry } from './registry/engine-registry.ts';
+import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
@@ -70,8 +73,8 @@ export class Engine {
   }
 
   /** Registries and mirrors for pulls from now on. */
-  reload(settings: Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'>): void {
-    this.registry.configure({ mirrors: settings.registryMirrors, insecure: settings.insecureRegistries });
+  reload(settings: RegistryDaemonSettings): void {
+    this.registry.configure(settings);
   }
 
   /** Let go of everything in order; containers run on. */
@@ -136,7 +139,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
-  const registry = new RegistryAccess(settings, logger);
+  const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
+  const registry = new RegistryAccess(settings, registryLogger);
   /** Filled below: images, containers and the registry know of each other. */
   const wired: { containers?: ContainerService } = {};
   const embeddedRegistry = await EngineRegistry.open(dataRoot, () => images);
@@ -145,7 +149,9 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     content,
     snapshotter,
     registry,
-    runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
+    runner: layerPool(settings.maxConcurrentDownloads, registryLogger),
+    uploads: uploadPool(settings.maxConcurrentUploads, registryLogger),
+    receiver: threadedReceiver(content.root),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
@@ -205,36 +211,4 @@ function resolverOf(
     search: dnsSearch.length > 0 ? dnsSearch : host.search,
     options: dnsOptions.length > 0 ? dnsOptions : host.options,
   };
-}
-
-/** The registry client of the present settings. */
-export class RegistryAccess {
-  readonly #logger: Logger;
-  #config: RegistryConfig;
-  #client: DistributionClient;
-
-  constructor(settings: DaemonSettings, logger: Logger) {
-    this.#logger = logger;
-    this.#config = {
-      mirrors: settings.registryMirrors,
-      insecure: settings.insecureRegistries,
-      certsDirectory: '/etc/docker/certs.d',
-      userAgent: 'sampan',
-      proxy: settings.proxy,
-    };
-    this.#client = new DistributionClient(this.#config, { logger });
-  }
-
-  client(): DistributionClient {
-    return this.#client;
-  }
-
-  config(): RegistryConfig {
-    return this.#config;
-  }
-
-  configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
-    this.#config = { ...this.#config, ...change };
-    this.#client = new DistributionClient(this.#config, { logger: this.#logger });
-  }
 }

@@ -9,7 +9,7 @@ const args = process.argv.slice(2);
 
 async function main(): Promise<void> {
   if (args[0] === 'registry') {
-    const { runRegistryProgram } = await import('./registry/registry-program.ts');
+    const { runRegistryProgram } = await import('./embedded-registry/registry-program.ts');
     return await runRegistryProgram(args.slice(1));
   }
   if (args.includes('--help') || args.includes('-h')) return write(daemonHelp(daemonFlags));

@@ -140,6 +140,7 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'insecure-registry', kind: 'list', usage: 'Enable insecure registry communication' },
   },
+  { key: 'registries', type: 'object', use: 'honoured' },
   {
     key: 'embedded-registry',
     type: 'string',
@@ -200,6 +201,28 @@ export const settings: Setting[] = [
       kind: 'int',
       usage: 'Set the max concurrent downloads',
       default: '3',
+    },
+  },
+  {
+    key: 'max-concurrent-uploads',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-concurrent-uploads',
+      kind: 'int',
+      usage: 'Set the max concurrent uploads',
+      default: '5',
+    },
+  },
+  {
+    key: 'max-download-attempts',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-download-attempts',
+      kind: 'int',
+      usage: 'Set the max download attempts for each pull',
+      default: '5',
     },
   },
   {
@@ -322,8 +345,6 @@ export const settings: Setting[] = [
   { key: 'firewall-backend', type: 'string', use: 'warned', neutral: ['"nftables"', '""'] },
   { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
   { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
-  { key: 'max-concurrent-uploads', type: 'number', use: 'warned' },
-  { key: 'max-download-attempts', type: 'number', use: 'warned' },
   { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },

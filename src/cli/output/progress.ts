@@ -44,11 +44,7 @@ export async function showProgress(
 
 function line(message: ProgressMessage, { terminal, width }: { terminal: boolean; width: number }): string {
   const failure = message.errorDetail?.message ?? message.error;
-  if (failure !== undefined) {
-    if (message.errorDetail?.code === 401)
-      throw new EngineError('unauthorized', 'authentication is required');
-    throw new EngineError('internal', failure);
-  }
+  if (failure !== undefined) throw new EngineError('internal', failure);
   const detail = message.progressDetail;
   const bar = detail === undefined ? '' : progressBar(detail, width);
   const redraw = terminal && message.stream === undefined && detail !== undefined;

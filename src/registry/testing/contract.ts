@@ -19,7 +19,8 @@ import {
 export const plainConfig: RegistryConfig = {
   mirrors: [],
   insecure: [],
-  certsDirectory: '/nonexistent',
+  registries: {},
+  certsDirectories: [],
   userAgent: 'sampan-test',
   proxy: {},
 };

@@ -9,6 +9,8 @@ export const command: Command = {
   async run({ client, args }) {
     const [source = '', target = ''] = args;
     const name = readTarget(target);
+    if (name.digest !== undefined)
+      throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
     await client.images.tag(source, { repository: name.familiarRepository, tag: name.tag ?? 'latest' });
     return 0;
   },

@@ -1,7 +1,7 @@
 import type { Command } from '../../command.ts';
 import { humanSize } from '../../output/human-size.ts';
 import { confirm } from '../confirm.ts';
-import { PRUNE_FLAGS, parseFilters } from '../filters.ts';
+import { PRUNE_FLAGS, pruneFilters } from '../filters.ts';
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -18,7 +18,7 @@ export const command: Command = {
         context,
         `WARNING! This will remove:\n  - all stopped containers\n  - all ${images}\n\nAre you sure you want to continue?`,
       );
-    const filters = parseFilters(flags.list('filter'));
+    const filters = await pruneFilters(context, flags.list('filter'));
     const containers = await client.containers.prune(filters);
     const pruned = await client.images.prune({ ...filters, dangling: [all ? 'false' : 'true'] });
     const removed = containers.ContainersDeleted ?? [];

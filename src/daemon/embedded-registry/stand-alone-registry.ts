@@ -36,8 +36,9 @@ export async function serveStandAlone(flags: ParsedFlags): Promise<void> {
   await keeper.releaseUnnamed();
   const client = {
     mirrors: [],
+    registries: {},
     insecure: [],
-    certsDirectory: flags.string('certs-dir'),
+    certsDirectories: [flags.string('certs-dir')],
     userAgent: 'sampan',
     proxy: proxyOfEnvironment(),
   };
