@@ -119,20 +119,29 @@ export class ProxyBackend implements BlobBackend {
     return await this.#cached.deleteBlob(repository, digest);
   }
 
-  /** What is here: the upstream's other tags are not listed. */
+  /** What is here and what the upstream has; while it doesn't answer, what is here. */
   async tags(repository: string): Promise<string[] | undefined> {
-    const [pushed, cached] = await this.#both((backend) => backend.tags(repository));
-    return pushed === undefined ? cached : [...new Set([...pushed, ...(cached ?? [])])];
+    const { upstream } = this.#options;
+    const [pushed, cached, theirs] = await Promise.all([
+      ...this.#both((backend) => backend.tags(repository)),
+      upstream.tags(repository, this.#closing.signal).catch(() => undefined),
+    ]);
+    const known = [pushed, cached, theirs].filter((tags) => tags !== undefined);
+    return known.length === 0 ? undefined : [...new Set(known.flat())];
   }
 
+  /** What is here: other registries' catalogs are too large, or nobody's business. */
   async repositories(): Promise<string[]> {
-    return [...new Set((await this.#both((backend) => backend.repositories())).flat())];
+    return [...new Set((await Promise.all(this.#both((backend) => backend.repositories()))).flat())];
   }
 
   async referrers(repository: string, subject: Digest): Promise<Descriptor[]> {
-    const [pushed, cached] = await this.#both((backend) => backend.referrers(repository, subject));
-    const digests = new Set(pushed.map(({ digest }) => digest));
-    return [...pushed, ...cached.filter(({ digest }) => !digests.has(digest))];
+    const { upstream } = this.#options;
+    const all = await Promise.all([
+      ...this.#both((backend) => backend.referrers(repository, subject)),
+      upstream.referrers(repository, subject, this.#closing.signal).catch(() => []),
+    ]);
+    return [...new Map(all.flat().map((descriptor) => [descriptor.digest, descriptor])).values()];
   }
 
   /** Stop what is being fetched; what came so far is kept. */
@@ -141,8 +150,8 @@ export class ProxyBackend implements BlobBackend {
     await this.#blobs.close();
   }
 
-  async #both<T>(ask: (backend: StoreBlobBackend) => Promise<T>): Promise<[pushed: T, cached: T]> {
-    return await Promise.all([ask(this.#options.pushed), ask(this.#cached)]);
+  #both<T>(ask: (backend: StoreBlobBackend) => Promise<T>): [pushed: Promise<T>, cached: Promise<T>] {
+    return [ask(this.#options.pushed), ask(this.#cached)];
   }
 
   /** Take what is in the store already, from another repository or from the engine's own pulls, if a manifest of this repository names it. */
