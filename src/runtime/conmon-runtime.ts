@@ -225,19 +225,24 @@ export class ConmonRuntime implements Runtime {
     await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
   }
 
-  /** The daemon died while it let the command go: that start is brought to its end. */
+  /**
+   * The daemon died while it let the command go: that start is brought to its end. With crun never by `crun start`, which waits for ever at a
+   * fifo that nobody reads.
+   */
   async #letGoOn({ id }: TaskHandle): Promise<void> {
     const { stateDirectory } = this.#conmon;
     if (!waitsAtFifo(stateDirectory, id.containerId)) return;
+    if (this.#info.name === 'crun') {
+      if (!startByFifo(stateDirectory, id.containerId)) forgetFifo(stateDirectory, id.containerId);
+      return;
+    }
     try {
       await this.#command.start(id.containerId);
     } catch (error) {
-      this.#logger.debug('a container needs no start', {
+      this.#logger.warn('cannot start a container anew', {
         container: id.containerId,
         error: messageOf(error),
       });
-      // Nobody waits there: its command was let go, or it has ended.
-      if (this.#info.name === 'crun') forgetFifo(stateDirectory, id.containerId);
     }
   }
 
