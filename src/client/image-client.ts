@@ -123,6 +123,7 @@ export class ImageClient {
 
   /** Ends when the registry has it all; a failure is a line with `errorDetail`. */
   async *push(repository: string, options: PushOptions): AsyncGenerator<ProgressMessage, void, undefined> {
+    if (options.platform !== undefined) await this.#engine.require('1.46', 'platform');
     const tlsVerify = await this.#unverified(options);
     yield* this.#engine.jsonLines<ProgressMessage>('POST', `/images/${namePath(repository)}/push`, {
       query: { tag: options.tag, platform: options.platform, tlsVerify },

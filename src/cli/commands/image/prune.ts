@@ -26,6 +26,7 @@ export const command: Command = {
     },
   ],
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   examples: [
     'image prune',
     'image prune -a --filter until=24h',

@@ -10,6 +10,7 @@ export const command: Command = {
     ...PRUNE_FLAGS,
   ],
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   async run({ context, client, flags }) {
     const all = flags.bool('all');
     const images = all ? 'images without at least one container associated to them' : 'dangling images';
