@@ -8,14 +8,19 @@ export interface ProcessMemory {
   pssBytes: number;
   /** The same, but the program's own file counted as though this were the only process running it. */
   aloneBytes: number;
+  /** What the kernel cannot drop without swap: `aloneBytes` less the pages that it can read again from files. */
+  anonymousBytes: number;
 }
 
 /** Memory of processes; those that have ended are left out. */
 export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   return pids.flatMap((pid) => {
-    const pssBytes = kilobytes(read(`/proc/${pid}/smaps_rollup`), 'Pss') * 1024;
+    const rollup = read(`/proc/${pid}/smaps_rollup`);
+    const pssBytes = kilobytes(rollup, 'Pss') * 1024;
     if (pssBytes === 0) return [];
-    return [{ pid, name: nameOf(pid), pssBytes, aloneBytes: pssBytes + sharedProgramBytes(pid) }];
+    const anonymousBytes = kilobytes(rollup, 'Pss_Anon') * 1024;
+    const aloneBytes = pssBytes + sharedProgramBytes(pid);
+    return [{ pid, name: nameOf(pid), pssBytes, aloneBytes, anonymousBytes }];
   });
 }
 

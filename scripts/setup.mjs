@@ -28,6 +28,7 @@ const ENGINE_PROGRAMS = {
   ps: 'procps',
   nsenter: 'util-linux',
   busybox: 'busybox-static',
+  'tini-static': 'tini',
 };
 /** What only the tests need: a real registry, the stock client, checkers. */
 const TEST_PROGRAMS = {

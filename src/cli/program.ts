@@ -60,6 +60,7 @@ async function dispatch(world: World): Promise<number> {
   if (words[0] === 'help') return help(world, words.slice(1));
   const target = findCommand(words);
   if (target.kind === 'unknown') return unknownCommand(world, target);
+  if (target.kind === 'unbuilt') return unbuiltCommand(world, target);
   if (target.kind === 'noun') return showNoun(world, target);
   return runCommand(world, globals, target);
 }
@@ -73,6 +74,7 @@ async function help(world: World, words: string[]): Promise<number> {
   const target = findCommand(words);
   if (target.kind === 'unknown') throw new EngineError('invalid', `unknown help topic: ${words.join(' ')}`);
   if (target.kind === 'noun') return showNoun(world, { ...target, asked: true });
+  if (target.kind === 'unbuilt') return unbuiltCommand(world, target);
   return showCommand(world, { ...target, command: (await target.entry.load()).command });
 }
 
@@ -109,6 +111,14 @@ async function unknownCommand(world: World, target: Target & { kind: 'unknown' }
   const near = didYouMean(target.suggestions.map((name) => `${prefix} ${name}`));
   await world.stderr.write(
     `${program}: unknown command: ${program} ${target.path}${near}${usage}\n\nRun '${where} --help' for more information\n`,
+  );
+  return 1;
+}
+
+async function unbuiltCommand(world: World, target: Target & { kind: 'unbuilt' }): Promise<number> {
+  const { program } = world;
+  await world.stderr.write(
+    `${program}: '${program} ${target.path}' is not implemented yet\n${target.instead}\n\nRun '${program} --help' for the commands that are there\n`,
   );
   return 1;
 }

@@ -38,6 +38,16 @@ export class EngineClient {
     return this.connection.ping();
   }
 
+  /** Make the next call without asking for the version first; see `EngineConnection.presumeVersion`. */
+  presumeVersion(): void {
+    this.connection.presumeVersion();
+  }
+
+  /** That many calls will follow at once: connect for them meanwhile. */
+  connectAhead(count: number): void {
+    this.connection.connectAhead(count);
+  }
+
   apiVersion(): Promise<string> {
     return this.connection.apiVersion();
   }

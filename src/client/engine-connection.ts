@@ -5,7 +5,13 @@ import { ApiError, apiErrorOf } from './api-error.ts';
 import { readText } from './http1/http1-transport.ts';
 import { jsonLines } from './json-lines.ts';
 import { encodeQuery, type QueryValue } from './query.ts';
-import type { HijackedConnection, HttpMethod, StreamedResponse, Transport } from './transport.ts';
+import type {
+  BufferedResponse,
+  HijackedConnection,
+  HttpMethod,
+  StreamedResponse,
+  Transport,
+} from './transport.ts';
 
 const MAX_ANSWER_LENGTH = 512 * 1024 * 1024;
 /** What a daemon without an Api-Version header is taken for. */
@@ -52,6 +58,7 @@ export class EngineConnection {
   readonly #userAgent: string;
   readonly #extraHeaders: Record<string, string>;
   #version: string | undefined;
+  #presumed = false;
   #negotiation: Promise<PingResult> | undefined;
 
   constructor(transport: Transport, options: ConnectionOptions = {}) {
@@ -69,6 +76,19 @@ export class EngineConnection {
   ping(): Promise<PingResult> {
     this.#negotiation ??= this.#ping();
     return this.#negotiation;
+  }
+
+  /**
+   * Let the next call speak our own version unasked, which saves a round to a daemon that knows it. One that doesn't refuses the call,
+   * and is then asked.
+   */
+  presumeVersion(): void {
+    this.#presumed = this.#version === undefined && this.#negotiation === undefined;
+  }
+
+  /** That many calls will follow at once: connect for them meanwhile. */
+  connectAhead(count: number): void {
+    this.#transport.connectAhead?.(count);
   }
 
   async #ping(): Promise<PingResult> {
@@ -118,9 +138,29 @@ export class EngineConnection {
   }
 
   async call(method: HttpMethod, path: string, options: CallOptions = {}): Promise<Answer> {
-    const response = await this.#transport.request(await this.#request(method, path, options));
+    const response = this.#takePresumption(options)
+      ? await this.#presumptuous(method, path, options)
+      : await this.#transport.request(await this.#request(method, path, options));
     if (response.status >= 400) throw apiErrorOf(response);
     return { status: response.status, text: response.text };
+  }
+
+  /** For one call, whose body can be sent again. */
+  #takePresumption({ body }: CallOptions): boolean {
+    const presumed = this.#presumed && (body === undefined || body instanceof Uint8Array);
+    this.#presumed = false;
+    return presumed;
+  }
+
+  async #presumptuous(method: HttpMethod, path: string, options: CallOptions): Promise<BufferedResponse> {
+    this.#version = API_VERSION;
+    const response = await this.#transport.request(await this.#request(method, path, options));
+    // What an unknown version is answered differs: 400 in Docker's case. Neither has done anything.
+    if (response.status !== 400 && response.status !== 404) return response;
+    this.#version = undefined;
+    await this.ping();
+    if (this.#version === API_VERSION) return response;
+    return await this.#transport.request(await this.#request(method, path, options));
   }
 
   /** The answer's JSON, undecoded: integers beyond 2^53 are bigint. The caller names its shape. */

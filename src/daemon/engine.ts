@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
+import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
@@ -20,6 +21,7 @@ import { openLayerSink } from '../snapshots/layer-sink.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
+import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { migrations } from './schema.ts';
@@ -111,7 +113,13 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
-  const runtime = new ConmonRuntime({ directory: join(execRoot, 'oci'), probed, cgroupParent, logger });
+  const runtime = new ConmonRuntime({
+    directory: join(execRoot, 'oci'),
+    probed,
+    cgroupParent,
+    ownMountNamespace: true,
+    logger,
+  });
   const networks = new BridgeNetworks({
     execRoot,
     owner: dataRoot,
@@ -157,7 +165,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
-    resolver: () => resolverOf(settings, networks),
+    volumes: new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger }),
+    resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,
   });
@@ -166,11 +175,10 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */
-async function resolverOf(
+function resolverOf(
   { dns, dnsSearch, dnsOptions }: DaemonSettings,
-  networks: BridgeNetworks,
-): ReturnType<BridgeNetworks['resolvConf']> {
-  const host = await networks.resolvConf();
+  host: ResolverSettings,
+): ResolverSettings {
   return {
     nameservers: dns.length > 0 ? dns : host.nameservers,
     search: dnsSearch.length > 0 ? dnsSearch : host.search,

@@ -103,6 +103,20 @@ export class ImageService implements ImageBackend {
     return this.#view(name, options.platform);
   }
 
+  /**
+   * As `get`, and what the image consists of stays until it is released, whoever removes the image meanwhile. Costs no disk: it is for what
+   * ends with this daemon.
+   */
+  async hold(
+    name: string,
+    options: { platform?: Platform | undefined } = {},
+  ): Promise<{ image: ImageView; release: () => void }> {
+    // No wait between the look-up and the hold: what is in the store now is a root of any collection that is under way.
+    const resolved = resolveImage(this.#store, name);
+    const image = viewImage(this.#store, resolved.image, choosePlatform(resolved, options.platform, name));
+    return { image, release: this.#leases.hold(rootsOf(resolved.image)) };
+  }
+
   async list(request: { all: boolean; filters: Filters }): Promise<ImageView[]> {
     const patterns = request.filters.get('reference') ?? [];
     const views = this.#views(request.filters);

@@ -102,7 +102,8 @@ export async function deleteImage(
 ): Promise<DeleteResult[]> {
   await store.removeImage(image.id);
   for (const _ of tags) events.happened('untag', image.id, labelsOf(image));
-  events.happened('delete', image.id, labelsOf(image));
+  // As Docker: what is gone has no labels any more.
+  events.happened('delete', image.id, {});
   return [...tags.map(({ reference }) => ({ untagged: familiarName(reference) })), { deleted: image.id }];
 }
 

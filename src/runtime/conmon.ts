@@ -19,6 +19,8 @@ export const taskFiles = {
 
 export interface ConmonOptions extends OciCommandOptions {
   conmonPath: string;
+  /** What to call the runtime by, when not by its own path. */
+  executable?: string | undefined;
   /** For the socket over which a terminal is handed on; its path must be short. */
   temporaryDirectory: string;
 }
@@ -79,7 +81,7 @@ function conmonArguments(request: TaskRequest, options: ConmonOptions): string[]
     '--name',
     id,
     '--runtime',
-    options.binary.path,
+    options.executable ?? options.binary.path,
     ...globalArguments(options).map((argument) => `--runtime-arg=${argument}`),
     '--bundle',
     directory,

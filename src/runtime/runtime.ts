@@ -78,7 +78,7 @@ export interface TaskStreams {
 export interface Runtime {
   /** Name and version of the OCI runtime in use, e.g. `crun` `1.8.1`, and of conmon. */
   info(): Promise<RuntimeInfo>;
-  /** A `create` will follow within some 20 ms: what it would wait for can begin. */
+  /** A `create` may follow within some 50 ms: what it would wait for can begin. */
   anticipate?(): void;
   /**
    * Set up the container up to its init, which waits.
@@ -103,8 +103,8 @@ export interface Runtime {
   /** Pids in the container. */
   processes(handle: TaskHandle): Promise<number[]>;
   /**
-   * After a restart of the daemon: given the handles that were recorded, kill and remove every task of ours that is not among
-   * them, or was created but never started (no record of a start).
+   * After a restart of the daemon: given the handles whose start was recorded, kill and remove every task of ours that is not among them.
+   * One of them that still waits, since the daemon died before it had let the command go, is let go now.
    */
   recover(keep: readonly TaskHandle[]): Promise<void>;
   close(): Promise<void>;

@@ -379,3 +379,15 @@ test('closing lets what runs answer, and cuts what is idle', async () => {
   expect(await busy.untilEnd()).toStartWith('HTTP/1.1 204 No Content');
   await own.stop();
 });
+
+test('a client before API 1.40 gets a shareable IPC namespace, a later one the default', async () => {
+  const body = { Image: 'busybox', Cmd: ['sh'] };
+  for (const [version, mode] of [
+    ['1.39', 'shareable'],
+    ['1.40', ''],
+  ] as const) {
+    await server.request(`/v${version}/containers/create`, json(body));
+    const [, request] = server.engine.calls.findLast(([name]) => name === 'create') ?? [];
+    expect(request, version).toMatchObject({ host: { ipcMode: mode } });
+  }
+});

@@ -256,14 +256,24 @@ export function describeRuntime(
       await next.remove(handle);
     });
 
-    check('recover() removes what nobody remembers, and what was never started', async (subject) => {
+    check('recover() removes what nobody remembers, whether it was started or not', async (subject) => {
       const unknown = subject.request(conformancePrograms.sleep);
       const idle = subject.request(conformancePrograms.sleep);
       await subject.runtime.start(await subject.runtime.create(unknown, { signal }));
-      const created = await subject.runtime.create(idle, { signal });
+      await subject.runtime.create(idle, { signal });
       const next = await subject.reopen();
-      await next.recover([created]);
+      await next.recover([]);
       expect([...(await subject.leftovers(unknown)), ...(await subject.leftovers(idle))]).toEqual([]);
+    });
+
+    check('recover() lets go what the daemon had no time to', async (subject) => {
+      const request = subject.request(conformancePrograms.both);
+      const handle = await subject.runtime.create(request, { signal });
+      const next = await subject.reopen();
+      await next.recover([handle]);
+      expect((await next.wait(handle, { signal })).exitCode).toBe(3);
+      await next.remove(handle);
+      expect(await subject.leftovers(request)).toEqual([]);
     });
   });
 }

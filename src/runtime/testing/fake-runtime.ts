@@ -160,7 +160,10 @@ export class FakeRuntime implements Runtime {
     this.#note('recover', keep.map((handle) => handle.id.containerId).join(','));
     const kept = new Set(keep.map((handle) => taskKey(handle.id)));
     for (const [key, task] of this.host.tasks) {
-      if (kept.has(key) && task.state !== 'created') continue;
+      if (kept.has(key)) {
+        if (task.state === 'created') await this.start(task.handle);
+        continue;
+      }
       await stop(task);
       this.host.tasks.delete(key);
     }

@@ -1,6 +1,7 @@
 import type { ContainerView } from '../../containers/container.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { parseFilters } from '../../wire/filters.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
@@ -12,6 +13,9 @@ import type { Backends } from '../server-options.ts';
 import { pruneContainers } from './prune-containers.ts';
 
 const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Clients of an earlier API count on an IPC namespace that others may join. */
+const PRIVATE_IPC_SINCE = '1.40';
 
 /** Containers, all but what streams (container-streams.ts). */
 export function containerRoutes(backends: Backends): Route[] {
@@ -105,6 +109,8 @@ export function containerRoutes(backends: Backends): Route[] {
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = nameParam(request);
   const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
+  if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
+    host.ipcMode = 'shareable';
   const platform = platformParam(request);
   const result = await backends.containers.create({ name, config, host, platform });
   response.json(201, { Id: result.id, Warnings: [...warnings, ...result.warnings] });

@@ -38,6 +38,7 @@ export function containerView(id: string): ContainerView {
     logPath: `/var/lib/sampan/containers/${id}/ctr.log`,
     driver: 'erofs',
     endpoints: [],
+    sandboxPath: `/run/sampan/netns/${id}`,
     mounts: [],
     resolvConfPath: `/var/lib/sampan/containers/${id}/resolv.conf`,
     hostnamePath: `/var/lib/sampan/containers/${id}/hostname`,
