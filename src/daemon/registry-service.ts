@@ -1,18 +1,19 @@
 import { EngineError } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { MAX_MANIFEST_BYTES, parseIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation } from '../oci/platform.ts';
 import { type Reference, withDefaultTag } from '../oci/reference.ts';
-import { copyImage } from '../registry/copy-image.ts';
+import { type CopyOptions, type CopyRequest, copyImage } from '../registry/copy-image.ts';
 import { inspectRemote } from '../registry/inspect-remote.ts';
-import type { PushProgress } from '../registry/push-client.ts';
 import type {
   RegistryRequest,
   RemoteInspection,
   SearchRequest,
   SearchResult,
 } from '../registry/registry-client.ts';
-import type { RegistryBackend, RegistryCopy, RemoteManifest } from '../server/registry-backend.ts';
+import type { RegistryBackend, RemoteManifest } from '../server/registry-backend.ts';
+import type { DaemonSettings } from './daemon-settings.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /** More manifests than any index of images has. */
@@ -23,7 +24,7 @@ export class RegistryService implements RegistryBackend {
   readonly #access: RegistryAccess;
   readonly #maxConcurrentUploads: number;
 
-  constructor(access: RegistryAccess, settings: { maxConcurrentUploads: number }) {
+  constructor(access: RegistryAccess, settings: Pick<DaemonSettings, 'maxConcurrentUploads'>) {
     this.#access = access;
     this.#maxConcurrentUploads = settings.maxConcurrentUploads;
   }
@@ -37,19 +38,12 @@ export class RegistryService implements RegistryBackend {
   }
 
   async copy(
-    { from, to, platform, credentials, tlsVerify }: RegistryCopy,
-    options: { signal: AbortSignal; progress: (line: PushProgress) => void },
-  ): Promise<void> {
-    await copyImage(
-      { from, to, platform },
-      { source: this.#access.client(), target: this.#access.pushClient() },
-      {
-        ...options,
-        credentials,
-        tlsVerify: { from: tlsVerify, to: tlsVerify },
-        maxConcurrentUploads: this.#maxConcurrentUploads,
-      },
-    );
+    request: CopyRequest,
+    options: Omit<CopyOptions, 'maxConcurrentUploads'>,
+  ): Promise<Pick<Descriptor, 'digest' | 'size'>> {
+    const clients = { source: this.#access.client(), target: this.#access.pushClient() };
+    const maxConcurrentUploads = this.#maxConcurrentUploads;
+    return await copyImage(request, clients, { ...options, maxConcurrentUploads });
   }
 
   async inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection> {

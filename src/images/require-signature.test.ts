@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { failureOf } from '../../test/support/failure-of.ts';
 import { plainRegistryConfig } from '../../test/support/images/image-bench.ts';
-import { type MadeBlob, makeBlob, makeImage, makeLayer } from '../../test/support/images/image-maker.ts';
+import {
+  jsonBytes,
+  type MadeBlob,
+  makeBlob,
+  makeImage,
+  makeLayer,
+} from '../../test/support/images/image-maker.ts';
 import {
   CLAIM_TYPE,
   makeClaim,
@@ -11,6 +17,7 @@ import {
   signClaim,
 } from '../../test/support/images/sign-image.ts';
 import { file, makeTar } from '../../test/support/images/tar-maker.ts';
+import { hexOf } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import { CatalogClient } from '../registry/catalog-client.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
@@ -216,4 +223,54 @@ test('a registry that fails is no registry without signatures', async () => {
   registry.fault = ({ path }) => (path.includes('.sig') ? { kind: 'answer', status: 403 } : undefined);
   expect(await failureOf(check('failing'))).toMatchObject({ code: 'registry-denied' });
   registry.fault = () => undefined;
+});
+
+const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const SIGN = 'https://sigstore.dev/cosign/sign/v1';
+
+/** A bundle as cosign 3 makes it with a key, among the image's referrers. */
+async function publishBundle(
+  path: string,
+  { hex = hexOf(digest), predicate = SIGN, type = 'application/vnd.in-toto+json', key = ec.privateKey } = {},
+): Promise<void> {
+  const statement = Buffer.from(
+    JSON.stringify({
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ digest: { sha256: hex } }],
+      predicateType: predicate,
+      predicate: {},
+    }),
+  );
+  const signed = Buffer.from(`DSSEv1 ${type.length} ${type} ${statement.length} ${statement.toString()}`);
+  const envelope = {
+    payload: statement.toString('base64'),
+    payloadType: type,
+    signatures: [{ sig: sign('sha256', signed, key).toString('base64') }],
+  };
+  const bundle = makeBlob(jsonBytes({ mediaType: BUNDLE_TYPE, dsseEnvelope: envelope }), BUNDLE_TYPE);
+  await publish(path, '1', image);
+  await publish(
+    path,
+    undefined,
+    makeSignatureManifest([{ claim: bundle, signature: '' }], {
+      subject: image.descriptor,
+      artifactType: BUNDLE_TYPE,
+    }),
+  );
+}
+
+test('a bundle counts where the repository does not', async () => {
+  await publishBundle('bundle/good');
+  await check('bundle/good', { signedAs: '*' });
+  expect(String(await failureOf(check('bundle/good')))).toContain('has no signature');
+});
+
+test.each([
+  ['stranger', { key: stranger.privateKey }, 'is by none of the keys'],
+  ['digest', { hex: '0'.repeat(64) }, 'is for another digest'],
+  ['attestation', { predicate: 'https://slsa.dev/provenance/v1' }, 'is no signature of an image'],
+  ['type', { type: 'text/plain' }, 'is no signature of an image'],
+])('a bundle of another %s is refused', async (what, change, reason) => {
+  await publishBundle(`bundle/${what}`, change);
+  expect(String(await failureOf(check(`bundle/${what}`, { signedAs: '*' })))).toContain(reason);
 });

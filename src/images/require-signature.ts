@@ -8,7 +8,7 @@ import { familiarName, type Reference, repositoryName } from '../oci/reference.t
 import { isUnreachable, readBlob } from '../registry/read-blob.ts';
 import type { RegistryCatalog, RegistryClient, RegistryRequest } from '../registry/registry-client.ts';
 import { RegistryResponseError } from '../registry/response-errors.ts';
-import { type SignedImage, signatureFault } from './image-signature.ts';
+import { bundleFault, type SignedImage, signatureFault } from './image-signature.ts';
 import { ruleFor, type SignaturePolicy } from './signature-policy.ts';
 
 export interface SignaturePorts {
@@ -19,6 +19,7 @@ export interface SignaturePorts {
 
 const CLAIM_MEDIA_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const ARTIFACT_TYPE = 'application/vnd.dev.cosign.artifact.sig.v1+json';
+const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 const MAX_CLAIM_BYTES = 64 << 10;
 const MAX_SIGNATURE_CHARACTERS = 4096;
@@ -45,7 +46,7 @@ export async function requireSignature(
   const where =
     pattern === 'default' ? 'the default of the signature policy' : `the signature policy for ${pattern}`;
   if (rule.kind === 'reject') throw refused(image, `${where} lets nothing in`);
-  const repository = rule.signedAs ?? repositoryName(reference);
+  const repository = rule.signedAs === '*' ? undefined : (rule.signedAs ?? repositoryName(reference));
   const found = new SignatureSearch({ ...image, repository }, rule.keys, ports);
   if ((await found.byTag()) || (await found.byReferrers())) return;
   const { faults, unreachable } = found;
@@ -63,7 +64,7 @@ export async function requireSignature(
       : "Try again once the registry answers, or change the policy's rule";
   throw refused(
     image,
-    `${where} wants a signature by one of its keys for ${repository}, and ${reason}. ${advice}`,
+    `${where} wants a signature by one of its keys for ${repository ?? 'any repository'}, and ${reason}. ${advice}`,
   );
 }
 
@@ -96,9 +97,15 @@ class SignatureSearch {
   }
 
   async byReferrers(): Promise<boolean> {
+    if (await this.#byReferrersOf(ARTIFACT_TYPE)) return true;
+    // A bundle names no repository.
+    return this.#image.repository === undefined && (await this.#byReferrersOf(BUNDLE_TYPE));
+  }
+
+  async #byReferrersOf(artifactType: string): Promise<boolean> {
     const { catalog, request } = this.#ports;
     const { reference, digest } = this.#image;
-    const subject = { repository: reference, digest, artifactType: ARTIFACT_TYPE };
+    const subject = { repository: reference, digest, artifactType };
     const referrers = await catalog.referrers(subject, request).catch((error: unknown) => {
       this.#noteUnreachable(error);
       return [];
@@ -141,16 +148,19 @@ class SignatureSearch {
     repository: Reference,
     request: RegistryRequest,
   ): Promise<string | undefined> {
+    const isBundle = layer.mediaType === BUNDLE_TYPE && this.#image.repository === undefined;
     const signature = layer.annotations?.[SIGNATURE_ANNOTATION] ?? '';
-    if (layer.mediaType !== CLAIM_MEDIA_TYPE)
+    if (!isBundle && layer.mediaType !== CLAIM_MEDIA_TYPE)
       return `has the media type ${JSON.stringify(layer.mediaType.slice(0, 200))}`;
-    if (signature === '' || signature.length > MAX_SIGNATURE_CHARACTERS)
+    if (!isBundle && (signature === '' || signature.length > MAX_SIGNATURE_CHARACTERS))
       return 'has no signature that could be one';
     const payload = await readBlob(
       this.#ports.registry,
       { repository, descriptor: layer, maxBytes: MAX_CLAIM_BYTES },
       request,
     );
-    return signatureFault({ payload, signature: Buffer.from(signature, 'base64') }, this.#image, this.#keys);
+    if (isBundle) return bundleFault(payload, this.#image, this.#keys);
+    const decoded = Buffer.from(signature, 'base64');
+    return signatureFault({ payload, signature: decoded }, this.#image, this.#keys);
   }
 }

@@ -13,7 +13,7 @@ export type SignatureRule =
       kind: 'signed';
       /** One of these must have signed. */
       keys: KeyObject[];
-      /** The repository that signatures name; the image's own where it isn't said. */
+      /** The repository that signatures name; the image's own where it isn't said, `*` for whichever. */
       signedAs: string | undefined;
     };
 
@@ -98,7 +98,7 @@ async function readRule(value: unknown, what: string, context: Context): Promise
   return {
     kind: 'signed',
     keys: read,
-    signedAs: signedAs === undefined ? undefined : repositoryOf(signedAs),
+    signedAs: signedAs === undefined || signedAs === '*' ? signedAs : repositoryOf(signedAs),
   };
 }
 

@@ -1,13 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { PushProgress } from '../registry/push-client.ts';
-import type {
-  RegistryCredentials,
-  RegistryRequest,
-  RegistrySearch,
-  RemoteInspection,
-} from '../registry/registry-client.ts';
+import type { CopyOptions, CopyRequest } from '../registry/copy-image.ts';
+import type { RegistryRequest, RegistrySearch, RemoteInspection } from '../registry/registry-client.ts';
 
 /** What a registry has under a name, whole. */
 export interface RemoteManifest {
@@ -19,26 +13,15 @@ export interface RemoteManifest {
   manifests: RemoteManifest[] | undefined;
 }
 
-/** An image on its way from one registry to another. */
-export interface RegistryCopy {
-  from: Reference;
-  to: Reference;
-  /** That one alone, without the index. */
-  platform: Platform | undefined;
-  credentials: { from: RegistryCredentials | undefined; to: RegistryCredentials | undefined };
-  /** False: both may speak plain HTTP or show any certificate. */
-  tlsVerify: boolean | undefined;
-}
-
 /** Registries as `server/` needs them. Errors as `RegistryClient`. */
 export interface RegistryBackend extends RegistrySearch {
   inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection>;
   manifest(reference: Reference, options: RegistryRequest): Promise<RemoteManifest>;
   /** The tags of a repository, in the registry's order. */
   tags(repository: Reference, options: RegistryRequest): Promise<string[]>;
-  /** Nothing of it is kept here. An aborted copy has no name at its destination. */
+  /** From registry to registry, with nothing kept here. Resolves to what the target's name stands for now. */
   copy(
-    copy: RegistryCopy,
-    options: { signal: AbortSignal; progress: (line: PushProgress) => void },
-  ): Promise<void>;
+    request: CopyRequest,
+    options: Omit<CopyOptions, 'maxConcurrentUploads'>,
+  ): Promise<Pick<Descriptor, 'digest' | 'size'>>;
 }

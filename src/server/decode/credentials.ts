@@ -21,7 +21,7 @@ function basicAuth(auth: string | undefined): [string | undefined, string | unde
   return colon <= 0 ? [undefined, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-/** What `X-Registry-Auth`, or a header like it, says; undefined where it says nothing. */
+/** What `X-Registry-Auth`, or the header that is named, says; undefined where it says nothing. */
 export function registryCredentials(
   request: ApiRequest,
   name = 'x-registry-auth',

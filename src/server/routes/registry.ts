@@ -19,9 +19,8 @@ import { encodeOciDescriptor } from '../encode/descriptor.ts';
 import type { RegistryBackend, RemoteManifest } from '../registry-backend.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
-import { copyImage } from './copy-image.ts';
 
-/** What registries have: search, a look at a name without pulling it, and the way from one to another. */
+/** What registries have: search, and a look at a name without pulling it. */
 export function registryRoutes({ registry }: Backends): Route[] {
   return [
     {
@@ -31,11 +30,6 @@ export function registryRoutes({ registry }: Backends): Route[] {
         boolParam(request, 'listTags')
           ? listTags(registry, request, response)
           : search(registry, request, response),
-    },
-    {
-      method: 'POST',
-      pattern: '/images/copy',
-      handler: (request, response) => copyImage(registry, request, response),
     },
     {
       method: 'GET',

@@ -204,6 +204,8 @@ export class FakeEngine implements Backends {
       const view = this.#image(name);
       return [{ untagged: name }, { deleted: view.id }];
     },
+    manifests: async () => [],
+    used: () => undefined,
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
@@ -228,9 +230,10 @@ export class FakeEngine implements Backends {
       throw new EngineError('not-found', 'manifest unknown');
     },
     tags: async () => ['1', '2', '3'],
-    copy: async (copy, { progress }) => {
-      this.calls.push(['copy', copy]);
-      progress({ status: 'The push refers to repository [dst.test/app]' });
+    copy: async ({ from, to, platform }, { credentials, tlsVerify, progress }) => {
+      this.calls.push(['copy', familiarName(from), familiarName(to), platform, credentials, tlsVerify]);
+      progress({ id: '3'.repeat(12), status: 'Pushed' });
+      return { digest: parseDigest(`sha256:${'3'.repeat(64)}`), size: 7 };
     },
   };
 
@@ -241,6 +244,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly system = {
+    diskUsage: async () => ({
+      owners: new Map([
+        ['images', 2000],
+        ['containers', 30],
+        ['engine', 4],
+      ]),
+    }),
     info: async () => this.info,
     events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
       this.calls.push(['events', request]);
