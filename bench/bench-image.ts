@@ -16,20 +16,24 @@ const POOL_BYTES = 8 << 20;
 
 /**
  * An image of many layers, the same bytes for the same options: sizes from hundreds of bytes to megabytes, half of the content
- * compressible; each layer above the first also replaces and deletes something of the one below.
+ * compressible; each layer above the first also replaces and deletes something of the one below. Another `revision` differs in the last
+ * layer alone.
  */
 export async function layeredImage(options: {
   layers: number;
   files: number;
   megabytes: number;
+  revision?: number;
 }): Promise<BenchImage> {
   const pool = contentPool();
   const share = {
     files: Math.ceil(options.files / options.layers),
     bytes: (options.megabytes * 1e6) / options.layers,
   };
+  const seed = (layer: number) =>
+    layer + 2 + (layer === options.layers - 1 ? 1000 * (options.revision ?? 0) : 0);
   const tars = Array.from({ length: options.layers }, (_, layer) =>
-    packTar(layerMembers({ layer, pool, random: generator(layer + 2), ...share })),
+    packTar(layerMembers({ layer, pool, random: generator(seed(layer)), ...share })),
   );
   return packImage(tars, { Cmd: ['/bin/true'] });
 }
@@ -46,6 +50,11 @@ export async function busyboxImage(): Promise<BenchImage> {
     ...['sh', 'true', 'sleep', 'echo'].map((name) => link(`bin/${name}`)),
   ];
   return packImage([packTar(members)], { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] });
+}
+
+/** A root file system of one small file, as a tar; another for each number. */
+export function smallRoot(number: number): Promise<Uint8Array<ArrayBuffer>> {
+  return packTar([file(`file-${number}`, new TextEncoder().encode(String(number)), 0o644)]);
 }
 
 export function busyboxBinary(): Uint8Array<ArrayBuffer> {

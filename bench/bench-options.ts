@@ -1,6 +1,21 @@
 import { parseArgs } from 'node:util';
 
-export const benchNames = ['run', 'run-stock', 'pull', 'rmi', 'idle-memory', 'start', 'floor'] as const;
+export const benchNames = [
+  'run',
+  'run-stock',
+  'pull',
+  'rmi',
+  'pull-load',
+  'pull-limit',
+  're-pull',
+  'save',
+  'load',
+  'push',
+  'image-ls',
+  'idle-memory',
+  'start',
+  'floor',
+] as const;
 export type BenchName = (typeof benchNames)[number];
 
 export interface BenchOptions {

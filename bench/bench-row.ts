@@ -8,5 +8,7 @@ export interface BenchRow {
   otherName: string;
   /** The ratio to reach, e.g. 0.2 for a fifth. */
   goal: number | undefined;
+  /** A bound on our own median, whatever the other side does. */
+  limit?: number;
   note?: string;
 }

@@ -68,11 +68,60 @@ export class Endpoint {
       await (await this.#call('DELETE', `/containers/${String(Object(container).Id)}?force=1&v=1`)).text();
   }
 
-  #call(method: string, path: string): Promise<Response> {
+  /** Name an image. @throws Error with the daemon's words. */
+  async tag(reference: string, repository: string, tag: string): Promise<void> {
+    await this.#done(
+      'tag',
+      'POST',
+      `/images/${reference}/tag?${new URLSearchParams({ repo: repository, tag }).toString()}`,
+    );
+  }
+
+  /** Write an image's archive to a file. @throws Error with the daemon's words. */
+  async save(reference: string, path: string): Promise<void> {
+    const response = await this.#call('GET', `/images/${reference}/get`);
+    if (!response.ok) throw new Error(`${this.name}: Cannot save ${reference}: ${await response.text()}`);
+    await Bun.write(path, response);
+  }
+
+  /** Load an archive from a file. @throws Error with the daemon's words. */
+  async load(path: string): Promise<void> {
+    await this.#done('load', 'POST', '/images/load?quiet=1', Bun.file(path));
+  }
+
+  /** Push a `name:tag`, to the end of the progress stream. @throws Error with the daemon's words. */
+  async push(repository: string, tag: string): Promise<void> {
+    await this.#done('push', 'POST', `/images/${repository}/push?${new URLSearchParams({ tag }).toString()}`);
+  }
+
+  /** Make an image of one root file system tar. @throws Error with the daemon's words. */
+  async importTar(reference: string, tar: Uint8Array<ArrayBuffer>): Promise<void> {
+    const query = new URLSearchParams({ fromSrc: '-', repo: reference });
+    await this.#done('import', 'POST', `/images/create?${query.toString()}`, tar);
+  }
+
+  /** A call whose answer may carry its failure in the stream. */
+  async #done(
+    what: string,
+    method: string,
+    path: string,
+    body?: Blob | Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
+    const response = await this.#call(method, path, body);
+    const text = await response.text();
+    const failure = /"error":"([^"]*)"/.exec(text)?.[1];
+    if (!response.ok || failure !== undefined)
+      throw new Error(`${this.name}: Cannot ${what}: ${failure ?? text.trim()}`);
+  }
+
+  #call(method: string, path: string, body?: Blob | Uint8Array<ArrayBuffer>): Promise<Response> {
     return fetch(`http://localhost${path}`, {
       method,
       unix: this.#socket,
       signal: AbortSignal.timeout(300_000),
+      // A push must bring credentials, if only empty ones.
+      headers: { 'x-registry-auth': 'e30=' },
+      ...(body === undefined ? {} : { body }),
     });
   }
 }

@@ -10,10 +10,10 @@ import { stopChild, waitUntil } from './wait.ts';
 
 /** Debian's docker-registry (distribution) on loopback: the same source for both sides. */
 export class LocalRegistry {
-  readonly #address: string;
+  readonly address: string;
 
   private constructor(address: string) {
-    this.#address = address;
+    this.address = address;
   }
 
   /** @throws Error when docker-registry isn't installed or doesn't start. */
@@ -38,20 +38,20 @@ export class LocalRegistry {
   /** Store an image under `name:1`. @returns The reference that names it on any daemon of this machine. */
   async push(name: string, image: BenchImage): Promise<string> {
     for (const blob of image.blobs) await this.#pushBlob(name, blob);
-    const response = await fetch(`http://${this.#address}/v2/${name}/manifests/1`, {
+    const response = await fetch(`http://${this.address}/v2/${name}/manifests/1`, {
       method: 'PUT',
       headers: { 'content-type': image.mediaType },
       body: image.manifest,
     });
     if (!response.ok)
       throw new Error(`Cannot push the manifest: ${response.status} ${await response.text()}`);
-    return `${this.#address}/${name}:1`;
+    return `${this.address}/${name}:1`;
   }
 
   async #pushBlob(name: string, blob: { digest: string; data: Uint8Array<ArrayBuffer> }): Promise<void> {
-    const start = await fetch(`http://${this.#address}/v2/${name}/blobs/uploads/`, { method: 'POST' });
+    const start = await fetch(`http://${this.address}/v2/${name}/blobs/uploads/`, { method: 'POST' });
     await start.text();
-    const target = new URL(start.headers.get('location') ?? '', `http://${this.#address}`);
+    const target = new URL(start.headers.get('location') ?? '', `http://${this.address}`);
     target.searchParams.set('digest', blob.digest);
     const response = await fetch(target, {
       method: 'PUT',

@@ -12,7 +12,12 @@ import type { BenchRow } from './bench-row.ts';
 import { CleanUp } from './clean-up.ts';
 import { floorBench } from './floor-bench.ts';
 import { imageBench } from './image-bench.ts';
+import { limitBench } from './limit-bench.ts';
+import { listBench } from './list-bench.ts';
 import { memoryBench } from './memory-bench.ts';
+import { moveBench, moveNames } from './move-bench.ts';
+import { pullLoadBench } from './pull-load-bench.ts';
+import { repullBench } from './repull-bench.ts';
 import { formatResults, formatRow } from './results.ts';
 import { runBench } from './run-bench.ts';
 import { Setting } from './setting.ts';
@@ -86,12 +91,20 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
     const { pull, remove } = await imageBench(setting);
     return [...(has('pull') ? [pull] : []), ...(has('rmi') ? remove : [])];
   };
+  const moves = moveNames.filter(has);
   const others = names.filter((name) => name !== 'idle-memory');
   return [
     ...(has('idle-memory') ? [memory('ours just started')] : []),
     ...(has('run') ? [{ label: 'run', bench: (setting: Setting) => runBench(setting, 'own') }] : []),
     ...(has('run-stock') ? [{ label: 'run-stock', bench: (s: Setting) => runBench(s, 'stock') }] : []),
     ...(has('pull') || has('rmi') ? [{ label: 'pull, rmi', bench: images }] : []),
+    ...(has('pull-load') ? [{ label: 'pull-load', bench: pullLoadBench }] : []),
+    ...(has('pull-limit')
+      ? [{ label: 'pull-limit', bench: async (s: Setting) => [await limitBench(s)] }]
+      : []),
+    ...(has('re-pull') ? [{ label: 're-pull', bench: async (s: Setting) => [await repullBench(s)] }] : []),
+    ...(moves.length > 0 ? [{ label: moves.join(', '), bench: (s: Setting) => moveBench(s, moves) }] : []),
+    ...(has('image-ls') ? [{ label: 'image-ls', bench: async (s: Setting) => [await listBench(s)] }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
     ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),
     ...(has('start') ? [{ label: 'start', bench: async (s: Setting) => [await startBench(s)] }] : []),

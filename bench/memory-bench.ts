@@ -3,12 +3,16 @@ import type { BenchRow } from './bench-row.ts';
 import { daemonFamily, memoryOf, type ProcessMemory, socketOwner } from './process-memory.ts';
 import type { Setting } from './setting.ts';
 
-const SETTLE_MS = 3_000;
+/** Ours ends its layer threads ten seconds after a pull, and gives memory back at the end of five seconds of rest. */
+const SETTLE_MS = 30_000;
 const DEFAULT_SAMPLES = 5;
 
 /**
  * Memory of the idle daemons with their helpers, some samples a quarter of a second apart: the proportional set size, but each program's
  * file counted whole, since the bench runs on the same Bun and would halve its share.
+ *
+ * Pages of the program count while they are mapped, on both sides. Ours unmaps its own at rest (they stay in the page cache, where the
+ * kernel may drop them): so the note also tells what is anonymous, which no daemon can give back by unmapping.
  */
 export async function memoryBench(setting: Setting, when: string): Promise<BenchRow> {
   await sleep(SETTLE_MS);
@@ -49,7 +53,8 @@ const toMegabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
 function describe(processes: readonly ProcessMemory[]): string {
   return processes
     .map(
-      ({ name, aloneBytes, pssBytes }) => `${name} ${toMegabytes(aloneBytes)} (PSS ${toMegabytes(pssBytes)})`,
+      ({ name, aloneBytes, pssBytes, anonymousBytes }) =>
+        `${name} ${toMegabytes(aloneBytes)} (PSS ${toMegabytes(pssBytes)}, anonymous ${toMegabytes(anonymousBytes)})`,
     )
     .join(' + ');
 }

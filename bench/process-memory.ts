@@ -8,15 +8,25 @@ export interface ProcessMemory {
   pssBytes: number;
   /** The same, but the program's own file counted as though this were the only process running it. */
   aloneBytes: number;
+  /** What the kernel cannot drop without swap: `aloneBytes` less the pages that it can read again from files. */
+  anonymousBytes: number;
 }
 
 /** Memory of processes; those that have ended are left out. */
 export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   return pids.flatMap((pid) => {
-    const pssBytes = kilobytes(read(`/proc/${pid}/smaps_rollup`), 'Pss') * 1024;
+    const rollup = read(`/proc/${pid}/smaps_rollup`);
+    const pssBytes = kilobytes(rollup, 'Pss') * 1024;
     if (pssBytes === 0) return [];
-    return [{ pid, name: nameOf(pid), pssBytes, aloneBytes: pssBytes + sharedProgramBytes(pid) }];
+    const anonymousBytes = kilobytes(rollup, 'Pss_Anon') * 1024;
+    const aloneBytes = pssBytes + sharedProgramBytes(pid);
+    return [{ pid, name: nameOf(pid), pssBytes, aloneBytes, anonymousBytes }];
   });
+}
+
+/** The whole resident set of one process. Cheap to read, and holds it up for no time, unlike `memoryOf`. */
+export function residentBytes(pid: number): number {
+  return kilobytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024;
 }
 
 /** What the proportional count leaves to others of the mappings of the process's own executable. */

@@ -54,6 +54,7 @@ export async function formatResults(
 
 function cells(row: BenchRow): { ours: string; theirs: string; ratio: string; goal: string } {
   const ours = summarize(row.sampan);
+  if (row.limit !== undefined) return bounded(row, row.limit);
   const goal = row.goal === undefined ? '' : `≤ ${row.goal.toFixed(2)}`;
   if (row.other === undefined) return { ours: figure(row.sampan, row.unit), theirs: '', ratio: '', goal };
   const ratio = ours.median / summarize(row.other).median;
@@ -63,6 +64,15 @@ function cells(row: BenchRow): { ours: string; theirs: string; ratio: string; go
     ratio: ratio.toFixed(ratio < 0.1 ? 3 : 2),
     goal: goal === '' ? '' : `${goal} ${ratio <= (row.goal ?? 0) ? '✓' : '✗'}`,
   };
+}
+
+function bounded(
+  row: BenchRow,
+  limit: number,
+): { ours: string; theirs: string; ratio: string; goal: string } {
+  const met = summarize(row.sampan).median <= limit ? '✓' : '✗';
+  const theirs = row.other === undefined ? '' : figure(row.other, row.unit);
+  return { ours: figure(row.sampan, row.unit), theirs, ratio: '', goal: `≤ ${limit} ${row.unit} ${met}` };
 }
 
 function figure(values: readonly number[], unit: string): string {

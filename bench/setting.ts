@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BenchImage, busyboxImage, layeredImage } from './bench-image.ts';
 import type { BenchOptions } from './bench-options.ts';
@@ -8,6 +8,8 @@ import { LocalRegistry } from './local-registry.ts';
 import { PrivateSampan } from './private-sampan.ts';
 import { socketOwner } from './process-memory.ts';
 import { findProgram, runCommand } from './run-command.ts';
+
+type Published = 'busybox' | 'bench' | 'changed';
 
 /** Both daemons, the registry between them, and what the benches share. What it makes is undone by `cleanUp`. */
 export class Setting {
@@ -89,7 +91,23 @@ export class Setting {
     return this.#published('bench', () => Promise.resolve());
   }
 
-  #published(name: 'busybox' | 'bench', then: (reference: string) => Promise<void>): Promise<string> {
+  /** The same image after a change of its last layer. */
+  changed(): Promise<string> {
+    return this.#published('changed', () => Promise.resolve());
+  }
+
+  /** A registry that holds nothing yet. @returns Its address. */
+  async emptyRegistry(): Promise<string> {
+    const folder = mkdtempSync(join(this.folder, 'target-'));
+    return (await LocalRegistry.start(folder, this.#cleanUp)).address;
+  }
+
+  /** Undo something of a bench's own at the end. */
+  undoLater(what: string, undo: () => Promise<void>): void {
+    this.#cleanUp.add(what, undo);
+  }
+
+  #published(name: Published, then: (reference: string) => Promise<void>): Promise<string> {
     const known = this.#references.get(name);
     if (known !== undefined) return known;
     const publishing = this.#publish(name, then);
@@ -97,15 +115,19 @@ export class Setting {
     return publishing;
   }
 
-  async #publish(name: 'busybox' | 'bench', then: (reference: string) => Promise<void>): Promise<string> {
+  async #publish(name: Published, then: (reference: string) => Promise<void>): Promise<string> {
     this.#registry ??= LocalRegistry.start(this.folder, this.#cleanUp);
     const registry = await this.#registry;
-    const image: BenchImage =
-      name === 'busybox' ? await busyboxImage() : await layeredImage(this.options.image);
+    const image = await this.#make(name);
     const reference = await registry.push(name, image);
     this.#cleanUp.add(reference, () => this.#forget(reference));
     await then(reference);
     return reference;
+  }
+
+  #make(name: Published): Promise<BenchImage> {
+    if (name === 'busybox') return busyboxImage();
+    return layeredImage({ ...this.options.image, revision: name === 'changed' ? 1 : 0 });
   }
 
   async #forget(reference: string): Promise<void> {

@@ -17,6 +17,7 @@ import {
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
+import { unpackRegistryClients } from './registry-clients.mjs';
 import { findBun, root } from './toolchain.mjs';
 
 /** What is looked for, and the Debian package that brings it. */
@@ -28,6 +29,7 @@ const ENGINE_PROGRAMS = {
   ps: 'procps',
   nsenter: 'util-linux',
   busybox: 'busybox-static',
+  'tini-static': 'tini',
 };
 /** What only the tests need: a real registry, the stock client, checkers. */
 const TEST_PROGRAMS = {
@@ -49,7 +51,9 @@ export async function setup({ tests = false } = {}) {
     throw new SetupProblem(`Sampan needs Linux; this is ${process.platform}.`);
   await installNpmPackages();
   await installOsPackages(tests ? { ...ENGINE_PROGRAMS, ...TEST_PROGRAMS } : ENGINE_PROGRAMS);
-  if (tests) await unpackDockerClient();
+  if (!tests) return;
+  await unpackDockerClient();
+  if (onPath('apt-get')) await unpackRegistryClients(root);
 }
 
 async function installNpmPackages() {

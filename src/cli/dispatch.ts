@@ -2,10 +2,12 @@ import { CATALOG, NOUNS } from './catalog.ts';
 import type { CatalogEntry } from './command.ts';
 import { suggest } from './flags/suggest.ts';
 import { UsageError } from './flags/usage-error.ts';
+import { findUnbuilt, unbuiltNames } from './unbuilt-commands.ts';
 
 export type Target =
   | { kind: 'command'; entry: CatalogEntry; path: string; args: string[] }
   | { kind: 'noun'; name: string; args: string[] }
+  | { kind: 'unbuilt'; path: string; instead: string }
   | { kind: 'unknown'; path: string; noun: string | undefined; suggestions: string[] };
 
 /** Which command the words name, and what is left for it. */
@@ -14,6 +16,8 @@ export function findCommand(words: readonly string[]): Target {
   const single = entryOf(first);
   if (single !== undefined) return { kind: 'command', entry: single, path: first, args: words.slice(1) };
   const noun = NOUNS.find((each) => each.name === first);
+  const unbuilt = findUnbuilt(words);
+  if (noun === undefined && unbuilt !== undefined) return { kind: 'unbuilt', ...unbuilt };
   if (noun === undefined)
     return { kind: 'unknown', path: first, noun: undefined, suggestions: suggest(first, topLevelNames()) };
   if (second === undefined || second.startsWith('-'))
@@ -21,6 +25,7 @@ export function findCommand(words: readonly string[]): Target {
   const path = `${first} ${second}`;
   const entry = entryOf(path);
   if (entry !== undefined) return { kind: 'command', entry, path, args: words.slice(2) };
+  if (unbuilt !== undefined) return { kind: 'unbuilt', ...unbuilt };
   return { kind: 'unknown', path, noun: first, suggestions: suggest(second, verbsOf(first)) };
 }
 
@@ -30,7 +35,7 @@ function entryOf(path: string): CatalogEntry | undefined {
 
 function topLevelNames(): string[] {
   const singles = CATALOG.flatMap((entry) => entry.paths.filter((path) => !path.includes(' ')));
-  return [...singles, ...NOUNS.map((noun) => noun.name), 'help'];
+  return [...new Set([...singles, ...NOUNS.map((noun) => noun.name), ...unbuiltNames(), 'help'])];
 }
 
 function verbsOf(noun: string): string[] {

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { API_VERSION } from '../wire/versions.ts';
 import { demultiplex } from './demultiplex.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { EngineClient } from './engine-client.ts';
@@ -18,12 +20,14 @@ afterEach(() => {
 /** A daemon that answers the ping and hands every other request, head and all, to `answer`. */
 async function daemon(
   answer: (socket: Socket, request: string) => void,
-): Promise<{ client: EngineClient; requests: string[] }> {
+): Promise<{ client: EngineClient; requests: string[]; connections: () => number }> {
   const directory = mkdtempSync(join(tmpdir(), 'sampan-client-'));
   const path = join(directory, 's');
   const requests: string[] = [];
+  let connections = 0;
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     let text = '';
+    connections++;
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
       const first = text === '';
@@ -41,7 +45,13 @@ async function daemon(
     server.close();
     rmSync(directory, { recursive: true, force: true });
   });
-  return { client: new EngineClient(nodeTransport(parseEndpoint(`unix://${path}`))), requests };
+  const client = new EngineClient(nodeTransport(parseEndpoint(`unix://${path}`)));
+  return { client, requests, connections: () => connections };
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !holds(); i++) await sleep(5);
+  expect(holds()).toBe(true);
 }
 
 describe('calls', () => {
@@ -56,6 +66,51 @@ describe('calls', () => {
       'GET /v1.44/containers/json?all=1 HTTP/1.1',
       'GET /v1.44/images/json HTTP/1.1',
     ]);
+  });
+
+  test('a presumed version saves the ping', async () => {
+    const { client, requests } = await daemon((socket) =>
+      socket.end('HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{"Id":"a"}'),
+    );
+    client.presumeVersion();
+    expect(await client.containers.create({ Image: 'x' })).toMatchObject({ Id: 'a' });
+    await client.containers.create({ Image: 'x' });
+    const line = `POST /v${API_VERSION}/containers/create HTTP/1.1`;
+    expect(requests.map((text) => text.split('\r\n')[0])).toEqual([line, line]);
+  });
+
+  test('a daemon that does not know the presumed version is asked, and gets the call again in its own', async () => {
+    const message = `client version ${API_VERSION} is too new. Maximum supported API version is 1.44`;
+    const { client, requests } = await daemon((socket, request) => {
+      const old = request.includes('/v1.44/');
+      const body = old ? '{"Id":"a"}' : JSON.stringify({ message });
+      socket.end(
+        `HTTP/1.1 ${old ? '201 Created' : '400 Bad Request'}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    });
+    client.presumeVersion();
+    expect(await client.containers.create({ Image: 'x' })).toMatchObject({ Id: 'a' });
+    expect(requests.map((text) => text.split('\r\n')[0])).toEqual([
+      `POST /v${API_VERSION}/containers/create HTTP/1.1`,
+      'HEAD /_ping HTTP/1.1',
+      'POST /v1.44/containers/create HTTP/1.1',
+    ]);
+    expect(requests[2]?.split('\r\n\r\n')[1]).toBe('{"Image":"x"}\n');
+  });
+
+  test('connections made ahead are used, and made anew when they have grown old', async () => {
+    const { client, requests, connections } = await daemon((socket) =>
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]'),
+    );
+    client.connectAhead(2);
+    await eventually(() => connections() === 2);
+    expect(await client.containers.list()).toEqual([]);
+    expect([connections(), requests.length]).toEqual([2, 2]);
+    client.connectAhead(1);
+    await eventually(() => connections() === 3);
+    await sleep(1100);
+    expect(await client.containers.list()).toEqual([]);
+    expect([connections(), requests.length]).toEqual([4, 3]);
   });
 
   test('a refusal has kind, status and message', async () => {

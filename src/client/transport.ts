@@ -43,6 +43,8 @@ export interface Transport {
   stream(request: TransportRequest): Promise<StreamedResponse>;
   /** Ask for an upgrade. An answer other than 101, or 200 with a raw stream, comes back as it is. */
   hijack(request: TransportRequest): Promise<HijackedConnection | BufferedResponse>;
+  /** That many requests will follow at once: connect for them meanwhile. */
+  connectAhead?(count: number): void;
 }
 
 /** A connected byte stream, as the platform gives it: Bun's socket, Node's socket. */

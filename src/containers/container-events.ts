@@ -1,4 +1,5 @@
 import type { EventSink } from '../events/event.ts';
+import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
 import type { ContainerRecord } from './container-record.ts';
 
 /** Tell of a container, with Docker's attributes: image, name, its labels, and what the action brings. */
@@ -20,4 +21,57 @@ export function publishContainerEvent(
     },
     ...(extra.timeNano === undefined ? {} : { timeNano: extra.timeNano }),
   });
+}
+
+/** Tell of a container's coming to a network, or its leaving. */
+export function publishNetworkEvent(
+  events: EventSink,
+  action: 'connect' | 'disconnect',
+  of: { container: string; network: Pick<NetworkInfo, 'id' | 'name' | 'driver'>; timeNano?: bigint },
+): void {
+  const { container, network, timeNano } = of;
+  events.publish({
+    type: 'network',
+    action,
+    actorId: network.id,
+    attributes: { container, name: network.name, type: network.driver },
+    ...(timeNano === undefined ? {} : { timeNano }),
+  });
+}
+
+export function publishEndpointEvent(
+  events: EventSink,
+  action: 'connect' | 'disconnect',
+  endpoint: Endpoint | undefined,
+  timeNano?: bigint,
+): void {
+  if (endpoint === undefined) return;
+  const { containerId: container, networkId: id, networkName: name, networkDriver: driver } = endpoint;
+  const time = timeNano === undefined ? {} : { timeNano };
+  publishNetworkEvent(events, action, { container, network: { id, name, driver }, ...time });
+}
+
+/** Tell of a volume; what a container does with it names the container. */
+export function publishVolumeEvent(
+  events: EventSink,
+  action: 'create' | 'mount' | 'unmount' | 'destroy',
+  name: string,
+  attributes: Record<string, string> = {},
+): void {
+  events.publish({ type: 'volume', action, actorId: name, attributes: { ...attributes, driver: 'local' } });
+}
+
+/** A start or an end tells of all that the container mounts. */
+export function publishMountEvents(
+  events: EventSink,
+  action: 'mount' | 'unmount',
+  record: Pick<ContainerRecord, 'id' | 'volumes'>,
+): void {
+  for (const { name, destination } of record.volumes) {
+    const how = { destination, propagation: '', 'read/write': 'true' };
+    publishVolumeEvent(events, action, name, {
+      container: record.id,
+      ...(action === 'mount' ? how : {}),
+    });
+  }
 }

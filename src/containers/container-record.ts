@@ -1,4 +1,5 @@
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
+import type { VolumeMount } from './container-volumes.ts';
 
 /** What is kept on disk of a container: all that a power cut must not take. What runs is noted on tmpfs (`task-notes.ts`). */
 export interface ContainerRecord {
@@ -20,6 +21,8 @@ export interface ContainerRecord {
   startedAtNano: bigint;
   finishedAtNano: bigint;
   restartCount: number;
+  /** Made for it, without a name; its own until it is removed. */
+  volumes: VolumeMount[];
 }
 
 export function encodeRecord(record: ContainerRecord): string {
@@ -28,13 +31,20 @@ export function encodeRecord(record: ContainerRecord): string {
 
 /** The inverse of `encodeRecord`; the text is our own, so its shape is trusted. */
 export function decodeRecord(text: string): ContainerRecord {
-  const record = JSON.parse(text) as ContainerRecord;
+  const record = withLaterFields(JSON.parse(text) as ContainerRecord);
   const { resources } = record.host;
   toBigInts(record, ['createdNano', 'startedAtNano', 'finishedAtNano']);
   toBigInts(resources, ['memoryBytes', 'memoryReservationBytes', 'memorySwapBytes', 'nanoCpus']);
   const { healthcheck } = record.config;
   if (healthcheck) toBigInts(healthcheck, ['intervalNs', 'timeoutNs', 'startPeriodNs', 'startIntervalNs']);
   return record;
+}
+
+/** What records of an earlier version lack. */
+function withLaterFields(record: ContainerRecord): ContainerRecord {
+  const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
+  const host = Object.assign({ isolation: '', emptyLists: [] }, record.host, { resources });
+  return Object.assign({ volumes: [] }, record, { host });
 }
 
 function toBigInts<T extends object>(target: T, keys: (keyof T & string)[]): void {

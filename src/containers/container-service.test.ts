@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../test/support/failure-of.ts';
 import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs.ts';
@@ -109,8 +110,18 @@ test('a run from create to remove, as events tell it', async () => {
   expect(await runToEnd('one')).toEqual({ exitCode: 3, error: undefined });
   expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 3, pid: 0 });
   await daemon.service.remove('one', { force: false, volumes: false });
-  expect(daemon.events).toEqual(['create', 'start', 'die', 'destroy']);
+  expect(daemon.events).toEqual(['create', 'connect', 'start', 'disconnect', 'die', 'destroy']);
   expect(await failureOf(daemon.service.inspect('one'))).toMatchObject({ message: 'No such container: one' });
+});
+
+test('a creation holds its image from the look-up until it is recorded', async () => {
+  const seen: [holds: number, records: number][] = [];
+  machine.meanwhile = async () => void seen.push([machine.holds, machine.db.rows.size]);
+  await create('one', 'three');
+  expect([seen, machine.holds, machine.db.rows.size]).toEqual([[[1, 0]], 0, 1]);
+  machine.db.failing = true;
+  await failureOf(create('two', 'three'));
+  expect([machine.holds, daemon.service.imageRoots().blobs.length]).toEqual([0, 3]);
 });
 
 test('an attached client has all output and is let go at the end; half-close ends the input', async () => {
@@ -214,6 +225,30 @@ test('an --rm container that does not start goes, and its waiters hear of it', a
   await failureOf(daemon.service.start('one'));
   expect((await removed).exitCode).toBe(127);
   expect(await listAll()).toEqual([]);
+});
+
+test('a start is on record and noted, and its streams are joined, before the command is let go', async () => {
+  const id = await create('one', 'sleep');
+  const { runtime, notes } = daemon;
+  const start = runtime.start.bind(runtime);
+  const seen: unknown[] = [];
+  runtime.start = async (handle) => {
+    const { active } = JSON.parse(machine.db.rows.get(id) ?? '{}') as { active?: boolean };
+    seen.push(active, (await notes.load()).has(id), ...runtime.calls.slice(-2));
+    await start(handle);
+  };
+  await daemon.service.start('one');
+  expect(seen).toEqual([true, true, `create ${id}`, `attach ${id}`]);
+});
+
+test('an --rm is cleared away after its waiters were told', async () => {
+  await create('one', 'three', { host: { autoRemove: true } });
+  const { result } = await daemon.service.wait('one', 'removed', nowhere);
+  await daemon.service.start('one');
+  expect((await result).exitCode).toBe(3);
+  expect([machine.tasks.tasks.size, machine.namespaces.size]).toEqual([1, 1]);
+  await daemon.service.close();
+  expect(machine.leftovers()).toEqual([]);
 });
 
 test('state.db read-only: the start fails with its reason, nothing runs on, and it works again later', async () => {
@@ -329,6 +364,19 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
   expect((await exitOf('one')).exitCode).toBe(137);
 });
 
+test('a start has its note before it is on disk, so that no death of the daemon leaves it without one', async () => {
+  const id = await create('one', 'sleep');
+  const noted: boolean[] = [];
+  const transact = machine.db.transact.bind(machine.db);
+  machine.db.transact = async (statements) => {
+    if (statements.some(({ params }) => params?.some((value) => String(value).includes('"active":true'))))
+      noted.push(existsSync(join(daemon.paths.notes, `${id}.json`)));
+    await transact(statements);
+  };
+  await daemon.service.start('one');
+  expect(noted).toEqual([true]);
+});
+
 test('recovery: an exit on disk is not guessed anew when the daemon died before its note went', async () => {
   const id = await create('one', 'sleep');
   await daemon.service.start('one');
@@ -337,20 +385,21 @@ test('recovery: an exit on disk is not guessed anew when the daemon died before 
   await daemon.service.kill('one', 'TERM');
   await ended;
   await daemon.service.close();
-  if (note !== undefined) await daemon.notes.write(id, note);
+  if (note !== undefined) daemon.notes.write(id, note);
   await reborn();
   expect(await stateOf('one')).toMatchObject({ status: 'exited', exitCode: 143, error: '' });
 });
 
-test('recovery: a task that was created but not started is taken back', async () => {
+test('recovery: a task whose start is not on disk is killed, and nobody has started the container', async () => {
   const id = await create('one', 'sleep');
+  const before = machine.db.rows.get(id) ?? '';
   await daemon.service.start('one');
-  const note = (await daemon.notes.load()).get(id);
   await daemon.service.close();
-  if (note !== undefined) await daemon.notes.write(id, { ...note, started: false });
+  machine.db.rows.set(id, before);
   await reborn();
-  expect((await stateOf('one')).status).toBe('exited');
+  expect(await stateOf('one')).toMatchObject({ status: 'created', exitCode: 0, error: '' });
   expect([...machine.tasks.tasks.keys(), ...machine.namespaces, ...machine.mounted]).toEqual([]);
+  expect((await daemon.notes.load()).size).toBe(0);
 });
 
 test.each<[Partial<ContainerConfig>, Partial<HostOptions>]>([

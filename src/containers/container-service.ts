@@ -1,11 +1,14 @@
 import { EngineError } from '../errors/engine-error.ts';
+import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
+import type { Volume } from '../volumes/volumes.ts';
 import type { ContainerView } from './container.ts';
 import type {
   AttachClient,
   AttachRequest,
   ContainerBackend,
+  ContainerCommit,
   ContainerSize,
   CreateRequest,
   CreateResult,
@@ -15,23 +18,26 @@ import type {
   WaitCondition,
   WaitResult,
 } from './container-backend.ts';
-import { publishContainerEvent } from './container-events.ts';
+import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
-import { viewOf } from './container-view.ts';
+import { type ViewContext, viewOf } from './container-view.ts';
+import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
+import type { FileChange } from './file-changes.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
-import { LiveContainer } from './live-container.ts';
+import { LiveContainer, type LiveTask } from './live-container.ts';
 import { readLog } from './logs/read-log.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
+import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { snapshotKeyOf } from './task-starter.ts';
-import { checkRuntimeName, warningsOf } from './unbuilt-options.ts';
+import { checkRuntimeName } from './unbuilt-options.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -74,32 +80,55 @@ export class ContainerService implements ContainerBackend {
   }
 
   async create(request: CreateRequest): Promise<CreateResult> {
+    // Most are started at once.
+    this.#deps.runtime.anticipate?.();
     const asked = request.name === undefined ? undefined : checkName(request.name);
-    const image = await this.#deps.images.get(request.config.image, { platform: request.platform });
+    const held = await this.#deps.images.hold(request.config.image, { platform: request.platform });
+    try {
+      return await this.#createOn(held.image, request, asked);
+    } finally {
+      held.release();
+    }
+  }
+
+  async #createOn(
+    image: ImageView,
+    request: CreateRequest,
+    asked: string | undefined,
+  ): Promise<CreateResult> {
     const name =
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
-    if (request.host.runtime !== '')
-      checkRuntimeName(request.host.runtime, (await this.#deps.runtime.info()).name);
-    const record = newRecord(request, image, { id: newContainerId(), name });
+    const engine = await this.#deps.runtime.info();
+    checkRuntimeName(request.host.runtime, engine.name);
+    const { record, warnings } = newRecord(request, image, { id: newContainerId(), name, engine });
+    const volumes: Volume[] = [];
     this.#reserve(name);
     try {
       const signal = new AbortController().signal;
       await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
-      await this.#deps.store.insert(record);
+      const places = anonymousPlaces(record.config, record.host);
+      const filled = await fillVolumes(record.id, places, this.#deps);
+      volumes.push(...filled.map(({ volume }) => volume));
+      record.volumes = filled.map(({ volume, destination }) => ({ name: volume.name, destination }));
+      await this.#deps.store.insert(record, this.#deps.volumes.insertions(volumes));
       this.#index.add(new LiveContainer(record));
     } catch (error) {
+      await this.#deps.volumes.discard(volumes.map((volume) => volume.name));
       await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
       throw error;
     } finally {
       this.#reserved.delete(name);
     }
+    this.#deps.images.used(record.image.id);
+    for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
-    return { id: record.id, warnings: warningsOf(request.config, request.host) };
+    return { id: record.id, warnings };
   }
 
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(() => this.#lifecycle.start(container));
+    this.#deps.images.used(container.record.image.id);
   }
 
   async stop(
@@ -174,16 +203,15 @@ export class ContainerService implements ContainerBackend {
   async remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     // A stop that waits in the queue for its time-out must not hold up `rm -f`.
-    if (options.force && container.task !== undefined)
-      await this.#lifecycle.kill(container, parseSignal('KILL')).catch(() => undefined);
+    const killed = options.force ? await this.#killAtOnce(container) : undefined;
     await container.queue.run(async () => {
       if (container.removing) return;
       const { task } = container;
       if (task !== undefined) {
         if (!options.force) throw cannotRemove(container);
-        await this.#lifecycle.forceEnd(container, task);
+        await this.#lifecycle.forceEnd(container, task, { killed: killed === task });
       }
-      if (!container.removing) await this.#lifecycle.remove(container);
+      if (!container.removing) await this.#lifecycle.remove(container, options);
     });
   }
 
@@ -196,7 +224,8 @@ export class ContainerService implements ContainerBackend {
   }
 
   async inspect(nameOrId: string): Promise<ContainerView> {
-    return this.#view(this.#index.resolve(nameOrId));
+    const container = this.#index.resolve(nameOrId);
+    return viewOf(container, await this.#viewContext());
   }
 
   async size(nameOrId: string): Promise<ContainerSize> {
@@ -219,9 +248,10 @@ export class ContainerService implements ContainerBackend {
       request.limit !== undefined ||
       request.filters.has('status') ||
       request.filters.has('exited');
+    const context = await this.#viewContext();
     const views = [...this.#index.values()]
       .filter((container) => all || container.task !== undefined)
-      .map((container) => this.#view(container));
+      .map((container) => viewOf(container, context));
     const sorted = views.filter(matches).sort((a, b) => (a.createdNano < b.createdNano ? 1 : -1));
     return request.limit === undefined ? sorted : sorted.slice(0, request.limit);
   }
@@ -286,6 +316,30 @@ export class ContainerService implements ContainerBackend {
     return { result: container.nextExit.wait(options.signal) };
   }
 
+  async export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    return await exportRoot(this.#index.resolve(nameOrId), this.#deps, options.signal);
+  }
+
+  async changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]> {
+    return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
+  }
+
+  async commit(
+    nameOrId: string,
+    request: ContainerCommit,
+    { signal }: { signal: AbortSignal },
+  ): Promise<Digest> {
+    const container = this.#index.resolve(nameOrId);
+    const pauses = request.pause && container.task !== undefined && !container.task.paused;
+    if (pauses) await this.pause(container.id);
+    try {
+      return await commitContainer(container, request, { deps: this.#deps, signal });
+    } finally {
+      // It may have been killed meanwhile.
+      if (pauses && container.task?.paused === true) await this.unpause(container.id).catch(() => undefined);
+    }
+  }
+
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
     const task = runningTask(this.#index.resolve(nameOrId));
     const pids = await this.#deps.runtime.processes(task.handle);
@@ -305,8 +359,20 @@ export class ContainerService implements ContainerBackend {
     return counts;
   }
 
-  #view(container: LiveContainer): ContainerView {
-    return viewOf(container, this.#deps.paths, this.#deps.snapshotter.driver);
+  async #viewContext(): Promise<ViewContext> {
+    const { paths, snapshotter, networks, volumes } = this.#deps;
+    const networkIds = new Map((await networks.list()).map(({ name, id }) => [name, id]));
+    return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
+  }
+
+  /** @returns the task that was killed. */
+  async #killAtOnce(container: LiveContainer): Promise<LiveTask | undefined> {
+    const { task } = container;
+    if (task === undefined) return undefined;
+    return await this.#lifecycle.kill(container, parseSignal('KILL')).then(
+      () => task,
+      () => undefined,
+    );
   }
 
   /** @throws EngineError "conflict" in Docker's words when the name is taken. */

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
-import type { StateDb } from '../storage/state-db.ts';
+import type { StateDb, Statement } from '../storage/state-db.ts';
 import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
 
 /** The tables of this room, as the steps of a migration. */
@@ -24,9 +24,10 @@ export class ContainerStore {
     return rows.map((row) => decodeRecord(row.record));
   }
 
-  /** @throws EngineError "conflict" when id or name is taken. */
-  async insert(record: ContainerRecord): Promise<void> {
+  /** With what is to be there when it is. @throws EngineError "conflict" when id or name is taken. */
+  async insert(record: ContainerRecord, also: readonly Statement[] = []): Promise<void> {
     await this.#db.transact([
+      ...also,
       {
         sql: 'INSERT INTO containers (id, name, record) VALUES (?, ?, ?)',
         params: [record.id, record.name, encodeRecord(record)],
@@ -39,10 +40,10 @@ export class ContainerStore {
     await this.#db.transact([{ sql: 'UPDATE containers SET name = ?, record = ? WHERE id = ?', params }]);
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#db.transact([{ sql: 'DELETE FROM containers WHERE id = ?', params: [id] }], {
-      usesReserve: true,
-    });
+  /** With what goes when it does. */
+  async remove(id: string, also: readonly Statement[] = []): Promise<void> {
+    const removal = { sql: 'DELETE FROM containers WHERE id = ?', params: [id] };
+    await this.#db.transact([removal, ...also], { usesReserve: true });
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Endpoint } from '../network/network-driver.ts';
+import type { Networks } from '../network/network-driver.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
@@ -6,10 +7,23 @@ import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { LiveContainer } from './live-container.ts';
+import { networkNameOf, usesOwnNetwork } from './task-starter.ts';
+
+/** What of the engine is seen in its containers. */
+export interface ViewContext {
+  paths: ContainerPaths;
+  driver: string;
+  networks: Pick<Networks, 'namespacePath'>;
+  volumes: Pick<Volumes, 'path'>;
+  /** Of the networks that there are, by name. */
+  networkIds: ReadonlyMap<string, string>;
+}
 
 /** Everything one can see of a container, as of now. */
-export function viewOf(container: LiveContainer, paths: ContainerPaths, driver: string): ContainerView {
+export function viewOf(container: LiveContainer, context: ViewContext): ContainerView {
   const { record } = container;
+  const { paths, driver } = context;
+  const started = record.generation > 0;
   const [path = '', ...args] = commandOf(record.config);
   return {
     id: record.id,
@@ -22,21 +36,24 @@ export function viewOf(container: LiveContainer, paths: ContainerPaths, driver: 
     args,
     state: stateOf(container),
     restartCount: record.restartCount,
-    logPath: paths.log(record.id),
+    logPath: started && record.host.logConfig.type !== 'none' ? paths.log(record.id) : '',
     driver,
-    endpoints: [endpointView(record.host.networkMode, container.task?.endpoint)],
-    mounts: mountViews(container),
-    resolvConfPath: paths.resolvConf(record.id),
-    hostnamePath: paths.hostname(record.id),
-    hostsPath: paths.hosts(record.id),
+    endpoints: [endpointView(container, context)],
+    sandboxPath: sandboxPath(container, context),
+    mounts: [...volumeViews(container, context), ...mountViews(container)],
+    resolvConfPath: started ? paths.resolvConf(record.id) : '',
+    hostnamePath: started ? paths.hostname(record.id) : '',
+    hostsPath: started ? paths.hosts(record.id) : '',
   };
 }
 
-function endpointView(networkMode: string, endpoint: Endpoint | undefined): NetworkEndpointView {
-  const name = networkMode === 'default' || networkMode === '' ? 'bridge' : networkMode;
+/** What has been on a network keeps its name when it ends. */
+function endpointView({ record, task }: LiveContainer, { networkIds }: ViewContext): NetworkEndpointView {
+  const name = networkNameOf(record.host.networkMode);
+  const endpoint = task?.endpoint;
   return {
     networkName: name,
-    networkId: endpoint?.networkId ?? '',
+    networkId: endpoint?.networkId ?? (record.generation > 0 ? networkIds.get(name) : undefined) ?? '',
     endpointId: endpoint?.endpointId ?? '',
     macAddress: endpoint?.macAddress ?? '',
     ipv4Address: endpoint?.ipv4?.address ?? '',
@@ -46,6 +63,24 @@ function endpointView(networkMode: string, endpoint: Endpoint | undefined): Netw
     ipv6PrefixLength: endpoint?.ipv6?.prefixLength ?? 0,
     ipv6Gateway: endpoint?.ipv6?.gateway ?? '',
   };
+}
+
+function sandboxPath({ id, record, task }: LiveContainer, { networks }: ViewContext): string | undefined {
+  if (task === undefined) return undefined;
+  return usesOwnNetwork(record.host.networkMode) ? networks.namespacePath(id) : '';
+}
+
+function volumeViews({ record }: LiveContainer, { volumes }: ViewContext): MountView[] {
+  return record.volumes.map(({ name, destination }) => ({
+    type: 'volume',
+    name,
+    source: volumes.path(name),
+    destination,
+    driver: 'local',
+    mode: '',
+    readWrite: true,
+    propagation: '',
+  }));
 }
 
 function mountViews(container: LiveContainer): MountView[] {

@@ -62,6 +62,8 @@ export interface HostOptions {
   oomKillDisable: boolean;
   init: boolean | undefined;
   runtime: string;
+  /** '' or `default`: there is no other on Linux. */
+  isolation: string;
   consoleSize: [rows: number, columns: number];
   logConfig: { type: string; config: Record<string, string> };
   restartPolicy: { name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
@@ -70,6 +72,8 @@ export interface HostOptions {
   cgroupParent: string;
   annotations: Record<string, string>;
   publishAllPorts: boolean;
+  /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
+  emptyLists: string[];
   resources: SpecResources;
 }
 
@@ -118,9 +122,12 @@ export interface ContainerView {
   args: string[];
   state: ContainerState;
   restartCount: number;
+  /** This path and those below are '' before the first start. */
   logPath: string;
   driver: string;
   endpoints: NetworkEndpointView[];
+  /** Where its network namespace is pinned while it runs; '' with the host's. Undefined: it does not run. */
+  sandboxPath: string | undefined;
   mounts: MountView[];
   resolvConfPath: string;
   hostnamePath: string;

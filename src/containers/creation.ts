@@ -4,6 +4,7 @@ import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ImageProcessConfig } from '../oci/image-config.ts';
+import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
 import { parseBind } from './binds.ts';
@@ -11,9 +12,10 @@ import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import type { CreateRequest } from './container-backend.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { type EngineFacts, effectiveOptions } from './effective-options.ts';
 import { parseExtraHost } from './network-files.ts';
 import { parseSignal } from './signals.ts';
-import { checkBuiltOptions } from './unbuilt-options.ts';
+import { checkBuiltOptions, warningsOf } from './unbuilt-options.ts';
 
 /** 64 hex digits whose short form is no number: such a name could be mistaken by clients. */
 export function newContainerId(): string {
@@ -24,23 +26,34 @@ export function newContainerId(): string {
 }
 
 /**
- * The record of a new container: the user's words on top of the image's defaults.
+ * The record of a new container: the user's words on top of the image's and the engine's defaults, and what had to be left out.
  *
  * @throws EngineError "invalid" on what could never start, in Docker's words.
  */
 export function newRecord(
   request: CreateRequest,
   image: ImageView,
-  identity: { id: string; name: string },
-): ContainerRecord {
-  const config = withHostname(mergeConfig(request.config, image.config.config), request.host, identity.id);
+  identity: { id: string; name: string; engine: EngineFacts },
+): { record: ContainerRecord; warnings: string[] } {
+  const { id, name, engine } = identity;
+  const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
   checkBuiltOptions(request.config, request.host);
+  const host = effectiveOptions(request.host, engine);
+  const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
-    ...identity,
+    record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
+    warnings: [...warnings, ...warningsOf(request.config, request.host)],
+  };
+}
+
+function newRecordOf(
+  made: Pick<ContainerRecord, 'id' | 'name' | 'config' | 'host'>,
+  image: ImageView,
+): ContainerRecord {
+  return {
+    ...made,
     createdNano: nowNano(),
-    config,
-    host: request.host,
     image: imageOf(image),
     generation: 0,
     active: false,
@@ -51,6 +64,7 @@ export function newRecord(
     startedAtNano: 0n,
     finishedAtNano: 0n,
     restartCount: 0,
+    volumes: [],
   };
 }
 
@@ -90,7 +104,7 @@ function withHostname(config: ContainerConfig, host: HostOptions, id: string): C
   if (config.hostname !== '') return config;
   return {
     ...config,
-    hostname: host.networkMode === 'host' || host.utsMode === 'host' ? hostName() : id.slice(0, 12),
+    hostname: host.networkMode === 'host' ? hostName() : id.slice(0, 12),
   };
 }
 

@@ -1,10 +1,11 @@
 import type { Logger } from '../errors/logger.ts';
 import type { EventSink } from '../events/event.ts';
-import type { ImageBackend } from '../images/image-backend.ts';
+import type { ImageService } from '../images/image-service.ts';
 import type { Networks } from '../network/network-driver.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
@@ -19,6 +20,7 @@ export interface SpecContext {
   /** Undefined: the host's. */
   networkNamespace: string | undefined;
   paths: ContainerPaths;
+  volumes: Pick<Volumes, 'path'>;
 }
 
 /** The rooms that containers stand on; `daemon` chooses the implementations. */
@@ -26,13 +28,14 @@ export interface ContainerDependencies {
   store: ContainerStore;
   notes: TaskNotes;
   paths: ContainerPaths;
-  images: Pick<ImageBackend, 'get'>;
+  images: Pick<ImageService, 'get' | 'hold' | 'commit' | 'used'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
   /** What containers without own `--dns` options get in their resolv.conf. */
-  resolver: () => Promise<ResolverSettings>;
+  resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
+  volumes: Volumes;
   events: EventSink;
   logger: Logger;
 }

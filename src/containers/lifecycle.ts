@@ -1,13 +1,22 @@
 import { rm, rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
+import type { Statement } from '../storage/state-db.ts';
 import { nowNano } from '../sys/clock.ts';
-import { publishContainerEvent } from './container-events.ts';
+import {
+  publishContainerEvent,
+  publishEndpointEvent,
+  publishMountEvents,
+  publishNetworkEvent,
+  publishVolumeEvent,
+} from './container-events.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import {
+  networkNameOf,
   snapshotKeyOf,
   startFailureCode,
   startFailureText,
@@ -19,6 +28,8 @@ import { UndoStack } from './undo.ts';
 const DEFAULT_STOP_SECONDS = 10;
 /** `setTimeout` takes no more; a longer time-out counts as none. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** For an answer to go out and its client to end. */
+const CLEARING_DELAY_MS = 10;
 /** How long a killed container may take until it counts as stuck. */
 const KILL_GRACE_MS = 10_000;
 
@@ -57,6 +68,8 @@ export class Lifecycle {
       throw error;
     }
     container.task = task;
+    publishMountEvents(this.#deps.events, 'mount', container.record);
+    publishEndpointEvent(this.#deps.events, 'connect', task.endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
     this.watch(container, task);
   }
@@ -82,20 +95,20 @@ export class Lifecycle {
     container.record = { ...container.record, stoppedByUser: true };
     container.hub.release('stopping');
     if (task.paused) await this.unpause(container);
-    if (seconds !== 0 || signal === SIGKILL) await this.#signal(container, task, signal);
+    task.stopping = true;
+    await this.#signal(container, task, signal);
     return { ended: this.#finishStop(container, task, seconds) };
   }
 
   async #finishStop(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
-    publishContainerEvent(this.#deps.events, container.record, 'stop');
   }
 
   /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
-  async forceEnd(container: LiveContainer, task: LiveTask): Promise<void> {
+  async forceEnd(container: LiveContainer, task: LiveTask, { killed = false } = {}): Promise<void> {
     container.hub.release('stopping');
-    await this.#signal(container, task, SIGKILL);
+    if (!killed) await this.#signal(container, task, SIGKILL);
     if (await endsWithin(task, KILL_GRACE_MS)) return;
     throw new EngineError(
       'internal',
@@ -134,13 +147,14 @@ export class Lifecycle {
 
   /**
    * Remove a container that does not run: its record first, which is the answer, then in the background what it had on disk. When it fails,
-   * the container stays and can be removed again.
+   * the container stays and can be removed again. `volumes`: those that were made for it go with it.
    */
-  async remove(container: LiveContainer): Promise<void> {
+  async remove(container: LiveContainer, options: { volumes: boolean }): Promise<void> {
     container.removing = true;
     const { record } = container;
+    const volumes = options.volumes ? record.volumes.map(({ name }) => name) : [];
     try {
-      await this.#removeRecord(record.id);
+      await this.#removeRecord(record.id, this.#deps.volumes.removals(volumes));
     } catch (error) {
       container.removing = false;
       container.removed.notify({ exitCode: record.exitCode, error: messageOf(error) });
@@ -148,21 +162,22 @@ export class Lifecycle {
     }
     this.#index.remove(container);
     container.hub.end();
+    for (const name of volumes) publishVolumeEvent(this.#deps.events, 'destroy', name);
     publishContainerEvent(this.#deps.events, record, 'destroy');
     container.nextExit.notify(container.lastResult);
     // What ended it is told by `inspect` and by the failed call; the removal went well.
     container.removed.notify({ exitCode: container.record.exitCode, error: undefined });
-    this.#track(this.#removeFiles(container));
+    this.#track(this.#removeFiles(container, volumes));
   }
 
   /** Where the container's own log has filled the disk, that goes first. */
-  async #removeRecord(id: string): Promise<void> {
+  async #removeRecord(id: string, also: readonly Statement[]): Promise<void> {
     try {
-      await this.#deps.store.remove(id);
+      await this.#deps.store.remove(id, also);
     } catch (error) {
       if (!(error instanceof EngineError) || error.code !== 'no-space') throw error;
       await rm(this.#deps.paths.log(id), { force: true });
-      await this.#deps.store.remove(id);
+      await this.#deps.store.remove(id, also);
     }
   }
 
@@ -223,7 +238,11 @@ export class Lifecycle {
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
     const attributes = { exitCode: String(exitCode), execDuration: String(seconds < 0n ? 0n : seconds) };
-    publishContainerEvent(deps.events, record, 'die', { attributes, timeNano: finishedAtNano });
+    const timeNano = finishedAtNano;
+    publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
+    publishMountEvents(deps.events, 'unmount', record);
+    if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
+    publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
     const { autoRemove } = record.host;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
     container.nextExit.notify(container.lastResult);
@@ -250,13 +269,15 @@ export class Lifecycle {
     const clearing = Promise.withResolvers<void>();
     container.cleaning = clearing.promise;
     try {
-      if (!container.removing) await this.remove(container);
+      if (!container.removing) await this.remove(container, { volumes: true });
     } catch (error) {
       this.#deps.logger.error('Cannot remove a container after its exit', {
         container: container.id,
         error: messageOf(error),
       });
     }
+    // What was removed is the answer, and those who wait for it come first: they would share their processor with the clearing away.
+    await this.#pause(CLEARING_DELAY_MS);
     await this.#clearTask(container.record, task);
     clearing.resolve();
   }
@@ -272,13 +293,14 @@ export class Lifecycle {
     await clearAway(record, this.#deps, task);
   }
 
-  async #removeFiles(container: LiveContainer): Promise<void> {
+  async #removeFiles(container: LiveContainer, volumes: readonly string[]): Promise<void> {
     const { snapshotter, paths, logger } = this.#deps;
     try {
       await container.cleaning;
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await rm(paths.directory(container.id), { recursive: true, force: true });
+      await this.#deps.volumes.discard(volumes);
     } catch (error) {
       logger.error('Cannot remove the files of a container', {
         container: container.id,
@@ -291,11 +313,17 @@ export class Lifecycle {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
-    const attributes = { exitCode: String(failed.exitCode), execDuration: '0' };
-    publishContainerEvent(this.#deps.events, container.record, 'die', { attributes });
+    const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
+    // As Docker: there was no start that a "die" could be the end of.
+    publishMountEvents(this.#deps.events, 'mount', container.record);
+    if (network !== undefined)
+      publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
+    publishMountEvents(this.#deps.events, 'unmount', container.record);
     container.nextExit.notify(container.lastResult);
     if (container.record.host.autoRemove)
-      await this.#attempt('remove a container that did not start', container, () => this.remove(container));
+      await this.#attempt('remove a container that did not start', container, () =>
+        this.remove(container, { volumes: true }),
+      );
   }
 
   /** For what may fail without changing the answer. */
@@ -324,13 +352,18 @@ export class Lifecycle {
     task.paused = paused;
     const { handle, endpoint } = task;
     const startedAtNano = String(container.record.startedAtNano);
-    await this.#deps.notes.write(container.id, { handle, started: true, startedAtNano, endpoint, paused });
+    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoint, paused });
     // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
     if (container.task !== task) {
       await this.#deps.notes.remove(container.id);
       throw notRunning(container);
     }
     publishContainerEvent(this.#deps.events, container.record, paused ? 'pause' : 'unpause');
+  }
+
+  /** Ends at once when the daemon is closed. */
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
 
   #track(job: Promise<void>): void {

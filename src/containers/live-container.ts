@@ -14,6 +14,8 @@ export interface LiveTask {
   ended: PromiseWithResolvers<void>;
   /** The process has exited; its last output may still be on the way. */
   exited: boolean;
+  /** A user has asked for its end. */
+  stopping?: boolean;
 }
 
 /** One container in the daemon's memory: its record, its present task and those who wait for it. */

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
@@ -11,21 +11,47 @@ export interface ResolverSettings {
   options: string[];
 }
 
-/** Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start. */
+/**
+ * Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start, as far as possible
+ * while its network is still being joined. Its folder is there.
+ */
 export async function writeNetworkFiles(
   record: ContainerRecord,
   paths: ContainerPaths,
-  network: { endpoint: Endpoint | undefined; resolver: ResolverSettings },
+  network: {
+    joined: Promise<HostsContext>;
+    resolver: Promise<ResolverSettings>;
+  },
 ): Promise<void> {
-  await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
+  const write = async (path: string, text: string | Promise<string>): Promise<void> =>
+    await writeFile(path, await text, { mode: 0o644 });
   await Promise.all([
-    writeFile(paths.hostname(record.id), `${record.config.hostname}\n`, { mode: 0o644 }),
-    writeFile(paths.hosts(record.id), hostsText(record, network.endpoint), { mode: 0o644 }),
-    writeFile(paths.resolvConf(record.id), resolvConfText(record, network.resolver), { mode: 0o644 }),
+    write(paths.hostname(record.id), `${record.config.hostname}\n`),
+    write(
+      paths.hosts(record.id),
+      network.joined.then((context) => hostsOf(record, context)),
+    ),
+    write(
+      paths.resolvConf(record.id),
+      network.resolver.then((resolver) => resolvConfText(record, resolver)),
+    ),
   ]);
 }
 
-export function hostsText(record: ContainerRecord, endpoint: Endpoint | undefined): string {
+/** With the host's network, the host's own file, unless there are names to add. */
+async function hostsOf(record: ContainerRecord, network: HostsContext): Promise<string> {
+  const { networkMode, extraHosts } = record.host;
+  if (networkMode !== 'host' || extraHosts.length > 0) return hostsText(record, network);
+  return await readFile('/etc/hosts', 'utf8').catch(() => '');
+}
+
+export interface HostsContext {
+  endpoint: Endpoint | undefined;
+  /** The host as a container sees it, where the endpoint does not tell. */
+  hostGateway: string | undefined;
+}
+
+export function hostsText(record: ContainerRecord, { endpoint, hostGateway }: HostsContext): string {
   const { hostname, domainname } = record.config;
   const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
   const lines = [
@@ -35,7 +61,7 @@ export function hostsText(record: ContainerRecord, endpoint: Endpoint | undefine
     'ff00::\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint)),
+    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint?.ipv4?.gateway ?? hostGateway)),
     ...(endpoint?.ipv4 === undefined ? [] : [`${endpoint.ipv4.address}\t${names}`]),
     ...(endpoint?.ipv6 === undefined ? [] : [`${endpoint.ipv6.address}\t${names}`]),
   ];
@@ -53,9 +79,9 @@ export function parseExtraHost(text: string): { name: string; address: string } 
   return { name, address };
 }
 
-function extraHostLine(text: string, endpoint: Endpoint | undefined): string {
+function extraHostLine(text: string, hostGateway: string | undefined): string {
   const { name, address } = parseExtraHost(text);
-  return `${address === 'host-gateway' ? (endpoint?.ipv4?.gateway ?? '127.0.0.1') : address}\t${name}`;
+  return `${address === 'host-gateway' ? (hostGateway ?? '127.0.0.1') : address}\t${name}`;
 }
 
 export function resolvConfText(record: ContainerRecord, resolver: ResolverSettings): string {

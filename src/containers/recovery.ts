@@ -15,9 +15,9 @@ import { snapshotKeyOf, usesOwnNetwork } from './task-starter.ts';
 const EXIT_CODE_LOST = 255;
 
 /**
- * At the daemon's start: join records (disk) with notes (tmpfs). A started task of this boot is taken up again, whether it runs or has ended
- * meanwhile; one that was only created is killed; a record that says "runs" without a note ended with the machine. What no record owns
- * is removed.
+ * At the daemon's start: join records (disk) with notes (tmpfs). A task of this boot whose start is on disk is taken up again, whether it runs,
+ * has ended meanwhile or still waits to be let go; one whose start is not is killed, as though nobody had asked for it; a record that says
+ * "runs" without a note ended with the machine. What no record owns is removed.
  */
 export async function recoverContainers(
   deps: ContainerDependencies,
@@ -29,10 +29,7 @@ export async function recoverContainers(
   const known = new Map([...index.values()].map((container) => [container.id, container]));
   const boot = bootId();
   const alive = [...notes].filter(
-    ([id, note]) =>
-      note.started &&
-      note.handle.bootId === boot &&
-      !hasEnded(known.get(id)?.record, note.handle.id.generation),
+    ([id, { handle }]) => handle.bootId === boot && isUnderWay(known.get(id)?.record, handle.id.generation),
   );
   await deps.runtime.recover(alive.map(([, note]) => note.handle));
   await recoverHost(deps, known, alive);
@@ -45,9 +42,9 @@ export async function recoverContainers(
   for (const container of known.values()) await settle(container, deps, lifecycle);
 }
 
-/** No record, or its end is on disk already: then the note was to go. An end found anew would know less. */
-function hasEnded(record: ContainerRecord | undefined, generation: number): boolean {
-  return record === undefined || (!record.active && record.generation >= generation);
+/** Its start is on disk, so that its command may run, and its end is not. An end found anew would know less. */
+function isUnderWay(record: ContainerRecord | undefined, generation: number): boolean {
+  return record?.active === true && record.generation >= generation;
 }
 
 async function recoverHost(
@@ -68,6 +65,7 @@ async function recoverHost(
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
+  await deps.volumes.recover();
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }
@@ -118,5 +116,5 @@ async function settle(
     container.record = { ...record, active: false, exitCode: EXIT_CODE_LOST, finishedAtNano: nowNano() };
     await deps.store.update(container.record);
   }
-  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container);
+  if (record.host.autoRemove && wasStarted) await lifecycle.remove(container, { volumes: true });
 }

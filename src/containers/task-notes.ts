@@ -1,14 +1,12 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
-import { writeFileAtomic } from '../storage/atomic-file.ts';
 
 /** What is known of a running task; lies on tmpfs and dies with the machine, as the task does. */
 export interface TaskNote {
   handle: TaskHandle;
-  /** The command was let go; false: created only, to be killed when the daemon finds it at its start. */
-  started: boolean;
   startedAtNano: string;
   endpoint: Endpoint | undefined;
   paused: boolean;
@@ -22,9 +20,13 @@ export class TaskNotes {
     this.#directory = directory;
   }
 
-  async write(containerId: string, note: TaskNote): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await writeFileAtomic(this.#path(containerId), JSON.stringify(note), { durable: false });
+  /** Whole or not at all. Synchronous: on tmpfs that is a fraction of what a round over other threads takes. */
+  write(containerId: string, note: TaskNote): void {
+    const path = this.#path(containerId);
+    const temporary = `${path}.tmp`;
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, JSON.stringify(note), { mode: 0o600 });
+    renameSync(temporary, path);
   }
 
   async remove(containerId: string): Promise<void> {

@@ -1,9 +1,11 @@
+import { mkdirSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
-import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
+import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { writeNetworkFiles } from './network-files.ts';
@@ -30,8 +32,11 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
   try {
-    const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
-    const handle = await createTask(container, { deps, undo, networkNamespace, signal });
+    // For its log and its network files.
+    await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
+    const preparing = prepareHost(container, deps, undo);
+    const handle = await createTask(container, { deps, undo, preparing, signal });
+    const { endpoint } = await preparing;
     const task: LiveTask = {
       handle,
       endpoint,
@@ -39,9 +44,7 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
       ended: Promise.withResolvers<void>(),
       exited: false,
     };
-    await note(container, deps, { task, started: false });
     undo.add('forget the task', () => deps.notes.remove(container.id));
-    container.hub.begin(await deps.runtime.attach(handle));
     await letGo(container, deps, task);
     return task;
   } catch (error) {
@@ -51,7 +54,10 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
   }
 }
 
-/** The start is committed before the command runs, so that after a power cut it counts as started. */
+/**
+ * Streams, commit and note side by side, and then the command: after a power cut it counts as started, and no byte of it is lost. Until
+ * there is a note, a daemon that dies leaves a task that the next one takes away.
+ */
 async function letGo(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): Promise<void> {
   const previous = container.record;
   container.record = {
@@ -63,32 +69,30 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     exitCode: 0,
     oomKilled: false,
   };
-  const committed = deps.store.update(container.record);
-  // It may fail before its turn to be awaited comes: no stray rejection.
-  committed.catch(() => undefined);
+  let ready: Promise<PromiseSettledResult<void>[]> | undefined;
   try {
-    await note(container, deps, { task, started: true });
+    // First: a start that is on disk without a note would count as one that ended with the machine.
+    note(container, deps, task);
+    ready = Promise.allSettled([
+      deps.store.update(container.record),
+      deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
+    ]);
+    for (const outcome of await ready) if (outcome.status === 'rejected') throw outcome.reason;
     await deps.runtime.start(task.handle);
-    await committed;
   } catch (error) {
-    await committed.catch(() => undefined);
+    await ready;
     container.record = previous;
     await deps.store.update(previous);
     throw error;
   }
 }
 
-async function note(
-  container: LiveContainer,
-  deps: ContainerDependencies,
-  state: { task: LiveTask; started: boolean },
-): Promise<void> {
-  await deps.notes.write(container.id, {
-    handle: state.task.handle,
-    started: state.started,
+function note(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): void {
+  deps.notes.write(container.id, {
+    handle: task.handle,
     startedAtNano: String(container.record.startedAtNano),
-    endpoint: state.task.endpoint,
-    paused: state.task.paused,
+    endpoint: task.endpoint,
+    paused: task.paused,
   });
 }
 
@@ -120,7 +124,8 @@ async function mountRoot(
 ): Promise<void> {
   const key = snapshotKeyOf(container.id);
   const target = deps.paths.rootfs(container.id);
-  await mkdir(target, { recursive: true, mode: 0o700 });
+  // On tmpfs, as all of the exec root: faster than a round over another thread.
+  mkdirSync(target, { recursive: true, mode: 0o700 });
   undo.add('remove the mount point', () => rmdir(target).catch(() => undefined));
   // Its changes go with it, so they need not reach the disk.
   await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
@@ -133,17 +138,31 @@ async function joinNetwork(
   undo: UndoStack,
 ): Promise<HostSide> {
   const { record } = container;
-  const mode = record.host.networkMode;
-  const resolver = await deps.resolver();
-  if (!usesOwnNetwork(mode)) {
-    await writeNetworkFiles(record, deps.paths, { endpoint: undefined, resolver });
-    return { endpoint: undefined, networkNamespace: undefined };
-  }
-  const networkNamespace = await deps.networks.createNamespace(container.id);
-  undo.add('remove the network namespace', () => deps.networks.removeNamespace(container.id));
-  const endpoint = mode === 'none' ? undefined : await connect(container.id, networkNameOf(mode), deps);
-  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
-  await writeNetworkFiles(record, deps.paths, { endpoint, resolver });
+  const joining = makeNetwork(record, deps, undo);
+  const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
+  const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoint }, bridge]) => ({
+    endpoint,
+    hostGateway: bridge?.ipam[0]?.gateway,
+  }));
+  const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
+  const outcomes = await Promise.allSettled([joining, joined, resolver, writing]);
+  const [made] = outcomes;
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  if (made.status === 'rejected') throw made.reason;
+  return made.value;
+}
+
+async function makeNetwork(
+  { id, host }: ContainerRecord,
+  deps: ContainerDependencies,
+  undo: UndoStack,
+): Promise<HostSide> {
+  const mode = host.networkMode;
+  if (!usesOwnNetwork(mode)) return { endpoint: await connect(id, mode, deps), networkNamespace: undefined };
+  const networkNamespace = await deps.networks.createNamespace(id);
+  undo.add('remove the network namespace', () => deps.networks.removeNamespace(id));
+  const endpoint = await connect(id, networkNameOf(mode), deps);
+  undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   return { endpoint, networkNamespace };
 }
 
@@ -167,20 +186,19 @@ async function createTask(
   context: {
     deps: ContainerDependencies;
     undo: UndoStack;
-    networkNamespace: string | undefined;
+    preparing: Promise<HostSide>;
     signal: AbortSignal;
   },
 ): Promise<TaskHandle> {
-  const { deps, undo } = context;
+  const { deps, undo, preparing } = context;
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
-  const spec = await deps.buildSpec({
-    record,
-    rootDirectory,
-    networkNamespace: context.networkNamespace,
-    paths: deps.paths,
-  });
-  const request: TaskRequest = {
+  // The monitor starts meanwhile.
+  const spec = preparing.then(({ networkNamespace }) =>
+    deps.buildSpec({ record, rootDirectory, networkNamespace, paths: deps.paths, volumes: deps.volumes }),
+  );
+  spec.catch(() => undefined);
+  const request: OpenTaskRequest = {
     id: { containerId: record.id, generation: record.generation },
     rootDirectory,
     directory: deps.paths.task(record.id, record.generation),
@@ -191,9 +209,14 @@ async function createTask(
     logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
-  const handle = await deps.runtime.create(request, { signal: context.signal });
-  undo.add('remove the task', () => deps.runtime.remove(handle));
-  return handle;
+  try {
+    const handle = await deps.runtime.create(request, { signal: context.signal });
+    undo.add('remove the task', () => deps.runtime.remove(handle));
+    return handle;
+  } finally {
+    // Nothing is taken back while it is still being made.
+    await Promise.allSettled([spec]);
+  }
 }
 
 /** Exit code that Docker's client shows for a start that failed: 127 not found, 126 not executable, 128 anything else. */

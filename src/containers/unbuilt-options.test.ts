@@ -8,7 +8,6 @@ function config(change: Partial<ContainerConfig> = {}): ContainerConfig {
 
 function host(change: Partial<HostOptions> = {}): HostOptions {
   return {
-    init: undefined,
     networkMode: '',
     pidMode: '',
     ipcMode: '',
@@ -19,7 +18,6 @@ function host(change: Partial<HostOptions> = {}): HostOptions {
 
 test('what is not built yet fails by name', () => {
   for (const [asked, text] of [
-    [host({ init: true }), '--init'],
     [host({ networkMode: 'container:x' }), '--network container:x'],
     [host({ pidMode: 'container:x' }), '--pid container:x'],
     [host({ ipcMode: 'container:x' }), '--ipc container:x'],
@@ -29,7 +27,6 @@ test('what is not built yet fails by name', () => {
     ],
   ] as const)
     expect(() => checkBuiltOptions(config(), asked), text).toThrow(text);
-  expect(() => checkBuiltOptions(config({ volumes: ['/data'] }), host())).toThrow('-v /data');
 });
 
 test('what nobody knows fails in Docker words', () => {
@@ -42,7 +39,7 @@ test('what nobody knows fails in Docker words', () => {
 });
 
 test('plain requests pass, and say nothing', () => {
-  for (const plain of [host(), host({ init: false, pidMode: 'host', ipcMode: 'shareable' })]) {
+  for (const plain of [host(), host({ pidMode: 'host', ipcMode: 'shareable' })]) {
     checkBuiltOptions(config(), plain);
     expect(warningsOf(config(), plain)).toEqual([]);
   }

@@ -23,8 +23,6 @@ const IPC_MODES = ['', 'none', 'private', 'shareable', 'host'];
  * @throws EngineError "not-implemented" naming the option; "invalid" in Docker's words on values that nobody knows.
  */
 export function checkBuiltOptions(asked: ContainerConfig, host: HostOptions): void {
-  if (asked.volumes.length > 0) refuse(`Anonymous volumes (-v ${asked.volumes[0]})`);
-  if (host.init === true) refuse('HostConfig.Init (--init)');
   if (host.networkMode.startsWith('container:'))
     refuse(`Joining the network of another container (--network ${host.networkMode})`);
   if (host.pidMode.startsWith('container:'))

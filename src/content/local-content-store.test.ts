@@ -154,6 +154,15 @@ test('list() gives blobs alone; sweepIngests() removes what is old and not under
   await open!.abort();
 });
 
+test('sweepIngests() removes what an earlier process left of small writes, however young; those under way stay', async () => {
+  const temporary = (name: string): string => join(root, 'blobs', 'sha256', `${'0'.repeat(64)}.${name}.tmp`);
+  for (const name of ['left', 'ours']) writeFileSync(temporary(name), 'x');
+  const left = (performance.timeOrigin - 10) / 1000;
+  utimesSync(temporary('left'), left, left);
+  await store.sweepIngests(24 * 3600_000);
+  expect(['left', 'ours'].map((name) => existsSync(temporary(name)))).toEqual([false, true]);
+});
+
 test('a damaged blob is not read, and a write of the same bytes mends it', async () => {
   const digest = await store.write(bytesOf(100));
   writeFileSync(store.path(digest), bytesOf(100, 9));

@@ -103,13 +103,14 @@ export class LocalContentStore implements ContentStore {
     }
   }
 
-  /** Also removes what a crash left of small writes. */
+  /** Also removes what a crash left of small writes: those of an earlier process will not be gone on with. */
   async sweepIngests(olderThanMs: number): Promise<void> {
     const before = Date.now() - olderThanMs;
     for (const name of await readdir(this.#ingests))
       await this.#sweepIngest(join(this.#ingests, name), before);
+    const ours = Math.max(before, performance.timeOrigin);
     for (const name of await readdir(this.#blobs))
-      if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), before)))
+      if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), ours)))
         await removeIfThere(join(this.#blobs, name));
   }
 

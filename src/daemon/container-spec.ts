@@ -1,13 +1,18 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
 import { parseBind } from '../containers/binds.ts';
 import { commandOf } from '../containers/command.ts';
+import type { HostOptions } from '../containers/container.ts';
+import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
+import { layOutRoot } from '../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../runtime/spec/root-path.ts';
 import type { SpecBind } from '../runtime/spec/spec-input.ts';
+
+const INIT_PATH = '/sbin/docker-init';
 
 export interface SpecHost {
   /** Cgroup below which this daemon's containers live, `/sampan-x`. */
@@ -19,17 +24,17 @@ export interface SpecHost {
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
-  const { record, rootDirectory, networkNamespace, paths } = context;
+  const { record, rootDirectory, networkNamespace, paths, volumes } = context;
   const { config } = record;
-  const mounts = networkFileMounts(paths, record.id);
+  const init = usesInit(record.host) ? findInitProgram() : undefined;
+  const mounts = [...networkFileMounts(paths, record.id), ...initMounts(init)];
+  layOutRoot(rootDirectory);
   await makeVolumeFolders(rootDirectory, config.volumes);
-  // The runtime makes absent mount points itself, but not below a root that is read-only.
-  if (record.host.readonlyRootfs) await makeMountFiles(rootDirectory, mounts);
   const { spec, warnings } = buildSpec({
     containerId: record.id,
     rootDirectory,
     process: {
-      args: commandOf(config),
+      args: [...(init === undefined ? [] : [INIT_PATH, '--']), ...commandOf(config)],
       env: config.env,
       workingDir: config.workingDir,
       user: config.user,
@@ -38,7 +43,10 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
       domainname: config.domainname,
     },
     host: record.host,
-    binds: await Promise.all(record.host.binds.map(readyBind)),
+    binds: [
+      ...(await Promise.all(record.host.binds.map(readyBind))),
+      ...record.volumes.map((mount) => volumeBind(mount, volumes)),
+    ],
     mounts,
     namespacePaths: networkNamespace === undefined ? {} : { network: networkNamespace },
     cgroupParent: host.cgroupParent,
@@ -47,6 +55,16 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
   });
   for (const warning of warnings) host.onWarning(warning);
   return spec;
+}
+
+/** Where the processes are the host's there is an init already. */
+function usesInit({ init, pidMode }: HostOptions): boolean {
+  return init === true && pidMode !== 'host';
+}
+
+function initMounts(init: string | undefined): SpecMount[] {
+  if (init === undefined) return [];
+  return [{ destination: INIT_PATH, type: 'bind', source: init, options: ['bind', 'ro'] }];
 }
 
 function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[] {
@@ -58,18 +76,13 @@ function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[]
   ];
 }
 
-/** Links of the image are followed inside its root; nobody else works in it before the start. */
-async function makeMountFiles(root: string, mounts: readonly SpecMount[]): Promise<void> {
-  for (const { destination } of mounts) {
-    const path = resolveInRoot(root, destination);
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await writeFile(path, '', { flag: 'a', mode: 0o644 });
-  }
-}
-
-/** The volumes of an image are folders of the container's own root for now; programs rely on them being there. */
+/** Also where something else is mounted in a volume's place: programs rely on it being there. */
 async function makeVolumeFolders(root: string, volumes: readonly string[]): Promise<void> {
   for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
+}
+
+function volumeBind({ name, destination }: VolumeMount, volumes: SpecContext['volumes']): SpecBind {
+  return { source: volumes.path(name), destination, mode: '', volume: true };
 }
 
 /** As `docker run -v` does: a source that is not there becomes a directory. */

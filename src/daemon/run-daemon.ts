@@ -6,13 +6,16 @@ import type { Logger } from '../errors/logger.ts';
 import { ApiServer } from '../server/api-server.ts';
 import { parseListenAddress } from '../server/listen-address.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
+import { dropProgramPages } from '../sys/program-pages.ts';
 import { notifySystemd } from '../sys/sd-notify.ts';
 import { buildInfo } from './build-info.ts';
 import { createLogger } from './daemon-logger.ts';
 import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
-import { startEmbeddedRegistry } from './embedded-registry.ts';
+import { serveEmbeddedRegistry } from './embedded-registry/embedded-registry.ts';
 import { Engine } from './engine.ts';
+import { IdleRelease } from './idle-release.ts';
 import { writePidFile } from './pid-file.ts';
+import { RegistryService } from './registry-service.ts';
 import { logStrayErrors } from './stray-errors.ts';
 import { engineId, SystemService } from './system-service.ts';
 
@@ -39,19 +42,27 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     closers.push(() => pidFile.remove());
     const engine = await Engine.open(settings, logger);
     closers.push(() => engine.close());
-    const registry =
-      settings.embeddedRegistry === undefined
-        ? undefined
-        : await startEmbeddedRegistry(settings.dataRoot, settings.embeddedRegistry, logger);
-    if (registry !== undefined) closers.push(() => registry.close());
+    if (settings.embeddedRegistry !== undefined) {
+      const registry = await serveEmbeddedRegistry(settings.embeddedRegistry, engine, logger);
+      closers.push(() => registry.close());
+    }
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
-      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
+      {
+        containers: engine.containers,
+        images: engine.images,
+        networks: engine.networks,
+        registry: new RegistryService(engine.registry, settings),
+        system,
+      },
       { build: buildInfo, logger },
     );
     closers.push(() => server.close());
     for (const host of settings.hosts)
       logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
+    const idle = new IdleRelease({ cpuMs, release: releaseMemory });
+    closers.push(() => idle.close());
+    idle.start();
     onSignals(close, logger, () => reload(engine, args, logger));
     notifySystemd('READY=1');
     logger.info('Daemon has completed initialization', {
@@ -86,6 +97,20 @@ function listenAddress(host: string, settings: DaemonSettings): ReturnType<typeo
   });
 }
 
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/**
+ * Measured after a pull and 150 runs: the collection gives back 5 MB, much of it code compiled for what is over; the program's pages are
+ * 47 MB, of which the next request maps 13 again, in 2 ms.
+ */
+function releaseMemory(): void {
+  Bun.gc(true);
+  dropProgramPages();
+}
+
 function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => void): void {
   let ending = false;
   const end = (signal: string) => {
@@ -109,17 +134,23 @@ function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => v
 function reload(engine: Engine, args: readonly string[], logger: Logger): void {
   notifySystemd('RELOADING=1');
   try {
-    const { registryMirrors, insecureRegistries } = reloadRegistries(args);
-    engine.reload({ registryMirrors, insecureRegistries });
+    const settings = reloadRegistries(args);
+    engine.reload(settings);
+    const { registryMirrors, insecureRegistries, registries } = settings;
     logger.info('Reloaded configuration', {
       mirrors: registryMirrors.join(' '),
       insecure: insecureRegistries.join(' '),
+      registries: JSON.stringify(registries),
     });
     engine.events.publish({
       type: 'daemon',
       action: 'reload',
       actorId: 'sampan',
-      attributes: { 'registry-mirrors': JSON.stringify(registryMirrors) },
+      attributes: {
+        'insecure-registries': JSON.stringify(insecureRegistries),
+        'registry-mirrors': JSON.stringify(registryMirrors),
+        registries: JSON.stringify(registries),
+      },
     });
   } catch (error) {
     logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });

@@ -1,7 +1,8 @@
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
-import { imageMigrations } from '../images/image-schema.ts';
+import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
 import type { Migration } from '../storage/state-db.ts';
+import { volumeTables } from '../volumes/local-volumes.ts';
 
 /** The steps of `state.db`, oldest first. A step that has shipped is never edited; what changes later is a new step. */
 export const migrations: Migration[] = [
@@ -10,4 +11,6 @@ export const migrations: Migration[] = [
     name: 'images, containers, events',
     statements: [...imageMigrations, ...containerTables, ...eventTables],
   },
+  { version: 2, name: 'volumes', statements: volumeTables },
+  { version: 3, name: 'blob sources, image extras', statements: imageTransferTables },
 ];

@@ -311,3 +311,19 @@ test('importTar() ends with its client, also while it waits for bytes', async ()
   expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
   expect(bench.snapshotter.stages.size).toBe(0);
 });
+
+test('what is held stays while its image is removed, and goes with the hold', async () => {
+  bench.registry.add(busybox, index);
+  await bench.pull('busybox');
+  const held = await bench.images.hold('busybox');
+  const { chainId } = held.image;
+  await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.settled();
+  expect(await failureOf(bench.images.get('busybox'))).toMatchObject({ kind: 'not-found' });
+  expect(await bench.snapshotter.layer(chainId!)).toBeDefined();
+  await bench.images.collectGarbage();
+  expect(await bench.snapshotter.layer(chainId!)).toBeDefined();
+  held.release();
+  await bench.images.collectGarbage();
+  expect(await bench.snapshotter.layer(chainId!)).toBeUndefined();
+});

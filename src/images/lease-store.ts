@@ -77,6 +77,16 @@ export class LeaseStore {
     };
   }
 
+  /** Holds roots in memory alone, until it is called. */
+  hold(roots: GcRoots): () => void {
+    const id = randomUUID();
+    const state = newState(Number.POSITIVE_INFINITY, false);
+    for (const blob of roots.blobs) state.blobs.add(blob);
+    for (const chain of roots.chains) state.chains.add(chain);
+    this.#leases.set(id, state);
+    return () => void this.#leases.delete(id);
+  }
+
   /** Whether interrupted work of an earlier daemon still holds something. */
   get holdsInterrupted(): boolean {
     return [...this.#leases.values()].some(({ interrupted }) => interrupted);

@@ -10,7 +10,7 @@ import type { AttachRequest, HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
 import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
-import { forBridge, type ResolvConf, readHostResolvConf } from './resolv-conf.ts';
+import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
 
 export interface BridgeNetworksOptions {
@@ -155,12 +155,13 @@ export class BridgeNetworks implements Networks {
     return Promise.resolve(findNetwork(this.#infos(), network));
   }
 
-  async resolvConf(): Promise<ResolvConf> {
+  async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {
+    if (network === 'host') return await readResolvConf();
     return forBridge(await readHostResolvConf());
   }
 
   async recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void> {
-    for (const endpoint of keep) {
+    for (const endpoint of keep.filter(({ hostInterfaceName }) => hostInterfaceName !== '')) {
       this.#endpoints.set(endpoint.endpointId, endpoint);
       if (endpoint.ipv4 !== undefined) this.#bridge?.pool.adopt(endpoint.ipv4.address);
     }
@@ -375,6 +376,7 @@ function emptyEndpoint(containerId: string, endpointId: string, network: Network
     endpointId,
     networkId: network.id,
     networkName: network.name,
+    networkDriver: network.driver,
     interfaceName: '',
     hostInterfaceName: '',
     macAddress: '',

@@ -4,6 +4,7 @@ export interface Endpoint {
   endpointId: string;
   networkId: string;
   networkName: string;
+  networkDriver: NetworkInfo['driver'];
   /** Interface inside the namespace, `eth0`. */
   interfaceName: string;
   hostInterfaceName: string;
@@ -51,8 +52,10 @@ export interface Networks {
   list(): Promise<NetworkInfo[]>;
   /** By name, id or id prefix. */
   get(network: string): Promise<NetworkInfo | undefined>;
-  /** Name servers that a container on a bridge gets: the host's, loopback ones replaced, as Docker does. */
-  resolvConf(): Promise<{ nameservers: string[]; search: string[]; options: string[] }>;
+  /** Name servers that a container gets: on the host's network the host's own; else these without loopback ones, as Docker does. */
+  resolvConf(
+    network: 'host' | 'own',
+  ): Promise<{ nameservers: string[]; search: string[]; options: string[] }>;
   /** After `start`, at a restart of the daemon: adopt these endpoints, remove namespaces and interfaces of ours that are not among them. */
   recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void>;
   /** On shutdown; removes bridge and table only when no container is left on them. */

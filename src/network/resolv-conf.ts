@@ -30,6 +30,11 @@ export function forBridge(host: ResolvConf): ResolvConf {
   return { ...host, nameservers: usable.length > 0 ? usable : FALLBACK_NAMESERVERS };
 }
 
+/** As it stands, for who is on the host's own network. */
+export async function readResolvConf(path = '/etc/resolv.conf'): Promise<ResolvConf> {
+  return parseResolvConf(await readIfThere(path));
+}
+
 /** The host's configuration as its containers get it. */
 export async function readHostResolvConf(
   paths: { main: string; behindStub: string } = {
@@ -37,9 +42,9 @@ export async function readHostResolvConf(
     behindStub: '/run/systemd/resolve/resolv.conf',
   },
 ): Promise<ResolvConf> {
-  const conf = parseResolvConf(await readIfThere(paths.main));
+  const conf = await readResolvConf(paths.main);
   if (conf.nameservers.length !== 1 || conf.nameservers[0] !== STUB) return conf;
-  const behind = parseResolvConf(await readIfThere(paths.behindStub));
+  const behind = await readResolvConf(paths.behindStub);
   return behind.nameservers.length > 0 ? behind : conf;
 }
 

@@ -31,6 +31,39 @@ test('anticipate() moves this process to where it is, once for several calls', a
   expect(readFileSync(file, 'utf8')).toBe('0');
 });
 
+test('it is kept up for as long as a start may take, and no longer', async () => {
+  const file = procsFile();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, '');
+  new CgroupWarmth(root).anticipate();
+  await eventually(() => readFileSync(file, 'utf8') === '0');
+  writeFileSync(file, '');
+  await eventually(() => readFileSync(file, 'utf8') === '0');
+  await sleep(300);
+  writeFileSync(file, '');
+  await sleep(50);
+  expect(readFileSync(file, 'utf8')).toBe('');
+});
+
+test('rest() ends it', async () => {
+  const file = procsFile();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, '');
+  const warmth = new CgroupWarmth(root);
+  warmth.anticipate();
+  await eventually(() => readFileSync(file, 'utf8') === '0');
+  warmth.rest();
+  await sleep(20);
+  writeFileSync(file, '');
+  await sleep(50);
+  expect(readFileSync(file, 'utf8')).toBe('');
+});
+
+async function eventually(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 400 && !holds(); i++) await sleep(1);
+  expect(holds()).toBe(true);
+}
+
 test('a host with cgroup v2 alone, or with no such hierarchy, is left alone', async () => {
   const file = procsFile();
   new CgroupWarmth(root).anticipate();

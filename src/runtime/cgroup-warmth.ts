@@ -1,21 +1,29 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupVersion } from './task-cgroup.ts';
 
 const ROOT = '/sys/fs/cgroup';
 /** Any v1 hierarchy will do, as the kernel has one lock for all of them; containers' limits don't concern this one. */
 const HIERARCHY = 'pids';
 
+/** From the client's request to make a container until its first process is moved: two rounds to the client, and a start. */
+const WARM_MS = 60;
+/** Well within the 12 ms that a move's warmth lasts. */
+const AGAIN_MS = 6;
+
 /**
  * Has the kernel's wait behind us when a container is moved to its cgroups.
  *
  * Moving a process waits for an RCU grace period (8 to 16 ms), unless another move was made within the last 12 ms. So we move ourselves to
- * where we are, which changes nothing, while there is other work to do. It blocks its thread, which is one of Bun's pool for files.
+ * where we are, which changes nothing, while there is other work to do, and again for as long as it may take. It blocks its thread, which
+ * is one of Bun's pool for files.
  */
 export class CgroupWarmth {
   readonly #root: string;
   readonly #useful: boolean;
+  #untilMs = 0;
   #moving = false;
 
   constructor(root = ROOT) {
@@ -23,17 +31,29 @@ export class CgroupWarmth {
     this.#useful = cgroupVersion(root) === '1' && this.#ownProcs() !== undefined;
   }
 
-  /** A process will be moved within some 20 ms. Costs next to nothing when one is being warmed up for already. */
+  /** A process will be moved within some 60 ms. Costs next to nothing while it is warm already. */
   anticipate(): void {
-    if (!this.#useful || this.#moving) return;
-    const path = this.#ownProcs();
-    if (path === undefined) return;
+    if (!this.#useful) return;
+    this.#untilMs = performance.now() + WARM_MS;
+    if (this.#moving) return;
     this.#moving = true;
-    void writeFile(path, '0')
-      .catch(() => undefined)
-      .finally(() => {
-        this.#moving = false;
-      });
+    void this.#keepWarm().finally(() => {
+      this.#moving = false;
+    });
+  }
+
+  /** No process will be moved for now. Each move of ours holds up all forks of the machine for a moment. */
+  rest(): void {
+    this.#untilMs = 0;
+  }
+
+  async #keepWarm(): Promise<void> {
+    while (performance.now() < this.#untilMs) {
+      const path = this.#ownProcs();
+      if (path === undefined) return;
+      await writeFile(path, '0').catch(() => undefined);
+      await sleep(AGAIN_MS);
+    }
   }
 
   /** Read anew each time: were we moved elsewhere meanwhile, the old path would take us back. */

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConmonRuntime } from './conmon-runtime.ts';
@@ -383,6 +391,22 @@ test('an older start that is removed late does not touch the newer one', async (
   expect(await runtime.processes(handle)).toContain(handle.pid);
   await runtime.remove(handle);
   expect(await subject.leftovers(second)).toEqual([]);
+});
+
+test('an OCI runtime that hangs in create is given up, and nothing of it is left', async () => {
+  const path = join(subject.directory, 'hanging-runtime');
+  const { binary } = subject.probed;
+  const script = `#!/bin/sh\nfor word; do if [ "$word" = create ]; then while :; do sleep 0.1; done; fi; done\nexec ${binary.path} "$@"\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  const probed = { ...subject.probed, binary: { ...binary, path } };
+  const runtime = new ConmonRuntime({ directory: subject.directory, probed, createTimeoutMs: 500 });
+  const request = subject.request(['true']);
+  expect(await rejection(runtime.create(request, { signal }))).toMatchObject({
+    kind: 'internal',
+    message: expect.stringContaining('has not answered in 500 ms'),
+  });
+  expect(await subject.leftovers(request)).toEqual([]);
+  rmSync(path);
 });
 
 test('an exit that nobody saw is found by the next daemon, with its time', async () => {

@@ -13,13 +13,15 @@ import {
   startMonitor,
   taskFiles,
 } from './conmon.ts';
+import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
-import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
+import { type Proof, ProvenBinary } from './proven-binary.ts';
+import type { OpenTaskRequest, Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
-import { SeccompCache } from './seccomp-cache.ts';
+import { type PreparedSpec, SeccompCache } from './seccomp-cache.ts';
 import { holdStdin } from './stdin-guard.ts';
 import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
@@ -32,11 +34,16 @@ export interface ConmonRuntimeOptions {
   /** Parent of all our cgroups (cgroupfs driver), removed by `close` when it is empty. */
   cgroupParent?: string;
   probed: ProbedRuntime;
+  /** Whether a mount of ours concerns nobody else. Default: no. */
+  ownMountNamespace?: boolean;
   logger?: Logger;
+  /** How long the OCI runtime may take to create a container; default two minutes. */
+  createTimeoutMs?: number;
 }
 
 const SIGKILL = 9;
 const MONITOR_GRACE_MS = 2000;
+const CREATE_TIMEOUT_MS = 120_000;
 /** `conmon-term.XXXXXX` below it must fit in a socket address of 108 bytes. */
 const MAX_TEMPORARY_PATH = 80;
 
@@ -47,10 +54,16 @@ export class ConmonRuntime implements Runtime {
   readonly #command: OciCommand;
   readonly #records: TaskRecords;
   readonly #logger: Logger;
+  readonly #createTimeoutMs: number;
   readonly #cgroupParent: string | undefined;
   readonly #watches = new Map<string, TaskWatch>();
+  readonly #proven: ProvenBinary;
   readonly #seccomp: SeccompCache;
+  /** Made here by a proven binary, without hooks: what starting and deleting them takes is known, and needs no process. */
+  readonly #plain = new Set<string>();
   readonly #warmth = new CgroupWarmth();
+  /** Containers that are being made. */
+  #making = 0;
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
@@ -64,21 +77,23 @@ export class ConmonRuntime implements Runtime {
       conmonPath,
       temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
     };
-    this.#command = new OciCommand(this.#conmon);
+    this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
     this.#logger = options.logger ?? silentLogger;
-    this.#seccomp = new SeccompCache({
-      binaryPath: binary.path,
-      stateDirectory,
+    this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
+    this.#proven = new ProvenBinary({
+      path: binary.path,
+      mountDirectory: options.ownMountNamespace === true ? join(options.directory, 'bin') : undefined,
       trial: options.probed.trySeccompFilter,
       logger: this.#logger,
     });
+    this.#seccomp = new SeccompCache({ binary: this.#proven, stateDirectory });
   }
 
   /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
   async warm(): Promise<void> {
-    await this.#seccomp.warm();
+    await this.#proven.warm();
   }
 
   async info(): Promise<RuntimeInfo> {
@@ -89,30 +104,38 @@ export class ConmonRuntime implements Runtime {
     this.#warmth.anticipate();
   }
 
-  async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
+  async create(request: OpenTaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
     options.signal.throwIfAborted();
     await this.#clearEarlier(request.id);
     options.signal.throwIfAborted();
-    const record: TaskRecord = {
-      id: request.id,
-      directory: request.directory,
-      cgroupPath: request.spec.linux.cgroupsPath ?? `/${request.id.containerId}`,
-    };
+    const { id, directory } = request;
+    const record: TaskRecord = { id, directory, cgroupPath: `/${id.containerId}` };
     this.#records.add(record);
+    this.#warmth.anticipate();
+    this.#making++;
     let monitor: Monitor | undefined;
+    let command: string | undefined;
     try {
-      const prepared = this.#seccomp.prepare(request.spec);
-      prepareDirectory(request, prepared.spec);
-      this.#warmth.anticipate();
-      monitor = startMonitor(request, this.#conmon);
-      const pid = await abortable(monitor.created, options.signal);
-      this.#seccomp.settle(request.id.containerId, prepared);
+      const proof = this.#proven.proof();
+      makeDirectory(request);
+      monitor = startMonitor(request, { ...this.#conmon, executable: proof?.executable });
+      const spec = await abortable(Promise.resolve(request.spec), options.signal);
+      command = spec.process.args[0];
+      record.cgroupPath = spec.linux.cgroupsPath ?? record.cgroupPath;
+      this.#records.add(record);
+      const prepared = this.#prepare(spec, proof);
+      writeSpec(request, prepared.spec);
+      monitor.release();
+      const pid = await this.#inTime(abortable(monitor.created, options.signal));
+      this.#seccomp.settle(id.containerId, prepared);
+      if (proof !== undefined && !hasHooks(spec)) this.#plain.add(taskKey(id));
       return this.#adopt(request, monitor, pid);
     } catch (error) {
       await this.#undo(record, monitor);
-      throw error instanceof MonitorReport
-        ? createError(error.message, request.spec.process.args[0] ?? '')
-        : error;
+      throw error instanceof MonitorReport ? createError(error.message, command ?? '') : error;
+    } finally {
+      monitor?.close();
+      if (--this.#making === 0) this.#warmth.rest();
     }
   }
 
@@ -129,8 +152,10 @@ export class ConmonRuntime implements Runtime {
   }
 
   async start(handle: TaskHandle): Promise<void> {
-    this.#records.markStarted(handle.id);
-    await this.#command.start(handle.id.containerId);
+    const { containerId } = handle.id;
+    const plain = this.#plain.has(taskKey(handle.id));
+    if (plain && startByFifo(this.#conmon.stateDirectory, containerId)) return;
+    await this.#command.start(containerId);
   }
 
   async kill(handle: TaskHandle, signal: number, options: { all?: boolean } = {}): Promise<void> {
@@ -167,7 +192,9 @@ export class ConmonRuntime implements Runtime {
     watch.signal(SIGKILL);
     if (this.#isLatest(handle.id)) {
       watch.cgroup.thaw();
-      await this.#deleteState(handle.id.containerId);
+      // Once all has ended, `#sweep` removes what the runtime's `delete` would; a scope of systemd's is more than a folder.
+      const sweepable = watch.ended && this.#conmon.cgroupDriver === 'cgroupfs';
+      if (!sweepable || !this.#plain.has(taskKey(handle.id))) await this.#deleteState(handle.id.containerId);
     }
     await within(watch.monitorExited(), MONITOR_GRACE_MS);
     watch.killMonitor();
@@ -183,9 +210,7 @@ export class ConmonRuntime implements Runtime {
 
   async recover(keep: readonly TaskHandle[]): Promise<void> {
     const kept = new Set(keep.map((handle) => taskKey(handle.id)));
-    const stray = this.#records
-      .list()
-      .filter((record) => !kept.has(taskKey(record.id)) || !this.#records.isStarted(record.id));
+    const stray = this.#records.list().filter((record) => !kept.has(taskKey(record.id)));
     for (const record of stray) {
       this.#logger.warn('removing a container that nobody remembers', { container: record.id.containerId });
       try {
@@ -197,16 +222,58 @@ export class ConmonRuntime implements Runtime {
         });
       }
     }
+    await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
+  }
+
+  /**
+   * The daemon died while it let the command go: that start is brought to its end. With crun never by `crun start`, which waits for ever at a
+   * fifo that nobody reads.
+   */
+  async #letGoOn({ id }: TaskHandle): Promise<void> {
+    const { stateDirectory } = this.#conmon;
+    if (!waitsAtFifo(stateDirectory, id.containerId)) return;
+    if (this.#info.name === 'crun') {
+      if (!startByFifo(stateDirectory, id.containerId)) forgetFifo(stateDirectory, id.containerId);
+      return;
+    }
+    try {
+      await this.#command.start(id.containerId);
+    } catch (error) {
+      this.#logger.warn('cannot start a container anew', {
+        container: id.containerId,
+        error: messageOf(error),
+      });
+    }
   }
 
   async close(): Promise<void> {
-    await this.#seccomp.idle();
+    await this.#proven.close();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
   }
 
-  #adopt(request: TaskRequest, monitor: Monitor, pid: number): TaskHandle {
+  /** A filter is handed to the binary that was called, or to none. */
+  #prepare(spec: RuntimeSpec, proof: Proof | undefined): PreparedSpec {
+    if (proof === this.#proven.proof()) return this.#seccomp.prepare(spec);
+    return { spec, key: undefined, filter: undefined };
+  }
+
+  /** A runtime that hangs must not hold its container for ever. */
+  async #inTime(created: Promise<number>): Promise<number> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const text = `Cannot create the container: ${this.#info.path} has not answered in ${this.#createTimeoutMs} ms`;
+      timer = setTimeout(() => reject(new EngineError('internal', text)), this.#createTimeoutMs);
+    });
+    try {
+      return await Promise.race([created, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #adopt(request: OpenTaskRequest, monitor: Monitor, pid: number): TaskHandle {
     const pidStartTicks = processStartTicks(pid);
     const monitorStartTicks = processStartTicks(monitor.child.pid);
     if (pidStartTicks === undefined || monitorStartTicks === undefined) {
@@ -291,13 +358,17 @@ export class ConmonRuntime implements Runtime {
       await rm(state, { recursive: true, force: true });
     }
     await rm(record.directory, { recursive: true, force: true });
+    this.#plain.delete(taskKey(record.id));
     this.#records.remove(record.id);
   }
 }
 
-function prepareDirectory(request: TaskRequest, spec: RuntimeSpec): void {
-  mkdirSync(join(request.directory, taskFiles.exits), { recursive: true, mode: 0o700 });
-  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
+function makeDirectory({ directory }: { directory: string }): void {
+  mkdirSync(join(directory, taskFiles.exits), { recursive: true, mode: 0o700 });
+}
+
+function writeSpec({ directory }: { directory: string }, spec: RuntimeSpec): void {
+  writeFileSync(join(directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
 }
 
 function terminalSide(value: number): number {

@@ -30,13 +30,12 @@ export function globalArguments(options: OciCommandOptions): string[] {
 /** `start`, `pause`, `resume`, `delete` of the runtime binary, one process each. */
 export class OciCommand {
   readonly #options: OciCommandOptions;
+  readonly #executable: () => string;
 
-  constructor(options: OciCommandOptions) {
+  /** @param executable what stands for the binary at the time of a call */
+  constructor(options: OciCommandOptions, executable = () => options.binary.path) {
     this.#options = options;
-  }
-
-  get binary(): OciBinary {
-    return this.#options.binary;
+    this.#executable = executable;
   }
 
   async start(id: string): Promise<void> {
@@ -66,6 +65,8 @@ export class OciCommand {
   }
 
   #run(command: string[]): Promise<RunResult> {
-    return run([this.binary.path, ...globalArguments(this.#options), ...command], { timeoutMs: TIMEOUT_MS });
+    return run([this.#executable(), ...globalArguments(this.#options), ...command], {
+      timeoutMs: TIMEOUT_MS,
+    });
   }
 }

@@ -22,6 +22,9 @@ export interface TaskRequest {
   logPath: string | undefined;
 }
 
+/** A request whose spec may still be in the making while other things are done. */
+export type OpenTaskRequest = Omit<TaskRequest, 'spec'> & { spec: RuntimeSpec | Promise<RuntimeSpec> };
+
 /** Plain data, kept on tmpfs by the caller, enough to find the task again after the daemon died. */
 export interface TaskHandle {
   id: TaskId;
@@ -78,14 +81,14 @@ export interface TaskStreams {
 export interface Runtime {
   /** Name and version of the OCI runtime in use, e.g. `crun` `1.8.1`, and of conmon. */
   info(): Promise<RuntimeInfo>;
-  /** A `create` will follow within some 20 ms: what it would wait for can begin. */
+  /** A `create` may follow within some 50 ms: what it would wait for can begin. */
   anticipate?(): void;
   /**
-   * Set up the container up to its init, which waits.
+   * Set up the container up to its init, which waits. A spec that is still in the making is awaited; when it fails, so does the call.
    *
    * @throws EngineError "invalid" code command-not-found / command-not-executable (exit codes 127 / 126 at the client), "internal" else; nothing is left.
    */
-  create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle>;
+  create(request: OpenTaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle>;
   attach(handle: TaskHandle): Promise<TaskStreams>;
   /** Let init execute the command. @throws as `create`. */
   start(handle: TaskHandle): Promise<void>;
@@ -103,8 +106,8 @@ export interface Runtime {
   /** Pids in the container. */
   processes(handle: TaskHandle): Promise<number[]>;
   /**
-   * After a restart of the daemon: given the handles that were recorded, kill and remove every task of ours that is not among
-   * them, or was created but never started (no record of a start).
+   * After a restart of the daemon: given the handles whose start was recorded, kill and remove every task of ours that is not among them.
+   * One of them that still waits, since the daemon died before it had let the command go, is let go now.
    */
   recover(keep: readonly TaskHandle[]): Promise<void>;
   close(): Promise<void>;

@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError, messageOf } from '../errors/engine-error.ts';
-import type { Logger } from '../errors/logger.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Proof, ProvenBinary } from './proven-binary.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
 
 /** crun's: a compiled filter, base64, in the place of `linux.seccomp`. */
@@ -20,11 +20,8 @@ export interface CompiledSeccomp {
 }
 
 export interface SeccompCacheOptions {
-  binaryPath: string;
+  binary: Pick<ProvenBinary, 'proof' | 'distrust'>;
   stateDirectory: string;
-  /** Whether this very binary enforces a filter that is handed over, seen in a container; the filter it was seen with. */
-  trial: () => Promise<CompiledSeccomp | undefined>;
-  logger: Logger;
 }
 
 /** A spec as the runtime is to get it, and what that was made from. */
@@ -38,36 +35,22 @@ export interface PreparedSpec {
 /**
  * Filters that the OCI runtime has compiled once, so that it needn't compile the same profile for each container (14 to 19 ms).
  *
- * Used only with the very binary whose trial showed that it loads such a filter; a changed file is tried again. Filters are kept in
- * memory alone and come from the runtime's own state, which is open to nobody else.
+ * Used only with the very binary whose trial showed that it loads such a filter. Filters are kept in memory alone and come from the
+ * runtime's own state, which is open to nobody else.
  */
 export class SeccompCache {
   readonly #options: SeccompCacheOptions;
   readonly #filters = new Map<string, Buffer>();
-  #identity: string | undefined;
-  #trusted = false;
-  #trial: Promise<void> | undefined;
+  #proof: Proof | undefined;
 
   constructor(options: SeccompCacheOptions) {
     this.#options = options;
   }
 
-  /** Try the binary as it is now. Until that has been done, nothing is handed over. Never rejects. */
-  async warm(): Promise<void> {
-    this.#identify();
-    await this.idle();
-  }
-
-  /** Resolves when no trial is under way. */
-  async idle(): Promise<void> {
-    await this.#trial;
-  }
-
   prepare(spec: RuntimeSpec): PreparedSpec {
     const key = keyOf(spec);
     if (key === undefined) return { spec, key, filter: undefined };
-    if (this.#trial !== undefined) this.#identify();
-    const filter = this.#trusted ? this.#filters.get(key) : undefined;
+    const filter = this.#trusted() ? this.#filters.get(key) : undefined;
     return { spec: filter === undefined ? spec : withFilter(spec, filter), key, filter };
   }
 
@@ -79,38 +62,27 @@ export class SeccompCache {
    */
   settle(containerId: string, prepared: PreparedSpec): void {
     const { key, filter } = prepared;
-    if (key === undefined || (filter === undefined && (!this.#trusted || this.#filters.has(key)))) return;
+    if (key === undefined || (filter === undefined && (this.#proof === undefined || this.#filters.has(key))))
+      return;
     const loaded = this.#loaded(containerId);
     if (filter === undefined) {
       if (loaded !== undefined && loaded.length > 0) this.#keep(key, loaded);
       return;
     }
     if (loaded?.equals(filter) === true) return;
-    this.#trusted = false;
+    this.#options.binary.distrust();
     throw new EngineError('internal', 'The OCI runtime did not load the seccomp filter of the container');
   }
 
-  /** Look whether the binary is still the one that was tried, and start a trial when it isn't. */
-  #identify(): void {
-    const identity = identityOf(this.#options.binaryPath);
-    if (identity === this.#identity) return;
-    this.#identity = identity;
-    this.#trusted = false;
-    this.#filters.clear();
-    if (identity === undefined) return;
-    this.#trial = (this.#trial ?? Promise.resolve()).then(() => this.#try(identity));
-  }
-
-  async #try(identity: string): Promise<void> {
-    const { trial, binaryPath, logger } = this.#options;
-    try {
-      const seen = await trial();
-      if (seen === undefined || this.#identity !== identity || identityOf(binaryPath) !== identity) return;
-      this.#trusted = true;
-      this.#keep(seen.key, seen.filter);
-    } catch (error) {
-      logger.debug('seccomp filters are compiled for each container', { reason: messageOf(error) });
+  /** What another file has compiled is forgotten. */
+  #trusted(): boolean {
+    const proof = this.#options.binary.proof();
+    if (proof !== this.#proof) {
+      this.#proof = proof;
+      this.#filters.clear();
+      if (proof !== undefined) this.#keep(proof.filter.key, proof.filter.filter);
     }
+    return proof !== undefined;
   }
 
   #keep(key: string, filter: Buffer): void {
@@ -145,12 +117,4 @@ export function withFilter(spec: RuntimeSpec, filter: Buffer): RuntimeSpec {
     linux,
     annotations: { ...spec.annotations, [SECCOMP_ANNOTATION]: filter.toString('base64') },
   };
-}
-
-/** Undefined when the file is gone. */
-function identityOf(path: string): string | undefined {
-  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return file === undefined
-    ? undefined
-    : [file.dev, file.ino, file.size, file.mtimeNs, file.ctimeNs].join(' ');
 }

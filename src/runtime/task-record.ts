@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskId } from './runtime.ts';
 
@@ -9,7 +9,6 @@ export interface TaskRecord {
   cgroupPath: string;
 }
 
-const STARTED = '.started';
 const RECORD = '.json';
 
 /** Records of living tasks: small files on tmpfs, written before the first process is, and held in memory. */
@@ -29,16 +28,8 @@ export class TaskRecords {
   add(record: TaskRecord): void {
     // Somebody may have cleared the exec root under the daemon: starts go on.
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    writeFileSync(this.#path(record.id, RECORD), JSON.stringify(record), { mode: 0o600 });
+    writeFileSync(this.#path(record.id), JSON.stringify(record), { mode: 0o600 });
     this.#records.set(taskKey(record.id), record);
-  }
-
-  markStarted(id: TaskId): void {
-    writeFileSync(this.#path(id, STARTED), '', { mode: 0o600 });
-  }
-
-  isStarted(id: TaskId): boolean {
-    return existsSync(this.#path(id, STARTED));
   }
 
   get(id: TaskId): TaskRecord | undefined {
@@ -46,8 +37,7 @@ export class TaskRecords {
   }
 
   remove(id: TaskId): void {
-    rmSync(this.#path(id, RECORD), { force: true });
-    rmSync(this.#path(id, STARTED), { force: true });
+    rmSync(this.#path(id), { force: true });
     this.#records.delete(taskKey(id));
   }
 
@@ -62,8 +52,8 @@ export class TaskRecords {
     );
   }
 
-  #path(id: TaskId, suffix: string): string {
-    return join(this.#directory, `${taskKey(id)}${suffix}`);
+  #path(id: TaskId): string {
+    return join(this.#directory, `${taskKey(id)}${RECORD}`);
   }
 }
 

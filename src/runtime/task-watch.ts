@@ -19,6 +19,7 @@ export class TaskWatch {
   readonly #init: Pidfd | undefined;
   readonly #monitor: Pidfd | undefined;
   #exit: Promise<TaskExit> | undefined;
+  #ended = false;
 
   constructor(handle: TaskHandle, cgroup: TaskCgroup) {
     this.handle = handle;
@@ -26,6 +27,11 @@ export class TaskWatch {
     const thisBoot = handle.bootId === bootId();
     this.#init = thisBoot ? openExactly(handle.pid, handle.pidStartTicks) : undefined;
     this.#monitor = thisBoot ? openExactly(handle.monitorPid, handle.monitorStartTicks) : undefined;
+  }
+
+  /** Whether the task's end, init's and the monitor's, is known. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Resolves once init has ended; at once when it had before this watch. */
@@ -59,7 +65,9 @@ export class TaskWatch {
   /** conmon ends right after the exit file has been written (temporary file, then rename), so its end is the one event to wait for. */
   async #settle(): Promise<TaskExit> {
     await this.#monitorDone();
-    return this.#recorded() ?? (await this.#orphaned());
+    const exit = this.#recorded() ?? (await this.#orphaned());
+    this.#ended = true;
+    return exit;
   }
 
   /** A monitor that hangs (stopped, or its log's disk is) must not hide for ever that the container has ended. */

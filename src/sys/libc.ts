@@ -28,6 +28,7 @@ export const libc = dlopen('libc.so.6', {
   lgetxattr: { args: [ptr, ptr, ptr, u64], returns: i64 },
   llistxattr: { args: [ptr, ptr, u64], returns: i64 },
   execve: { args: [ptr, ptr, ptr], returns: i32 },
+  madvise: { args: [u64, u64, i32], returns: i32 },
   prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
   posix_fallocate: { args: [i32, i64, i64], returns: i32 },
   send: { args: [i32, ptr, u64, i32], returns: i64 },

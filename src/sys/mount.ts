@@ -75,6 +75,18 @@ export function bindMount(source: string, target: string, options: { recursive?:
   mount({ source, target, flags });
 }
 
+/** Mount `source` at `target`, to be read and executed only. A failure leaves nothing mounted. @throws SyscallError. */
+export function bindReadonly(source: string, target: string): void {
+  bindMount(source, target);
+  const { bind, remount, readonly, nosuid, nodev } = mountFlags;
+  try {
+    mount({ source: 'none', target, flags: bind | remount | readonly | nosuid | nodev });
+  } catch (error) {
+    unmount(target, { detach: true });
+    throw error;
+  }
+}
+
 /** Cut the mount at `target`, and with `recursive` those below, off from its peers. */
 export function makePrivate(target: string, options: { recursive?: boolean } = {}): void {
   const flags = mountFlags.private | (options.recursive === true ? mountFlags.recursive : 0);

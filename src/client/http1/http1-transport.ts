@@ -10,20 +10,43 @@ import type {
   TransportRequest,
 } from '../transport.ts';
 import { connectError } from './connect-error.ts';
-import { type MessageHead, MessageReader } from './message-reader.ts';
+import { concat, type MessageHead, MessageReader } from './message-reader.ts';
 
 const encoder = new TextEncoder();
+const MAX_JOINED_BYTES = 64 * 1024;
+/** How long a connection that was made ahead is trusted to be whole. */
+const AHEAD_MS = 1000;
 
 /** HTTP/1.1 over connections that the platform opens, one per request: on a Unix socket that costs nothing worth keeping. */
 export class Http1Transport implements Transport {
   readonly endpoint: string;
   readonly #dial: Dial;
   readonly #host: string;
+  readonly #ahead: { stream: Promise<ByteStream>; untilMs: number }[] = [];
 
   constructor(options: { endpoint: string; dial: Dial; host: string }) {
     this.endpoint = options.endpoint;
     this.#dial = options.dial;
     this.#host = options.host;
+  }
+
+  connectAhead(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const stream = this.#dial();
+      stream.catch(() => undefined);
+      this.#ahead.push({ stream, untilMs: performance.now() + AHEAD_MS });
+    }
+  }
+
+  async #connect(): Promise<ByteStream> {
+    for (let next = this.#ahead.shift(); next !== undefined; next = this.#ahead.shift()) {
+      if (performance.now() < next.untilMs) return await next.stream;
+      next.stream.then(
+        (stream) => stream.close(),
+        () => undefined,
+      );
+    }
+    return await this.#dial();
   }
 
   async request(request: TransportRequest): Promise<BufferedResponse> {
@@ -62,7 +85,7 @@ export class Http1Transport implements Transport {
     request.signal?.throwIfAborted();
     let stream: ByteStream;
     try {
-      stream = await this.#dial();
+      stream = await this.#connect();
     } catch (error) {
       throw connectError(this.endpoint, error);
     }
@@ -91,10 +114,13 @@ export class Http1Transport implements Transport {
     if (body instanceof Uint8Array) headers['content-length'] = String(body.length);
     else if (body !== undefined) headers['transfer-encoding'] = 'chunked';
     else if (request.method === 'POST' || request.method === 'PUT') headers['content-length'] = '0';
-    await stream.write(encoder.encode(requestHead(request, headers)));
-    if (body instanceof Uint8Array) {
-      if (body.length > 0) await stream.write(body);
-    } else if (body !== undefined) await writeChunked(stream, body);
+    const head = encoder.encode(requestHead(request, headers));
+    // Small ones in one packet, which the daemon reads in one go.
+    const whole = body instanceof Uint8Array && body.length <= MAX_JOINED_BYTES;
+    await stream.write(whole ? concat(head, body) : head);
+    if (whole || body === undefined) return;
+    if (body instanceof Uint8Array) await stream.write(body);
+    else await writeChunked(stream, body);
   }
 }
 

@@ -2,15 +2,17 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { LogFields, Logger } from '../../errors/logger.ts';
+import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
-import type { Endpoint, Networks } from '../../network/network-driver.ts';
+import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
+import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
 import type { FakeProgram } from '../../runtime/testing/fake-programs.ts';
 import { FakeHost, FakeRuntime } from '../../runtime/testing/fake-runtime.ts';
 import type { SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { StateDb, Statement } from '../../storage/state-db.ts';
+import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
 import { ContainerPaths } from '../container-paths.ts';
@@ -21,11 +23,13 @@ import { TaskNotes } from '../task-notes.ts';
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
 export class FakeStateDb implements StateDb {
   readonly rows = new Map<string, string>();
+  readonly volumes = new Set<string>();
   failing = false;
   /** While that file is there, the disk is full. */
   filledBy: string | undefined;
 
-  async query<Row>(): Promise<Row[]> {
+  async query<Row>(sql: string): Promise<Row[]> {
+    if (sql.includes('volumes')) return [...this.volumes].map((name) => ({ name })) as Row[];
     return [...this.rows.values()].map((record) => ({ record })) as Row[];
   }
 
@@ -39,9 +43,15 @@ export class FakeStateDb implements StateDb {
 
   async close(): Promise<void> {}
 
+  #applyToVolumes(sql: string, name: string): void {
+    if (sql.startsWith('INSERT')) this.volumes.add(name);
+    else this.volumes.delete(name);
+  }
+
   #apply(sql: string, params: string[]): void {
     const [first = '', second = '', third = ''] = params;
-    if (sql.startsWith('INSERT')) this.rows.set(first, third);
+    if (sql.includes('volumes')) this.#applyToVolumes(sql, first);
+    else if (sql.startsWith('INSERT')) this.rows.set(first, third);
     else if (sql.startsWith('DELETE')) this.rows.delete(first);
     else if (this.rows.has(third)) this.rows.set(third, second);
   }
@@ -56,6 +66,10 @@ export class FakeMachine {
   readonly namespaces = new Set<string>();
   readonly endpoints = new Set<string>();
   readonly directory = mkdtempSync(join(tmpdir(), 'sampan-containers-'));
+  /** What others do while a snapshot is made. */
+  meanwhile: (key: string) => Promise<void> = async () => undefined;
+  /** Creations that hold their image just now. */
+  holds = 0;
   /** Set to make the next step of that name fail. */
   failAt: 'mount' | 'connect' | 'note' | undefined;
 
@@ -65,6 +79,11 @@ export class FakeMachine {
 
   get execRoot(): string {
     return join(this.directory, 'run');
+  }
+
+  holdImage(): { image: ImageView; release: () => void } {
+    this.holds++;
+    return { image: imageView(), release: () => void this.holds-- };
   }
 
   leftovers(): string[] {
@@ -107,10 +126,20 @@ export async function bootDaemon(
     store: new ContainerStore(machine.db),
     notes,
     paths,
-    images: { get: async () => imageView() },
+    images: {
+      get: async () => imageView(),
+      hold: async () => machine.holdImage(),
+      commit: async () => imageView().id,
+      used: () => undefined,
+    },
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),
+    volumes: new LocalVolumes({
+      root: join(machine.directory, 'volumes'),
+      db: machine.db,
+      logger: silentLogger,
+    }),
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },
@@ -131,7 +160,10 @@ function fakeSnapshotter(machine: FakeMachine): Snapshotter {
   const { snapshots, mounted } = machine;
   const used: Partial<Snapshotter> = {
     driver: 'erofs',
-    prepare: async (key) => void snapshots.add(key),
+    prepare: async (key) => {
+      await machine.meanwhile(key);
+      snapshots.add(key);
+    },
     mount: async (key) => {
       machine.fail('mount');
       mounted.add(`mount of ${key}`);
@@ -151,8 +183,12 @@ function fakeSnapshotter(machine: FakeMachine): Snapshotter {
 
 function fakeNetworks(machine: FakeMachine): Networks {
   const { namespaces, endpoints } = machine;
+  const bridge = { id: 'n', name: 'bridge', driver: 'bridge', ipam: [] as unknown } as NetworkInfo;
   const used: Partial<Networks> = {
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
+    list: async () => [bridge],
+    get: async () => bridge,
+    namespacePath: (id) => `/run/netns/${id}`,
     createNamespace: async (id) => {
       namespaces.add(`namespace of ${id}`);
       return `/run/netns/${id}`;
@@ -180,6 +216,7 @@ function endpointOf(containerId: string): Endpoint {
     endpointId: 'e',
     networkId: 'n',
     networkName: 'bridge',
+    networkDriver: 'bridge',
     interfaceName: 'eth0',
     hostInterfaceName: 'v0',
     macAddress: '02:00:00:00:00:01',
@@ -248,6 +285,7 @@ export function testConfig(command: string, change: Partial<ContainerConfig> = {
 /** Only what containers read of it. */
 export function testHost(change: Partial<HostOptions> = {}): HostOptions {
   const host: Partial<HostOptions> = {
+    ...(plainHostOptions as Partial<HostOptions>),
     autoRemove: false,
     binds: [],
     tmpfs: {},
@@ -274,6 +312,7 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
       cpusetMems: '',
       blkioWeight: 0,
       pidsLimit: 0,
+      memorySwappiness: -1,
     },
     ...change,
   };

@@ -205,7 +205,10 @@ describe('the spec is Docker’s', () => {
       readonlyPaths: [],
       resources: { ...plainResources, memoryBytes: 100n << 20n, memorySwapBytes: -1n },
     };
-    expectAsDocker('ipcnone', buildSpec(input(host, { process: process_({ user: '5:6' }) })).spec);
+    const { spec } = buildSpec(input(host, { process: process_({ user: '5:6' }) }));
+    // Docker leaves this to runc.
+    expect(spec.process.env.pop()).toBe('HOME=/');
+    expectAsDocker('ipcnone', spec);
   });
 
   test('privileged', () => {
@@ -393,4 +396,27 @@ test('a joined namespace has its path; the systemd driver its slice', () => {
   );
   expect(spec.linux.namespaces).toContainEqual({ type: 'network', path: '/run/x/net' });
   expect(spec.linux.cgroupsPath).toBe('my.slice:sampan:0123');
+});
+
+test('a user who is in no passwd is at home in /, as under runc', () => {
+  const homeOf = (user: string, env: string[] = []) =>
+    buildSpec(input({}, { process: process_({ user, env }) })).spec.process.env.filter((text) =>
+      text.startsWith('HOME='),
+    );
+  expect([homeOf('4711'), homeOf('4711', ['HOME=/x']), homeOf('user')]).toEqual([
+    ['HOME=/'],
+    ['HOME=/x'],
+    [],
+  ]);
+});
+
+test('a tmpfs over a directory takes its mode, unless another is asked for', () => {
+  mkdirSync(join(root, 'own'));
+  chmodSync(join(root, 'own'), 0o1770);
+  const optionsOf = (tmpfs: Record<string, string>) =>
+    buildSpec(input({ tmpfs })).spec.mounts.find(({ destination }) => destination in tmpfs)?.options;
+  expect(optionsOf({ '/own': '' })).toContain('mode=1770');
+  expect(optionsOf({ '/own': 'size=1m,mode=700' })).toContain('mode=700');
+  expect(optionsOf({ '/own': 'size=1m,mode=700' })).not.toContain('mode=1770');
+  expect(optionsOf({ '/absent': '' })?.join()).not.toContain('mode=');
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { posix } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
@@ -93,7 +94,8 @@ interface ProcessParts {
 
 function processOf(input: SpecInput, parts: ProcessParts): RuntimeSpec['process'] {
   const { process, host } = input;
-  const { uid, gid, additionalGids } = resolveUser(input.rootDirectory, process.user, host.groupAdd);
+  const user = resolveUser(input.rootDirectory, process.user, host.groupAdd);
+  const { uid, gid, additionalGids } = user;
   const [height, width] = host.consoleSize;
   const rlimits = processRlimits(host.ulimits, parts.limits, parts.warnings);
   const { capabilities } = parts;
@@ -102,7 +104,7 @@ function processOf(input: SpecInput, parts: ProcessParts): RuntimeSpec['process'
     ...(process.terminal && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
     user: { uid, gid, additionalGids },
     args: [...process.args],
-    env: environment(input),
+    env: environment(input, user.home),
     cwd: process.workingDir === '' ? '/' : process.workingDir,
     capabilities: {
       bounding: capabilities,
@@ -121,11 +123,21 @@ function processOf(input: SpecInput, parts: ProcessParts): RuntimeSpec['process'
 function apparmorOf(input: SpecInput, security: SecurityOptions): { apparmorProfile?: string } {
   const profile = security.apparmor;
   if (profile === undefined || profile === '' || profile === 'unconfined' || input.host.privileged) return {};
+  if (!hasAppArmor()) return {};
   return { apparmorProfile: profile };
 }
 
+/** A host without it starts containers all the same, as Docker does. */
+function hasAppArmor(): boolean {
+  try {
+    return readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y');
+  } catch {
+    return false;
+  }
+}
+
 /** Defaults first; what the image or the user says replaces them in place; a bare `NAME` takes one away. */
-function environment(input: SpecInput): string[] {
+function environment(input: SpecInput, home: string | undefined): string[] {
   const { process } = input;
   const variables = new Map<string, string>([
     ['PATH', DEFAULT_PATH],
@@ -137,6 +149,8 @@ function environment(input: SpecInput): string[] {
     if (equals < 0) variables.delete(entry);
     else variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
+  // For a user who is in passwd both runtimes look it up; crun leaves it out for another.
+  if (home === undefined && !variables.has('HOME')) variables.set('HOME', '/');
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 

@@ -14,6 +14,7 @@ const MAX_CPU_NUMBER = 65_536;
  */
 export function checkResources(resources: SpecResources): void {
   checkMemory(resources);
+  checkSwappiness(resources);
   checkCpu(resources);
   checkSet({ kind: 'cpus', what: 'CPUs', value: resources.cpusetCpus });
   checkSet({ kind: 'mems', what: 'memory nodes', value: resources.cpusetMems });
@@ -33,6 +34,11 @@ function checkMemory({ memoryBytes, memoryReservationBytes, memorySwapBytes }: S
   if (memoryBytes > 0n && memoryReservationBytes > memoryBytes) {
     throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
   }
+}
+
+function checkSwappiness({ memorySwappiness }: SpecResources): void {
+  if (memorySwappiness < -1 || memorySwappiness > 100)
+    throw invalid(`Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
 }
 
 function checkCpu({ nanoCpus, cpuPeriodUs, cpuQuotaUs }: SpecResources): void {
@@ -95,7 +101,7 @@ function availableSet(kind: 'cpus' | 'mems'): string | undefined {
 }
 
 function conflicting(name: string): EngineError {
-  return invalid(`Conflicting options: Nano CPUs and ${name} cannot both be set.`);
+  return invalid(`Conflicting options: Nano CPUs and ${name} cannot both be set`);
 }
 
 function invalid(message: string): EngineError {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { SpecMount } from '../runtime-spec.ts';
+import { resolveInRoot } from './root-path.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
@@ -17,7 +18,9 @@ const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated
 export function containerMounts(input: SpecInput): SpecMount[] {
   const bound = new Set(input.binds.map((bind) => bind.destination));
   const asked = [
-    ...Object.entries(input.host.tmpfs).map(([destination, options]) => tmpfsMount(destination, options)),
+    ...Object.entries(input.host.tmpfs).map(([destination, options]) =>
+      tmpfsMount(input.rootDirectory, destination, options),
+    ),
     ...input.binds.map(bindMount),
     ...input.mounts
       .filter((mount) => !bound.has(mount.destination))
@@ -71,7 +74,11 @@ function sharedMemory(ipcMode: string, sizeBytes: number): SpecMount[] {
   return [{ destination, type: 'tmpfs', source: 'shm', options: [...HARDENED, 'mode=1777', `size=${size}`] }];
 }
 
-function tmpfsMount(destination: string, options: string): SpecMount {
+/** Over a directory it takes that one's mode, as with runc, unless another is asked for. */
+function tmpfsMount(root: string, destination: string, asked: string): SpecMount {
+  const below = statSync(resolveInRoot(root, destination), { throwIfNoEntry: false });
+  const mode = below?.isDirectory() === true ? `mode=${(below.mode & 0o7777).toString(8)}` : '';
+  const options = /(^|,)mode=/.test(asked) ? asked : [asked, mode].filter((text) => text !== '').join(',');
   return {
     destination,
     type: 'tmpfs',

@@ -36,5 +36,6 @@ export const plainHostOptions: SpecHostOptions = {
     cpusetMems: '',
     blkioWeight: 0,
     pidsLimit: 0,
+    memorySwappiness: -1,
   },
 };

@@ -54,12 +54,37 @@ function memoryOf(
       'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
     );
   }
+  warnings.push(...swappinessWarnings(wish, host), ...oomKillWarnings(wish, host));
   return {
     ...(limit > 0n ? { limit: Number(limit) } : {}),
     ...(wish.memoryReservationBytes > 0n ? { reservation: Number(wish.memoryReservationBytes) } : {}),
     ...(limit > 0n && swap > 0n && host.swapLimit ? { swap: Number(swap) } : {}),
+    ...(wish.memorySwappiness >= 0 && host.cgroupVersion === '1'
+      ? { swappiness: wish.memorySwappiness }
+      : {}),
     ...(wish.oomKillDisable && host.cgroupVersion === '1' ? { disableOOMKiller: true } : {}),
   };
+}
+
+function swappinessWarnings({ memorySwappiness }: SpecResources, { cgroupVersion }: ResourceHost): string[] {
+  if (memorySwappiness < 0 || cgroupVersion === '1') return [];
+  return [
+    'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
+  ];
+}
+
+function oomKillWarnings(
+  { oomKillDisable, memoryBytes }: SpecResources & { oomKillDisable: boolean },
+  { cgroupVersion }: ResourceHost,
+): string[] {
+  if (!oomKillDisable) return [];
+  if (cgroupVersion === '2')
+    return ['Your kernel does not support OomKillDisable. OomKillDisable discarded.'];
+  return memoryBytes > 0n
+    ? []
+    : [
+        'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+      ];
 }
 
 function cpuOf(wish: SpecResources): Record<string, number | string> {

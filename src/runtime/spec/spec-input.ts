@@ -73,6 +73,8 @@ export interface SpecResources {
   blkioWeight: number;
   /** 0 or -1: unlimited. */
   pidsLimit: number;
+  /** 0 to 100; -1: as is. */
+  memorySwappiness: number;
 }
 
 export interface SpecBind {

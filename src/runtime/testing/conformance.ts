@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Runtime, TaskExit, TaskHandle, TaskRequest, TaskStreams } from '../runtime.ts';
 
@@ -176,6 +177,24 @@ export function describeRuntime(
       });
     }
 
+    check(
+      'a spec that is still in the making is awaited; when it fails, so does the call, and nothing is left',
+      async (subject) => {
+        const { runtime } = subject;
+        const request = subject.request(conformancePrograms.echo);
+        const late = sleep(50).then(() => request.spec);
+        const handle = await runtime.create({ ...request, spec: late }, { signal });
+        await runtime.start(handle);
+        expect((await runtime.wait(handle, { signal })).exitCode).toBe(0);
+        await runtime.remove(handle);
+        const other = subject.request(conformancePrograms.echo);
+        const failing = sleep(50).then(() => Promise.reject(new Error('no spec')));
+        const error = await rejection(runtime.create({ ...other, spec: failing }, { signal }));
+        expect(error).toMatchObject({ message: 'no spec' });
+        expect([...(await subject.leftovers(request)), ...(await subject.leftovers(other))]).toEqual([]);
+      },
+    );
+
     check('an aborted create rejects with the reason and leaves nothing', async (subject) => {
       const request = subject.request(conformancePrograms.sleep);
       const abort = new AbortController();
@@ -256,14 +275,24 @@ export function describeRuntime(
       await next.remove(handle);
     });
 
-    check('recover() removes what nobody remembers, and what was never started', async (subject) => {
+    check('recover() removes what nobody remembers, whether it was started or not', async (subject) => {
       const unknown = subject.request(conformancePrograms.sleep);
       const idle = subject.request(conformancePrograms.sleep);
       await subject.runtime.start(await subject.runtime.create(unknown, { signal }));
-      const created = await subject.runtime.create(idle, { signal });
+      await subject.runtime.create(idle, { signal });
       const next = await subject.reopen();
-      await next.recover([created]);
+      await next.recover([]);
       expect([...(await subject.leftovers(unknown)), ...(await subject.leftovers(idle))]).toEqual([]);
+    });
+
+    check('recover() lets go what the daemon had no time to', async (subject) => {
+      const request = subject.request(conformancePrograms.both);
+      const handle = await subject.runtime.create(request, { signal });
+      const next = await subject.reopen();
+      await next.recover([handle]);
+      expect((await next.wait(handle, { signal })).exitCode).toBe(3);
+      await next.remove(handle);
+      expect(await subject.leftovers(request)).toEqual([]);
     });
   });
 }

@@ -6,7 +6,7 @@ import { applyRules } from './field-rule.ts';
 import { anything, Fields, isDeepZero } from './go-json.ts';
 import { checkHealthcheck } from './healthcheck.ts';
 import { checkHost } from './host-checks.ts';
-import { emptyHost, HOST_RULES } from './host-config.ts';
+import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
 
 /** The networks that need no endpoint settings; `default` is the one that the mode means. */
 const PLAIN_NETWORKS = new Set(['default', 'bridge', 'host', 'none']);
@@ -30,9 +30,14 @@ export function decodeCreateRequest(
     'HostConfig',
     (value, field) => new Fields(value, field, 'container.HostConfig'),
   );
-  if (hostFields !== undefined)
+  if (hostFields !== undefined) {
+    host.emptyLists = emptyLists(hostFields);
     warnings.push(...applyRules(HOST_RULES, hostFields, { target: host, path: 'HostConfig.' }));
-  warnings.push(...checkHealthcheck(config.healthcheck), ...checkHost(host));
+  }
+  checkHealthcheck(config.healthcheck);
+  checkHost(host);
+  if (host.utsMode === 'host' && config.hostname !== '')
+    throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkNetworking(fields, host.networkMode);
   return { config, host, warnings };
 }

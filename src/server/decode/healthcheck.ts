@@ -16,13 +16,10 @@ export function decodeHealthcheck(...[value, field]: Parameters<Decoder<Healthch
   };
 }
 
-/**
- * @returns a warning when it asks for probes: they are recorded, not run yet.
- * @throws EngineError "invalid" in Docker's words on times that are too short.
- */
-export function checkHealthcheck(healthcheck: Healthcheck | undefined): string[] {
-  if (healthcheck === undefined) return [];
-  const { intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries, test } = healthcheck;
+/** @throws EngineError "invalid" in Docker's words on times that are too short. */
+export function checkHealthcheck(healthcheck: Healthcheck | undefined): void {
+  if (healthcheck === undefined) return;
+  const { intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries } = healthcheck;
   for (const [name, value] of [
     ['Interval', intervalNs],
     ['Timeout', timeoutNs],
@@ -32,6 +29,4 @@ export function checkHealthcheck(healthcheck: Healthcheck | undefined): string[]
     if (value !== 0n && value < SHORTEST_NS)
       throw new EngineError('invalid', `${name} in Healthcheck cannot be less than 1ms`);
   if (retries < 0) throw new EngineError('invalid', 'Retries in Healthcheck cannot be negative');
-  const asks = test.length > 0 && test[0] !== 'NONE';
-  return asks ? ['Health checks are not run yet: the container stays without a health status.'] : [];
 }

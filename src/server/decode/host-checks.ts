@@ -19,16 +19,14 @@ const LOG_OPTIONS = new Set([
 /**
  * Refuses what no container could be started with as it was asked for, before one is made.
  *
- * @returns warnings for what is taken without effect.
  * @throws EngineError "invalid" in Docker's words; "not-implemented" for what it would do and we don't yet.
  */
-export function checkHost(host: HostOptions): string[] {
+export function checkHost(host: HostOptions): void {
   checkNamespaces(host);
   checkFiles(host);
   checkProcess(host);
   if (host.restartPolicy.maximumRetryCount !== 0 && host.restartPolicy.name !== 'on-failure')
     refuse("invalid restart policy: maximum retry count can only be used with 'on-failure'");
-  return host.init === true ? ['--init is not built yet: the command runs as process 1.'] : [];
 }
 
 function checkNamespaces(host: HostOptions): void {
@@ -66,6 +64,8 @@ function checkFiles(host: HostOptions): void {
 
 function checkProcess(host: HostOptions): void {
   if (!OCI_RUNTIMES.has(host.runtime)) refuse(`unknown or invalid runtime name: ${host.runtime}`);
+  if (!['', 'default'].includes(host.isolation))
+    refuse(`invalid isolation (${host.isolation}): linux only supports 'default'`);
   if (host.oomScoreAdj < -1000 || host.oomScoreAdj > 1000)
     refuse(`Invalid value ${host.oomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   if ('' in host.annotations)

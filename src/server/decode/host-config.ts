@@ -3,6 +3,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { HostConfig } from '../../wire/host-config.ts';
 import { type FieldRule, honour, ignore, refuse, warn } from './field-rule.ts';
 import {
+  anything,
   boolean,
   type Decoder,
   Fields,
@@ -56,9 +57,7 @@ const RESOURCE_RULES = {
   Devices: refuse('--device'),
   DeviceCgroupRules: refuse('--device-cgroup-rule'),
   DeviceRequests: refuse('--gpus'),
-  KernelMemory: warn(
-    'Specifying a kernel memory limit is deprecated and will be removed in a future release.',
-  ),
+  KernelMemory: ignore(),
   KernelMemoryTCP: warn(
     'Specifying a kernel TCP memory limit is deprecated and will be removed in a future release.',
   ),
@@ -68,10 +67,9 @@ const RESOURCE_RULES = {
   MemorySwap: honour(int64, (host, value) => {
     host.resources.memorySwapBytes = value;
   }),
-  MemorySwappiness: warn(
-    'Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.',
-    [-1],
-  ),
+  MemorySwappiness: honour(smallInt64, (host, value) => {
+    host.resources.memorySwappiness = value;
+  }),
   OomKillDisable: honour(boolean, (host, value) => {
     host.oomKillDisable = value;
   }),
@@ -181,7 +179,9 @@ const PLACEMENT_RULES = {
   Runtime: honour(string, (host, value) => {
     host.runtime = value;
   }),
-  Isolation: refuse('--isolation', ['default']),
+  Isolation: honour(string, (host, value) => {
+    host.isolation = value;
+  }),
   MaskedPaths: honour(strings, (host, value) => {
     host.maskedPaths = value;
   }),
@@ -189,6 +189,29 @@ const PLACEMENT_RULES = {
     host.readonlyPaths = value;
   }),
 } satisfies Partial<Rules<keyof HostConfig>>;
+
+/** Go tells an empty list from none, and shows which it was. */
+const SHOWN_LISTS = [
+  'PortBindings',
+  'Dns',
+  'DnsOptions',
+  'DnsSearch',
+  'BlkioWeightDevice',
+  'BlkioDeviceReadBps',
+  'BlkioDeviceWriteBps',
+  'BlkioDeviceReadIOps',
+  'BlkioDeviceWriteIOps',
+  'Devices',
+  'Ulimits',
+];
+
+/** Those of them that are in the request, and empty. */
+export function emptyLists(fields: Fields): string[] {
+  return SHOWN_LISTS.filter((name) => {
+    const value = fields.get(name, anything);
+    return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  });
+}
 
 /** Every field of Docker's `HostConfig`. */
 export const HOST_RULES: Rules<keyof HostConfig> = { ...RESOURCE_RULES, ...PLACEMENT_RULES };
@@ -222,6 +245,7 @@ export function emptyHost(): HostOptions {
     oomKillDisable: false,
     init: undefined,
     runtime: '',
+    isolation: '',
     consoleSize: [0, 0],
     logConfig: { type: '', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },
@@ -230,6 +254,7 @@ export function emptyHost(): HostOptions {
     cgroupParent: '',
     annotations: {},
     publishAllPorts: false,
+    emptyLists: [],
     resources: {
       memoryBytes: 0n,
       memoryReservationBytes: 0n,
@@ -242,6 +267,7 @@ export function emptyHost(): HostOptions {
       cpusetMems: '',
       blkioWeight: 0,
       pidsLimit: 0,
+      memorySwappiness: -1,
     },
   };
 }

@@ -55,6 +55,19 @@ test('options that were left open are shown as what they became', () => {
   expect([Config.Entrypoint, Config.Env, Config.Volumes]).toEqual([null, null, null]);
 });
 
+test('a list that was given empty is shown empty, one that was left out as null', () => {
+  const shown = (emptyLists: string[]) =>
+    encodeContainer({ ...view(), host: { ...view().host, emptyLists } }, undefined).HostConfig;
+  expect(shown(['Dns', 'Devices', 'PortBindings'])).toMatchObject({
+    Dns: [],
+    Devices: [],
+    PortBindings: {},
+    DnsSearch: null,
+    Ulimits: null,
+  });
+  expect(shown([])).toMatchObject({ Dns: null, Devices: null, PortBindings: null });
+});
+
 test('the command line quotes what holds a blank', () => {
   const made = { ...view(), path: 'sh', args: ['-c', 'echo a b', 'x'] };
   const { Command, Names } = encodeSummary(made, { nowNano: NOW, image: 'busybox', size: undefined });

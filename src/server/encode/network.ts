@@ -41,8 +41,9 @@ export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
   const bridge = view.endpoints.find(({ networkName }) => networkName === 'bridge');
   return {
     Bridge: '',
-    SandboxID: '',
-    SandboxKey: '',
+    // The namespace is the container's own, and bears its name.
+    SandboxID: view.sandboxPath === undefined ? '' : view.id,
+    SandboxKey: view.sandboxPath ?? '',
     Ports: Object.fromEntries(exposedPorts(view).map((port) => [port, null])),
     HairpinMode: false,
     LinkLocalIPv6Address: '',

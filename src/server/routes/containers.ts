@@ -1,6 +1,6 @@
-import type { ContainerView } from '../../containers/container.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { parseFilters } from '../../wire/filters.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
@@ -9,9 +9,13 @@ import { encodeContainer, encodeSummary } from '../encode/container.ts';
 import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
+import { imageNamer } from './image-namer.ts';
 import { pruneContainers } from './prune-containers.ts';
 
 const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** Clients of an earlier API count on an IPC namespace that others may join. */
+const PRIVATE_IPC_SINCE = '1.40';
 
 /** Containers, all but what streams (container-streams.ts). */
 export function containerRoutes(backends: Backends): Route[] {
@@ -105,6 +109,8 @@ export function containerRoutes(backends: Backends): Route[] {
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = nameParam(request);
   const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
+  if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
+    host.ipcMode = 'shareable';
   const platform = platformParam(request);
   const result = await backends.containers.create({ name, config, host, platform });
   response.json(201, { Id: result.id, Warnings: [...warnings, ...result.warnings] });
@@ -130,23 +136,6 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
     }),
   );
   response.json(200, await Promise.all(summaries));
-}
-
-/** Shows a container's image by the name it was created from, unless that means another image by now; one look-up per name. */
-function imageNamer({ images }: Backends): (view: ContainerView) => Promise<string> {
-  const ids = new Map<string, Promise<string | undefined>>();
-  return async ({ config, image }) => {
-    let id = ids.get(config.image);
-    if (id === undefined) {
-      id = images.get(config.image).then(
-        (found) => found.id,
-        () => undefined,
-      );
-      ids.set(config.image, id);
-    }
-    const current = await id;
-    return current === image.id ? config.image : image.id;
-  };
 }
 
 async function kill({ containers }: Backends, name: string, request: ApiRequest): Promise<void> {

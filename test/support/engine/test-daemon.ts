@@ -82,6 +82,11 @@ export class TestDaemon {
     return this.#child.pid;
   }
 
+  /** Undefined while it does not run. */
+  get runningPid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get log(): string {
     return readFileSync(this.logFile, 'utf8');
   }

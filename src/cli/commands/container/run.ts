@@ -35,9 +35,8 @@ export const command: Command = {
 
 async function run(invocation: Invocation): Promise<number> {
   const { context, flags, client } = invocation;
-  // The first byte goes out while the flags are still being read.
-  const ping = client.ping();
-  ping.catch(() => undefined);
+  client.presumeVersion();
+  client.connectAhead(1);
   let body: CreateBody;
   try {
     body = await createBody(flags, invocation.args, context);
@@ -56,7 +55,10 @@ async function run(invocation: Invocation): Promise<number> {
       const { width, height } = context.stdout.size();
       body.HostConfig.ConsoleSize = [height, width];
     }
-    id = (await createContainer(invocation, body)).Id;
+    const creating = createContainer(invocation, body);
+    // To attach, wait and start.
+    client.connectAhead(detach ? 1 : 3);
+    id = (await creating).Id;
   } catch (error) {
     throw failure(context.program, error, DAEMON_FAILED);
   }

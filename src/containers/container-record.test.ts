@@ -1,0 +1,27 @@
+import { expect, test } from 'bun:test';
+import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
+import { testConfig, testHost } from './testing/service-fixture.ts';
+
+const record = {
+  id: 'c',
+  createdNano: 1_700_000_000_123_456_789n,
+  startedAtNano: 0n,
+  finishedAtNano: 0n,
+  config: testConfig('true'),
+  host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
+  volumes: [{ name: 'v', destination: '/data' }],
+} as unknown as ContainerRecord;
+
+test('a record comes back as it was', () => {
+  expect(decodeRecord(encodeRecord(record))).toEqual(record);
+});
+
+test('what an earlier version did not write is what it meant', () => {
+  const { volumes: _volumes, host, ...rest } = record;
+  const { isolation: _isolation, emptyLists: _lists, resources, ...oldHost } = host;
+  const { memorySwappiness: _swappiness, ...oldResources } = resources;
+  const old = { ...rest, host: { ...oldHost, resources: oldResources } } as unknown as ContainerRecord;
+  const read = decodeRecord(encodeRecord(old));
+  expect([read.volumes, read.host.isolation, read.host.emptyLists]).toEqual([[], '', []]);
+  expect(read.host.resources.memorySwappiness).toBe(-1);
+});

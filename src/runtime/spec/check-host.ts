@@ -1,0 +1,40 @@
+import { containerCapabilities, hostCapabilities } from './capabilities.ts';
+import { limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
+import { containerResources, resourceHost } from './resources.ts';
+import type { SpecHostOptions, SpecResources } from './spec-input.ts';
+
+/**
+ * What a start would say of these options, told before there is a container: limits that this host cannot give, in Docker's words where
+ * it has some.
+ *
+ * @returns the warnings, and the resources without what they say is discarded.
+ * @throws EngineError "invalid" for unknown capabilities and limits.
+ */
+export function checkHostOptions(
+  host: Pick<
+    SpecHostOptions,
+    'privileged' | 'capAdd' | 'capDrop' | 'ulimits' | 'oomScoreAdj' | 'oomKillDisable' | 'resources'
+  >,
+  cgroupVersion: '1' | '2',
+): { warnings: string[]; resources: SpecResources; oomKillDisable: boolean } {
+  const available = hostCapabilities();
+  containerCapabilities(host, available);
+  const limits = limitHost(available);
+  const own: string[] = [];
+  processRlimits(host.ulimits, limits, own);
+  processOomScoreAdj(host.oomScoreAdj, limits, own);
+  const facts = resourceHost(cgroupVersion);
+  const wish = { ...host.resources, oomKillDisable: host.oomKillDisable, rules: [] };
+  const { warnings } = containerResources(wish, facts);
+  const swapless = host.resources.memoryBytes > 0n && !facts.swapLimit;
+  return {
+    warnings: [...warnings, ...own],
+    resources: {
+      ...host.resources,
+      memorySwapBytes: swapless ? -1n : host.resources.memorySwapBytes,
+      memorySwappiness: cgroupVersion === '1' ? host.resources.memorySwappiness : -1,
+      blkioWeight: facts.blkioWeight ? host.resources.blkioWeight : 0,
+    },
+    oomKillDisable: host.oomKillDisable && cgroupVersion === '1',
+  };
+}
