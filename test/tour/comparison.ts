@@ -4,7 +4,10 @@ const ID = /\b(?:sha256:)?(?:[0-9a-f]{64}|[0-9a-f]{12})\b/g;
 /** What differs from run to run and machine to machine, and the shape that must remain. Zero is not a size like others. */
 const SHAPES: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: ?Z| ?[+-]\d{2}:?\d{2}(?: [A-Z]+)?)?/g, '<time>'],
-  [/\b(?:Less than a second|About an? (?:minute|hour)|\d+ (?:second|minute|hour|day|week|month|year)s?)\b/g, '<while>'],
+  [
+    /\b(?:Less than a second|About an? (?:minute|hour)|\d+ (?:second|minute|hour|day|week|month|year)s?)\b/g,
+    '<while>',
+  ],
   [/\b(?!0(?:\.0+)?[kMG]?B)\d+(?:\.\d+)?(?:B|kB|MB|GB)\b/g, '<size>'],
   [/ {2,}/g, ' '],
 ];
@@ -67,8 +70,8 @@ export class Comparison {
 
 /** The ids of two lines of one shape, side by side, without their algorithm. */
 function pairs(page: string, printed: string): [string, string][] {
-  const [left, right] = [page, printed].map((line) => line.match(ID) ?? []) as [string[], string[]];
-  return left.map((id, index) => [bare(id), bare(right[index] ?? '')]);
+  const right: string[] = printed.match(ID) ?? [];
+  return (page.match(ID) ?? []).map((id, index) => [bare(id), bare(right[index] ?? '')]);
 }
 
 function bare(id: string): string {

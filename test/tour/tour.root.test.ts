@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { run } from '../support/engine/command.ts';
+import { eventually, run } from '../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../support/engine/test-daemon.ts';
 import { Comparison } from './comparison.ts';
@@ -12,6 +12,8 @@ const root = resolve(import.meta.dir, '../..');
 const commands = commandsOf(readFileSync(join(root, 'docs/tour.md'), 'utf8'));
 
 let registry: SeedRegistry | undefined;
+/** The page's own, which it has the reader start in another terminal. */
+let own: Bun.Subprocess | undefined;
 let engine: TestDaemon;
 let folder: string;
 
@@ -20,8 +22,20 @@ beforeAll(async () => {
   engine = await startDaemon({ mirrors: [registry.url] });
   folder = join(engine.root, 'tour');
   mkdirSync(folder);
+  own = Bun.spawn(
+    [join(root, 'bin/sampan'), 'registry', 'serve', '--writable', '--root', join(engine.root, 'registry')],
+    { stdio: ['ignore', 'ignore', 'ignore'] },
+  );
+  await eventually(async () =>
+    fetch('http://127.0.0.1:5000/v2/').then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
 });
 afterAll(async () => {
+  own?.kill();
+  await own?.exited;
   await engine.close();
   await registry?.close();
 });
