@@ -1,5 +1,6 @@
 import { comparePathBytes } from '../archive/path-bytes.ts';
 import type { NodeAttributes, Tree } from '../archive/tree.ts';
+import { ROOT_LAYOUT } from '../runtime/spec/root-layout.ts';
 import type { WrittenNode } from '../snapshots/reading/read-request.ts';
 
 export interface FileChange {
@@ -15,17 +16,19 @@ export interface WrittenFiles {
   unchanged: string[];
 }
 
-/** Mount points that a start makes where the image has none. Docker keeps them in a layer of their own, which neither diff nor commit shows. */
-const START_FILES = new Set(['.dockerenv', 'dev/console', 'etc/hostname', 'etc/hosts', 'etc/resolv.conf']);
+/** What a start makes, or puts in the place of the image's. Docker keeps it in a layer of its own, which neither diff nor commit shows. */
+const START_FILES = new Map<string, number>([
+  ...ROOT_LAYOUT.flatMap(([path, want]) =>
+    want.kind === 'directory' ? [] : [[path, want.kind === 'link' ? want.target.length : 0] as const],
+  ),
+  ['dev/console', 0],
+]);
 const START_DIRECTORIES = new Set([
-  'dev',
+  ...ROOT_LAYOUT.flatMap(([path, want]) => (want.kind === 'directory' ? [path] : [])),
   'dev/pts',
   'dev/shm',
   'dev/mqueue',
-  'etc',
-  'proc',
   'run',
-  'sys',
   'sys/fs',
   'sys/fs/cgroup',
 ]);
@@ -90,9 +93,9 @@ class Comparison {
   }
 
   #isStarts({ path, type, size }: WrittenNode, below: NodeAttributes | undefined): boolean {
-    if (below !== undefined) return false;
-    if (type === 'directory') return START_DIRECTORIES.has(path) && !this.#changedIn.has(path);
-    return START_FILES.has(path) && size === 0;
+    if (type === 'directory')
+      return below?.type !== 'directory' && START_DIRECTORIES.has(path) && !this.#changedIn.has(path);
+    return START_FILES.get(path) === size;
   }
 
   #isSame(node: WrittenNode, below: NodeAttributes): boolean {

@@ -1,9 +1,10 @@
-import { isIP } from 'node:net';
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
+import type { RegistryOptions } from './embedded-registry/registry-service.ts';
 import type { RegistryDaemonSettings } from './registry-access.ts';
 import { checkInsecure, checkMirror, checkRegistries } from './registry-settings.ts';
 import { settings } from './setting-table.ts';
@@ -26,7 +27,7 @@ export interface DaemonSettings {
   /** By host, with port where it has one. */
   registries: Record<string, RegistrySettings>;
   maxDownloadAttempts: number;
-  embeddedRegistry: { host: string; port: number } | undefined;
+  embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
   dns: string[];
@@ -155,7 +156,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),
     ...registries(source, file),
-    embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
+    embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
     maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
     dns: source.list('dns'),
@@ -210,18 +211,6 @@ function storageDriver(text: string): DaemonSettings['storageDriver'] {
   throw new EngineError('invalid', `unknown storage-driver ${JSON.stringify(text)}`, {
     hint: 'Known are erofs, overlay and overlay2.',
   });
-}
-
-function loopbackAddress(text: string): DaemonSettings['embeddedRegistry'] {
-  if (text === '') return undefined;
-  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
-  const bare = host.replace(/^\[(.*)\]$/, '$1');
-  const isLoopback = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
-  if (isLoopback && Number(port) <= 65535) return { host: bare, port: Number(port) };
-  throw new EngineError(
-    'invalid',
-    `invalid embedded-registry ${JSON.stringify(text)}: expected a loopback address with port, like 127.0.0.1:5050`,
-  );
 }
 
 function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'> {

@@ -26,6 +26,7 @@ import { bootId } from '../sys/clock.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { EngineRegistry } from './embedded-registry/engine-registry.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
@@ -39,6 +40,8 @@ export class Engine {
   readonly runtime: ConmonRuntime;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
+  /** The registry that others may be served from. */
+  readonly embeddedRegistry: EngineRegistry;
   readonly #db: SqliteStateDb;
 
   private constructor(rooms: Rooms) {
@@ -50,6 +53,7 @@ export class Engine {
     this.runtime = rooms.runtime;
     this.content = rooms.content;
     this.registry = rooms.registry;
+    this.embeddedRegistry = rooms.embeddedRegistry;
     this.#db = rooms.db;
   }
 
@@ -81,6 +85,7 @@ export class Engine {
     await this.networks.close();
     await this.snapshotter.close();
     await this.events.close();
+    this.embeddedRegistry.close();
     await this.#db.close();
   }
 }
@@ -93,6 +98,7 @@ interface Rooms {
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
   registry: RegistryAccess;
+  embeddedRegistry: EngineRegistry;
   images: ImageService;
   containers: ContainerService;
 }
@@ -135,9 +141,10 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
   const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
   const registry = new RegistryAccess(settings, registryLogger);
-  /** Filled below: images and containers know of each other. */
+  /** Filled below: images, containers and the registry know of each other. */
   const wired: { containers?: ContainerService } = {};
-  const images = await ImageService.open({
+  const embeddedRegistry = await EngineRegistry.open(dataRoot, () => images);
+  const images: ImageService = await ImageService.open({
     db,
     content,
     snapshotter,
@@ -148,7 +155,10 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
-      roots: () => wired.containers?.imageRoots() ?? { blobs: [], chains: [] },
+      roots: () => {
+        const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
+        return { ...used, blobs: [...used.blobs, ...embeddedRegistry.roots().blobs] };
+      },
     },
     events,
     logger,
@@ -177,7 +187,18 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     logger,
   });
   wired.containers = containers;
-  return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+  return {
+    db,
+    events,
+    content,
+    snapshotter,
+    runtime,
+    networks,
+    registry,
+    embeddedRegistry,
+    images,
+    containers,
+  };
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */

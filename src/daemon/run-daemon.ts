@@ -11,7 +11,7 @@ import { notifySystemd } from '../sys/sd-notify.ts';
 import { buildInfo } from './build-info.ts';
 import { createLogger } from './daemon-logger.ts';
 import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
-import { startEmbeddedRegistry } from './embedded-registry.ts';
+import { serveEmbeddedRegistry } from './embedded-registry/embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { IdleRelease } from './idle-release.ts';
 import { writePidFile } from './pid-file.ts';
@@ -42,11 +42,10 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     closers.push(() => pidFile.remove());
     const engine = await Engine.open(settings, logger);
     closers.push(() => engine.close());
-    const registry =
-      settings.embeddedRegistry === undefined
-        ? undefined
-        : await startEmbeddedRegistry(settings.dataRoot, settings.embeddedRegistry, logger);
-    if (registry !== undefined) closers.push(() => registry.close());
+    if (settings.embeddedRegistry !== undefined) {
+      const registry = await serveEmbeddedRegistry(settings.embeddedRegistry, engine, logger);
+      closers.push(() => registry.close());
+    }
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
       {

@@ -152,6 +152,47 @@ export const settings: Setting[] = [
     },
   },
   {
+    key: 'embedded-registry-htpasswd',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-htpasswd',
+      kind: 'string',
+      usage: 'Let the users of this file (htpasswd -B) push to the embedded registry; reading takes no name',
+    },
+  },
+  {
+    key: 'embedded-registry-proxy',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-proxy',
+      kind: 'string',
+      usage: 'Upstream whose images the embedded registry fetches and keeps (https://registry.example.com)',
+    },
+  },
+  {
+    key: 'embedded-registry-proxy-credentials',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-proxy-credentials',
+      kind: 'string',
+      usage: 'File with user:password for the upstream',
+    },
+  },
+  {
+    key: 'embedded-registry-max-size',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-max-size',
+      kind: 'bytes',
+      usage: 'How much of the upstream the embedded registry keeps',
+      default: '10GB',
+    },
+  },
+  {
     key: 'max-concurrent-downloads',
     type: 'number',
     use: 'honoured',

@@ -95,6 +95,11 @@ export class ImageService implements ImageBackend {
     await this.#gc.settled();
   }
 
+  /** Remove those of these blobs that nothing holds. Resolves to the bytes that were freed. */
+  async collectBlobs(blobs: readonly Digest[]): Promise<number> {
+    return await this.#gc.collect({ blobs, chains: [] });
+  }
+
   async pull(request: PullRequest, options: PullOptions): Promise<void> {
     const { registry, content } = this.#options;
     const ports = { registry, content, fetches: this.#fetches, ...this.#own() };
