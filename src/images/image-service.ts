@@ -17,6 +17,7 @@ import { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
 import { type ImportOptions, type ImportPorts, importImage } from './import-image.ts';
+import { type ImportSource, openImportSource } from './import-source.ts';
 import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
@@ -134,6 +135,10 @@ export class ImageService implements ImageBackend {
     const { registry, content, receiver } = this.#options;
     const ports = { registry, content, receiver, fetches: this.#fetches, events: this.#events };
     await loadImages(source, options, { ...ports, ...this.#own() });
+  }
+
+  async openUrl(source: string, { signal }: { signal: AbortSignal }): Promise<ImportSource> {
+    return await openImportSource(source, signal);
   }
 
   async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {

@@ -152,6 +152,10 @@ export class FakeEngine implements Backends {
       progress({ stream: 'Loaded image: app:latest\n' });
     },
     commit: async () => parseDigest(`sha256:${'2'.repeat(64)}`),
+    openUrl: async (url) => {
+      this.calls.push(['open', url]);
+      return { url: `http://${url}`, size: 7, stream: new Blob(['archive']).stream() };
+    },
     importTar: async (source, options) => {
       let bytes = 0;
       for await (const chunk of source) bytes += chunk.length;
