@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
+import { recordOf } from './loose-json.ts';
 import { type ReadLimits, readBody } from './response-body.ts';
 import type { TransportResponse } from './transport.ts';
 
@@ -145,10 +146,6 @@ function shown(text: string): string {
   // oxlint-disable-next-line no-control-regex
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
   return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}…` : line;
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function stringOf(value: unknown): string {
