@@ -12,6 +12,8 @@ type Transaction = Extract<StateRequest, { kind: 'transact' }>;
 
 let database: Database | undefined;
 let reserve: SpaceReserve | undefined;
+/** SQLite's name for a database without a file. */
+const MEMORY = ':memory:';
 let waiting: Transaction[] = [];
 
 self.onmessage = (event: MessageEvent<StateRequest>) => {
@@ -33,8 +35,8 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
   if (request.kind === 'open') {
     database = openDatabase(request.path);
     applyMigrations(database, request.path, request.migrations);
-    reserve = new SpaceReserve(`${request.path}.reserve`);
-    reserve.fill();
+    if (request.path !== MEMORY) reserve = new SpaceReserve(`${request.path}.reserve`);
+    reserve?.fill();
     return [];
   }
   const db = opened();
@@ -51,8 +53,10 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
 
 function openDatabase(path: string): Database {
   // Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode.
-  closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
+  if (path !== MEMORY) {
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+  }
   const db = new Database(path, { create: true, safeIntegers: true });
   db.run('PRAGMA journal_mode = WAL');
   db.run('PRAGMA synchronous = FULL');
