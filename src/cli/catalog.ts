@@ -5,6 +5,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'image', short: 'Manage images' },
   { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
   { name: 'network', short: 'Manage networks' },
+  { name: 'registry', short: 'Serve and manage a registry of images' },
   { name: 'system', short: 'Manage the engine' },
 ];
 
@@ -270,6 +271,21 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['system df'],
     short: 'Show what takes up the disk',
     load: () => import('./commands/system/disk-usage.ts'),
+  },
+  {
+    paths: ['registry gc'],
+    short: 'Remove what no image of a registry needs',
+    load: () => import('./commands/registry/gc.ts'),
+  },
+  {
+    paths: ['registry ls', 'registry list'],
+    short: "List a registry's repositories, tags and sizes",
+    load: () => import('./commands/registry/list.ts'),
+  },
+  {
+    paths: ['registry serve'],
+    short: 'Serve a registry, or a pull-through cache of another one',
+    load: () => import('./commands/registry/serve.ts'),
   },
   {
     paths: ['system prune'],

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EngineError } from '../errors/engine-error.ts';
 import type { EngineEvent } from '../events/event.ts';
+import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
@@ -28,7 +28,12 @@ export class SystemService implements SystemBackend {
 
   async info(): Promise<SystemInfo> {
     const { containers, images, snapshotter, runtime, events, registry, networks } = this.#engine;
-    const { mirrors, insecure } = registry.config();
+    const { insecure } = registry.config();
+    const known = await registry.known();
+    const registries = known.registries.map((entry) => ({
+      ...entry,
+      mirrors: entry.mirrors.map((mirror) => `${mirror}/`),
+    }));
     const runtimeInfo = await runtime.info();
     const host = readHostFacts();
     const limits = readCgroupFacts(readCgroupHost());
@@ -58,10 +63,18 @@ export class SystemService implements SystemBackend {
         'name=seccomp,profile=builtin',
         ...(runtimeInfo.cgroupVersion === '2' ? ['name=cgroupns'] : []),
       ],
-      registryMirrors: mirrors.map((mirror) => `${mirror}/`),
+      registryMirrors: registries.find(({ name }) => name === DEFAULT_DOMAIN)?.mirrors ?? [],
       insecureRegistries: insecure,
+      registries,
       labels,
-      warnings: [...new Set([...runtimeInfo.warnings, ...cgroupWarnings(limits), ...networks.warnings()])],
+      warnings: [
+        ...new Set([
+          ...runtimeInfo.warnings,
+          ...cgroupWarnings(limits),
+          ...networks.warnings(),
+          ...known.warnings.map((warning) => `WARNING: ${warning}`),
+        ]),
+      ],
       debug,
       ...limits,
       ipv4Forwarding: host.ipv4Forwarding,
@@ -82,8 +95,11 @@ export class SystemService implements SystemBackend {
     return this.#engine.events.subscribe(request, options.signal);
   }
 
-  async authenticate(_credentials: RegistryCredentials): Promise<{ status: string; identityToken: string }> {
-    throw new EngineError('not-implemented', 'Login is not built yet');
+  authenticate(
+    credentials: RegistryCredentials,
+    options: { signal: AbortSignal; tlsVerify?: boolean },
+  ): Promise<{ status: string; identityToken: string }> {
+    return this.#engine.registry.login().login(credentials, options);
   }
 }
 

@@ -28,9 +28,13 @@ export interface LayerBlob {
 /** What a finished pull, import, build or load adds, whole. `tags` are canonical names. */
 export interface NewImage {
   image: StoredManifest;
-  manifest: ImageManifest;
+  manifests: ImageManifest[];
   layers: LayerBlob[];
   tags: string[];
+  /** Blobs that the image holds besides. */
+  extras?: readonly Digest[];
+  /** The repository that its blobs came from, `docker.io/library/busybox`. */
+  repository?: string;
 }
 
 /** Files open at a time while images are loaded. */
@@ -61,6 +65,7 @@ export class ImageStore {
     const store = new ImageStore(db);
     await store.#loadLayers();
     await store.#loadImages(content, logger);
+    await store.#loadExtras();
     await store.#loadTags();
     return store;
   }
@@ -89,21 +94,26 @@ export class ImageStore {
   }
 
   /** Image, manifest, layers and tags in one transaction. */
-  async add({ image, manifest, layers, tags }: NewImage): Promise<void> {
+  async add({ image, manifests, layers, tags, extras = [], repository }: NewImage): Promise<void> {
     const taggedNano = nowNano();
     await this.#db.transact([
       {
         sql: 'INSERT INTO images VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
         params: [image.digest, image.mediaType, image.size],
       },
-      {
-        sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-        params: [image.digest, manifest.digest, manifest.mediaType, manifest.size],
-      },
+      ...manifests.map((manifest) => insertManifest(image.digest, manifest)),
+      ...extras.map((blob) => ({
+        sql: 'INSERT INTO image_extras VALUES (?, ?) ON CONFLICT DO NOTHING',
+        params: [image.digest, blob],
+      })),
       ...layers.map(insertLayer),
+      ...(repository === undefined
+        ? []
+        : manifests.flatMap(layerDigests).map((blob) => insertSource(blob, repository))),
       ...tags.map((tag) => upsertTag(tag, image.digest, taggedNano)),
     ]);
-    this.#remember(image, manifest);
+    for (const manifest of manifests) this.#remember(image, manifest);
+    this.#addExtras(image.digest, extras);
     for (const { diffId, tarSize } of layers) this.#tarSizes.set(diffId, tarSize);
     for (const tag of tags) this.#setTag(tag, image.digest, taggedNano);
   }
@@ -131,17 +141,37 @@ export class ImageStore {
 
   /** Forget blobs that are about to go. */
   async forgetLayerBlobs(blobs: Iterable<Digest>): Promise<void> {
-    const statements = [...blobs].map((blob) => ({
-      sql: 'DELETE FROM layer_blobs WHERE blob = ?',
-      params: [blob],
-    }));
+    const statements = [...blobs].flatMap((blob) => [
+      { sql: 'DELETE FROM layer_blobs WHERE blob = ?', params: [blob] },
+      { sql: 'DELETE FROM blob_sources WHERE blob = ?', params: [blob] },
+    ]);
     if (statements.length > 0) await this.#db.transact(statements);
+  }
+
+  /** Repositories that have a blob: it came from there, or was pushed there. */
+  async sourcesOf(blob: Digest): Promise<string[]> {
+    const rows = await this.#db.query<{ repository: string }>(
+      'SELECT repository FROM blob_sources WHERE blob = ? ORDER BY repository LIMIT 16',
+      [blob],
+    );
+    return rows.map(({ repository }) => repository);
+  }
+
+  async addSources(blobs: readonly Digest[], repository: string): Promise<void> {
+    if (blobs.length > 0) await this.#db.transact(blobs.map((blob) => insertSource(blob, repository)));
   }
 
   #remember(image: StoredManifest, manifest: ImageManifest): void {
     const known = this.#images.get(image.digest);
     const others = known?.manifests.filter(({ digest }) => digest !== manifest.digest) ?? [];
-    this.#images.set(image.digest, { ...image, id: image.digest, manifests: [...others, manifest] });
+    const extras = known?.extras ?? [];
+    this.#images.set(image.digest, { ...image, id: image.digest, manifests: [...others, manifest], extras });
+  }
+
+  #addExtras(id: Digest, blobs: readonly Digest[]): void {
+    const image = this.#images.get(id);
+    if (image === undefined || blobs.length === 0) return;
+    this.#images.set(id, { ...image, extras: [...new Set([...image.extras, ...blobs])] });
   }
 
   #setTag(name: string, image: Digest, taggedNano: bigint): void {
@@ -170,6 +200,17 @@ export class ImageStore {
       );
   }
 
+  async #loadExtras(): Promise<void> {
+    const rows = await this.#db.query<{ image: Digest; blob: Digest }>(
+      'SELECT image, blob FROM image_extras',
+    );
+    for (const [image, own] of Map.groupBy(rows, (row) => row.image))
+      this.#addExtras(
+        image,
+        own.map(({ blob }) => blob),
+      );
+  }
+
   async #loadManifest(
     row: ImageRow,
     content: ContentStore,
@@ -193,6 +234,21 @@ export class ImageStore {
     for (const row of rows)
       if (this.#images.has(row.image)) this.#setTag(row.reference, row.image, BigInt(row.tagged_nano));
   }
+}
+
+function insertManifest(image: Digest, { digest, mediaType, size }: ImageManifest): Statement {
+  return {
+    sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    params: [image, digest, mediaType, size],
+  };
+}
+
+function layerDigests({ manifest }: ImageManifest): Digest[] {
+  return manifest.layers.map(({ digest }) => digest);
+}
+
+function insertSource(blob: Digest, repository: string): Statement {
+  return { sql: 'INSERT INTO blob_sources VALUES (?, ?) ON CONFLICT DO NOTHING', params: [blob, repository] };
 }
 
 function insertLayer({ diffId, blob, blobSize, tarSize }: LayerBlob): Statement {

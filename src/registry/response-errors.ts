@@ -130,8 +130,8 @@ export function parseErrors(text: string): RegistryErrorEntry[] {
   return text2 === '' ? [] : [{ code: '', message: text2 }];
 }
 
-/** Seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterOf(headers: Headers): number | undefined {
+/** Seconds or a date (RFC 9110, 10.2.3), as milliseconds from now. */
+export function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (value === undefined || value === '') return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;

@@ -25,6 +25,8 @@ export interface SystemInfo {
   securityOptions: string[];
   registryMirrors: string[];
   insecureRegistries: string[];
+  /** Registries that something is settled for, docker.io among them; mirrors in the order in which they are asked. */
+  registries: { name: string; mirrors: string[]; secure: boolean }[];
   labels: string[];
   warnings: string[];
   debug: boolean;
@@ -58,7 +60,7 @@ export interface SystemBackend {
   /** Check credentials against a registry. */
   authenticate(
     credentials: RegistryCredentials,
-    options: { signal: AbortSignal },
+    options: { signal: AbortSignal; tlsVerify?: boolean },
   ): Promise<{ status: string; identityToken: string }>;
 }
 

@@ -1,4 +1,10 @@
-import type { DeleteResult, HistoryView, ImageView, PullProgress } from '../../images/image-backend.ts';
+import type {
+  DeleteResult,
+  HistoryView,
+  ImageView,
+  PullProgress,
+  TransferLine,
+} from '../../images/image-backend.ts';
 import type { ImageProcessConfig } from '../../oci/image-config.ts';
 import type {
   ImageConfig,
@@ -108,6 +114,12 @@ export function encodeProgress(line: PullProgress): ProgressMessage {
     progress: progressBar(current, total),
     ...(id === undefined ? {} : { id }),
   };
+}
+
+/** One line of a push or load. */
+export function encodeTransferLine(line: TransferLine): ProgressMessage {
+  if ('aux' in line) return { progressDetail: {}, aux: line.aux };
+  return 'stream' in line ? line : encodeProgress(line);
 }
 
 function isLayerId(id: string): boolean {

@@ -131,6 +131,10 @@ export function systemInfo(): SystemInfo {
     securityOptions: ['name=seccomp,profile=builtin'],
     registryMirrors: ['http://127.0.0.1:5000/'],
     insecureRegistries: ['10.0.0.0/8', 'reg.local:5000'],
+    registries: [
+      { name: 'docker.io', mirrors: ['http://127.0.0.1:5000/'], secure: true },
+      { name: 'reg.local:5000', mirrors: [], secure: false },
+    ],
     labels: [],
     warnings: [],
     debug: false,

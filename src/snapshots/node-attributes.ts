@@ -1,10 +1,10 @@
 import type { BigIntStats } from 'node:fs';
 import { chmodSync, lchownSync, lstatSync, readlinkSync } from 'node:fs';
-import { decodePath, encodePath } from '../../archive/path-bytes.ts';
-import type { FileType, NodeAttributes } from '../../archive/tree.ts';
-import { errnoCodeOf } from '../../errors/engine-error.ts';
-import { errno } from '../../sys/errno.ts';
-import { lastErrno, libc, SyscallError } from '../../sys/libc.ts';
+import { decodePath, encodePath } from '../archive/path-bytes.ts';
+import type { FileType, NodeAttributes } from '../archive/tree.ts';
+import { errnoCodeOf } from '../errors/engine-error.ts';
+import { errno } from '../sys/errno.ts';
+import { lastErrno, libc, SyscallError } from '../sys/libc.ts';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;

@@ -1,27 +1,29 @@
 import { deserializeError, EngineError } from '../errors/engine-error.ts';
-import type { StagedLayer } from '../snapshots/snapshotter.ts';
-import type { LayerJob, LayerProgress } from './layer-job.ts';
-import type { LayerWorkerReply, LayerWorkerRequest } from './layer-worker-protocol.ts';
+import type { Logger } from '../errors/logger.ts';
+import type { JobReply, JobRequest } from './job-protocol.ts';
 
 const CANCEL_GRACE_MS = 1000;
 
-interface Pending {
+interface Pending<Progress, Result> {
   sizeBytes: number;
-  resolve: (staged: StagedLayer) => void;
+  resolve: (result: Result) => void;
   reject: (error: unknown) => void;
-  progress: (progress: LayerProgress) => void;
+  progress: (progress: Progress) => void;
 }
 
-/** One worker thread and the jobs in it. */
-export class LayerWorkerHandle {
-  readonly #worker = new Worker(new URL('./layer-worker.ts', import.meta.url));
-  readonly #jobs = new Map<number, Pending>();
+/** One worker thread and the jobs in it; the thread answers with `serveJobs`. */
+export class JobThread<Job, Progress, Result> {
+  readonly #worker: Worker;
+  readonly #logger: Logger;
+  readonly #jobs = new Map<number, Pending<Progress, Result>>();
   #nextId = 1;
   /** A thread that failed or doesn't listen gets no further jobs. */
   #retired = false;
 
-  constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<LayerWorkerReply>) => this.#settle(data);
+  constructor(worker: Worker, logger: Logger) {
+    this.#worker = worker;
+    this.#logger = logger;
+    this.#worker.onmessage = ({ data }: MessageEvent<JobReply<Progress, Result>>) => this.#settle(data);
     this.#worker.onerror = (event) => this.#fail(event.message);
   }
 
@@ -33,18 +35,19 @@ export class LayerWorkerHandle {
     return this.#jobs.size === 0;
   }
 
-  /** Compressed bytes of the jobs under way. */
+  /** Bytes of the jobs under way. */
   get loadBytes(): number {
     return [...this.#jobs.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
   async run(
-    job: LayerJob,
-    { signal, progress }: { signal: AbortSignal; progress: (progress: LayerProgress) => void },
-  ): Promise<StagedLayer> {
+    job: Job,
+    options: { sizeBytes: number; signal: AbortSignal; progress: (progress: Progress) => void },
+  ): Promise<Result> {
+    const { signal, progress, sizeBytes } = options;
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<StagedLayer>();
-    this.#jobs.set(id, { sizeBytes: job.descriptor.size, resolve, reject, progress });
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.#jobs.set(id, { sizeBytes, resolve, reject, progress });
     let grace: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       this.#send({ kind: 'cancel', id });
@@ -70,10 +73,11 @@ export class LayerWorkerHandle {
     this.#worker.terminate();
   }
 
-  #settle(reply: LayerWorkerReply): void {
+  #settle(reply: JobReply<Progress, Result>): void {
+    if (reply.kind === 'warning') return this.#logger.warn(reply.message, reply.fields);
     const job = this.#jobs.get(reply.id);
     if (reply.kind === 'progress') job?.progress(reply.progress);
-    else if (reply.kind === 'done') job?.resolve(reply.staged);
+    else if (reply.kind === 'done') job?.resolve(reply.result);
     else job?.reject(deserializeError(reply.error));
   }
 
@@ -86,10 +90,10 @@ export class LayerWorkerHandle {
   #fail(message: string): void {
     this.#retired = true;
     for (const job of this.#jobs.values())
-      job.reject(new EngineError('internal', `Cannot run layer worker: ${message}`));
+      job.reject(new EngineError('internal', `Cannot run worker: ${message}`));
   }
 
-  #send(request: LayerWorkerRequest): void {
+  #send(request: JobRequest<Job>): void {
     this.#worker.postMessage(request);
   }
 }
