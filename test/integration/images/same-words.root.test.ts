@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningRegistry } from '../../../src/registry/server/serve-registry.ts';
 import { startDockerRegistry } from '../../../src/registry/testing/running-registry.ts';
@@ -44,7 +45,6 @@ test.each([
   ['images --digests --no-trunc'],
   ['images --tree'],
   ['images -a -q app'],
-  ['images ls'],
   ['images --format json app:2'],
   ['images --format raw'],
   ['images -f bogus=1'],
@@ -58,10 +58,10 @@ test.each([
   ['pull -q app'],
   ['pull app:nosuch'],
   ['pull -a app:1'],
-  ['push HOST/app:1'],
+  ['push HOST/app:nosuch'],
   ['push -q HOST/app:1'],
   ['push HOST/app'],
-  ['push --platform linux/amd64 HOST/app:1'],
+  ['push -q --platform linux/amd64 HOST/app:1'],
   ['rmi nosuch nosuch2'],
   ['rmi -f nosuch'],
   ['tag nosuch x:1'],
@@ -82,6 +82,9 @@ test.each([
   ['search --limit 1000 x'],
 ])('%s', async (line) => {
   const words = line.replaceAll('HOST', `127.0.0.1:${real.port}`).replaceAll('ROOT', engine.root).split(' ');
+  const fresh = () => rmSync(join(engine.root, 'client/config.json'), { force: true });
+  fresh();
   const stock = await engine.run(words);
+  fresh();
   expect(await engine.run(words, { client: 'sampan' })).toEqual(stock);
 });
