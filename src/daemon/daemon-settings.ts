@@ -4,7 +4,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
-import type { RegistryOptions } from './embedded-registry/registry-service.ts';
+import type { RegistryOptions } from './embedded-registry/start-registry.ts';
 import type { RegistryDaemonSettings } from './registry-access.ts';
 import { checkInsecure, checkMirror, checkRegistries } from './registry-settings.ts';
 import { settings } from './setting-table.ts';

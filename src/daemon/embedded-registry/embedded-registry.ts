@@ -3,7 +3,7 @@ import type { Logger } from '../../errors/logger.ts';
 import type { RunningRegistry } from '../../registry/server/serve-registry.ts';
 import type { Engine } from '../engine.ts';
 import { serveControl } from './registry-control.ts';
-import { type RegistryOptions, startRegistry } from './registry-service.ts';
+import { type RegistryOptions, startRegistry } from './start-registry.ts';
 
 /** The engine's own registry, on loopback: a mirror that is there without internet. Read-only over TCP but for users of a password file: who may write to a mirror decides what others run. */
 export async function serveEmbeddedRegistry(

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { parseByteSize } from '../../cli/flags/byte-size.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { ProxyOptions, RegistryOptions } from './registry-service.ts';
+import type { ProxyOptions, RegistryOptions } from './start-registry.ts';
 import { parseUpstream } from './upstream-address.ts';
 
 /** For so long the tags of an upstream are believed. */

@@ -16,7 +16,7 @@ import {
 import type { RunningRegistry } from '../../registry/server/serve-registry.ts';
 import { plainConfig } from '../../registry/testing/contract.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../../registry/testing/faulty-registry.ts';
-import { hasDockerRegistry, startDockerRegistry } from '../../registry/testing/running-registry.ts';
+import { freePort, hasDockerRegistry, startDockerRegistry } from '../../registry/testing/running-registry.ts';
 import {
   blobOf,
   digestOf,
@@ -26,7 +26,7 @@ import {
   sampleImage,
 } from '../../registry/testing/sample-image.ts';
 import { type LockedRegistryRoot, openRegistryRoot } from './registry-root.ts';
-import { type ProxyOptions, startRegistry } from './registry-service.ts';
+import { type ProxyOptions, startRegistry } from './start-registry.ts';
 import { parseUpstream } from './upstream-address.ts';
 
 let directory: string;
@@ -67,13 +67,13 @@ interface Proxy {
 
 async function startProxy(
   url: string,
-  options: Partial<ProxyOptions> & { logger?: Logger } = {},
+  options: Partial<ProxyOptions> & { logger?: Logger; port?: number } = {},
 ): Promise<Proxy> {
   const root = await openRegistryRoot(join(directory, 'registry'));
   const keeper = new OwnBlobCollector(root.content, () => root.pushed.digests().union(root.cached.digests()));
   const proxy = { upstream: parseUpstream(url), maxBytes: 1 << 30, freshMs: 60_000, ...options };
   const running = await startRegistry(
-    { host: '127.0.0.1', port: 0, writable: true, proxy },
+    { host: '127.0.0.1', port: options.port ?? 0, writable: true, proxy },
     { root, keeper, client: plainConfig, logger: options.logger ?? silentLogger },
   );
   let stopped = false;
@@ -292,6 +292,69 @@ describe('a pull-through cache', () => {
     expect(gets(upstream, 'blobs/')).toBe(0);
     // Of a repository that doesn't name it, it is no part.
     expect((await proxy.get(`other/blobs/${layerOf(image).digest}`)).status).toBe(404);
+  });
+
+  test('an image pushed on top of layers that only the upstream has is whole', async () => {
+    const { upstream, publish } = await startUpstream();
+    const base = sampleImage([patterned(200_000)]);
+    await publish('app', 'base', base);
+    const proxy = await startProxy(upstream.url);
+    await proxy.get('app/manifests/base');
+    const layer = layerOf(base);
+    // A pushing client asks first, and is told that it may leave the upload out.
+    expect((await proxy.get(`app/blobs/${layer.digest}`, { method: 'HEAD' })).status).toBe(200);
+    const manifest = blobOf(new TextDecoder().decode(base.manifest.bytes).replace('\n', '\n '));
+    const put = await proxy.get('app/manifests/mine', {
+      method: 'PUT',
+      body: manifest.bytes,
+      headers: { 'content-type': OCI_MANIFEST },
+    });
+    expect(put.status).toBe(201);
+    await upstream.close();
+    expect(await (await proxy.get('app/manifests/mine')).bytes()).toEqual(manifest.bytes);
+    expect(digestOf(await (await proxy.get(`app/blobs/${layer.digest}`)).bytes())).toBe(layer.digest);
+    expect(proxy.root.pushed.has('app', layer.digest)).toBe(true);
+  });
+
+  test('lists what the upstream has beside what is here, and what is here when it is down', async () => {
+    const { upstream, publish } = await startUpstream();
+    const image = sampleImage(['x']);
+    for (const tag of ['a', 'b']) await publish('app', tag, image);
+    const { digest, bytes } = image.manifest;
+    const subject = { mediaType: OCI_MANIFEST, digest, size: bytes.length };
+    const signature = sampleImage(['signature'], OCI_MANIFEST, { subject });
+    await publish('app', 'sig', signature);
+    const proxy = await startProxy(upstream.url);
+    await proxy.get('app/manifests/b');
+    const tags = async () => await (await proxy.get('app/tags/list')).json();
+    const referrers = async () =>
+      ((await (await proxy.get(`app/referrers/${digest}`)).json()) as { manifests: object[] }).manifests;
+    expect(await tags()).toEqual({ name: 'app', tags: ['a', 'b', 'sig'] });
+    expect(await referrers()).toMatchObject([{ digest: signature.manifest.digest }]);
+    expect((await proxy.get('nosuch/tags/list')).status).toBe(404);
+    await upstream.close();
+    expect(await tags()).toEqual({ name: 'app', tags: ['b'] });
+    expect(await referrers()).toEqual([]);
+  }, 20_000);
+
+  test('a registry that is its own upstream finds nothing, at once', async () => {
+    const port = await freePort();
+    const proxy = await startProxy(`http://127.0.0.1:${port}`, { port });
+    expect((await proxy.get('app/manifests/v1')).status).toBe(404);
+    expect((await proxy.get(`app/blobs/${blobOf('x').digest}`)).status).toBe(404);
+    expect((await proxy.get('app/tags/list')).status).toBe(404);
+  });
+
+  test('the empty blob', async () => {
+    const { upstream, publish } = await startUpstream();
+    const image = sampleImage(['']);
+    await publish('app', 'v1', image);
+    const proxy = await startProxy(upstream.url);
+    await proxy.get('app/manifests/v1');
+    for (let round = 0; round < 2; round++) {
+      const response = await proxy.get(`app/blobs/${layerOf(image).digest}`);
+      expect([response.status, (await response.bytes()).length]).toEqual([200, 0]);
+    }
   });
 
   test('shows the upstream its credentials, and nobody else', async () => {

@@ -5,7 +5,7 @@ import { silentLogger } from '../../errors/logger.ts';
 import { OwnBlobCollector } from '../../registry/server/blob-collector.ts';
 import { describeRegistryContract, plainConfig } from '../../registry/testing/contract.ts';
 import { openRegistryRoot } from './registry-root.ts';
-import { startRegistry } from './registry-service.ts';
+import { startRegistry } from './start-registry.ts';
 
 describeRegistryContract('stand-alone, on a content store', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));

@@ -13,7 +13,7 @@ import { type RunningRegistry, serveRegistry } from '../../registry/server/serve
 import { plainConfig } from '../../registry/testing/contract.ts';
 import { blobOf, digestOf, patterned, sampleImage } from '../../registry/testing/sample-image.ts';
 import { type LockedRegistryRoot, openRegistryRoot } from './registry-root.ts';
-import { startRegistry } from './registry-service.ts';
+import { startRegistry } from './start-registry.ts';
 import { parseUpstream } from './upstream-address.ts';
 
 // The file runs in namespaces of its own.

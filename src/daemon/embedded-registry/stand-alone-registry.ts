@@ -10,7 +10,7 @@ import { logStrayErrors } from '../stray-errors.ts';
 import { byteSize, isLoopback, proxyOptions } from './embedded-settings.ts';
 import { type ControlPorts, serveControl } from './registry-control.ts';
 import { openRegistryRoot } from './registry-root.ts';
-import { type RegistryOptions, startRegistry } from './registry-service.ts';
+import { type RegistryOptions, startRegistry } from './start-registry.ts';
 
 /** An upload that nobody went on with. */
 const INGEST_AGE_MS = 24 * 3600_000;

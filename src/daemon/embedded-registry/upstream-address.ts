@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { DEFAULT_DOMAIN, isRepositoryPath } from '../../oci/reference.ts';
-import type { UpstreamAddress } from './registry-service.ts';
+import type { UpstreamAddress } from './start-registry.ts';
 
 /** The names that Docker's hub goes by. */
 const HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);

@@ -216,6 +216,20 @@ test.each([
   expect(message).not.toContain(line.slice(4));
 });
 
+test('a file without users lets nobody in', async () => {
+  writeFileSync(users, '# nobody yet\n');
+  const authenticator = await HtpasswdAuthenticator.open(users);
+  expect(await authenticator.verify('ann', 'right')).toBe(false);
+  expect(await authenticator.verify('', '')).toBe(false);
+});
+
+test('bcrypt looks at 72 bytes of a password, and so do we', async () => {
+  writeFileSync(users, `ann:${await hashOf('x'.repeat(72))}\n`);
+  const authenticator = await HtpasswdAuthenticator.open(users);
+  expect(await authenticator.verify('ann', 'x'.repeat(100))).toBe(true);
+  expect(await authenticator.verify('ann', 'x'.repeat(71))).toBe(false);
+});
+
 test('a file that is not there is refused by name', async () => {
   expect(await failureOf(HtpasswdAuthenticator.open('/nonexistent/users'))).toMatchObject({
     kind: 'invalid',

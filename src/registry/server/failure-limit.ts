@@ -64,9 +64,9 @@ export class FailureLimit {
   #forgetOld(now: number): void {
     for (const [key, { untilMs, failures }] of this.#counts)
       if (untilMs <= now || failures <= 0) this.#counts.delete(key);
-    // Still too many: somebody makes up names. The oldest window goes.
+    // Still too many: somebody makes up names. The oldest windows go, a tenth at a time.
     for (const key of this.#counts.keys()) {
-      if (this.#counts.size < MAX_KEYS) break;
+      if (this.#counts.size < MAX_KEYS * 0.9) break;
       this.#counts.delete(key);
     }
   }

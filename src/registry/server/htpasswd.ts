@@ -9,6 +9,8 @@ const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 const MAX_COST = 16;
 /** What bcrypt looks at. */
 const PASSWORD_BYTES = 72;
+/** Where there are no users: a hash that no password has. */
+const NOBODY = `$2b$10$${'.'.repeat(53)}`;
 const REMEMBER_MS = 5 * 60_000;
 const MAX_REMEMBERED = 1000;
 /** The file is looked at again at most so often. */
@@ -57,9 +59,10 @@ export class HtpasswdAuthenticator implements Authenticator {
     return true;
   }
 
+  /** The dearest one. */
   #anyHash(): string {
-    for (const hash of this.#users.values()) return hash;
-    return '$2b$10$CwTycUXWue0Thq9StjUM0uJ8n4lXbDgWqz1O8yD6cZ9E5oWl9Yx2y';
+    const hashes = [...this.#users.values()].toSorted((a, b) => costOf(b) - costOf(a));
+    return hashes[0] ?? NOBODY;
   }
 
   #remember(proof: string, hash: string): void {
@@ -90,13 +93,18 @@ export function parseHtpasswd(text: string): Map<string, string> {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) return;
     const at = line.indexOf(':');
-    const cost = Number(BCRYPT.exec(line.slice(at + 1))?.[1]);
+    const cost = costOf(line.slice(at + 1));
     if (at < 1 || Number.isNaN(cost))
       throw new Error(`line ${index + 1} is not a user with a bcrypt hash (htpasswd -B)`);
     if (cost > MAX_COST) throw new Error(`line ${index + 1} has a bcrypt cost over ${MAX_COST}`);
     users.set(line.slice(0, at), line.slice(at + 1));
   });
   return users;
+}
+
+/** NaN for what is no bcrypt hash. */
+function costOf(hash: string): number {
+  return Number(BCRYPT.exec(hash)?.[1]);
 }
 
 async function load(path: string): Promise<{ text: string; version: string }> {

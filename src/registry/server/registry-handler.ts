@@ -23,6 +23,8 @@ export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAdd
   readOnly?: boolean;
   /** Undefined: nobody is asked who they are. */
   access?: AccessPolicy | undefined;
+  /** How this registry names itself to its upstream: a request that bears the name has come round, and finds nothing here. */
+  selfAgent?: string;
   logger?: Logger;
 }
 
@@ -56,6 +58,8 @@ export function createRegistryHandler(
     try {
       const url = urlOf(request);
       const route = parseRoute(url.pathname);
+      if (options.selfAgent !== undefined && request.headers.get('user-agent') === options.selfAgent)
+        throw new RegistryRefusal(404, 'NAME_UNKNOWN', 'this registry is its own upstream');
       const base = publicBase(request.headers, options);
       const visit = { request, route, address: client?.address ?? '', base };
       const prefix = options.relativeUrls === true ? '' : base;

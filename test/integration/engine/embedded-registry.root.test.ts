@@ -49,6 +49,13 @@ test('a store of an earlier release is taken over, and pulled from the bytes tha
   expect(blobs()).toEqual(before);
 });
 
+test('a search of the registry needs no hub', async () => {
+  expect(await client('search', '--format', '{{.Name}} {{.IsOfficial}}', '127.0.0.1:5057/hello')).toContain(
+    'hello-world',
+  );
+  expect(await client('search', '--format', '{{.Name}}', '127.0.0.1:5057/nosuch')).toBe('');
+});
+
 test('what the registry names outlives the image, and a restart', async () => {
   const before = blobs();
   await client('rmi', '-f', 'hello-world');

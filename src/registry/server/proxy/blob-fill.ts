@@ -1,4 +1,6 @@
+import { EngineError } from '../../../errors/engine-error.ts';
 import type { Digest } from '../../../oci/digest.ts';
+import type { BlobStream } from '../../registry-client.ts';
 import type { BlobIngest, BlobStore } from '../blob-backend.ts';
 import { isNoSpace } from '../no-space.ts';
 import type { Upstream } from './upstream.ts';
@@ -33,7 +35,7 @@ export class BlobFill {
 
   private constructor(
     options: BlobFillOptions,
-    begun: { ingest: BlobIngest; controller: AbortController; stream: FillStream },
+    begun: { ingest: BlobIngest; controller: AbortController; stream: BlobStream },
   ) {
     this.#options = options;
     this.#ingest = begun.ingest;
@@ -149,7 +151,7 @@ export class BlobFill {
       this.stop(new Error('nobody reads the blob any more'));
   }
 
-  async #run(stream: FillStream): Promise<void> {
+  async #run(stream: BlobStream): Promise<void> {
     try {
       await this.#receive(stream);
       this.#state = 'closing';
@@ -158,6 +160,8 @@ export class BlobFill {
       this.#state = 'published';
     } catch (error) {
       this.#state = { failure: error };
+      // Asked again, the client goes to the next source.
+      if (error instanceof EngineError && error.code === 'digest-mismatch') stream.refuse();
       await Promise.allSettled(this.#reading);
       // What fills the disk is of no use to the next attempt.
       await (this.#full || isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
@@ -166,7 +170,7 @@ export class BlobFill {
     }
   }
 
-  async #receive({ start, body }: FillStream): Promise<void> {
+  async #receive({ start, body }: BlobStream): Promise<void> {
     // A registry that ignored the range sends again what is here.
     let surplus = this.#ingest.offset - start;
     for await (const chunk of body) {
@@ -184,11 +188,6 @@ export class BlobFill {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
   }
-}
-
-interface FillStream {
-  start: number;
-  body: ReadableStream<Uint8Array>;
 }
 
 async function firstChunk(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {

@@ -1,19 +1,19 @@
 import { kindOf } from '../../../errors/engine-error.ts';
+import type { Descriptor } from '../../../oci/descriptor.ts';
 import { type Digest, isDigest } from '../../../oci/digest.ts';
 import { parseReference, type Reference } from '../../../oci/reference.ts';
-import type { DistributionClient } from '../../distribution-client.ts';
 import type {
   BlobStream,
+  RegistryCatalog,
   RegistryClient,
   RegistryCredentials,
   ResolvedManifest,
 } from '../../registry-client.ts';
 import { RegistryRefusal } from '../refusal.ts';
 
-export type UpstreamClient = RegistryClient & Pick<DistributionClient, 'head'>;
-
 export interface UpstreamOptions {
-  client: UpstreamClient;
+  client: RegistryClient;
+  catalog: Pick<RegistryCatalog, 'tags' | 'referrers'>;
   /** `docker.io`, `registry.example.com:5000`. */
   domain: string;
   /** In front of every repository's name there, as `project/` of a shared registry. */
@@ -48,6 +48,17 @@ export class Upstream {
   ): Promise<BlobStream> {
     const { client, credentials } = this.#options;
     return client.blob(this.#reference(repository, digest), digest, { ...options, credentials });
+  }
+
+  tags(repository: string, signal: AbortSignal): Promise<string[]> {
+    const { catalog, credentials } = this.#options;
+    return catalog.tags(this.#reference(repository, 'latest'), { signal, credentials });
+  }
+
+  referrers(repository: string, digest: Digest, signal: AbortSignal): Promise<Descriptor[]> {
+    const { catalog, credentials } = this.#options;
+    const subject = { repository: this.#reference(repository, digest), digest };
+    return catalog.referrers(subject, { signal, credentials });
   }
 
   #reference(repository: string, reference: string): Reference {

@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import { CatalogClient } from '../../registry/catalog-client.ts';
 import { DistributionClient } from '../../registry/distribution-client.ts';
 import type { RegistryConfig, RegistryCredentials } from '../../registry/registry-client.ts';
+import { RegistryConnection } from '../../registry/registry-connection.ts';
 import type { AccessPolicy } from '../../registry/server/access.ts';
 import type { BlobBackend, BlobKeeper } from '../../registry/server/blob-backend.ts';
 import { FailureLimit } from '../../registry/server/failure-limit.ts';
@@ -78,11 +81,13 @@ export async function startRegistry(
   const { logger } = ports;
   const access = options.htpasswd === undefined ? undefined : await accessOf(options, logger);
   const tls = options.tls === undefined ? undefined : await readTls(options.tls);
-  const { backend, close } = await openBackend(options, ports);
+  const selfAgent = `sampan (pull-through ${randomUUID()})`;
+  const { backend, close } = await openBackend(options, ports, selfAgent);
   const handler = createRegistryHandler(backend, {
     logger,
     access,
     readOnly: !options.writable,
+    selfAgent,
     secure: tls !== undefined,
     relativeUrls: options.relativeUrls ?? false,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
@@ -109,6 +114,7 @@ export async function startRegistry(
 async function openBackend(
   options: RegistryOptions,
   { root, keeper, client, logger }: RegistryPorts,
+  selfAgent: string,
 ): Promise<{ backend: BlobBackend; close: () => Promise<void> }> {
   const store = root.content;
   const pushed = new StoreBlobBackend({ store, index: root.pushed, keeper });
@@ -124,10 +130,12 @@ async function openBackend(
   });
   const credentials = credentialsFile === undefined ? undefined : await readCredentials(credentialsFile);
   const insecure = address.insecure ? [...client.insecure, address.domain] : client.insecure;
-  // Mirrors are for the engine's pulls: this registry may be one of them.
-  const config = { ...client, mirrors: [], insecure };
+  // The daemon's mirrors are for the engine's pulls: this registry may be one of them. Those of hosts.toml stay, see `selfAgent`.
+  const config = { ...client, mirrors: [], registries: {}, insecure, userAgent: selfAgent };
+  const connection = new RegistryConnection(config, { logger });
   const upstream = new Upstream({
-    client: new DistributionClient(config, { logger }),
+    client: new DistributionClient(connection),
+    catalog: new CatalogClient(connection),
     domain: address.domain,
     prefix: address.prefix,
     credentials,
