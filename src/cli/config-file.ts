@@ -48,7 +48,7 @@ export async function readConfigFile(context: CliContext): Promise<ConfigFile> {
   if (text.trim() === '') return {};
   const config: ConfigFile = {};
   try {
-    decodeConfig(JSON.parse(text), config);
+    decodeConfig(parseSecretJson(text), config);
   } catch (error) {
     await warn(context, `parsing config file (${path}): ${messageOf(error)}`);
   }
@@ -57,6 +57,15 @@ export async function readConfigFile(context: CliContext): Promise<ConfigFile> {
 
 async function warn(context: CliContext, what: string): Promise<void> {
   await context.stderr.write(`WARNING: Error ${what}\n`);
+}
+
+/** As `JSON.parse`, whose own errors quote what they stumble over: a password, say. @throws TypeError `invalid JSON`. */
+export function parseSecretJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError('invalid JSON');
+  }
 }
 
 /** Fills `config` until a known field hasn't the type that Docker gives it. */

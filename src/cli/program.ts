@@ -194,10 +194,22 @@ async function execute(
     now: () => Date.now() / 1000,
   };
   try {
+    if (needsApi(command, flags)) {
+      const { checkApiVersion } = await import('./check-api-version.ts');
+      checkApiVersion(await client.apiVersion(), { command, flags, path: `${world.program} ${path}` });
+    }
     return await command.run({ context, flags, args: flags.args, client, path });
   } catch (error) {
     throw await withHint(error, endpoint);
   }
+}
+
+/** Whether the daemon's version has to be asked before the command begins. */
+function needsApi(command: Command, flags: ParsedFlags): boolean {
+  return (
+    command.sinceApi !== undefined ||
+    command.flags.some((flag) => flag.sinceApi !== undefined && flags.changed(flag.name))
+  );
 }
 
 /** A daemon that isn't there gets a word about the one that is. */

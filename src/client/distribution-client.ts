@@ -22,11 +22,12 @@ export class DistributionClient {
   }
 
   /** @throws EngineError "not-implemented" from a daemon that isn't Sampan's. */
-  async manifest(name: string, options: DistributionOptions = {}): Promise<DistributionManifest> {
-    await this.#engine.requireSampan('show manifests');
-    return this.#engine.json('GET', `/distribution/${namePath(name)}/manifest`, {
-      query: { tlsVerify: options.tlsVerify === false ? false : undefined },
-      headers: options.auth === undefined ? {} : { 'x-registry-auth': options.auth },
-    });
+  manifest(name: string, options: DistributionOptions = {}): Promise<DistributionManifest> {
+    return this.#engine.own('show manifests', () =>
+      this.#engine.json('GET', `/distribution/${namePath(name)}/manifest`, {
+        query: { tlsVerify: options.tlsVerify === false ? false : undefined },
+        headers: options.auth === undefined ? {} : { 'x-registry-auth': options.auth },
+      }),
+    );
   }
 }

@@ -129,11 +129,31 @@ export class EngineConnection {
   async requireSampan(doing: string): Promise<void> {
     const { server } = await this.ping();
     if (server.startsWith('Sampan/')) return;
+    throw this.#lacks(doing, server, "Only Sampan's own daemon can: name it with -H or DOCKER_HOST.");
+  }
+
+  /**
+   * Make a call that only Sampan's API has.
+   *
+   * @throws EngineError "not-implemented" when the daemon is another, or hasn't got it; else what `call` throws.
+   */
+  async own<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    await this.requireSampan(doing);
+    try {
+      return await call();
+    } catch (error) {
+      const absent = error instanceof ApiError && error.status === 404 && error.message === 'page not found';
+      if (!absent) throw error;
+      throw this.#lacks(doing, (await this.ping()).server, 'It is older than this client.');
+    }
+  }
+
+  #lacks(doing: string, server: string, hint: string): EngineError {
     const name = server.replace(/ .*/, '') || 'an unknown one';
-    throw new EngineError(
+    return new EngineError(
       'not-implemented',
       `Cannot ${doing}: the daemon at ${this.endpoint} can't do that (it is ${name})`,
-      { hint: "Only Sampan's own daemon can: name it with -H or DOCKER_HOST." },
+      { hint },
     );
   }
 

@@ -123,6 +123,7 @@ export class ImageClient {
 
   /** Ends when the registry has it all; a failure is a line with `errorDetail`. */
   async *push(repository: string, options: PushOptions): AsyncGenerator<ProgressMessage, void, undefined> {
+    if (options.platform !== undefined) await this.#engine.require('1.46', 'platform');
     const tlsVerify = await this.#unverified(options);
     yield* this.#engine.jsonLines<ProgressMessage>('POST', `/images/${namePath(repository)}/push`, {
       query: { tag: options.tag, platform: options.platform, tlsVerify },
@@ -167,48 +168,49 @@ export class ImageClient {
   }
 
   /** The tags of a repository at its registry. Sampan's daemon alone can. */
-  async tags(repository: string, options: Omit<SearchOptions, 'filters'> = {}): Promise<ImageTagList> {
-    await this.#engine.requireSampan("list a repository's tags");
+  tags(repository: string, options: Omit<SearchOptions, 'filters'> = {}): Promise<ImageTagList> {
     const tlsVerify = options.tlsVerify === false ? false : undefined;
-    return this.#engine.json('GET', '/images/search', {
-      query: { term: repository, listTags: true, limit: options.limit, tlsVerify },
-      ...authHeader(options.auth),
-    });
+    return this.#engine.own("list a repository's tags", () =>
+      this.#engine.json('GET', '/images/search', {
+        query: { term: repository, listTags: true, limit: options.limit, tlsVerify },
+        ...authHeader(options.auth),
+      }),
+    );
   }
 
   /** What each layer brings. Sampan's daemon alone can. */
-  async layers(
+  layers(
     name: string,
     options: { files?: boolean; platform?: string | undefined } = {},
   ): Promise<ImageLayers> {
-    await this.#engine.requireSampan('look into layers');
     const query = { files: options.files === true ? true : undefined, platform: options.platform };
-    return this.#engine.json('GET', `/images/${namePath(name)}/layers`, { query });
+    return this.#engine.own('look into layers', () =>
+      this.#engine.json('GET', `/images/${namePath(name)}/layers`, { query }),
+    );
   }
 
   /** How the files of `other` differ from those of `name`. Sampan's daemon alone can. */
-  async diff(
-    name: string,
-    other: string,
-    options: { platform?: string | undefined } = {},
-  ): Promise<ImageDiff> {
-    await this.#engine.requireSampan('compare images');
+  diff(name: string, other: string, options: { platform?: string | undefined } = {}): Promise<ImageDiff> {
     const query = { to: other, platform: options.platform };
-    return this.#engine.json('GET', `/images/${namePath(name)}/diff`, { query });
+    return this.#engine.own('compare images', () =>
+      this.#engine.json('GET', `/images/${namePath(name)}/diff`, { query }),
+    );
   }
 
   /** From registry to registry; ends when the destination has it all. Sampan's daemon alone can. */
   async *copy(options: CopyOptions): AsyncGenerator<ProgressMessage, void, undefined> {
-    await this.#engine.requireSampan('copy between registries');
     const { from, to, platform, auth, sourceAuth, signal } = options;
-    yield* this.#engine.jsonLines<ProgressMessage>('POST', '/images/copy', {
-      query: { from, to, platform, tlsVerify: options.tlsVerify === false ? false : undefined },
-      headers: {
-        ...(auth === undefined ? {} : { 'x-registry-auth': auth }),
-        ...(sourceAuth === undefined ? {} : { 'x-registry-auth-source': sourceAuth }),
-      },
-      signal,
-    });
+    const { body } = await this.#engine.own('copy between registries', () =>
+      this.#engine.stream('POST', '/images/copy', {
+        query: { from, to, platform, tlsVerify: options.tlsVerify === false ? false : undefined },
+        headers: {
+          ...(auth === undefined ? {} : { 'x-registry-auth': auth }),
+          ...(sourceAuth === undefined ? {} : { 'x-registry-auth-source': sourceAuth }),
+        },
+        signal,
+      }),
+    );
+    for await (const line of jsonLines(body)) yield line as ProgressMessage;
   }
 
   import(options: ImportOptions): AsyncGenerator<ProgressMessage, void, undefined> {

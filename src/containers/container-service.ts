@@ -119,6 +119,7 @@ export class ContainerService implements ContainerBackend {
     } finally {
       this.#reserved.delete(name);
     }
+    this.#deps.images.used(record.image.id);
     for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
@@ -127,6 +128,7 @@ export class ContainerService implements ContainerBackend {
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(() => this.#lifecycle.start(container));
+    this.#deps.images.used(container.record.image.id);
   }
 
   async stop(

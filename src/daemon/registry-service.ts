@@ -1,8 +1,10 @@
 import { EngineError } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { MAX_MANIFEST_BYTES, parseIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation } from '../oci/platform.ts';
 import { type Reference, withDefaultTag } from '../oci/reference.ts';
+import { type CopyOptions, type CopyRequest, copyImage } from '../registry/copy-image.ts';
 import { inspectRemote } from '../registry/inspect-remote.ts';
 import type {
   RegistryRequest,
@@ -11,6 +13,7 @@ import type {
   SearchResult,
 } from '../registry/registry-client.ts';
 import type { RegistryBackend, RemoteManifest } from '../server/registry-backend.ts';
+import type { DaemonSettings } from './daemon-settings.ts';
 import type { RegistryAccess } from './registry-access.ts';
 
 /** More manifests than any index of images has. */
@@ -19,9 +22,11 @@ const MAX_CHILDREN = 256;
 /** Registries, by the clients of the present settings. */
 export class RegistryService implements RegistryBackend {
   readonly #access: RegistryAccess;
+  readonly #maxConcurrentUploads: number;
 
-  constructor(access: RegistryAccess) {
+  constructor(access: RegistryAccess, settings: Pick<DaemonSettings, 'maxConcurrentUploads'>) {
     this.#access = access;
+    this.#maxConcurrentUploads = settings.maxConcurrentUploads;
   }
 
   async search(term: string, request: SearchRequest): Promise<SearchResult[]> {
@@ -30,6 +35,15 @@ export class RegistryService implements RegistryBackend {
 
   async tags(repository: Reference, options: RegistryRequest): Promise<string[]> {
     return await this.#access.catalog().tags(repository, options);
+  }
+
+  async copy(
+    request: CopyRequest,
+    options: Omit<CopyOptions, 'maxConcurrentUploads'>,
+  ): Promise<Pick<Descriptor, 'digest' | 'size'>> {
+    const clients = { source: this.#access.client(), target: this.#access.pushClient() };
+    const maxConcurrentUploads = this.#maxConcurrentUploads;
+    return await copyImage(request, clients, { ...options, maxConcurrentUploads });
   }
 
   async inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection> {

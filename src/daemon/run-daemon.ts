@@ -52,7 +52,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
         containers: engine.containers,
         images: engine.images,
         networks: engine.networks,
-        registry: new RegistryService(engine.registry),
+        registry: new RegistryService(engine.registry, settings),
         system,
       },
       { build: buildInfo, logger },

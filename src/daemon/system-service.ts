@@ -11,6 +11,7 @@ import { cgroupWarnings, readCgroupFacts, readCgroupHost } from '../sys/cgroup.t
 import { nowNano } from '../sys/clock.ts';
 import { readHostFacts } from '../sys/host.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { accountDisk } from './disk-accounting.ts';
 import type { Engine } from './engine.ts';
 
 /** Facts and events of one daemon, for `/info` and `/events`. */
@@ -89,6 +90,10 @@ export class SystemService implements SystemBackend {
         { name: 'conmon', version: runtimeInfo.monitorVersion, details: {} },
       ],
     };
+  }
+
+  async diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }> {
+    return { owners: await accountDisk(this.#settings.dataRoot) };
   }
 
   async events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>> {

@@ -1,14 +1,18 @@
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { CommitRequest } from './commit-image.ts';
+import type { ManifestView } from './manifest-views.ts';
 
 /** One image with one platform chosen. */
 export interface ImageView {
   /** Digest of the index or manifest as it was received. */
   id: Digest;
+  /** What the ID stands for: index or manifest. */
+  descriptor: Descriptor;
   manifestDigest: Digest;
   configDigest: Digest;
   /** Manifest bytes and media type as received. */
@@ -103,6 +107,8 @@ export interface ImageBackend {
   ): Promise<Digest>;
   /** Make an image of a container. Resolves to its ID. */
   commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest>;
+  /** A container was made of it, or started: a prune by age leaves it alone for a while. Costs the caller nothing. */
+  used(id: Digest): void;
   /** @throws "not-found" `No such image: x`. */
   get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
   list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;
@@ -113,7 +119,18 @@ export interface ImageBackend {
    *
    * @throws "conflict" code image-in-use, in Docker's words.
    */
-  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]>;
+  remove(
+    name: string,
+    options: {
+      force: boolean;
+      noPrune: boolean;
+      /** These alone, if any. */
+      platforms?: readonly Platform[];
+    },
+  ): Promise<DeleteResult[]>;
+  /** The manifests of an image, here or not, in its index's order. */
+  manifests(name: string): Promise<ManifestView[]>;
+  /** Images without container. Filters: `label`, `label!`, `until`, and ours `unused-for` (seconds) and `keep-size` (bytes). @throws "conflict" while another runs. */
   prune(options: {
     danglingOnly: boolean;
     filters: ReadonlyMap<string, string[]>;

@@ -49,4 +49,8 @@ export const imageTransferTables: string[] = [
      blob TEXT NOT NULL,
      PRIMARY KEY (image, blob)
    ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE image_uses (
+     image TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+     used_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID`,
 ];

@@ -12,7 +12,7 @@ import { type CommitRequest, commitImage } from './commit-image.ts';
 import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
-import { createdMs, type Filters, imageFilter, isDangling, referencesMatching } from './image-filters.ts';
+import { createdMs, type Filters, imageFilter, referencesMatching } from './image-filters.ts';
 import { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
@@ -21,6 +21,8 @@ import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
 import { type LoadOptions, loadImages } from './load-images.ts';
+import { type ManifestView, viewManifests } from './manifest-views.ts';
+import { planPrune, pruneImages } from './prune-images.ts';
 import {
   INTERRUPTED_GRACE_MS,
   type PullOptions,
@@ -29,7 +31,7 @@ import {
   wantedNames,
 } from './pull-image.ts';
 import { type PushOptions, type PushRequest, pushImage } from './push-image.ts';
-import { deleteImage, labelsOf, type RemovePorts, removeImage } from './remove-image.ts';
+import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
 import { choosePlatform, resolveImage } from './resolve-image.ts';
 import { type SaveRequest, saveImages } from './save-images.ts';
 import type { UploadRunner } from './upload-runner.ts';
@@ -60,6 +62,7 @@ export class ImageService implements ImageBackend {
   readonly #gc: ImageGc;
   readonly #events: ImageEvents;
   #collection: NodeJS.Timeout | undefined;
+  #pruning = false;
 
   private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
     const { content, snapshotter, usage, logger } = options;
@@ -84,6 +87,7 @@ export class ImageService implements ImageBackend {
     clearTimeout(this.#collection);
     await Promise.all([this.#options.runner.close(), this.#options.uploads.close()]);
     await this.#gc.settled();
+    await this.#store.close();
   }
 
   /** Wait until what removed images left is off the disk. */
@@ -103,6 +107,7 @@ export class ImageService implements ImageBackend {
     for (const wanted of await wantedNames(request, ports, options.signal)) {
       const reference = await pullImage({ ...request, reference: wanted }, ports, options);
       const { image } = resolveImage(this.#store, canonicalName(reference));
+      this.#store.touch(image.id);
       this.#events.pulled(reference, labelsOf(image));
     }
   }
@@ -114,8 +119,9 @@ export class ImageService implements ImageBackend {
       { registry, content, uploads, ...this.#own() },
       options,
     )) {
-      const image = this.#store.image(this.#store.tag(canonicalName(reference))?.image ?? ('' as Digest));
-      this.#events.pushed(reference, image === undefined ? {} : labelsOf(image));
+      const { image } = resolveImage(this.#store, canonicalName(reference));
+      this.#store.touch(image.id);
+      this.#events.pushed(reference, labelsOf(image));
     }
   }
 
@@ -150,6 +156,10 @@ export class ImageService implements ImageBackend {
     this.#events.happened('create', id, labels);
     if (request.reference !== undefined) this.#events.tagged(id, withDefaultTag(request.reference), labels);
     return id;
+  }
+
+  used(id: Digest): void {
+    this.#store.touch(id);
   }
 
   async get(name: string, options: { platform?: Platform | undefined } = {}): Promise<ImageView> {
@@ -194,7 +204,23 @@ export class ImageService implements ImageBackend {
     this.#events.tagged(image.id, reference, labelsOf(image));
   }
 
-  async remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]> {
+  async manifests(name: string): Promise<ManifestView[]> {
+    const { image } = resolveImage(this.#store, name);
+    const { content, usage } = this.#options;
+    return await viewManifests(image, { content, usage, store: this.#store });
+  }
+
+  async remove(
+    name: string,
+    options: { force: boolean; noPrune: boolean; platforms?: readonly Platform[] },
+  ): Promise<DeleteResult[]> {
+    const { platforms = [], force } = options;
+    if (platforms.length > 0 && !force)
+      throw new EngineError(
+        'invalid',
+        'Content will be removed from all images referencing this variant. Use —-force to force delete.',
+      );
+    if (platforms.length > 0) return await removePlatforms(name, platforms, this.#removePorts());
     return await removeImage(name, options, this.#removePorts());
   }
 
@@ -202,17 +228,20 @@ export class ImageService implements ImageBackend {
     danglingOnly: boolean;
     filters: Filters;
   }): Promise<{ deleted: DeleteResult[]; reclaimedBytes: number }> {
-    const deleted: DeleteResult[] = [];
-    let reclaimedBytes = 0;
-    for (const view of this.#views(options.filters)) {
-      const image = this.#store.image(view.id);
-      const isKept = options.danglingOnly && !isDangling(view);
-      if (isKept || image === undefined || this.#options.usage.usedBy(view.id).length > 0) continue;
-      deleted.push(...(await deleteImage(image, this.#store.tags(view.id), this.#removePorts())));
-      reclaimedBytes += await this.#gc.collect(rootsOf(image));
+    if (this.#pruning) throw new EngineError('conflict', 'a prune operation is already running');
+    const plan = planPrune(options);
+    const ports = this.#removePorts();
+    this.#pruning = true;
+    try {
+      const { deleted, reclaimedBytes } = await pruneImages(plan, this.#views(plan.filters), {
+        ...ports,
+        remove: (image) => deleteImage(image, this.#store.tags(image.id), ports),
+      });
+      this.#events.pruned(reclaimedBytes);
+      return { deleted, reclaimedBytes };
+    } finally {
+      this.#pruning = false;
     }
-    this.#events.pruned(reclaimedBytes);
-    return { deleted, reclaimedBytes };
   }
 
   count(): number {

@@ -37,6 +37,8 @@ export interface NewImage {
   repository?: string;
 }
 
+/** Uses wait so long to be written together. */
+const USES_WRITTEN_MS = 30_000;
 /** Files open at a time while images are loaded. */
 const LOAD_AT_ONCE = 64;
 
@@ -55,6 +57,10 @@ export class ImageStore {
   readonly #images = new Map<Digest, ImageRecord>();
   readonly #tags = new Map<string, ImageTag>();
   readonly #tarSizes = new Map<DiffId, number>();
+  readonly #usedMs = new Map<Digest, number>();
+  /** Uses that aren't on disk yet. */
+  readonly #unwritten = new Set<Digest>();
+  #writing: NodeJS.Timeout | undefined;
 
   private constructor(db: StateDb) {
     this.#db = db;
@@ -67,6 +73,7 @@ export class ImageStore {
     await store.#loadImages(content, logger);
     await store.#loadExtras();
     await store.#loadTags();
+    await store.#loadUses();
     return store;
   }
 
@@ -93,6 +100,25 @@ export class ImageStore {
     return this.#tarSizes.get(diffId) ?? 0;
   }
 
+  /** When an image was last pulled, made, loaded, named, sent or run; undefined for one that is not here. */
+  lastUsedMs(id: Digest): number | undefined {
+    return this.#usedMs.get(id);
+  }
+
+  /** Note a use, for a prune by age: soon enough on disk, and no reason to wait for one. */
+  touch(id: Digest): void {
+    if (!this.#images.has(id)) return;
+    this.#usedMs.set(id, Date.now());
+    this.#unwritten.add(id);
+    const write = (): void => void this.#writeUses().catch(() => undefined);
+    this.#writing ??= setTimeout(write, USES_WRITTEN_MS).unref();
+  }
+
+  /** What is noted is on disk when this resolves. */
+  async close(): Promise<void> {
+    await this.#writeUses();
+  }
+
   /** Image, manifest, layers and tags in one transaction. */
   async add({ image, manifests, layers, tags, extras = [], repository }: NewImage): Promise<void> {
     const taggedNano = nowNano();
@@ -116,17 +142,30 @@ export class ImageStore {
     this.#addExtras(image.digest, extras);
     for (const { diffId, tarSize } of layers) this.#tarSizes.set(diffId, tarSize);
     for (const tag of tags) this.#setTag(tag, image.digest, taggedNano);
+    this.touch(image.digest);
   }
 
   async setTag(canonicalName: string, image: Digest): Promise<void> {
     const taggedNano = nowNano();
     await this.#db.transact([upsertTag(canonicalName, image, taggedNano)]);
     this.#setTag(canonicalName, image, taggedNano);
+    this.touch(image);
   }
 
   async removeTags(names: string[]): Promise<void> {
     await this.#db.transact(names.map(deleteTag));
     for (const name of names) this.#tags.delete(name);
+  }
+
+  /** One platform of an image that has others. What only it referred to is the GC's. */
+  async removeManifest(id: Digest, manifest: Digest): Promise<void> {
+    await this.#db.transact([
+      { sql: 'DELETE FROM image_manifests WHERE image = ? AND digest = ?', params: [id, manifest] },
+    ]);
+    const image = this.#images.get(id);
+    if (image === undefined) return;
+    const manifests = image.manifests.filter(({ digest }) => digest !== manifest);
+    this.#images.set(id, { ...image, manifests });
   }
 
   /** The image and all its tags. What only it referred to is the GC's. */
@@ -137,6 +176,8 @@ export class ImageStore {
     ]);
     for (const [name, tag] of this.#tags) if (tag.image === id) this.#tags.delete(name);
     this.#images.delete(id);
+    this.#usedMs.delete(id);
+    this.#unwritten.delete(id);
   }
 
   /** Forget blobs that are about to go. */
@@ -225,6 +266,31 @@ export class ImageStore {
       logger.warn('image is damaged and left out', { image: row.image, reason: messageOf(error) });
       return undefined;
     }
+  }
+
+  async #writeUses(): Promise<void> {
+    clearTimeout(this.#writing);
+    this.#writing = undefined;
+    const ids = [...this.#unwritten].filter((id) => this.#images.has(id));
+    this.#unwritten.clear();
+    if (ids.length === 0) return;
+    await this.#db.transact(
+      ids.map((id) => ({
+        sql: 'INSERT INTO image_uses SELECT id, ? FROM images WHERE id = ? ON CONFLICT (image) DO UPDATE SET used_ms = excluded.used_ms',
+        params: [this.#usedMs.get(id) ?? Date.now(), id],
+      })),
+    );
+  }
+
+  /** An image of before uses were noted counts from when it was named. */
+  async #loadUses(): Promise<void> {
+    for (const { image, taggedNano } of this.#tags.values())
+      this.#usedMs.set(image, Math.max(this.#usedMs.get(image) ?? 0, Number(taggedNano / 1_000_000n)));
+    const rows = await this.#db.query<{ image: Digest; used_ms: number }>(
+      'SELECT image, used_ms FROM image_uses',
+    );
+    for (const { image, used_ms: usedMs } of rows)
+      this.#usedMs.set(image, Math.max(this.#usedMs.get(image) ?? 0, Number(usedMs)));
   }
 
   async #loadTags(): Promise<void> {

@@ -135,6 +135,46 @@ test('several platforms side by side, one by request, attestations kept; save gi
   expect((await bench.images.get('app')).platform.architecture).toBe('arm64');
 });
 
+test('manifests() tells each of an index, here or not; remove() of a platform leaves the others', async () => {
+  const archive = [layoutMember, indexMember([named(index.descriptor, 'app')]), blobMember(index), ...all];
+  await load(archive);
+  const contentBytes = image.bytes.length + image.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const unpackedBytes = layers.reduce((sum, { tar }) => sum + tar.length, 0);
+  bench.users.set(image.descriptor.digest, [{ id: 'c1', running: false }]);
+  const here = {
+    descriptor: image.descriptor,
+    available: true,
+    contentBytes,
+    kind: 'image',
+    platform: { os: 'linux', architecture: 'amd64' },
+    unpackedBytes,
+    containers: ['c1'],
+    attests: undefined,
+  };
+  const absent = { descriptor: arm.descriptor, available: false, contentBytes: 0, unpackedBytes: 0 };
+  expect(await bench.images.manifests('app')).toEqual([here, expect.objectContaining(absent)] as never);
+  await load([...archive, ...[arm, ...arm.blobs].map(blobMember)]);
+  expect((await bench.images.manifests('app')).map(({ available }) => available)).toEqual([true, true]);
+  const remove = (platform: string, force = true) =>
+    bench.images.remove('app', { force, noPrune: false, platforms: [parsePlatform(platform)] });
+  expect(await failureOf(remove('linux/amd64', false))).toMatchObject({ kind: 'invalid' });
+  expect(await failureOf(remove('linux/s390x'))).toMatchObject({ kind: 'not-found' });
+  bench.users.set(image.descriptor.digest, [{ id: 'c1', running: true }]);
+  expect(await failureOf(remove('linux/amd64'))).toMatchObject({ code: 'image-in-use' });
+  bench.users.clear();
+  expect(await remove('linux/amd64')).toEqual([{ deleted: image.descriptor.digest }]);
+  await bench.images.settled();
+  expect((await bench.images.get('app')).platform.architecture).toBe('arm64');
+  await bench.restart();
+  expect((await bench.images.manifests('app')).map(({ available }) => available)).toEqual([false, true]);
+  expect(await remove('linux/arm64')).toEqual([
+    { untagged: 'app:latest' },
+    { deleted: index.descriptor.digest },
+  ]);
+  await bench.images.settled();
+  expect(bench.stored().blobs).toEqual([]);
+});
+
 async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);

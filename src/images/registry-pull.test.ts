@@ -9,6 +9,7 @@ import { MemoryBlobBackend } from '../registry/server/memory-blob-backend.ts';
 import { createRegistryHandler } from '../registry/server/registry-handler.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../registry/testing/faulty-registry.ts';
 import { hasDockerRegistry, startDockerRegistry } from '../registry/testing/running-registry.ts';
+import { blobOf, OCI_INDEX, type SampleBlob } from '../registry/testing/sample-image.ts';
 import { warnOnce } from '../registry/warn-once.ts';
 
 const layers = [1, 2].map((seed) =>
@@ -110,6 +111,41 @@ test.each<[string, (path: string) => boolean]>([
     ]);
   },
 );
+
+test('an index that refers to itself, and indexes without end, are one error each', async () => {
+  const { registry, bench } = await faulty();
+  const platform = { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' };
+  const indexOf = (digest: string, size: number) =>
+    blobOf(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: OCI_INDEX,
+        manifests: [{ mediaType: OCI_INDEX, digest, size, platform }],
+      }),
+    );
+  const served = new Map<string, SampleBlob>();
+  registry.fault = ({ path }) => {
+    const found = served.get(path.split('/').at(-1) ?? '');
+    if (found === undefined) return undefined;
+    const body = new TextDecoder().decode(found.bytes);
+    return { kind: 'answer', status: 200, headers: { 'content-type': OCI_INDEX }, body };
+  };
+  // No document holds its own digest: one that claims to is found out by its child.
+  const claimed = blobOf('itself').digest;
+  const self = indexOf(claimed, 1);
+  served.set('latest', self).set(claimed, self);
+  expect(await failureOf(bench.pull('app'))).toBeInstanceOf(Error);
+  let level = indexOf(image.descriptor.digest, image.descriptor.size);
+  for (let depth = 0; depth < 5; depth++) {
+    served.set(level.digest, level);
+    level = indexOf(level.digest, level.bytes.length);
+  }
+  served.set('latest', level);
+  expect(await failureOf(bench.pull('app'))).toMatchObject({
+    message: 'Invalid index: indexes are nested too deep',
+  });
+  expect(bench.images.count()).toBe(0);
+});
 
 test('a corrupt blob and a corrupt manifest are refused; the next pull of an honest registry works', async () => {
   const { registry, bench } = await faulty();

@@ -61,6 +61,7 @@ export async function saveImages(
       images.push(await savedImage(image, { references, platforms, name, content: ports.content }));
     await lease.add({ blobs: images.flatMap(({ target }) => contentOf(target)), chains: [] });
     await ports.gc.settled();
+    for (const id of wanted.keys()) ports.store.touch(id);
     for (const { target } of images) ports.events.happened('save', target.root.digest, {});
     return archive(savedFiles(images), ports.content, lease);
   } catch (error) {

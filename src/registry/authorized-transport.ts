@@ -40,7 +40,7 @@ export class AuthorizedTransport {
     const response = await this.#transport.send(first.request);
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
-    if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (first.token !== undefined) this.#tokens.forget(first.token.request, first.token.text);
     if (challenge === undefined && wantsBasic(response, request)) throw noCredentials(request);
     if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
@@ -55,7 +55,7 @@ export class AuthorizedTransport {
     request: AuthorizedRequest,
     scheme: AuthorizationScheme | undefined,
     asked: string[],
-  ): Promise<{ request: TransportRequest; token?: TokenRequest }> {
+  ): Promise<{ request: TransportRequest; token?: { request: TokenRequest; text: string } }> {
     const { credentials } = request;
     if (credentials?.registryToken !== undefined && credentials.registryToken !== '')
       return { request: withAuthorization(request, `Bearer ${credentials.registryToken}`) };
@@ -72,7 +72,7 @@ export class AuthorizedTransport {
       trust: request.trust,
     };
     const text = await this.#tokens.token(token, request.signal);
-    return { request: withAuthorization(request, `Bearer ${text}`), token };
+    return { request: withAuthorization(request, `Bearer ${text}`), token: { request: token, text } };
   }
 
   #remember(origin: string, scheme: AuthorizationScheme): void {

@@ -61,6 +61,11 @@ describe('tags() and repositories()', () => {
     expect(await client().tags(name(), options())).toEqual([]);
   });
 
+  test('end where a page does not', async () => {
+    registry.fault = () => ({ kind: 'endless' });
+    expect(await failure(client().tags(name(), options()))).toMatchObject({ code: 'size-exceeded' });
+  });
+
   test('know a repository without tags from an answer that is no list', async () => {
     registry.fault = () => json({ name: 'app', tags: null });
     expect(await client().tags(name(), options())).toEqual([]);

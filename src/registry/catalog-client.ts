@@ -7,6 +7,7 @@ import { isRepositoryPath, isTag, type Reference } from '../oci/reference.ts';
 import { DistributionClient } from './distribution-client.ts';
 import type { HostCapability } from './hosts-file.ts';
 import { nextPage } from './link-header.ts';
+import { recordOf } from './loose-json.ts';
 import type { RegistryCatalog, RegistryConfig, RegistryRequest } from './registry-client.ts';
 import { type RegistryClientOptions, RegistryConnection } from './registry-connection.ts';
 import { readBody } from './response-body.ts';
@@ -161,9 +162,7 @@ function isNoApi(error: unknown): boolean {
 
 /** @throws EngineError "unavailable" where it is no such list. */
 function stringsIn(page: Uint8Array, field: string): string[] {
-  const document = parsed(page);
-  const list = typeof document === 'object' && document !== null && field in document ? document : undefined;
-  const values: unknown = list === undefined ? undefined : (list as Record<string, unknown>)[field];
+  const values = recordOf(parsed(page))[field];
   // A repository whose tags are all gone has `null`.
   if (values === null) return [];
   if (!Array.isArray(values))

@@ -40,7 +40,7 @@ const SHORT_ID = 12;
 
 /**
  * Copy an image, an index with all below it, or an artifact from one repository to another: bytes stream through, nothing is stored. Blobs within one
- * registry are mounted. Digests stay.
+ * registry are mounted. Digests stay. Resolves to what the target's name stands for now.
  *
  * @throws as `RegistryClient`, `pushContent`; "invalid" for indexes nested too deep.
  */
@@ -48,17 +48,17 @@ export async function copyImage(
   { from, to, platform }: CopyRequest,
   clients: { source: RegistryClient; target: RegistryPushClient },
   options: CopyOptions,
-): Promise<Digest> {
+): Promise<PushManifest['descriptor']> {
   const request: RegistryRequest = {
     signal: options.signal,
     credentials: options.credentials.from,
     tlsVerify: options.tlsVerify.from,
   };
   const collector = new Collector(clients.source, from, request);
-  const { manifests, blobs, source } = await collector.collect(platform);
+  const { root, manifests, blobs, source } = await collector.collect(platform);
   const mountFrom = from.domain === to.domain && from.path !== to.path ? [from.path] : [];
   const named = to.tag === undefined && to.digest === undefined ? { ...to, tag: from.tag } : to;
-  return pushContent(
+  await pushContent(
     clients.target,
     {
       reference: named,
@@ -82,9 +82,11 @@ export async function copyImage(
       progress: options.progress,
     },
   );
+  return root.descriptor;
 }
 
 interface Collected {
+  root: PushManifest;
   /** Children first. */
   manifests: PushManifest[];
   blobs: Descriptor[];
@@ -116,6 +118,7 @@ class Collector {
     }
     await this.#add(document, 1);
     return {
+      root: document,
       manifests: [...this.#manifests.values()],
       blobs: [...this.#blobs.values()],
       source: root.source,

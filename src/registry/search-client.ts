@@ -1,5 +1,6 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { DEFAULT_DOMAIN, isDomain } from '../oci/reference.ts';
+import { recordOf, syntaxReason } from './loose-json.ts';
 import type { RegistryConfig, RegistrySearch, SearchRequest, SearchResult } from './registry-client.ts';
 import { type RegistryClientOptions, RegistryConnection } from './registry-connection.ts';
 import { discardBody, readBody } from './response-body.ts';
@@ -154,12 +155,9 @@ function decodeResults(text: string): SearchResult[] {
   try {
     document = JSON.parse(text);
   } catch (cause) {
-    const [first = ''] = text.trimStart();
-    const reason =
-      first === ''
-        ? 'unexpected end of JSON input'
-        : `invalid character '${first}' looking for beginning of value`;
-    throw new EngineError('internal', `error decoding registry search results: ${reason}`, { cause });
+    throw new EngineError('internal', `error decoding registry search results: ${syntaxReason(text)}`, {
+      cause,
+    });
   }
   const results = recordOf(document)['results'];
   return (Array.isArray(results) ? results : []).map((entry: unknown): SearchResult => {
@@ -171,10 +169,6 @@ function decodeResults(text: string): SearchResult[] {
       isOfficial: isOfficial === true,
     };
   });
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function textOf(value: unknown): string {

@@ -94,7 +94,7 @@ export function apiUrl(source: Endpoint, rest: string): URL {
 }
 
 /** The host that a domain stands for. */
-export function hostOfDomain(domain: string): string {
+function hostOfDomain(domain: string): string {
   return domain === DEFAULT_DOMAIN ? HUB_HOST : domain;
 }
 

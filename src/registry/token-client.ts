@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
+import { recordOf } from './loose-json.ts';
 import { shownRequest } from './network-errors.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { readBody } from './response-body.ts';
@@ -86,9 +87,10 @@ export class TokenClient {
     return this.#fetch(request, { signal, forLogin: true });
   }
 
-  /** The registry refused it: don't offer it again. */
-  forget(request: TokenRequest): void {
-    this.#tokens.delete(cacheKey(request));
+  /** The registry refused this token: don't offer it again. One that has come in its place meanwhile stays. */
+  forget(request: TokenRequest, text: string): void {
+    const key = cacheKey(request);
+    if (this.#tokens.get(key)?.text === text) this.#tokens.delete(key);
   }
 
   async #fetch(request: TokenRequest, options: FetchOptions): Promise<Token> {
@@ -193,7 +195,7 @@ function refusal({ purpose }: TokenRequest, status: number, reason: string): Eng
 
 function decodeToken(text: string, request: TokenRequest): Token {
   const body = parseObject(text);
-  const token = [body?.['token'], body?.['access_token']].find(
+  const token = [body['token'], body['access_token']].find(
     (value) => typeof value === 'string' && value !== '',
   );
   // A header value: anything else would let the token server write headers of ours.
@@ -205,10 +207,10 @@ function decodeToken(text: string, request: TokenRequest): Token {
         code: 'registry-denied',
       },
     );
-  const stated = body?.['expires_in'];
+  const stated = body['expires_in'];
   const lifetime =
     typeof stated === 'number' && stated > 0 ? Math.min(stated, 24 * 3600) : DEFAULT_LIFETIME_S;
-  const refresh = body?.['refresh_token'];
+  const refresh = body['refresh_token'];
   return {
     text: token,
     expiresAtMs: Date.now() + Math.max(lifetime * 1000 - MARGIN_MS, MARGIN_MS),
@@ -216,12 +218,12 @@ function decodeToken(text: string, request: TokenRequest): Token {
   };
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    return recordOf(value);
   } catch {
-    return undefined;
+    return {};
   }
 }
 

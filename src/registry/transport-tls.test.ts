@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import type { RequestListener } from 'node:http';
+import { createServer as createPlainServer, type RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -196,6 +196,37 @@ else
       expect(await ask(host, {}, { tlsVerify: false })).not.toContain('not found');
       expect(await ask(other, {}, { tlsVerify: false })).toContain('not found');
       expect(reached).toBe(1);
+    });
+
+    test('credentials do not follow a redirect from HTTPS down to HTTP, on the same host', async () => {
+      const seen: (string | undefined)[] = [];
+      const plain = createPlainServer((request, response) => {
+        seen.push(request.headers.authorization);
+        response.writeHead(404).end();
+      });
+      await new Promise<void>((resolve) => plain.listen(0, address, resolve));
+      const bound = plain.address();
+      const port = typeof bound === 'object' ? bound?.port : 0;
+      const host = await listenWith((request, response) => {
+        if (request.headers.authorization === undefined)
+          return response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        return response.writeHead(307, { location: `http://${address}:${port}${request.url}` }).end();
+      });
+      provide(host, { 'ca.crt': 'ca.crt' });
+      const credentials = { username: 'me', password: 's3cret' };
+      expect(await ask(host, {}, { credentials })).toContain('not found');
+      expect(seen).toEqual([undefined]);
+      plain.close();
+    });
+
+    test('a password is not sent to a token server over plain HTTP by a registry over HTTPS', async () => {
+      const host = await listen();
+      provide(host, { 'ca.crt': 'ca.crt' });
+      challenge = 'Bearer realm="http://127.0.0.1:1/token",service="reg"';
+      const credentials = { username: 'me', password: 's3cret' };
+      expect(await ask(host, {}, { credentials })).toContain(
+        'refusing to send credentials to a token server over plain HTTP',
+      );
     });
 
     test('a client certificate without its key is an error that says so', async () => {

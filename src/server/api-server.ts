@@ -13,6 +13,8 @@ import { type Handler, Router, splitVersion } from './router.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
+import { copyImageRoutes } from './routes/copy-image.ts';
+import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
@@ -46,6 +48,8 @@ export class ApiServer {
       ...unbuiltRoutes(),
       ...containerFileRoutes(backends),
       ...containerRoutes(backends),
+      ...copyImageRoutes(backends),
+      diskUsageRoute(backends),
       ...registryRoutes(backends),
       ...moveImageRoutes(backends),
       ...imageRoutes(backends),

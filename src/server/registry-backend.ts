@@ -1,5 +1,6 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { CopyOptions, CopyRequest } from '../registry/copy-image.ts';
 import type { RegistryRequest, RegistrySearch, RemoteInspection } from '../registry/registry-client.ts';
 
 /** What a registry has under a name, whole. */
@@ -18,4 +19,9 @@ export interface RegistryBackend extends RegistrySearch {
   manifest(reference: Reference, options: RegistryRequest): Promise<RemoteManifest>;
   /** The tags of a repository, in the registry's order. */
   tags(repository: Reference, options: RegistryRequest): Promise<string[]>;
+  /** From registry to registry, with nothing kept here. Resolves to what the target's name stands for now. */
+  copy(
+    request: CopyRequest,
+    options: Omit<CopyOptions, 'maxConcurrentUploads'>,
+  ): Promise<Pick<Descriptor, 'digest' | 'size'>>;
 }

@@ -66,6 +66,8 @@ export interface ImageConfig {
 export interface ImageInspect {
   Id: string;
   Descriptor?: OciDescriptor;
+  /** With `manifests=1`, from API 1.48. */
+  Manifests?: ManifestSummary[];
   RepoTags: string[];
   RepoDigests: string[];
   Parent: string;

@@ -139,6 +139,8 @@ export interface DiskUsage {
   Containers: ContainerSummary[] | null;
   Volumes: VolumeUsage[] | null;
   BuildCache: BuildCacheRecord[] | null;
+  /** Every byte of the data root by its owner, where no type was asked for. Sampan's own. */
+  Owners?: { Name: string; Size: Int64 }[];
 }
 
 /** A volume as `GET /system/df` counts it. */

@@ -25,8 +25,8 @@ function layOut(text: string): string {
   if (!whole.startsWith('{')) throw refusal('it is no JSON object');
   try {
     JSON.parse(whole);
-  } catch (error) {
-    throw refusal('it is no JSON', error);
+  } catch {
+    throw refusal('it is no JSON');
   }
   return whole.includes('\n') ? text : indentJson(whole, { indent: '\t' });
 }
@@ -154,6 +154,6 @@ function matchEnd(pattern: RegExp, text: string, from: number): number {
   return pattern.test(text) ? pattern.lastIndex : text.length;
 }
 
-function refusal(why: string, cause?: unknown): EngineError {
-  return new EngineError('invalid', `Cannot change the client configuration: ${why}`, { cause });
+function refusal(why: string): EngineError {
+  return new EngineError('invalid', `Cannot change the client configuration: ${why}`);
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FakeDaemon, runCli } from '../../../test/support/cli/fake-daemon.ts';
+import { type CliRun, FakeDaemon, runCli } from '../../../test/support/cli/fake-daemon.ts';
 
 // Expected: stock docker 28.2 against a registry with htpasswd (tester:secret), and a helper that keeps its entries in files.
 const SUCCESS = { status: 200, body: { Status: 'Login Succeeded', IdentityToken: '' } };
@@ -48,8 +48,8 @@ function program(name: string, script: string): void {
 }
 
 const PATH = `${helpers}:${process.env.PATH}`;
-const run = (argv: string[], options: { stdin?: string; terminal?: number } = {}) =>
-  runCli(daemon, argv, { ...options, env: { PATH } });
+const run = (argv: string[], options: CliRun = {}) =>
+  runCli(daemon, argv, { ...options, env: { PATH, ...options.env } });
 const login = (...more: string[]) => run(['login', '-u', 'tester', '-p', 'secret', 'host:5732', ...more]);
 const config = () => readFileSync(path, 'utf8');
 
@@ -226,4 +226,37 @@ test.each([
   expect(await run(['pull', '-q', 'x.y/z:1'])).toMatchObject({ status: 0, err: noise, out: 'x.y/z:1\n' });
   daemon.answers['POST /containers/create'] = { status: 404, body: { message: 'No such image: x.y/z:1' } };
   expect((await run(['create', 'x.y/z:1'])).err).toContain(`error getting credentials - ${why}`);
+});
+
+// As docker 28.5, the first to know it.
+test('DOCKER_AUTH_CONFIG goes before all that is kept', async () => {
+  writeConfig({ auths: { 'host:5732': { auth: 'eDp5' }, other: { auth: 'eDp5' } } });
+  const env = { DOCKER_AUTH_CONFIG: '{"auths":{"host:5732":{"auth":"dGVzdGVyOnNlY3JldA=="}}}' };
+  await run(['pull', '-q', 'host:5732/x'], { env });
+  await run(['pull', '-q', 'other/x:1'], { env });
+  await run(['pull', '-q', 'host:5732/x'], { env: { DOCKER_AUTH_CONFIG: '{bad secret' } });
+  expect(
+    daemon.requests.map(({ headers }) =>
+      Buffer.from(String(headers['x-registry-auth']), 'base64').toString(),
+    ),
+  ).toEqual([
+    '{"username":"tester","password":"secret","serveraddress":"host:5732"}',
+    '{}',
+    '{"username":"x","password":"y","serveraddress":"host:5732"}',
+  ]);
+  const { err } = await run(['logout', 'other'], { env });
+  expect(err).toBe(
+    '\n Warn -> DOCKER_AUTH_CONFIG is set and takes precedence.\n' +
+      '         Unset DOCKER_AUTH_CONFIG to restore the CLI auth behaviour.\n         \n',
+  );
+});
+
+test.each([
+  ['{bad secret', 'invalid JSON'],
+  ['{"auths":{"h":{"auth":""}}}', 'DOCKER_AUTH_CONFIG environment variable is missing key `auth` for h'],
+  ['{"auths":{"h":{"auth":"eDp5","password":"secret"}}}', 'json: unknown field "password"'],
+  ['{"auths":{"h":{"auth":"!secret"}}}', 'illegal base64 data at input byte 0'],
+])('DOCKER_AUTH_CONFIG=%s is warned of, its secrets unquoted', async (text, why) => {
+  const { err } = await run(['pull', '-q', 'h/x'], { env: { DOCKER_AUTH_CONFIG: text } });
+  expect(err).toStartWith(`Failed to create credential store from DOCKER_AUTH_CONFIG:  ${why}\n`);
 });

@@ -15,9 +15,17 @@ export interface CredentialStore {
 /** The hub's name in `auths` and towards credential helpers. */
 export const HUB_SERVER = 'https://index.docker.io/v1/';
 
-/** Where the login of `server` is kept: a helper of its own, the helper of all, else `config.json`. */
+/** Where the login of `server` is: the environment, a helper of its own, the helper of all, else `config.json`. */
 export async function credentialStoreFor(context: CliContext, server: string): Promise<CredentialStore> {
   const config = await readConfigFile(context);
+  const store = await keptStore(context, config, server);
+  const environment = context.env.DOCKER_AUTH_CONFIG ?? '';
+  if (environment === '') return store;
+  const { withEnvironment } = await import('./environment-credential-store.ts');
+  return withEnvironment(context, environment, store);
+}
+
+async function keptStore(context: CliContext, config: ConfigFile, server: string): Promise<CredentialStore> {
   const { FileCredentialStore } = await import('./file-credential-store.ts');
   const configured = helperOf(config, server);
   const found = configured === undefined && !hasLogins(config) ? platformHelper() : undefined;

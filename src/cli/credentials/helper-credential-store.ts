@@ -1,6 +1,7 @@
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import { type RunResult, run } from '../../sys/spawn.ts';
 import type { AuthConfig } from '../../wire/registry-auth.ts';
+import { parseSecretJson } from '../config-file.ts';
 import type { CliContext } from '../context.ts';
 import type { CredentialStore } from './credential-store.ts';
 
@@ -81,15 +82,18 @@ function failure(doing: string, { exitCode, stdout, stderr }: RunResult): Engine
   return new EngineError('internal', `error ${doing} credentials - err: ${reason}, out: \`${answer}\``);
 }
 
+/** @throws EngineError "invalid", never with a word of the answer. */
 function decodeAnswer(text: string): { Username: string; Secret: string } {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new EngineError('invalid', `The credential helper's answer is no JSON: ${messageOf(error)}`);
-  }
-  const { Username = '', Secret = '' } = (value ?? {}) as Record<string, unknown>;
+  const { Username = '', Secret = '' } = Object(readJson(text)) as Record<string, unknown>;
   if (typeof Username !== 'string' || typeof Secret !== 'string')
     throw new EngineError('invalid', "The credential helper's answer has no Username and Secret");
   return { Username, Secret };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return parseSecretJson(text);
+  } catch {
+    throw new EngineError('invalid', "The credential helper's answer is no JSON");
+  }
 }

@@ -12,6 +12,7 @@ export const STYLES = {
   lightYellow: '\x1b[93m',
   lightCyan: '\x1b[96m',
   onLightCyan: '\x1b[106m',
+  onLightYellow: '\x1b[103m',
 } as const;
 
 const RESET = '\x1b[0m';
@@ -27,6 +28,13 @@ const { bold, black, onLightCyan, lightCyan } = STYLES;
 export function infoHeader(terminal: boolean): string {
   if (!terminal) return ' Info -> ';
   return styled(bold, `${styled(onLightCyan, styled(black, 'i'))} ${styled(lightCyan, 'Info → ')}`);
+}
+
+/** Heads a note that warns. */
+export function warningHeader(terminal: boolean): string {
+  if (!terminal) return ' Warn -> ';
+  const { lightYellow, onLightYellow } = STYLES;
+  return styled(bold, `${styled(onLightYellow, styled(black, 'w'))} ${styled(lightYellow, 'Warn → ')}`);
 }
 
 /** Characters that `text` takes on the screen, without its ANSI sequences. */

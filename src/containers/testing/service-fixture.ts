@@ -130,6 +130,7 @@ export async function bootDaemon(
       get: async () => imageView(),
       hold: async () => machine.holdImage(),
       commit: async () => imageView().id,
+      used: () => undefined,
     },
     snapshotter: fakeSnapshotter(machine),
     runtime,

@@ -147,7 +147,7 @@ export function describePushContract(name: string, start: () => Promise<RunningR
       const options = { ...copyOptions(), progress: (line: PushProgress) => void lines.push(line) };
       const clients = { source: pull(), target: push() };
       const request = { from: reference('copies/from:v1'), to: reference('copies/to') };
-      expect<string>(await copyImage(request, clients, options)).toBe(index.digest);
+      expect<string>((await copyImage(request, clients, options)).digest).toBe(index.digest);
       expect(lines.some(({ status }) => status === 'Mounted from copies/from')).toBe(true);
       const copied = await pull().manifest(reference('copies/to:v1'), { signal: signal() });
       expect(copied.bytes).toEqual(index.bytes);
@@ -156,7 +156,7 @@ export function describePushContract(name: string, start: () => Promise<RunningR
         to: reference('copies/arm:one'),
         platform: { os: 'linux', architecture: 'arm64' },
       };
-      expect<string>(await copyImage(arm, clients, options)).toBe(images[1]?.manifest.digest ?? '');
+      expect<string>((await copyImage(arm, clients, options)).digest).toBe(images[1]?.manifest.digest ?? '');
       const layer = images[1]?.layers[0] as SampleBlob;
       const { body } = await pull().blob(reference('copies/arm'), layer.digest, { signal: signal() });
       expect(digestOf(await new Response(body).bytes())).toBe(layer.digest);

@@ -21,9 +21,12 @@ function basicAuth(auth: string | undefined): [string | undefined, string | unde
   return colon <= 0 ? [undefined, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-/** What `X-Registry-Auth` says; undefined where it says nothing. */
-function registryCredentials(request: ApiRequest): RegistryCredentials | undefined {
-  const header = request.headers['x-registry-auth'];
+/** What `X-Registry-Auth`, or the header that is named, says; undefined where it says nothing. */
+export function registryCredentials(
+  request: ApiRequest,
+  name = 'x-registry-auth',
+): RegistryCredentials | undefined {
+  const header = request.headers[name];
   const auth = decodeRegistryAuth(Array.isArray(header) ? header[0] : header);
   return auth === undefined ? undefined : credentialsOf(auth);
 }

@@ -17,7 +17,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images with BuildKit'],
   ['POST', '/grpc', 'building images with BuildKit'],
-  ['GET', '/system/df', 'disk usage'],
   ['POST', '/networks/create', 'creating networks'],
   ['POST', '/networks/{}/connect', 'connecting networks'],
   ['POST', '/networks/{}/disconnect', 'disconnecting networks'],

@@ -196,6 +196,8 @@ export class FakeEngine implements Backends {
       const view = this.#image(name);
       return [{ untagged: name }, { deleted: view.id }];
     },
+    manifests: async () => [],
+    used: () => undefined,
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
@@ -220,6 +222,11 @@ export class FakeEngine implements Backends {
       throw new EngineError('not-found', 'manifest unknown');
     },
     tags: async () => ['1', '2', '3'],
+    copy: async ({ from, to, platform }, { credentials, tlsVerify, progress }) => {
+      this.calls.push(['copy', familiarName(from), familiarName(to), platform, credentials, tlsVerify]);
+      progress({ id: '3'.repeat(12), status: 'Pushed' });
+      return { digest: parseDigest(`sha256:${'3'.repeat(64)}`), size: 7 };
+    },
   };
 
   readonly networks = {
@@ -229,6 +236,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly system = {
+    diskUsage: async () => ({
+      owners: new Map([
+        ['images', 2000],
+        ['containers', 30],
+        ['engine', 4],
+      ]),
+    }),
     info: async () => this.info,
     events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
       this.calls.push(['events', request]);

@@ -49,6 +49,11 @@ export function containerView(id: string): ContainerView {
 export function imageView(): ImageView {
   return {
     id: IMAGE_ID,
+    descriptor: {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: IMAGE_ID,
+      size: 523,
+    },
     manifestDigest: IMAGE_ID,
     configDigest: parseDigest(`sha256:${'b'.repeat(64)}`),
     mediaType: 'application/vnd.oci.image.manifest.v1+json',

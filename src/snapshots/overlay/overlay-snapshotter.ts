@@ -5,6 +5,7 @@ import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
+import { diskUsage } from '../../storage/disk-usage.ts';
 import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
 import type {
@@ -15,7 +16,6 @@ import type {
   SnapshotView,
   StagedLayer,
 } from '../snapshotter.ts';
-import { diskUsage } from './disk-usage.ts';
 import { fileStream } from './file-stream.ts';
 import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';

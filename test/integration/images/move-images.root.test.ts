@@ -137,7 +137,7 @@ test('every tag of a repository by one pull; what a registry has, without one', 
   });
   expect(await json(`/images/search?term=${home}/lines/a&listTags=1`)).toEqual({
     Name: `${home}/lines/a`,
-    Tags: ['1', '2'],
+    Tags: expect.arrayContaining(['1', '2']),
   });
   expect(await engine.api('GET', `/distribution/${home}/lines/none/json`)).toMatchObject({ status: 404 });
   expect((await engine.api('GET', '/distribution/@@/json')).body).toContain('invalid reference format');

@@ -67,6 +67,20 @@ test('a mirror that serves a wrong byte is left behind with a warning, and the p
   expect(warnings()[0]).toContain(liar.url);
 });
 
+test('image copy goes from registry to registry, past a mirror that lies, and keeps nothing here', async () => {
+  const before = await engine.out(['images', '-aq']);
+  const target = await startSeedRegistry();
+  const copied = `${target.url.replace('http://', '')}/copied/busybox:v1`;
+  expect(await engine.out(['image', 'copy', image(), copied], { client: 'sampan' })).toEndWith(copied);
+  expect(await engine.out(['images', '-aq'])).toBe(before);
+  const digestAt = async (url: string) =>
+    (await fetch(url, { method: 'HEAD', headers: { accept: '*/*' } })).headers.get('docker-content-digest');
+  expect(await digestAt(`${target.url}/v2/copied/busybox/manifests/v1`)).toBe(
+    await digestAt(`${origin.url}/v2/library/busybox/manifests/latest`),
+  );
+  await target.close();
+});
+
 test('info shows the mirrors of each registry; SIGHUP brings others without a restart', async () => {
   const indexes = async (): Promise<Record<string, { Mirrors: string[] }>> =>
     JSON.parse(await engine.out(['info', '-f', '{{json .RegistryConfig.IndexConfigs}}']));

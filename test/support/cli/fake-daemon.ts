@@ -10,6 +10,8 @@ export interface FakeAnswer {
   type?: string;
   /** Strings and bytes go out as they are, everything else as JSON. */
   body?: unknown;
+  /** The connection breaks after the body. */
+  cut?: boolean;
 }
 
 export interface SeenRequest {
@@ -43,9 +45,11 @@ export class FakeDaemon {
           status: 404,
           body: { message: 'page not found' },
         };
-        const { status = 200, type = 'application/json', body } = answer;
+        const { status = 200, type = 'application/json', body, cut } = answer;
+        const bytes = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
         response.writeHead(status, { 'content-type': type });
-        response.end(typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body));
+        if (cut === true) response.write(bytes ?? '', () => request.socket.destroy());
+        else response.end(bytes);
       })();
     });
   }

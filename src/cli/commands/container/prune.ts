@@ -7,6 +7,7 @@ export const command: Command = {
   usage: '[OPTIONS]',
   flags: PRUNE_FLAGS,
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   async run({ context, client, flags }) {
     if (!flags.bool('force'))
       await confirm(

@@ -188,3 +188,21 @@ test.each([
   expect(err).toContain(`Cannot ${what}: the daemon at ${docker.host} can't do that (it is Docker/28.5.2)\n`);
   expect(docker.taken()).toEqual([]);
 });
+
+test('a daemon of ours that has not got it yet says so', async () => {
+  const older = new FakeDaemon({}, { server: OURS });
+  await older.listen();
+  try {
+    for (const argv of [
+      ['image', 'layers', 'a'],
+      ['image', 'diff', 'a', 'b'],
+      ['image', 'copy', 'a', 'b'],
+      ['manifest', 'inspect', 'a'],
+    ])
+      expect((await runCli(older, argv)).err).toEndWith(
+        "can't do that (it is Sampan/0.1.0)\nIt is older than this client.\n",
+      );
+  } finally {
+    older.close();
+  }
+});

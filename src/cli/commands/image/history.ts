@@ -29,10 +29,11 @@ export const command: Command = {
       default: 'true',
     },
     { name: 'no-trunc', kind: 'bool', usage: 'Show values whole' },
-    { name: 'platform', kind: 'string', usage: 'Platform of the image (os/architecture)' },
+    { name: 'platform', sinceApi: '1.48', kind: 'string', usage: 'Platform of the image (os/architecture)' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show IDs only' },
   ],
   args: { min: 1, max: 1 },
+  examples: ['history busybox', "history --no-trunc --format '{{.CreatedBy}}' app:1"],
   async run({ context, client, flags, args }) {
     const entries = await client.images.history(args[0] ?? '', {
       platform: platformJson(flags.string('platform'), { prefix: 'invalid platform: ' }),

@@ -8,7 +8,7 @@ export const command: Command = {
   flags: [
     { name: 'change', short: 'c', kind: 'list', usage: 'Apply a Dockerfile instruction to the image' },
     { name: 'message', short: 'm', kind: 'string', usage: 'Message for the history' },
-    { name: 'platform', kind: 'string', usage: 'Platform of the image (os/architecture)' },
+    { name: 'platform', sinceApi: '1.32', kind: 'string', usage: 'Platform of the image (os/architecture)' },
   ],
   args: { min: 1 },
   examples: ['import rootfs.tar mybase:1', 'import - < rootfs.tar'],

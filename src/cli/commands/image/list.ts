@@ -22,7 +22,7 @@ export const command: Command = {
     LIST_FORMAT_FLAG,
     { name: 'no-trunc', kind: 'bool', usage: 'Show values whole' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show IDs only' },
-    { name: 'tree', kind: 'bool', usage: 'Show the platforms of each image below it' },
+    { name: 'tree', sinceApi: '1.47', kind: 'bool', usage: 'Show the platforms of each image below it' },
   ],
   args: { min: 0, max: 1 },
   examples: [

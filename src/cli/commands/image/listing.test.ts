@@ -63,9 +63,9 @@ test('images finds its format in the configuration; -q and --format go before it
 });
 
 test('a configuration that is none is warned of', async () => {
-  writeConfig('{bad');
+  writeConfig('{"auths": {"h": {"auth": c2VjcmV0');
   const { err, status } = await run(['images']);
-  expect(err).toStartWith(`WARNING: Error parsing config file (${daemon.config}/config.json): `);
+  expect(err).toBe(`WARNING: Error parsing config file (${daemon.config}/config.json): invalid JSON\n`);
   expect(status).toBe(0);
 });
 
@@ -158,4 +158,21 @@ test('system df -v', async () => {
   expect((await run(['system', 'df', '-v', '--format', 'json'])).out).toStartWith(
     '{"Images":[{"Containers":"1",',
   );
+});
+
+test.each([
+  [['save', '--platform', 'linux/amd64', 'x'], '"--platform" requires API version 1.48'],
+  [['push', '--platform', 'linux/amd64', 'x'], '"--platform" requires API version 1.46'],
+  [['history', '--platform', 'linux/amd64', 'x'], '"--platform" requires API version 1.48'],
+  [['image', 'inspect', '--platform', 'linux/amd64', 'x'], '"--platform" requires API version 1.49'],
+  [['rmi', '--platform', 'linux/amd64', 'x'], '"--platform" requires API version 1.50'],
+  [['images', '--tree'], '"--tree" requires API version 1.47'],
+  [['system', 'df'], 'docker system df requires API version 1.25'],
+])('%p of an old daemon is refused', async (argv, why) => {
+  expect(await run(argv, { env: { DOCKER_API_VERSION: '1.24' } })).toMatchObject({
+    status: 1,
+    out: '',
+    err: `${why}, but the Docker daemon API version is 1.24\n`,
+  });
+  expect(daemon.taken()).toEqual([]);
 });

@@ -8,7 +8,12 @@ export const command: Command = {
   usage: '[OPTIONS]',
   flags: [
     { name: 'input', short: 'i', kind: 'string', usage: 'Read from a file instead of STDIN' },
-    { name: 'platform', kind: 'string', usage: 'Load only that platform (os[/arch[/variant]])' },
+    {
+      name: 'platform',
+      sinceApi: '1.48',
+      kind: 'string',
+      usage: 'Load only that platform (os[/arch[/variant]])',
+    },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show no progress' },
   ],
   args: { min: 0, max: 0 },

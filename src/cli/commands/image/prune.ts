@@ -3,6 +3,7 @@ import type { CliContext } from '../../context.ts';
 import { parseAge } from '../../flags/age.ts';
 import { parseByteSize } from '../../flags/byte-size.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { deletedImages } from '../../output/deleted-images.ts';
 import { humanSize } from '../../output/human-size.ts';
 import { confirm } from '../confirm.ts';
 import { PRUNE_FLAGS, pruneFilters } from '../filters.ts';
@@ -26,6 +27,7 @@ export const command: Command = {
     },
   ],
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   examples: [
     'image prune',
     'image prune -a --filter until=24h',
@@ -38,12 +40,7 @@ export const command: Command = {
     const filters = await filtersOf(context, flags, all);
     const { ImagesDeleted, SpaceReclaimed } = await client.images.prune(filters);
     const deleted = ImagesDeleted ?? [];
-    if (deleted.length > 0) {
-      const lines = deleted.map((each) =>
-        each.Untagged ? `untagged: ${each.Untagged}` : `deleted: ${each.Deleted ?? ''}`,
-      );
-      await context.stdout.write(`Deleted Images:\n${lines.join('\n')}\n\n`);
-    }
+    await context.stdout.write(deletedImages(deleted));
     await context.stdout.write(
       `Total reclaimed space: ${humanSize(deleted.length > 0 ? (SpaceReclaimed ?? 0) : 0)}\n`,
     );

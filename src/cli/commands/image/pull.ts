@@ -17,7 +17,7 @@ export const command: Command = {
       default: 'true',
       hidden: true,
     },
-    { name: 'platform', kind: 'string', usage: 'Platform to download (os/architecture)' },
+    { name: 'platform', sinceApi: '1.32', kind: 'string', usage: 'Platform to download (os/architecture)' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show only the name of what was pulled' },
     TLS_VERIFY_FLAG,
   ],

@@ -23,6 +23,7 @@ export const command: Command = {
     },
     {
       name: 'platform',
+      sinceApi: '1.46',
       kind: 'string',
       usage: 'Upload only that platform (os[/arch[/variant]]), without the index',
     },
@@ -42,7 +43,6 @@ export const command: Command = {
     if (!all && bare && !quiet) await context.stdout.write('Using default tag: latest\n');
     const auth = await registryAuthIfAny(context, name.domain);
     if (name.digest !== undefined) throw new EngineError('invalid', 'cannot push a digest reference');
-    if (platform !== undefined) await client.connection.require('1.46', 'platform');
     const messages = client.images.push(name.repository, {
       tag: all ? undefined : (name.tag ?? 'latest'),
       platform,

@@ -6,7 +6,12 @@ export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
   flags: [
     { name: 'output', short: 'o', kind: 'string', usage: 'Write to a file instead of STDOUT' },
-    { name: 'platform', kind: 'string', usage: 'Save only that platform (os[/arch[/variant]])' },
+    {
+      name: 'platform',
+      sinceApi: '1.48',
+      kind: 'string',
+      usage: 'Save only that platform (os[/arch[/variant]])',
+    },
   ],
   args: { min: 1 },
   examples: ['save -o busybox.tar busybox', 'save app:1 app:2 | gzip > app.tar.gz'],

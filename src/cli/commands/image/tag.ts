@@ -6,6 +6,7 @@ export const command: Command = {
   usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
   flags: [],
   args: { min: 2, max: 2 },
+  examples: ['tag app:1 registry.example.com/app:1'],
   async run({ client, args }) {
     const [source = '', target = ''] = args;
     const name = readTarget(target);

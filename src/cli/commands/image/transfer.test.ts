@@ -159,6 +159,27 @@ test('save -o writes a whole file or none', async () => {
   expect(readdirSync(daemon.directory).filter((name) => name.startsWith('.tmp-'))).toEqual([]);
 });
 
+test('a connection that breaks leaves the file that was there', async () => {
+  const cut = new FakeDaemon({
+    'GET /images/get': { type: 'application/x-tar', body: 'half of it', cut: true },
+    'POST /images/create': { body: '{"status":"Pulling"}\n', cut: true },
+  });
+  await cut.listen();
+  try {
+    const path = join(cut.directory, 'old.tar');
+    writeFileSync(path, 'old');
+    expect(await runCli(cut, ['save', '-o', 'old.tar', 'a'])).toMatchObject({
+      status: 1,
+      err: 'unexpected EOF\n',
+    });
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(cut.directory).filter((name) => name.startsWith('.tmp-'))).toEqual([]);
+    expect(await runCli(cut, ['pull', 'a:1'])).toMatchObject({ status: 1, err: 'unexpected EOF\n' });
+  } finally {
+    cut.close();
+  }
+});
+
 test.each([
   ['/nonexistent/x', 'invalid output path: stat /nonexistent: no such file or directory'],
   ['.', 'cannot write to a directory'],

@@ -34,6 +34,7 @@ const daemon = new FakeDaemon(
   {
     'GET /distribution/host:5731/app:1/manifest': { body: image('host:5731/app:1', 'a', 'amd64') },
     'GET /distribution/host:5731/list:1/manifest': { body: INDEX },
+    'GET /distribution/host:5731/none:1/manifest': { status: 404, body: { message: 'manifest unknown' } },
   },
   { server: 'Sampan/0.1.0 (linux)' },
 );

@@ -6,6 +6,7 @@ import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
 import { askLogin } from '../../credentials/ask-login.ts';
 import { credentialStoreFor, HUB_SERVER, hostOf } from '../../credentials/credential-store.ts';
+import { warnOfEnvironment } from '../../credentials/warn-of-environment.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
 import { printNote } from '../../output/note.ts';
@@ -26,6 +27,7 @@ export const command: Command = {
     checkFlags(flags);
     const username = flags.string('username');
     const password = await passwordOf(invocation);
+    await warnOfEnvironment(context);
     const [address = ''] = args;
     const server = address === '' || address === 'docker.io' ? HUB_SERVER : hostOfServer(address);
     const stored = username === '' && password === '' ? await storedLogin(invocation, server) : {};

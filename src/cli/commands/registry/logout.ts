@@ -1,6 +1,7 @@
 import { messageOf } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
 import { credentialStoreFor, HUB_SERVER, hostOf } from '../../credentials/credential-store.ts';
+import { warnOfEnvironment } from '../../credentials/warn-of-environment.ts';
 
 export const command: Command = {
   usage: '[SERVER]',
@@ -9,6 +10,7 @@ export const command: Command = {
   args: { min: 0, max: 1 },
   examples: ['logout registry.example.com'],
   async run({ context, args }) {
+    await warnOfEnvironment(context);
     const [address = ''] = args;
     const host = address === '' ? HUB_SERVER : hostOf(address);
     // Older clients kept logins by whole addresses.

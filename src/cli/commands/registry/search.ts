@@ -29,6 +29,7 @@ export const command: Command = {
     'search busybox',
     'search --filter is-official=true --limit 5 nginx',
     'search localhost:5000/app',
+    'search --list-tags busybox',
   ],
   async run(invocation) {
     const { context, client, flags, args } = invocation;

@@ -24,6 +24,7 @@ export const command: Command = {
     { name: 'verbose', short: 'v', kind: 'bool', usage: 'Show every image, container, volume and cache' },
   ],
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   examples: ['system df', 'system df -v', "system df --format '{{.Type}}: {{.Reclaimable}}'"],
   async run({ context, client, flags }) {
     const usage = await client.system.diskUsage();
