@@ -26,6 +26,10 @@ const UNBUILT: readonly UnbuiltCommand[] = [
       'Build elsewhere, push to a registry and pull from it, or import a root file system: sampan import.',
   },
   {
+    paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
+    instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
+  },
+  {
     paths: ['stats', 'container stats'],
     instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
   },
