@@ -1,5 +1,6 @@
 import type { ContainerView } from '../../containers/container.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { nowNano } from '../../sys/clock.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
@@ -7,7 +8,6 @@ import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { platformParam } from '../decode/platform.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
-import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { pruneContainers } from './prune-containers.ts';
