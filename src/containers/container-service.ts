@@ -143,10 +143,7 @@ export class ContainerService implements ContainerBackend {
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
-    await container.queue.run(async () => {
-      if (container.task !== undefined) await this.#lifecycle.stop(container, options);
-      await this.#lifecycle.start(container);
-    });
+    await container.queue.run(() => this.#lifecycle.restart(container, options));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }
 
@@ -238,11 +235,7 @@ export class ContainerService implements ContainerBackend {
         return new Set(image === undefined ? [] : [image.id, image.manifestDigest, image.configDigest]);
       },
     });
-    const all =
-      request.all ||
-      request.limit !== undefined ||
-      request.filters.has('status') ||
-      request.filters.has('exited');
+    const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
       .filter((container) => all || container.task !== undefined)

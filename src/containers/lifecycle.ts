@@ -100,6 +100,17 @@ export class Lifecycle {
     return { ended: this.#finishStop(container, task, seconds) };
   }
 
+  /** Stop, where it runs, and start. A container that removes itself at its end lives through it. */
+  async restart(container: LiveContainer, options: StopOptions): Promise<void> {
+    container.restarting = true;
+    try {
+      if (container.task !== undefined) await this.stop(container, options);
+    } finally {
+      container.restarting = false;
+    }
+    await this.start(container);
+  }
+
   async #finishStop(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
@@ -243,7 +254,7 @@ export class Lifecycle {
     publishMountEvents(deps.events, 'unmount', record);
     if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
-    const { autoRemove } = record.host;
+    const autoRemove = record.host.autoRemove && !container.restarting;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
     container.nextExit.notify(container.lastResult);
     task.ended.resolve();
@@ -314,12 +325,11 @@ export class Lifecycle {
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
-    // As Docker: there was no start that a "die" could be the end of.
+    // As Docker: there was no start that a "die" could be the end of, nor an exit that those who wait for the next could be told.
     publishMountEvents(this.#deps.events, 'mount', container.record);
     if (network !== undefined)
       publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
     publishMountEvents(this.#deps.events, 'unmount', container.record);
-    container.nextExit.notify(container.lastResult);
     if (container.record.host.autoRemove)
       await this.#attempt('remove a container that did not start', container, () =>
         this.remove(container, { volumes: true }),
