@@ -1,5 +1,5 @@
 import { lstat, readdir } from 'node:fs/promises';
-import { errnoCodeOf } from '../../errors/engine-error.ts';
+import { errnoCodeOf } from '../errors/engine-error.ts';
 
 /** Bytes on disk below `directory`, itself included; a file with several links counts once, what vanishes meanwhile not at all. */
 export async function diskUsage(directory: string): Promise<number> {
