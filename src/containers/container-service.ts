@@ -67,6 +67,13 @@ export class ContainerService implements ContainerBackend {
       .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
   }
 
+  /** Ids of the containers that have a volume. */
+  volumeUsers(volume: string): string[] {
+    return [...this.#index.values()]
+      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
+      .map(({ id }) => id);
+  }
+
   /** What containers need of images: their stacks, manifests and configs. */
   imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
     const images = [...this.#index.values()].map(({ record }) => record.image);

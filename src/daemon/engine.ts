@@ -6,6 +6,7 @@ import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
+import { VolumeService } from '../containers/volume-service.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
@@ -31,6 +32,7 @@ export class Engine {
   readonly images: ImageService;
   readonly containers: ContainerService;
   readonly networks: BridgeNetworks;
+  readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
   readonly runtime: ConmonRuntime;
@@ -42,6 +44,7 @@ export class Engine {
     this.images = rooms.images;
     this.containers = rooms.containers;
     this.networks = rooms.networks;
+    this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
     this.runtime = rooms.runtime;
@@ -89,6 +92,7 @@ interface Rooms {
   snapshotter: Snapshotter;
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
+  volumes: VolumeService;
   registry: RegistryAccess;
   images: ImageService;
   containers: ContainerService;
@@ -156,6 +160,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
   };
+  const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
@@ -165,13 +170,15 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
-    volumes: new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger }),
+    volumes: localVolumes,
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,
   });
   wired.containers = containers;
-  return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+  const usersOf = (volume: string) => containers.volumeUsers(volume);
+  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events });
+  return { db, events, content, snapshotter, runtime, networks, volumes, registry, images, containers };
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */

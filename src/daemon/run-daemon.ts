@@ -48,7 +48,13 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     if (registry !== undefined) closers.push(() => registry.close());
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
-      { containers: engine.containers, images: engine.images, networks: engine.networks, system },
+      {
+        containers: engine.containers,
+        images: engine.images,
+        networks: engine.networks,
+        volumes: engine.volumes,
+        system,
+      },
       { build: buildInfo, logger },
     );
     closers.push(() => server.close());

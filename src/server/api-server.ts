@@ -17,6 +17,7 @@ import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
+import { volumeRoutes } from './routes/volumes.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
 import { socketBody } from './socket-input.ts';
@@ -44,6 +45,7 @@ export class ApiServer {
       ...containerRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
+      ...volumeRoutes(backends),
     ]);
     this.#headers = {
       'Api-Version': API_VERSION,
