@@ -250,6 +250,15 @@ test('an --rm is cleared away after its waiters were told', async () => {
   expect(machine.leftovers()).toEqual([]);
 });
 
+test('no run ends before it began, whatever the date of its exit file', async () => {
+  const wait = daemon.runtime.wait.bind(daemon.runtime);
+  daemon.runtime.wait = async (...args) => ({ ...(await wait(...args)), finishedAtNano: 1n });
+  await create('one', 'three');
+  await runToEnd('one');
+  const { startedAtNano, finishedAtNano } = await stateOf('one');
+  expect(finishedAtNano).toBe(startedAtNano);
+});
+
 test('a restart keeps an --rm container, which goes at the end of its new run', async () => {
   await create('one', 'sleep', { host: { autoRemove: true } });
   await daemon.service.start('one');

@@ -235,7 +235,8 @@ export class Lifecycle {
     exit: { exitCode: number; oomKilled: boolean; finishedAtNano: bigint; error?: string },
   ): Promise<void> {
     const { deps, record } = { deps: this.#deps, record: container.record };
-    const { exitCode, oomKilled, finishedAtNano } = exit;
+    const { exitCode, oomKilled } = exit;
+    const finishedAtNano = laterOf(exit.finishedAtNano, record.startedAtNano);
     container.record = {
       ...record,
       active: false,
@@ -248,7 +249,7 @@ export class Lifecycle {
     container.hub.end();
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
-    const attributes = { exitCode: String(exitCode), execDuration: String(seconds < 0n ? 0n : seconds) };
+    const attributes = { exitCode: String(exitCode), execDuration: String(seconds) };
     const timeNano = finishedAtNano;
     publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
     publishMountEvents(deps.events, 'unmount', record);
@@ -404,6 +405,11 @@ export async function clearAway(
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
   await undo.unwind();
+}
+
+/** The kernel dates files by its tick, so the exit file of a short run may look older than the start. */
+function laterOf(finishedNano: bigint, startedNano: bigint): bigint {
+  return finishedNano > startedNano ? finishedNano : startedNano;
 }
 
 async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
