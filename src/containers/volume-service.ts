@@ -32,6 +32,10 @@ export class VolumeService implements VolumeBackend {
     return this.#view(volume);
   }
 
+  async size(name: string): Promise<number> {
+    return await this.#options.volumes.usage(name);
+  }
+
   async remove(name: string, { force }: { force: boolean }): Promise<void> {
     const { volumes } = this.#options;
     if (force && (await volumes.get(name)) === undefined) return;

@@ -2,6 +2,7 @@ import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';
+import type { RegistryBackend } from './registry-backend.ts';
 import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 
 /** The engine, as the API serves it. */
@@ -10,6 +11,7 @@ export interface Backends {
   images: ImageBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;
+  registry: RegistryBackend;
   system: SystemBackend;
 }
 

@@ -12,6 +12,8 @@ export interface VolumeBackend {
   list(): Promise<VolumeView[]>;
   /** @throws EngineError "not-found" `get x: no such volume`. */
   get(name: string): Promise<VolumeView>;
+  /** Bytes on disk of its content. */
+  size(name: string): Promise<number>;
   /**
    * Remove a volume that no container has. `force`: absent is fine.
    *

@@ -84,6 +84,13 @@ test.each([
   ]);
 });
 
+test('system df counts them as Docker 28.5 does', async () => {
+  const [status, usage] = await answer('/v1.51/system/df?type=volume');
+  const { Volumes } = usage as { Volumes: object[] };
+  expect([status, Volumes.length]).toEqual([200, 3]);
+  expect(Volumes[1]).toMatchObject({ Name: used, UsageData: { RefCount: 1, Size: 7 } });
+});
+
 test('remove says whether it is forced', async () => {
   const response = await server.request(`/volumes/${free}?force=1`, { method: 'DELETE' });
   expect(response.status).toBe(204);
