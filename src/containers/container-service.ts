@@ -70,6 +70,13 @@ export class ContainerService implements ContainerBackend {
       .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
   }
 
+  /** Ids of the containers that have a volume. */
+  volumeUsers(volume: string): string[] {
+    return [...this.#index.values()]
+      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
+      .map(({ id }) => id);
+  }
+
   /** What containers need of images: their stacks, manifests and configs. */
   imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
     const images = [...this.#index.values()].map(({ record }) => record.image);
@@ -148,10 +155,7 @@ export class ContainerService implements ContainerBackend {
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
-    await container.queue.run(async () => {
-      if (container.task !== undefined) await this.#lifecycle.stop(container, options);
-      await this.#lifecycle.start(container);
-    });
+    await container.queue.run(() => this.#lifecycle.restart(container, options));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }
 
@@ -243,11 +247,7 @@ export class ContainerService implements ContainerBackend {
         return new Set(image === undefined ? [] : [image.id, image.manifestDigest, image.configDigest]);
       },
     });
-    const all =
-      request.all ||
-      request.limit !== undefined ||
-      request.filters.has('status') ||
-      request.filters.has('exited');
+    const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
       .filter((container) => all || container.task !== undefined)

@@ -68,6 +68,17 @@ test('filters: alternatives within a key, all keys, every label', () =>
     ).toThrow("invalid filter 'nosuch'");
   }));
 
+test('a filter on an object takes the beginning of its id or name', () =>
+  withBus(async (bus) => {
+    for (const value of ['ab', 'we']) {
+      const filters = new Map([['container', [value]]]);
+      const events = bus.subscribe({ ...none, filters }, AbortSignal.timeout(5000));
+      bus.publish({ ...event('other', { name: 'awe' }), actorId: 'cab' });
+      bus.publish(event('rename', { name: 'web2' }));
+      expect((await take(events, 1))[0]?.action).toBe('rename');
+    }
+  }));
+
 test('the last 1,000 survive a restart', async () => {
   const db = await SqliteStateDb.open(':memory:', migrations);
   const bus = await EventBus.open(db, silentLogger);

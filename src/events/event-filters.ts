@@ -42,9 +42,10 @@ function compile(key: string, value: string): EventTest {
   throw new EngineError('invalid', `invalid filter '${key}'`);
 }
 
+/** Docker takes the beginning of an id or of a name. */
 function actorTest(type: string, value: string): EventTest {
-  return (event) =>
-    event.type === type && (event.actorId.startsWith(value) || event.attributes['name'] === value);
+  return ({ type: of, actorId, attributes }) =>
+    of === type && (actorId.startsWith(value) || attributes['name']?.startsWith(value) === true);
 }
 
 /** Image filters also fit the events of containers on that image. */

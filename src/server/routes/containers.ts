@@ -1,4 +1,6 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { nowNano } from '../../sys/clock.ts';
+import type { ContainerCreateResponse, ContainerTopResponse } from '../../wire/container.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
@@ -6,7 +8,6 @@ import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { platformParam } from '../decode/platform.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
-import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { imageNamer } from './image-namer.ts';
@@ -66,7 +67,7 @@ export function containerRoutes(backends: Backends): Route[] {
           pathParam(request),
           args.length === 0 ? ['-ef'] : args,
         );
-        response.json(200, { Processes: processes, Titles: titles });
+        response.json(200, { Processes: processes, Titles: titles } satisfies ContainerTopResponse);
       },
     },
     command('start', (name, request) => {
@@ -113,7 +114,8 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
   const result = await backends.containers.create({ name, config, host, platform });
-  response.json(201, { Id: result.id, Warnings: [...warnings, ...result.warnings] });
+  const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
+  response.json(201, answer);
 }
 
 async function list(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
