@@ -251,6 +251,21 @@ test('an --rm is cleared away after its waiters were told', async () => {
   expect(machine.leftovers()).toEqual([]);
 });
 
+test.each([
+  ['one', 'Renaming a container with the same name as its current name'],
+  [
+    'a b',
+    'Error when allocating new name: Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
+  ],
+  ['two', 'Error when allocating new name: Conflict. The container name "/two" is already in use by'],
+])('a rename to %p is refused as Docker does', async (name, message) => {
+  await create('one', 'sleep');
+  await create('two', 'sleep');
+  expect(await failureOf(daemon.service.rename('one', name))).toMatchObject({
+    message: expect.stringContaining(message),
+  });
+});
+
 test('no run ends before it began, whatever the date of its exit file', async () => {
   const wait = daemon.runtime.wait.bind(daemon.runtime);
   daemon.runtime.wait = async (...args) => ({ ...(await wait(...args)), finishedAtNano: 1n });
