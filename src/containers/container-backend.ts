@@ -116,9 +116,9 @@ export interface ContainerBackend {
   size(nameOrId: string): Promise<ContainerSize>;
   list(request: ListRequest): Promise<ContainerView[]>;
   /**
-   * Check, then `ready` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
+   * Check, then `connect` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
    *
-   * @throws before `ready` only.
+   * @throws before `connect` only.
    */
   attach(
     nameOrId: string,
