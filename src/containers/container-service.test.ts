@@ -251,6 +251,14 @@ test('an --rm is cleared away after its waiters were told', async () => {
   expect(machine.leftovers()).toEqual([]);
 });
 
+test('images hear of a container that is gone once its snapshot is', async () => {
+  await create('one', 'sleep');
+  const { image } = await daemon.service.inspect('one');
+  await daemon.service.remove('one', { force: false, volumes: false });
+  await daemon.service.close();
+  expect([machine.gone, machine.snapshots.size]).toEqual([[image.id], 0]);
+});
+
 test.each([
   ['one', 'Renaming a container with the same name as its current name'],
   [
