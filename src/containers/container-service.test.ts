@@ -251,6 +251,20 @@ test('an --rm is cleared away after its waiters were told', async () => {
   expect(machine.leftovers()).toEqual([]);
 });
 
+test('prune takes what is wanted and does not run, and tells of it once', async () => {
+  for (const name of ['ended', 'kept', 'running']) await create(name, name === 'ended' ? 'three' : 'sleep');
+  await runToEnd('ended');
+  await daemon.service.start('running');
+  const { id } = await daemon.service.inspect('ended');
+  daemon.events.length = 0;
+  expect(await daemon.service.prune(({ name }) => name !== 'kept', nowhere)).toEqual({
+    deleted: [id],
+    reclaimedBytes: 0,
+  });
+  expect(daemon.events).toEqual(['destroy', 'prune']);
+  expect((await listAll()).map(({ name }) => name).sort()).toEqual(['kept', 'running']);
+});
+
 test('images hear of a container that is gone once its snapshot is', async () => {
   await create('one', 'sleep');
   const { image } = await daemon.service.inspect('one');

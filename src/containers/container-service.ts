@@ -218,6 +218,31 @@ export class ContainerService implements ContainerBackend {
     });
   }
 
+  async prune(
+    isWanted: (container: ContainerView) => boolean,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+    const filters = new Map([['status', ['created', 'exited', 'dead']]]);
+    const stopped = await this.list({ all: true, limit: undefined, size: false, filters });
+    const deleted: string[] = [];
+    let reclaimedBytes = 0;
+    for (const { id } of stopped.filter(isWanted)) {
+      if (signal.aborted) break;
+      const size = await this.size(id).catch(() => undefined);
+      try {
+        await this.remove(id, { force: false, volumes: false });
+      } catch (error) {
+        if (kindOf(error) === 'conflict' || kindOf(error) === 'not-found') continue;
+        throw error;
+      }
+      deleted.push(id);
+      reclaimedBytes += size?.writableBytes ?? 0;
+    }
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#deps.events.publish({ type: 'container', action: 'prune', actorId: '', attributes });
+    return { deleted, reclaimedBytes };
+  }
+
   async resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     const task = runningTask(container);
