@@ -312,6 +312,7 @@ export class Lifecycle {
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await rm(paths.directory(container.id), { recursive: true, force: true });
+      this.#deps.images.containerGone(container.record.image.id);
       await this.#deps.volumes.discard(volumes);
     } catch (error) {
       logger.error('Cannot remove the files of a container', {

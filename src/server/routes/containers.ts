@@ -13,8 +13,6 @@ import type { Backends } from '../server-options.ts';
 import { imageNamer } from './image-namer.ts';
 import { pruneContainers } from './prune-containers.ts';
 
-const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-
 /** Clients of an earlier API count on an IPC namespace that others may join. */
 const PRIVATE_IPC_SINCE = '1.40';
 
@@ -81,7 +79,7 @@ export function containerRoutes(backends: Backends): Route[] {
     command('pause', (name) => containers.pause(name)),
     command('unpause', (name) => containers.unpause(name)),
     command('rename', async (name, request) => {
-      const newName = nameParam(request);
+      const newName = textParam(request, 'name');
       if (newName === undefined) throw new EngineError('invalid', 'Neither old nor new names may be empty');
       await containers.rename(name, newName);
     }),
@@ -108,7 +106,7 @@ export function containerRoutes(backends: Backends): Route[] {
 }
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
-  const name = nameParam(request);
+  const name = textParam(request, 'name');
   const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
@@ -156,17 +154,6 @@ function stopOptions(request: ApiRequest): {
   timeoutSeconds: number | undefined;
 } {
   return { signal: textParam(request, 'signal'), timeoutSeconds: intParam(request, 't') };
-}
-
-/** The name without its slash, checked as Docker does. */
-function nameParam(request: ApiRequest): string | undefined {
-  const name = textParam(request, 'name')?.replace(/^\//, '');
-  if (name !== undefined && !CONTAINER_NAME.test(name))
-    throw new EngineError(
-      'invalid',
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
-  return name;
 }
 
 function dimension(request: ApiRequest, name: string, word: string): number {

@@ -110,6 +110,13 @@ export class FakeEngine implements Backends {
       this.#find(name);
       return { titles: ['PID', 'CMD'], processes: [['1', 'sh']] };
     },
+    prune: async (isWanted) => {
+      const stopped = [...this.all.values()].filter(
+        ({ view }) => view.state.status !== 'running' && isWanted(view),
+      );
+      for (const { view } of stopped) this.all.delete(view.id);
+      return { deleted: stopped.map(({ view }) => view.id), reclaimedBytes: 0 };
+    },
     export: async (name) => {
       this.calls.push(['export', name]);
       this.#find(name);
