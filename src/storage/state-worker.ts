@@ -12,7 +12,6 @@ type Transaction = Extract<StateRequest, { kind: 'transact' }>;
 
 let database: Database | undefined;
 let reserve: SpaceReserve | undefined;
-/** SQLite's name for a database without a file. */
 let waiting: Transaction[] = [];
 
 self.onmessage = (event: MessageEvent<StateRequest>) => {
