@@ -48,7 +48,7 @@ async function fill(
   const source = new LayerSource(compressed);
   const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
   try {
-    const { stream } = await decompressDetected(source.stream, { limitBytes });
+    const { stream } = await decompressDetected(source.stream, { limitBytes, lend: true });
     for await (const chunk of stream) {
       ports.signal.throwIfAborted();
       await sink.write(chunk);
