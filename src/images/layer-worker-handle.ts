@@ -14,7 +14,7 @@ interface Pending {
 
 /** One worker thread and the jobs in it. */
 export class LayerWorkerHandle {
-  readonly #worker = new Worker(new URL('./layer-worker.ts', import.meta.url));
+  readonly #worker = new Worker(new URL('./layer-worker.ts', import.meta.url), { smol: true });
   readonly #jobs = new Map<number, Pending>();
   #nextId = 1;
   /** A thread that failed or doesn't listen gets no further jobs. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
-const bufferBytes = 4 << 20;
+const bufferBytes = 256 << 10;
 
 /** Appends to a new file in big writes; one is under way while the next buffer fills. */
 export class TarFileWriter {
