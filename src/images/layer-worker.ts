@@ -10,6 +10,8 @@ import type { LayerWorkerReply, LayerWorkerRequest } from './layer-worker-protoc
 declare const self: Worker;
 
 const PROGRESS_MS = 100;
+/** After the last job: the next one may be on its way. */
+const COLLECT_MS = 50;
 
 // On Linux 0 is the calling thread: bulk work yields to the thread that answers requests, and to containers.
 setPriority(0, 5);
@@ -42,7 +44,13 @@ async function run(id: number, job: LayerJob): Promise<void> {
     reply({ kind: 'failed', id, error: serializeError(error) });
   } finally {
     running.delete(id);
+    if (running.size === 0) setTimeout(collect, COLLECT_MS);
   }
+}
+
+/** What the last jobs left would stay until the next ones have doubled it. */
+function collect(): void {
+  if (running.size === 0) Bun.gc(true);
 }
 
 /** One client for as long as the configuration is the same: it keeps its connections. */
