@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../test/support/failure-of.ts';
 import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs.ts';
@@ -361,6 +362,19 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
   expect((await stateOf('one')).status).toBe('running');
   await daemon.service.kill('one', 'KILL');
   expect((await exitOf('one')).exitCode).toBe(137);
+});
+
+test('a start has its note before it is on disk, so that no death of the daemon leaves it without one', async () => {
+  const id = await create('one', 'sleep');
+  const noted: boolean[] = [];
+  const transact = machine.db.transact.bind(machine.db);
+  machine.db.transact = async (statements) => {
+    if (statements.some(({ params }) => params?.some((value) => String(value).includes('"active":true'))))
+      noted.push(existsSync(join(daemon.paths.notes, `${id}.json`)));
+    await transact(statements);
+  };
+  await daemon.service.start('one');
+  expect(noted).toEqual([true]);
 });
 
 test('recovery: an exit on disk is not guessed anew when the daemon died before its note went', async () => {

@@ -8,6 +8,7 @@ import type {
   AttachClient,
   AttachRequest,
   ContainerBackend,
+  ContainerCommit,
   ContainerSize,
   CreateRequest,
   CreateResult,
@@ -25,6 +26,7 @@ import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
+import type { FileChange } from './file-changes.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
@@ -32,6 +34,7 @@ import { readLog } from './logs/read-log.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
+import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
@@ -116,6 +119,7 @@ export class ContainerService implements ContainerBackend {
     } finally {
       this.#reserved.delete(name);
     }
+    this.#deps.images.used(record.image.id);
     for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
@@ -124,6 +128,7 @@ export class ContainerService implements ContainerBackend {
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(() => this.#lifecycle.start(container));
+    this.#deps.images.used(container.record.image.id);
   }
 
   async stop(
@@ -309,6 +314,30 @@ export class ContainerService implements ContainerBackend {
     const running = container.task !== undefined;
     if (condition === 'not-running' && !running) return { result: Promise.resolve(container.lastResult) };
     return { result: container.nextExit.wait(options.signal) };
+  }
+
+  async export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    return await exportRoot(this.#index.resolve(nameOrId), this.#deps, options.signal);
+  }
+
+  async changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]> {
+    return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
+  }
+
+  async commit(
+    nameOrId: string,
+    request: ContainerCommit,
+    { signal }: { signal: AbortSignal },
+  ): Promise<Digest> {
+    const container = this.#index.resolve(nameOrId);
+    const pauses = request.pause && container.task !== undefined && !container.task.paused;
+    if (pauses) await this.pause(container.id);
+    try {
+      return await commitContainer(container, request, { deps: this.#deps, signal });
+    } finally {
+      // It may have been killed meanwhile.
+      if (pauses && container.task?.paused === true) await this.unpause(container.id).catch(() => undefined);
+    }
   }
 
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {

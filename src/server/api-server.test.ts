@@ -187,7 +187,7 @@ test('options reach the backend', async () => {
     ['remove', view.id, { force: true, volumes: true }],
     ['list', { all: true, limit: 2, size: false, filters: new Map([['status', ['running']]]) }],
     ['image prune', { danglingOnly: false, filters: new Map([['until', ['1h']]]) }],
-    ['rmi', 'busybox', { force: false, noPrune: true }],
+    ['rmi', 'busybox', { force: false, noPrune: true, platforms: [] }],
   ]);
   for (const [path, text] of [
     ['/containers/json?limit=x', 'strconv.Atoi: parsing "x": invalid syntax'],
@@ -195,6 +195,33 @@ test('options reach the backend', async () => {
     [`/containers/${view.id}/logs`, 'Bad parameters: you must choose at least one stream'],
   ] as const)
     expect(await message(await server.request(path))).toBe(text);
+});
+
+test('save, load, push and commit: bodies, answers, and what the backend is asked', async () => {
+  const { calls } = server.engine;
+  calls.length = 0;
+  const arm = encodeURIComponent('{"os":"linux","architecture":"arm64"}');
+  const saved = await server.request(`/images/get?names=a&names=b:1&platform=${arm}`);
+  expect([saved.headers.get('content-type'), await saved.text()]).toEqual(['application/x-tar', 'archive']);
+  const loaded = await server.request('/images/load?quiet=0', { method: 'POST', body: 'twelve bytes' });
+  expect(await loaded.text()).toBe('{"stream":"Loaded image: app:latest\\n"}\n');
+  const pushed = await server.request(`/images/host:5000/app/push?tag=1&platform=${arm}`, { method: 'POST' });
+  expect((await pushed.text()).split('\n')[1]).toBe('{"progressDetail":{},"aux":{"Tag":"latest"}}');
+  const two = await server.request(`/images/get?names=a&platform=${arm}&platform=${arm}`);
+  expect([two.status, await two.text()]).toEqual([
+    400,
+    expect.stringContaining('use API version 1.52 or later'),
+  ]);
+  expect((await server.request('/images/get?names=a&platform=linux/arm64')).status).toBe(400);
+  const platform = { os: 'linux', architecture: 'arm64' };
+  expect(calls).toEqual([
+    ['save', { names: ['a', 'b:1'], platforms: [platform] }],
+    ['load', 12, { platforms: [], quiet: false }],
+    [
+      'push',
+      expect.objectContaining({ platform, reference: expect.objectContaining({ path: 'app', tag: '1' }) }),
+    ],
+  ]);
 });
 
 test('names are checked before they reach anybody', async () => {

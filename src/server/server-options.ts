@@ -1,6 +1,7 @@
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
+import type { RegistryBackend } from './registry-backend.ts';
 import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 
 /** The engine, as the API serves it. */
@@ -8,6 +9,7 @@ export interface Backends {
   containers: ContainerBackend;
   images: ImageBackend;
   networks: NetworkBackend;
+  registry: RegistryBackend;
   system: SystemBackend;
 }
 

@@ -126,7 +126,12 @@ export async function bootDaemon(
     store: new ContainerStore(machine.db),
     notes,
     paths,
-    images: { get: async () => imageView(), hold: async () => machine.holdImage() },
+    images: {
+      get: async () => imageView(),
+      hold: async () => machine.holdImage(),
+      commit: async () => imageView().id,
+      used: () => undefined,
+    },
     snapshotter: fakeSnapshotter(machine),
     runtime,
     networks: fakeNetworks(machine),

@@ -1,4 +1,3 @@
-import type { ContainerView } from '../../containers/container.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
@@ -10,6 +9,7 @@ import { encodeContainer, encodeSummary } from '../encode/container.ts';
 import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
+import { imageNamer } from './image-namer.ts';
 import { pruneContainers } from './prune-containers.ts';
 
 const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -136,23 +136,6 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
     }),
   );
   response.json(200, await Promise.all(summaries));
-}
-
-/** Shows a container's image by the name it was created from, unless that means another image by now; one look-up per name. */
-function imageNamer({ images }: Backends): (view: ContainerView) => Promise<string> {
-  const ids = new Map<string, Promise<string | undefined>>();
-  return async ({ config, image }) => {
-    let id = ids.get(config.image);
-    if (id === undefined) {
-      id = images.get(config.image).then(
-        (found) => found.id,
-        () => undefined,
-      );
-      ids.set(config.image, id);
-    }
-    const current = await id;
-    return current === image.id ? config.image : image.id;
-  };
 }
 
 async function kill({ containers }: Backends, name: string, request: ApiRequest): Promise<void> {

@@ -41,7 +41,10 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
       pattern: '/auth',
       handler: async (request, response) => {
         const credentials = credentialsOf(toAuthConfig(await jsonBody(request)));
-        const { status, identityToken } = await system.authenticate(credentials, { signal: request.signal });
+        const { status, identityToken } = await system.authenticate(credentials, {
+          signal: request.signal,
+          ...(request.query.get('tlsVerify') === '0' ? { tlsVerify: false } : {}),
+        });
         response.json(200, { IdentityToken: identityToken, Status: status });
       },
     },

@@ -2,7 +2,14 @@ import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } f
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
-import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import {
+  type ErofsMount,
+  listMounts,
+  type MountInfo,
+  mountErofs,
+  mountOverlay,
+  unmountIfMounted,
+} from '../../sys/mount.ts';
 import { UnmountThread } from '../../sys/unmount-thread.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
@@ -47,7 +54,7 @@ export class LowerMounts {
       for (const layer of stack) {
         const target = this.#layout.lower(layer.chainId);
         if (present.has(target)) continue;
-        this.#mountLayer(layer, target);
+        this.#mountLayer(layer);
         made.push(target);
       }
       // The mark that a volatile mount leaves: the kernel would refuse to mount again.
@@ -114,14 +121,20 @@ export class LowerMounts {
     }
   }
 
-  #mountLayer(layer: LayerRecord, target: string): void {
+  /** How a layer is mounted, and where: the directory is there. */
+  layerMount(layer: LayerRecord): ErofsMount {
+    const target = this.#layout.lower(layer.chainId);
     mkdirSync(target, { recursive: true, mode: 0o700 });
     const devices = [this.#layout.tar(layer.diffId)];
     if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
-    const image = this.#layout.index(layer.chainId);
+    return { image: this.#layout.index(layer.chainId), devices, target };
+  }
+
+  #mountLayer(layer: LayerRecord): void {
+    const call = this.layerMount(layer);
     switch (this.#backing) {
       case 'file':
-        mountErofs({ image, devices, target });
+        mountErofs(call);
     }
   }
 
