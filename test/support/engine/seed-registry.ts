@@ -39,10 +39,16 @@ export async function startSeedRegistry(): Promise<SeedRegistry> {
   return Object.assign(registry, { publish });
 }
 
-function busyboxSeed() {
+/** The static busybox of this machine. */
+export function busyboxPath(): string {
   const path = ['/usr/bin/busybox', '/bin/busybox'].find((candidate) => existsSync(candidate));
   if (path === undefined)
     throw new Error('Cannot find the static busybox. Install the package busybox-static.');
+  return path;
+}
+
+function busyboxSeed() {
+  const path = busyboxPath();
   const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).split('\n').filter(Boolean);
   return busybox(new Uint8Array(readFileSync(path)), applets, process.arch === 'arm64' ? 'arm64' : 'amd64');
 }
