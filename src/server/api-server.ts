@@ -136,6 +136,11 @@ export class ApiServer {
       if (target === undefined) throw pageNotFound();
       if (this.#front.kindOf(message.socket).guarded)
         refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
+      if (target.cleaned !== undefined) {
+        response.header('Location', target.cleaned);
+        response.empty(301);
+        return;
+      }
       const { version = API_VERSION, path } = splitVersion(target.path);
       this.#options.logger.debug('Calling', { method: message.method, path: target.path });
       const { handler, params } = this.#route(message.method ?? 'GET', path, version);
