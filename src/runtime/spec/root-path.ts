@@ -33,14 +33,16 @@ export function resolveInRoot(root: string, path: string): string {
   return join(root, ...done);
 }
 
-/** The text of a regular file inside `root`, at most `maxBytes` of it. Undefined when there is none. */
+/**
+ * The text of a regular file inside `root`, at most `maxBytes` of it. Undefined when there is none. What is there is looked at first: an
+ * image may have a device in the file's place, and to open one can be to use it (a watchdog, a tape).
+ */
 export function readFileInRoot(root: string, path: string, maxBytes: number): string | undefined {
+  const place = resolveInRoot(root, path);
   let fd: number;
   try {
-    fd = openSync(
-      resolveInRoot(root, path),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
-    );
+    if (!lstatSync(place).isFile()) return undefined;
+    fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errnoCodeOf(error) ?? '')) return undefined;
     throw error;
