@@ -90,3 +90,19 @@ test.each(['a new database', 'one that others could read'])(
     expect(names.length).toBeGreaterThan(1);
   },
 );
+
+test('a file that is no database is named', async () => {
+  writeFileSync(path, 'x'.repeat(8192));
+  expect(await rejection(SqliteStateDb.open(path, [first]))).toMatchObject({
+    kind: 'internal',
+    message: expect.stringContaining(`Cannot open ${JSON.stringify(path)}: `),
+  });
+});
+
+test('a database in memory leaves no file', async () => {
+  const before = readdirSync('.');
+  const db = await SqliteStateDb.open(':memory:', [first]);
+  await db.transact([{ sql: "INSERT INTO t VALUES ('a', 1)" }]);
+  await db.close();
+  expect(readdirSync('.')).toEqual(before);
+});
