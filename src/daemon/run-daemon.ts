@@ -6,6 +6,7 @@ import type { Logger } from '../errors/logger.ts';
 import { ApiServer } from '../server/api-server.ts';
 import { parseListenAddress } from '../server/listen-address.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
+import { openFileLimit } from '../sys/host.ts';
 import { dropProgramPages } from '../sys/program-pages.ts';
 import { notifySystemd } from '../sys/sd-notify.ts';
 import { buildInfo } from './build-info.ts';
@@ -49,7 +50,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
     const server = new ApiServer(
       { containers: engine.containers, images: engine.images, networks: engine.networks, system },
-      { build: buildInfo, logger },
+      { build: buildInfo, logger, maxConnections: connectionLimit(settings.hosts.length) },
     );
     closers.push(() => server.close());
     for (const host of settings.hosts)
@@ -67,6 +68,11 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     await close();
     throw error;
   }
+}
+
+/** Half of the descriptors are left for the engine's work: without any, its own runtime ends the process. */
+function connectionLimit(listeners: number): number {
+  return Math.max(16, Math.floor(openFileLimit() / 2 / Math.max(1, listeners)));
 }
 
 async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {

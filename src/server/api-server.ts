@@ -64,7 +64,10 @@ export class ApiServer {
    * @throws EngineError "invalid" for an address that may not be used, "conflict" when it is taken.
    */
   async listen(address: ListenAddress): Promise<string> {
-    const bound = await listen(address, (socket, kind) => this.#front.accept(socket, kind));
+    const bound = await listen(address, {
+      accept: (socket, kind) => this.#front.accept(socket, kind),
+      maxConnections: this.#options.maxConnections,
+    });
     this.#listeners.push(...bound);
     return bound.map(({ url }) => url).join(', ');
   }
