@@ -17,6 +17,7 @@ import {
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
+import { unpackRegistryClients } from './registry-clients.mjs';
 import { findBun, root } from './toolchain.mjs';
 
 /** What is looked for, and the Debian package that brings it. */
@@ -50,7 +51,9 @@ export async function setup({ tests = false } = {}) {
     throw new SetupProblem(`Sampan needs Linux; this is ${process.platform}.`);
   await installNpmPackages();
   await installOsPackages(tests ? { ...ENGINE_PROGRAMS, ...TEST_PROGRAMS } : ENGINE_PROGRAMS);
-  if (tests) await unpackDockerClient();
+  if (!tests) return;
+  await unpackDockerClient();
+  if (onPath('apt-get')) await unpackRegistryClients(root);
 }
 
 async function installNpmPackages() {

@@ -2,21 +2,27 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LocalContentStore } from '../../src/content/local-content-store.ts';
+import { openEngineRegistryRoot } from '../../src/daemon/embedded-registry/registry-root.ts';
+import { OwnBlobCollector } from '../../src/registry/server/blob-collector.ts';
 import { publishImage } from '../../src/registry/server/publish-image.ts';
 import { StoreBlobBackend } from '../../src/registry/server/store-blob-backend.ts';
+import { lockFile } from '../../src/storage/file-lock.ts';
 import { busybox, helloWorld, packSeed } from './seed-images.ts';
 
 const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'];
 
 const [dataRoot] = process.argv.slice(2);
 if (dataRoot === undefined) throw new Error('usage: seed.ts <data-root>');
-const root = join(dataRoot, 'registry');
-mkdirSync(root, { recursive: true, mode: 0o700 });
-const backend = new StoreBlobBackend(
-  await LocalContentStore.open(join(root, 'content')),
-  join(root, 'repositories'),
-);
+mkdirSync(dataRoot, { recursive: true, mode: 0o710 });
+// A running engine keeps the registry's tables in memory: nobody else may change them meanwhile.
+const lock = lockFile(join(dataRoot, 'lock'), 'the data root');
+const registry = await openEngineRegistryRoot(dataRoot);
+const { content: store, pushed: index } = registry;
+const backend = new StoreBlobBackend({
+  store,
+  index,
+  keeper: new OwnBlobCollector(store, () => index.digests()),
+});
 const path = BUSYBOX.find((candidate) => readable(candidate));
 if (path === undefined)
   throw new Error('Cannot find the static busybox. Install the package busybox-static.');
@@ -30,6 +36,8 @@ for (const seed of seeds) {
   for (const image of await packSeed(seed)) digest = await publishImage(backend, image);
   console.log(`${seed.repository}:latest ${digest}`);
 }
+registry.release();
+lock.release();
 
 function readable(path: string): boolean {
   try {

@@ -1,4 +1,5 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { filterThrough } from '../sys/filter.ts';
 
 /** What the first bytes of an archive say of its compression. */
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -30,7 +31,7 @@ export interface DecompressOptions {
  * EngineError "invalid" code archive-truncated (input too short), archive-hostile (damaged, or followed by anything else) or
  * size-exceeded; errors of the source come through as they are.
  *
- * @throws EngineError "not-implemented" for bzip2 and xz.
+ * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: @throws EngineError "unavailable" where one isn't installed.
  */
 export function decompress(
   source: ReadableStream<Uint8Array>,
@@ -40,15 +41,20 @@ export function decompress(
   if (compression === 'none') {
     return options.limitBytes === undefined ? source : guarded(source, { ...options, compression });
   }
-  if (compression === 'bzip2' || compression === 'xz') {
-    throw new EngineError('not-implemented', `Cannot decompress archive: ${compression} is not supported`, {
-      hint: 'Use gzip, zstd or no compression.',
-    });
-  }
   const failure: SourceFailure = { failed: false };
-  const inflated = observed(source, failure).pipeThrough(inflater(compression));
+  const observedSource = observed(source, failure);
+  const inflated =
+    compression === 'bzip2' || compression === 'xz'
+      ? filterThrough(observedSource, PROGRAMS[compression])
+      : observedSource.pipeThrough(inflater(compression));
   return guarded(inflated, { ...options, compression, failure });
 }
+
+/** xz may ask for as much memory as its header says. */
+const PROGRAMS = {
+  bzip2: ['bzip2', '-dc'],
+  xz: ['xz', '-dcq', '--memlimit-decompress=512MiB'],
+} as const;
 
 /** Detect the compression by the first bytes and undo it. */
 export async function decompressDetected(
@@ -178,7 +184,7 @@ async function nextChunk(reader: ByteReader, guard: Guard): ReturnType<ByteReade
     return await reader.read();
   } catch (cause) {
     if (guard.failure?.failed !== false) throw cause;
-    const short = /unexpected end/i.test(messageOf(cause));
+    const short = /unexpected end|ends unexpectedly/i.test(messageOf(cause));
     const reason = short ? 'the stream ends too early' : 'the stream is damaged';
     throw new EngineError('invalid', `Cannot decompress ${guard.compression} archive: ${reason}`, {
       code: short ? 'archive-truncated' : 'archive-hostile',

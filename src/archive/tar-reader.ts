@@ -15,7 +15,7 @@ import { archivedSize, memberName, tarEntryOf } from './tar-member.ts';
 /** Receives an archive's members in order. What it throws ends the parse and reaches the caller of `write`. */
 export interface TarVisitor {
   entry(entry: TarEntry): void;
-  /** Content of the last entry, in order, as archived (sparse: the segments only). The buffer is valid during the call only. */
+  /** Content of the last entry, in order, as archived (sparse: the segments only). A view of the bytes given to `write`, valid as long as they are. */
   data?(chunk: Uint8Array): void;
   /** All content of the last entry has been given; comes for entries without content too. */
   endEntry?(): void;

@@ -3,7 +3,9 @@ import type { CatalogEntry, Noun } from './command.ts';
 export const NOUNS: readonly Noun[] = [
   { name: 'container', short: 'Manage containers' },
   { name: 'image', short: 'Manage images' },
+  { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
   { name: 'network', short: 'Manage networks' },
+  { name: 'registry', short: 'Serve and manage a registry of images' },
   { name: 'system', short: 'Manage the engine' },
 ];
 
@@ -30,10 +32,34 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/image/pull.ts'),
   },
   {
+    paths: ['image push', 'push'],
+    short: 'Upload an image to a registry',
+    group: 'common',
+    load: () => import('./commands/image/push.ts'),
+  },
+  {
     paths: ['image ls', 'image list', 'images'],
     short: 'List images',
     group: 'common',
     load: () => import('./commands/image/list.ts'),
+  },
+  {
+    paths: ['login'],
+    short: 'Log in to a registry',
+    group: 'common',
+    load: () => import('./commands/registry/login.ts'),
+  },
+  {
+    paths: ['logout'],
+    short: 'Log out of a registry',
+    group: 'common',
+    load: () => import('./commands/registry/logout.ts'),
+  },
+  {
+    paths: ['search'],
+    short: 'Look for images in a registry',
+    group: 'common',
+    load: () => import('./commands/registry/search.ts'),
   },
   {
     paths: ['version'],
@@ -54,10 +80,28 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/attach.ts'),
   },
   {
+    paths: ['container commit', 'commit'],
+    short: "Make an image of a container's changes",
+    group: 'command',
+    load: () => import('./commands/container/commit.ts'),
+  },
+  {
     paths: ['container create', 'create'],
     short: 'Create a new container',
     group: 'command',
     load: () => import('./commands/container/create.ts'),
+  },
+  {
+    paths: ['container diff', 'diff'],
+    short: "Inspect changes to files or directories on a container's filesystem",
+    group: 'command',
+    load: () => import('./commands/container/diff.ts'),
+  },
+  {
+    paths: ['container export', 'export'],
+    short: "Export a container's file system as a tar archive",
+    group: 'command',
+    load: () => import('./commands/container/export.ts'),
   },
   {
     paths: ['system events', 'events'],
@@ -88,6 +132,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: 'Kill one or more running containers',
     group: 'command',
     load: () => import('./commands/container/kill.ts'),
+  },
+  {
+    paths: ['image load', 'load'],
+    short: 'Load images from a tar archive or STDIN',
+    group: 'command',
+    load: () => import('./commands/image/load.ts'),
   },
   {
     paths: ['container logs', 'logs'],
@@ -130,6 +180,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: 'Remove one or more images',
     group: 'command',
     load: () => import('./commands/image/remove.ts'),
+  },
+  {
+    paths: ['image save', 'save'],
+    short: 'Save images as a tar archive, to STDOUT unless told otherwise',
+    group: 'command',
+    load: () => import('./commands/image/save.ts'),
   },
   {
     paths: ['container start', 'start'],
@@ -178,9 +234,24 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/prune.ts'),
   },
   {
+    paths: ['image copy'],
+    short: 'Copy an image from registry to registry',
+    load: () => import('./commands/image/copy.ts'),
+  },
+  {
+    paths: ['image diff'],
+    short: 'Show how the files of two images differ',
+    load: () => import('./commands/image/diff.ts'),
+  },
+  {
     paths: ['image inspect'],
     short: 'Show everything about one or more images',
     load: () => import('./commands/image/inspect.ts'),
+  },
+  {
+    paths: ['image layers'],
+    short: 'Show what each layer of an image brings and wastes',
+    load: () => import('./commands/image/layers.ts'),
   },
   {
     paths: ['image prune'],
@@ -196,6 +267,31 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['network ls', 'network list'],
     short: 'List networks',
     load: () => import('./commands/network/list.ts'),
+  },
+  {
+    paths: ['manifest inspect'],
+    short: 'Show the manifest or index that a registry has under a name',
+    load: () => import('./commands/manifest/inspect.ts'),
+  },
+  {
+    paths: ['system df'],
+    short: 'Show what takes up the disk',
+    load: () => import('./commands/system/disk-usage.ts'),
+  },
+  {
+    paths: ['registry gc'],
+    short: 'Remove what no image of a registry needs',
+    load: () => import('./commands/registry/gc.ts'),
+  },
+  {
+    paths: ['registry ls', 'registry list'],
+    short: "List a registry's repositories, tags and sizes",
+    load: () => import('./commands/registry/list.ts'),
+  },
+  {
+    paths: ['registry serve'],
+    short: 'Serve a registry, or a pull-through cache of another one',
+    load: () => import('./commands/registry/serve.ts'),
   },
   {
     paths: ['system prune'],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ beforeAll(async () => {
     if (url.includes('/kill')) kills.push(/signal=(\w+)/.exec(url)?.[1] ?? '');
     if (url.includes('/start')) started = true;
     if (url.includes('/wait')) return response.flushHeaders();
+    if (url.includes('/images/get')) return void response.write('the beginning of an archive');
     if (url.includes('/containers/create')) {
       response.statusCode = 201;
       return void response.end('{"Id":"c0ffee","Warnings":[]}');
@@ -69,6 +70,15 @@ test('two signals go to the container, the third ends a client that waits in vai
     '\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n',
   ]);
   expect(kills).toEqual(['INT', 'INT']);
+});
+
+test('an interrupted save leaves nothing', async () => {
+  const client = spawn(['save', '-o', join(directory, 'out.tar'), 'x']);
+  const beginnings = () => readdirSync(directory).filter((name) => name.startsWith('.tmp-out.tar'));
+  await until(() => beginnings().length === 1);
+  client.kill('SIGINT');
+  expect([await client.exited, await new Response(client.stderr).text()]).toEqual([130, '']);
+  expect(readdirSync(directory).filter((name) => name.includes('out.tar'))).toEqual([]);
 });
 
 test('a full disk is told, with a status of failure', async () => {

@@ -16,6 +16,8 @@ export interface Command {
   long?: string;
   flags: readonly Flag[];
   args: ArgumentCount;
+  /** The API version that the daemon has to speak for it. */
+  sinceApi?: string;
   /** False: flags end at the first argument. Default true. */
   interspersed?: boolean;
   /** Command lines without the program's name, shown at the end of help. */

@@ -27,6 +27,8 @@ export interface GlobalOptions {
 
 /** What a command gets: its flags and arguments, and the world. */
 export interface Invocation {
+  /** The words that called it: `images`, or `image ls`. */
+  path: string;
   context: CliContext;
   flags: ParsedFlags;
   args: readonly string[];

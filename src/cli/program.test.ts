@@ -82,7 +82,12 @@ async function run(argv: string[], env: Record<string, string> = {}) {
     argv,
     env: { DOCKER_HOST: `unix://${socket}`, HOME: directory, ...env },
     cwd: directory,
-    stdin: { isTerminal: false, chunks: async function* () {}, setRaw: () => undefined },
+    stdin: {
+      isTerminal: false,
+      chunks: async function* () {},
+      setRaw: () => undefined,
+      setEcho: async () => undefined,
+    },
     stdout: memorySink(out),
     stderr: memorySink(err),
   });

@@ -31,7 +31,8 @@ export async function runProgram(world: World): Promise<number> {
     return await dispatch(world);
   } catch (error) {
     if (errnoCodeOf(error) === 'EPIPE') return 141;
-    await world.stderr.write(`${describeError(error)}\n`).catch(() => undefined);
+    const text = describeError(error);
+    if (text !== '') await world.stderr.write(`${text}\n`).catch(() => undefined);
     return error instanceof ExitError ? error.status : 1;
   }
 }
@@ -161,12 +162,17 @@ async function runCommand(
     const see = max === undefined ? 'See' : 'Run';
     return usageFailure(world, error, { usage: await usage(), path, status: 1, see });
   }
-  return execute(world, { globals, command, flags });
+  return execute(world, { globals, command, flags, path });
 }
 
 async function execute(
   world: World,
-  { globals, command, flags }: { globals: ParsedFlags; command: Command; flags: ParsedFlags },
+  {
+    globals,
+    command,
+    flags,
+    path,
+  }: { globals: ParsedFlags; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
   const choice = hostChoice(world, globals);
   const endpoint = resolveEndpoint(choice);
@@ -188,10 +194,22 @@ async function execute(
     now: () => Date.now() / 1000,
   };
   try {
-    return await command.run({ context, flags, args: flags.args, client });
+    if (needsApi(command, flags)) {
+      const { checkApiVersion } = await import('./check-api-version.ts');
+      checkApiVersion(await client.apiVersion(), { command, flags, path: `${world.program} ${path}` });
+    }
+    return await command.run({ context, flags, args: flags.args, client, path });
   } catch (error) {
     throw await withHint(error, endpoint);
   }
+}
+
+/** Whether the daemon's version has to be asked before the command begins. */
+function needsApi(command: Command, flags: ParsedFlags): boolean {
+  return (
+    command.sinceApi !== undefined ||
+    command.flags.some((flag) => flag.sinceApi !== undefined && flags.changed(flag.name))
+  );
 }
 
 /** A daemon that isn't there gets a word about the one that is. */

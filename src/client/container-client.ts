@@ -34,6 +34,17 @@ export interface LogsOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface CommitOptions {
+  repository?: string | undefined;
+  tag?: string | undefined;
+  message?: string | undefined;
+  author?: string | undefined;
+  /** Dockerfile instructions. */
+  changes?: readonly string[];
+  /** Default true. */
+  pause?: boolean;
+}
+
 /** When `wait` answers: the next exit, the container's removal, or as soon as it isn't running. */
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
 
@@ -186,6 +197,34 @@ export class ContainerClient {
 
   top(id: string, psArgs: string): Promise<TopResult> {
     return this.#engine.json('GET', this.#path(id, 'top'), { query: { ps_args: psArgs || undefined } });
+  }
+
+  /** What the container has changed in its file system; `Kind` is 0 for changed, 1 for added, 2 for deleted. */
+  changes(id: string): Promise<{ Path: string; Kind: number }[]> {
+    return this.#engine.list('GET', this.#path(id, 'changes'));
+  }
+
+  /** The container's file system as a tar. */
+  async export(
+    id: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#engine.stream('GET', `/containers/${segment(id)}/export`, options)).body;
+  }
+
+  /** Make an image of the container's file system and configuration. */
+  commit(id: string, options: CommitOptions = {}): Promise<{ Id: string }> {
+    return this.#engine.json('POST', '/commit', {
+      query: {
+        container: id,
+        repo: options.repository ?? '',
+        tag: options.tag ?? '',
+        comment: options.message ?? '',
+        author: options.author ?? '',
+        changes: options.changes ?? [],
+        pause: options.pause === false ? false : undefined,
+      },
+    });
   }
 
   prune(filters: Filters): Promise<PruneResult> {

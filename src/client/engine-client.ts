@@ -1,4 +1,5 @@
 import { ContainerClient } from './container-client.ts';
+import { DistributionClient } from './distribution-client.ts';
 import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
 import { ImageClient } from './image-client.ts';
 import { NetworkClient } from './network-client.ts';
@@ -12,6 +13,7 @@ import type { Transport } from './transport.ts';
  */
 export class EngineClient {
   readonly containers: ContainerClient;
+  readonly distribution: DistributionClient;
   readonly images: ImageClient;
   readonly networks: NetworkClient;
   readonly system: SystemClient;
@@ -21,6 +23,7 @@ export class EngineClient {
   constructor(transport: Transport, options: ConnectionOptions = {}) {
     this.connection = new EngineConnection(transport, options);
     this.containers = new ContainerClient(this.connection);
+    this.distribution = new DistributionClient(this.connection);
     this.images = new ImageClient(this.connection);
     this.networks = new NetworkClient(this.connection);
     this.system = new SystemClient(this.connection);

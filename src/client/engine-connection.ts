@@ -43,6 +43,8 @@ export interface Answer {
 export interface PingResult {
   apiVersion: string;
   osType: string;
+  /** Who answers, `Docker/28.5.2 (linux)` or `Sampan/0.1.0 (linux)`. */
+  server: string;
 }
 
 /**
@@ -97,14 +99,61 @@ export class EngineConnection {
     // A proxy or an old daemon may know no HEAD; without the header the oldest version is all that is safe.
     const apiVersion = response.header('api-version') ?? OLDEST_VERSION;
     const osType = response.header('ostype') ?? '';
+    const server = response.header('server') ?? '';
     this.#version ??= compareApiVersions(apiVersion, API_VERSION) < 0 ? apiVersion : API_VERSION;
-    return { apiVersion, osType };
+    return { apiVersion, osType, server };
   }
 
   /** The version in use, negotiated if need be. */
   async apiVersion(): Promise<string> {
     if (this.#version === undefined) await this.ping();
     return this.#version ?? API_VERSION;
+  }
+
+  /** @throws EngineError "invalid" in Docker's words when the daemon is older than `version`. */
+  async require(version: string, what: string): Promise<void> {
+    const current = await this.apiVersion();
+    if (compareApiVersions(current, version) >= 0) return;
+    throw new EngineError(
+      'invalid',
+      `${JSON.stringify(what)} requires API version ${version}, but the Docker daemon API version is ${current}`,
+    );
+  }
+
+  /**
+   * Calls that Docker's API hasn't got, and query parameters that it would pass over in silence, are for Sampan's daemon alone.
+   *
+   * @throws EngineError "not-implemented" when the daemon is another.
+   */
+  async requireSampan(doing: string): Promise<void> {
+    const { server } = await this.ping();
+    if (server.startsWith('Sampan/')) return;
+    throw this.#lacks(doing, server, "Only Sampan's own daemon can: name it with -H or DOCKER_HOST.");
+  }
+
+  /**
+   * Make a call that only Sampan's API has.
+   *
+   * @throws EngineError "not-implemented" when the daemon is another, or hasn't got it; else what `call` throws.
+   */
+  async own<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    await this.requireSampan(doing);
+    try {
+      return await call();
+    } catch (error) {
+      const absent = error instanceof ApiError && error.status === 404 && error.message === 'page not found';
+      if (!absent) throw error;
+      throw this.#lacks(doing, (await this.ping()).server, 'It is older than this client.');
+    }
+  }
+
+  #lacks(doing: string, server: string, hint: string): EngineError {
+    const name = server.replace(/ .*/, '') || 'an unknown one';
+    return new EngineError(
+      'not-implemented',
+      `Cannot ${doing}: the daemon at ${this.endpoint} can't do that (it is ${name})`,
+      { hint },
+    );
   }
 
   async call(method: HttpMethod, path: string, options: CallOptions = {}): Promise<Answer> {
@@ -131,6 +180,11 @@ export class EngineConnection {
     await this.ping();
     if (this.#version === API_VERSION) return response;
     return await this.#transport.request(await this.#request(method, path, options));
+  }
+
+  /** The answer's JSON list. The caller names the shape of its elements. */
+  async list<T>(method: HttpMethod, path: string, options: CallOptions = {}): Promise<T[]> {
+    return decodeList<T>((await this.call(method, path, options)).text);
   }
 
   /** The answer's JSON, undecoded: integers beyond 2^53 are bigint. The caller names its shape. */
@@ -187,6 +241,11 @@ export class EngineConnection {
   }
 }
 
+/** A list, which Go writes as `null` when it is empty. */
+function decodeList<T>(text: string): T[] {
+  return text.trim() === 'null' ? [] : decodeAnswer<T[]>(text);
+}
+
 /** @throws EngineError "invalid" when the daemon's answer is no JSON. */
 export function decodeAnswer<T>(text: string): T {
   const value = parseJson(text, { maxLength: MAX_ANSWER_LENGTH });
@@ -198,4 +257,9 @@ export function decodeAnswer<T>(text: string): T {
 /** A name or ID as one step of a path. */
 export function segment(name: string): string {
   return encodeURIComponent(name);
+}
+
+/** An image's name within a path: its slashes, colons and `@` stay; everything else that would break a path is escaped. */
+export function namePath(name: string): string {
+  return encodeURIComponent(name).replace(/%(2F|3A|40)/g, decodeURIComponent);
 }

@@ -1,10 +1,26 @@
 export { ApiError } from './api-error.ts';
-export type { AttachOptions, ContainerClient, LogsOptions, WaitCondition } from './container-client.ts';
+export type {
+  AttachOptions,
+  CommitOptions,
+  ContainerClient,
+  LogsOptions,
+  WaitCondition,
+} from './container-client.ts';
 export { demultiplex, type StreamName, type StreamPart } from './demultiplex.ts';
+export type { DistributionClient, DistributionOptions } from './distribution-client.ts';
 export { type Endpoint, parseEndpoint } from './endpoint.ts';
 export { EngineClient } from './engine-client.ts';
 export type { CallOptions, ConnectionOptions, EngineConnection, PingResult } from './engine-connection.ts';
-export type { ImageClient, ImportOptions, PullOptions } from './image-client.ts';
+export type {
+  CopyOptions,
+  ImageClient,
+  ImportOptions,
+  LoadAnswer,
+  LoadOptions,
+  PullOptions,
+  PushOptions,
+  SearchOptions,
+} from './image-client.ts';
 export { jsonLines } from './json-lines.ts';
 export type * from './model.ts';
 export type { NetworkClient } from './network-client.ts';

@@ -1,5 +1,18 @@
 /** The parts of the API's answers that callers lean on; whatever else a daemon sends is there too. */
 
+export type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
+export type {
+  ImageSearchResult,
+  ImageSummary,
+  ImageTagList,
+  ManifestSummary,
+  PushResult,
+} from '../wire/image.ts';
+export type { FileChange, ImageDiff } from '../wire/image-diff.ts';
+export type { ImageLayer, ImageLayers, LayerEntry } from '../wire/image-layers.ts';
+export type { AuthConfig } from '../wire/registry-auth.ts';
+export type { AuthResponse, BuildCacheRecord, DiskUsage, VolumeUsage } from '../wire/system.ts';
+
 export interface PortSummary {
   IP?: string;
   PrivatePort: number;
@@ -60,17 +73,6 @@ export interface WaitResult {
 export interface TopResult {
   Titles: string[] | null;
   Processes: string[][] | null;
-}
-
-export interface ImageSummary {
-  Id: string;
-  RepoTags: string[] | null;
-  RepoDigests: string[] | null;
-  Created: number;
-  Size: number;
-  SharedSize: number;
-  Containers: number;
-  Labels: Record<string, string> | null;
 }
 
 export interface HistoryEntry {

@@ -1,9 +1,9 @@
 import type { Json } from '../wire/json.ts';
 import type { EngineConnection } from './engine-connection.ts';
-import type { EventMessage } from './model.ts';
+import type { AuthConfig, AuthResponse, DiskUsage, EventMessage } from './model.ts';
 import { encodeFilters } from './query.ts';
 
-/** `/version`, `/info`, `/events`, `/auth`. */
+/** `/version`, `/info`, `/events`, `/system/df`, `/auth`. */
 export class SystemClient {
   readonly #engine: EngineConnection;
 
@@ -36,12 +36,16 @@ export class SystemClient {
     });
   }
 
+  /** What images, containers, volumes and the build cache take up. */
+  diskUsage(): Promise<DiskUsage> {
+    return this.#engine.json('GET', '/system/df');
+  }
+
   /** Let the daemon try credentials at their registry. They are neither kept nor logged. */
-  login(credentials: {
-    username: string;
-    password: string;
-    serveraddress: string;
-  }): Promise<{ Status: string; IdentityToken?: string }> {
-    return this.#engine.json('POST', '/auth', { json: credentials });
+  async login(credentials: AuthConfig, options: { tlsVerify?: boolean } = {}): Promise<AuthResponse> {
+    const unverified = options.tlsVerify === false;
+    if (unverified) await this.#engine.requireSampan('leave out the check of certificates for one command');
+    const query = { tlsVerify: unverified ? false : undefined };
+    return this.#engine.json('POST', '/auth', { query, json: credentials });
   }
 }

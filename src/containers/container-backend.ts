@@ -1,5 +1,8 @@
+import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
+import type { Reference } from '../oci/reference.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
+import type { FileChange } from './file-changes.ts';
 
 export interface CreateRequest {
   /** Without slash; undefined: a generated one. */
@@ -72,6 +75,17 @@ export interface ContainerSize {
   rootfsBytes: number;
 }
 
+export interface ContainerCommit {
+  /** Instead of the container's own where it says something. */
+  config: ContainerConfig | undefined;
+  /** Dockerfile instructions. */
+  changes: readonly string[];
+  reference: Reference | undefined;
+  author: string;
+  comment: string;
+  pause: boolean;
+}
+
 /**
  * Containers as `server/` needs them. `nameOrId` is a full name, an id, or a unique prefix of one.
  *
@@ -97,14 +111,19 @@ export interface ContainerBackend {
   unpause(nameOrId: string): Promise<void>;
   rename(nameOrId: string, name: string): Promise<void>;
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  /** Remove those that do not run and that `isWanted`. One that can't be removed, or runs meanwhile, is left. */
+  prune(
+    isWanted: (container: ContainerView) => boolean,
+    options: { signal: AbortSignal },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }>;
   resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void>;
   inspect(nameOrId: string): Promise<ContainerView>;
   size(nameOrId: string): Promise<ContainerSize>;
   list(request: ListRequest): Promise<ContainerView[]>;
   /**
-   * Check, then `ready` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
+   * Check, then `connect` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
    *
-   * @throws before `ready` only.
+   * @throws before `connect` only.
    */
   attach(
     nameOrId: string,
@@ -123,6 +142,12 @@ export interface ContainerBackend {
     options: { signal: AbortSignal },
   ): Promise<{ result: Promise<WaitResult> }>;
   /** `ps` columns as `ps -o` prints them. */
+  /** The whole root as a tar. @throws before the first byte only. */
+  export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
+  /** What was written since the container was made. */
+  changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]>;
+  /** Make an image of it. Resolves to the image's ID. @throws "invalid" for a bad change. */
+  commit(nameOrId: string, request: ContainerCommit, options: { signal: AbortSignal }): Promise<Digest>;
   top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
   counts(): { running: number; paused: number; stopped: number };
 }

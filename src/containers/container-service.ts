@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
@@ -8,6 +8,7 @@ import type {
   AttachClient,
   AttachRequest,
   ContainerBackend,
+  ContainerCommit,
   ContainerSize,
   CreateRequest,
   CreateResult,
@@ -25,6 +26,7 @@ import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
+import type { FileChange } from './file-changes.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
@@ -32,6 +34,7 @@ import { readLog } from './logs/read-log.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
+import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
@@ -65,6 +68,13 @@ export class ContainerService implements ContainerBackend {
     return [...this.#index.values()]
       .filter(uses)
       .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+  }
+
+  /** Ids of the containers that have a volume. */
+  volumeUsers(volume: string): string[] {
+    return [...this.#index.values()]
+      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
+      .map(({ id }) => id);
   }
 
   /** What containers need of images: their stacks, manifests and configs. */
@@ -116,6 +126,7 @@ export class ContainerService implements ContainerBackend {
     } finally {
       this.#reserved.delete(name);
     }
+    this.#deps.images.used(record.image.id);
     for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
@@ -124,6 +135,7 @@ export class ContainerService implements ContainerBackend {
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     await container.queue.run(() => this.#lifecycle.start(container));
+    this.#deps.images.used(container.record.image.id);
   }
 
   async stop(
@@ -143,10 +155,7 @@ export class ContainerService implements ContainerBackend {
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
-    await container.queue.run(async () => {
-      if (container.task !== undefined) await this.#lifecycle.stop(container, options);
-      await this.#lifecycle.start(container);
-    });
+    await container.queue.run(() => this.#lifecycle.restart(container, options));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }
 
@@ -177,10 +186,9 @@ export class ContainerService implements ContainerBackend {
     await container.queue.run(async () => {
       if (container.removing) throw new EngineError('not-found', `No such container: ${nameOrId}`);
       const oldName = container.name;
-      const name = checkName(newName);
-      if (name === oldName)
+      if (newName.replace(/^\//, '') === oldName)
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
-      this.#reserve(name);
+      const name = this.#allocate(newName);
       try {
         await this.#deps.store.update({ ...container.record, name });
         this.#index.rename(container, () => {
@@ -208,6 +216,31 @@ export class ContainerService implements ContainerBackend {
       }
       if (!container.removing) await this.#lifecycle.remove(container, options);
     });
+  }
+
+  async prune(
+    isWanted: (container: ContainerView) => boolean,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+    const filters = new Map([['status', ['created', 'exited', 'dead']]]);
+    const stopped = await this.list({ all: true, limit: undefined, size: false, filters });
+    const deleted: string[] = [];
+    let reclaimedBytes = 0;
+    for (const { id } of stopped.filter(isWanted)) {
+      if (signal.aborted) break;
+      const size = await this.size(id).catch(() => undefined);
+      try {
+        await this.remove(id, { force: false, volumes: false });
+      } catch (error) {
+        if (kindOf(error) === 'conflict' || kindOf(error) === 'not-found') continue;
+        throw error;
+      }
+      deleted.push(id);
+      reclaimedBytes += size?.writableBytes ?? 0;
+    }
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#deps.events.publish({ type: 'container', action: 'prune', actorId: '', attributes });
+    return { deleted, reclaimedBytes };
   }
 
   async resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void> {
@@ -238,11 +271,7 @@ export class ContainerService implements ContainerBackend {
         return new Set(image === undefined ? [] : [image.id, image.manifestDigest, image.configDigest]);
       },
     });
-    const all =
-      request.all ||
-      request.limit !== undefined ||
-      request.filters.has('status') ||
-      request.filters.has('exited');
+    const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
       .filter((container) => all || container.task !== undefined)
@@ -311,6 +340,30 @@ export class ContainerService implements ContainerBackend {
     return { result: container.nextExit.wait(options.signal) };
   }
 
+  async export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    return await exportRoot(this.#index.resolve(nameOrId), this.#deps, options.signal);
+  }
+
+  async changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]> {
+    return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
+  }
+
+  async commit(
+    nameOrId: string,
+    request: ContainerCommit,
+    { signal }: { signal: AbortSignal },
+  ): Promise<Digest> {
+    const container = this.#index.resolve(nameOrId);
+    const pauses = request.pause && container.task !== undefined && !container.task.paused;
+    if (pauses) await this.pause(container.id);
+    try {
+      return await commitContainer(container, request, { deps: this.#deps, signal });
+    } finally {
+      // It may have been killed meanwhile.
+      if (pauses && container.task?.paused === true) await this.unpause(container.id).catch(() => undefined);
+    }
+  }
+
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
     const task = runningTask(this.#index.resolve(nameOrId));
     const pids = await this.#deps.runtime.processes(task.handle);
@@ -344,6 +397,18 @@ export class ContainerService implements ContainerBackend {
       () => task,
       () => undefined,
     );
+  }
+
+  /** Check and reserve a new name for a container that has one. */
+  #allocate(name: string): string {
+    try {
+      const checked = checkName(`/${name.replace(/^\//, '')}`);
+      this.#reserve(checked);
+      return checked;
+    } catch (error) {
+      const message = `Error when allocating new name: ${messageOf(error)}`;
+      throw new EngineError(kindOf(error), message, { cause: error });
+    }
   }
 
   /** @throws EngineError "conflict" in Docker's words when the name is taken. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Endpoint } from '../network/network-driver.ts';
@@ -27,6 +27,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 async function hostsOf(host: Partial<HostOptions>, endpoint?: Partial<Endpoint>): Promise<string[]> {
   const paths = new ContainerPaths({ dataRoot: directory, execRoot: directory });
   const record = { id: 'c', config: testConfig('true', { hostname: 'box' }), host: testHost(host) };
+  mkdirSync(paths.directory('c'), { recursive: true });
   await writeNetworkFiles(record as ContainerRecord, paths, {
     joined: Promise.resolve({ endpoint: endpoint as Endpoint | undefined, hostGateway: '172.28.0.1' }),
     resolver: Promise.resolve({ nameservers: [], search: [], options: [] }),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
@@ -13,7 +13,7 @@ export interface ResolverSettings {
 
 /**
  * Write the container's hosts, hostname and resolv.conf, which are bind-mounted into it. Made anew at each start, as far as possible
- * while its network is still being joined.
+ * while its network is still being joined. Its folder is there.
  */
 export async function writeNetworkFiles(
   record: ContainerRecord,
@@ -23,7 +23,6 @@ export async function writeNetworkFiles(
     resolver: Promise<ResolverSettings>;
   },
 ): Promise<void> {
-  await mkdir(paths.directory(record.id), { recursive: true, mode: 0o710 });
   const write = async (path: string, text: string | Promise<string>): Promise<void> =>
     await writeFile(path, await text, { mode: 0o644 });
   await Promise.all([

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
-import type { TaskHandle, TaskRequest } from '../runtime/runtime.ts';
+import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -32,8 +32,11 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
   try {
-    const { endpoint, networkNamespace } = await prepareHost(container, deps, undo);
-    const handle = await createTask(container, { deps, undo, networkNamespace, signal });
+    // For its log and its network files.
+    await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
+    const preparing = prepareHost(container, deps, undo);
+    const handle = await createTask(container, { deps, undo, preparing, signal });
+    const { endpoint } = await preparing;
     const task: LiveTask = {
       handle,
       endpoint,
@@ -66,12 +69,14 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     exitCode: 0,
     oomKilled: false,
   };
-  const ready = Promise.allSettled([
-    deps.store.update(container.record),
-    deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
-  ]);
+  let ready: Promise<PromiseSettledResult<void>[]> | undefined;
   try {
+    // First: a start that is on disk without a note would count as one that ended with the machine.
     note(container, deps, task);
+    ready = Promise.allSettled([
+      deps.store.update(container.record),
+      deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
+    ]);
     for (const outcome of await ready) if (outcome.status === 'rejected') throw outcome.reason;
     await deps.runtime.start(task.handle);
   } catch (error) {
@@ -181,21 +186,19 @@ async function createTask(
   context: {
     deps: ContainerDependencies;
     undo: UndoStack;
-    networkNamespace: string | undefined;
+    preparing: Promise<HostSide>;
     signal: AbortSignal;
   },
 ): Promise<TaskHandle> {
-  const { deps, undo } = context;
+  const { deps, undo, preparing } = context;
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
-  const spec = await deps.buildSpec({
-    record,
-    rootDirectory,
-    networkNamespace: context.networkNamespace,
-    paths: deps.paths,
-    volumes: deps.volumes,
-  });
-  const request: TaskRequest = {
+  // The monitor starts meanwhile.
+  const spec = preparing.then(({ networkNamespace }) =>
+    deps.buildSpec({ record, rootDirectory, networkNamespace, paths: deps.paths, volumes: deps.volumes }),
+  );
+  spec.catch(() => undefined);
+  const request: OpenTaskRequest = {
     id: { containerId: record.id, generation: record.generation },
     rootDirectory,
     directory: deps.paths.task(record.id, record.generation),
@@ -206,9 +209,14 @@ async function createTask(
     logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
-  const handle = await deps.runtime.create(request, { signal: context.signal });
-  undo.add('remove the task', () => deps.runtime.remove(handle));
-  return handle;
+  try {
+    const handle = await deps.runtime.create(request, { signal: context.signal });
+    undo.add('remove the task', () => deps.runtime.remove(handle));
+    return handle;
+  } finally {
+    // Nothing is taken back while it is still being made.
+    await Promise.allSettled([spec]);
+  }
 }
 
 /** Exit code that Docker's client shows for a start that failed: 127 not found, 126 not executable, 128 anything else. */

@@ -39,8 +39,10 @@ export interface Ingest {
   /** Bytes safely received so far: where a Range request goes on. */
   readonly offset: number;
   write(chunk: Uint8Array): Promise<void>;
-  /** Bytes received so far, from the start, for a consumer that has to see them again (decompression after a resume). */
-  replay(): ReadableStream<Uint8Array>;
+  /** Bytes received so far, from `start` on, for a consumer that has to see them again (decompression after a resume) or follows. */
+  replay(start?: number): ReadableStream<Uint8Array>;
+  /** The digest of the bytes so far. */
+  digest(): Promise<Digest>;
   /**
    * Sync, verify, publish.
    *

@@ -71,8 +71,14 @@ export class LocalIngest implements Ingest {
     }
   }
 
-  replay(): ReadableStream<Uint8Array> {
-    return replayFile(this.#handle, this.offset, () => this.#settle());
+  replay(start = 0): ReadableStream<Uint8Array> {
+    const part = { start, end: Math.max(this.offset, start) };
+    return replayFile(this.#handle, part, () => this.#settle());
+  }
+
+  async digest(): Promise<Digest> {
+    await this.#settle();
+    return `sha256:${this.#hasher.copy().digest('hex')}` as Digest;
   }
 
   async commit(expected: { digest?: Digest; size?: number } = {}): Promise<{ digest: Digest; size: number }> {
@@ -181,22 +187,22 @@ async function hashFile(handle: FileHandle, hasher: Bun.CryptoHasher): Promise<n
 
 const REPLAY_BYTES = 256 << 10;
 
-/** The first `size` bytes of a file, once `ready`. */
+/** Bytes of a file, once `ready`. */
 function replayFile(
   handle: FileHandle,
-  size: number,
+  { start, end }: { start: number; end: number },
   ready: () => Promise<void>,
 ): ReadableStream<Uint8Array> {
-  let at = 0;
+  let at = start;
   return new ReadableStream<Uint8Array>(
     {
       start: ready,
       async pull(controller) {
-        const buffer = new Uint8Array(Math.min(REPLAY_BYTES, size - at));
+        const buffer = new Uint8Array(Math.min(REPLAY_BYTES, end - at));
         const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
         at += bytesRead;
         if (bytesRead > 0) controller.enqueue(buffer.subarray(0, bytesRead));
-        if (bytesRead === 0 || at >= size) controller.close();
+        if (bytesRead === 0 || at >= end) controller.close();
       },
     },
     { highWaterMark: 0 },

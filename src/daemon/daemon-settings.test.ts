@@ -68,7 +68,24 @@ test.each([
   [{ 'registry-mirrors': 'http://a' }, 'registry-mirrors must be a list of strings, not "http://a"'],
   [{ 'registry-mirrors': ['ftp://a'] }, 'unsupported scheme "ftp"'],
   [{ 'registry-mirrors': ['http://u:p@a'] }, 'username/password not allowed'],
-  [{ 'insecure-registries': ['http://a'] }, "should not contain '://'"],
+  [{ 'registry-mirrors': ['mirror.lan'] }, 'invalid mirror: no scheme specified for "mirror.lan"'],
+  [
+    { 'registry-mirrors': ['http://a?b'] },
+    'invalid mirror: query or fragment at end of the URI "http://a?b"',
+  ],
+  [{ 'insecure-registries': ['ftp://a'] }, "insecure registry ftp://a should not contain '://'"],
+  [{ 'insecure-registries': ['a:99999'] }, 'insecure registry a:99999 is not valid: invalid port "99999"'],
+  [{ 'insecure-registries': ['a b'] }, 'insecure registry a b is not valid: invalid host "a b"'],
+  [{ registries: { 'ghcr.io': { mirror: [] } } }, 'invalid registries: "ghcr.io": unknown key "mirror"'],
+  [{ registries: { 'ghcr.io': [] } }, 'invalid registries: "ghcr.io": expected an object'],
+  [{ registries: { 'ghcr.io': { mirrors: 'http://a' } } }, '"ghcr.io": mirrors must be a list of strings'],
+  [{ registries: { 'ghcr.io': { mirrors: ['ftp://a'] } } }, 'unsupported scheme "ftp"'],
+  [{ registries: { 'ghcr.io': { insecure: 'yes' } } }, '"ghcr.io": insecure must be true or false'],
+  [{ registries: { 'ghcr.io': { tags: 'none' } } }, '"ghcr.io": tags must be "origin" or "mirror"'],
+  [{ registries: { 'https://ghcr.io': {} } }, 'invalid registries: "https://ghcr.io": expected a host'],
+  [{ registries: { 'ghcr.io:99999': {} } }, 'invalid registries: "ghcr.io:99999": expected a host'],
+  [{ proxies: { http_proxy: 'http://p' } }, "don't match any configuration option: http_proxy"],
+  [{ 'max-download-attempts': 0 }, 'invalid max-download-attempts: 0'],
   [{ 'data-root': 'relative' }, 'must be an absolute path'],
   [{ 'storage-driver': 'btrfs' }, 'unknown storage-driver "btrfs"'],
   [{ 'log-level': 'loud' }, 'invalid logging level: loud'],
@@ -76,6 +93,33 @@ test.each([
   [{ 'embedded-registry': '0.0.0.0:5000' }, 'expected a loopback address'],
   [{ tlsverify: true }, 'TLS needs --tlscacert, --tlscert, --tlskey'],
 ])('%p is refused: %p', (object, message) => expect(() => readSettings([], file(object))).toThrow(message));
+
+test('registries have mirrors of their own; the key takes names of docker.io as docker.io', () => {
+  const { registries } = readSettings(
+    [],
+    file({
+      registries: {
+        'ghcr.io': { mirrors: ['https://m.lan/ghcr/', 'https://m.lan/ghcr', 'http://n:1'], tags: 'mirror' },
+        'index.docker.io': { insecure: true },
+      },
+    }),
+  );
+  expect(registries).toEqual({
+    'ghcr.io': { mirrors: ['https://m.lan/ghcr', 'http://n:1'], insecure: false, tags: 'mirror' },
+    'docker.io': { mirrors: [], insecure: true, tags: 'origin' },
+  });
+});
+
+test("an insecure registry with a scheme is taken without it, with dockerd's warning", () => {
+  const settings = readSettings(
+    [],
+    file({ 'insecure-registries': ['HTTP://reg.lan:5000', '10.0.0.0/8', '::1'] }),
+  );
+  expect(settings.insecureRegistries).toEqual(['reg.lan:5000', '10.0.0.0/8', '::1']);
+  expect(settings.warnings).toEqual([
+    "insecure registry HTTP://reg.lan:5000 should not contain 'http://' and 'http://' has been removed from the insecure registry config",
+  ]);
+});
 
 test("what a running Docker owns is not taken from Docker's file", () => {
   const settings = readSettings(

@@ -1,8 +1,12 @@
-import { isIP } from 'node:net';
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { EngineError } from '../errors/engine-error.ts';
+import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
+import type { RegistryOptions } from './embedded-registry/start-registry.ts';
+import type { RegistryDaemonSettings } from './registry-access.ts';
+import { checkInsecure, checkMirror, checkRegistries } from './registry-settings.ts';
 import { settings } from './setting-table.ts';
 
 /** How this daemon runs, flags and file joined. */
@@ -20,8 +24,12 @@ export interface DaemonSettings {
   cgroupParent: string | undefined;
   registryMirrors: string[];
   insecureRegistries: string[];
-  embeddedRegistry: { host: string; port: number } | undefined;
+  /** By host, with port where it has one. */
+  registries: Record<string, RegistrySettings>;
+  maxDownloadAttempts: number;
+  embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
+  maxConcurrentUploads: number;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
@@ -35,6 +43,7 @@ export interface DaemonSettings {
   warnings: string[];
 }
 
+const PROXY_KEYS = ['http-proxy', 'https-proxy', 'no-proxy'];
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'];
 const DRIVERS: Record<string, DaemonSettings['storageDriver']> = {
   '': 'auto',
@@ -146,9 +155,10 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     storageDriver: storageDriver(source.string('storage-driver')),
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),
-    ...registries(source),
-    embeddedRegistry: loopbackAddress(source.string('embedded-registry')),
+    ...registries(source, file),
+    embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
+    maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),
@@ -162,43 +172,27 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
   };
 }
 
-function registries(source: Source): Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'> {
+function registries(source: Source, file: ConfigFile): RegistryDaemonSettings {
+  const insecure = source.list('insecure-registries');
+  for (const entry of insecure)
+    if (/^https?:\/\//i.test(entry)) {
+      const scheme = `'${entry.slice(0, entry.indexOf('://') + 3).toLowerCase()}'`;
+      file.warnings.push(
+        `insecure registry ${entry} should not contain ${scheme} and ${scheme} has been removed from the insecure registry config`,
+      );
+    }
   return {
-    registryMirrors: source.list('registry-mirrors').map(checkMirror),
-    insecureRegistries: source.list('insecure-registries').map(checkInsecure),
+    registryMirrors: [...new Set(source.list('registry-mirrors').map(checkMirror))],
+    insecureRegistries: [...new Set(insecure.map(checkInsecure))],
+    registries: checkRegistries(file.values.get('registries')),
+    maxDownloadAttempts: positive('max-download-attempts', source.number('max-download-attempts')),
   };
 }
 
 /** The part of the settings that SIGHUP reads anew. @throws EngineError "invalid"; the running settings then stay. */
-export function reloadRegistries(
-  args: readonly string[],
-): Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'> {
-  const { registryMirrors, insecureRegistries } = readSettings(args);
-  return { registryMirrors, insecureRegistries };
-}
-
-function checkMirror(text: string): string {
-  const url = URL.parse(text);
-  const problem = (reason: string) =>
-    new EngineError('invalid', `invalid mirror: ${reason} in ${JSON.stringify(text)}`);
-  if (url === null) throw problem('no URL');
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw problem(`unsupported scheme ${JSON.stringify(url.protocol.replace(':', ''))}`);
-  if (url.username !== '' || url.password !== '')
-    throw new EngineError('invalid', 'invalid mirror: username/password not allowed in URI');
-  if (url.search !== '' || url.hash !== '') throw problem('query or fragment');
-  return url.href.replace(/\/$/, '');
-}
-
-function checkInsecure(text: string): string {
-  if (/^https?:\/\//.test(text))
-    throw new EngineError('invalid', `insecure registry ${text} should not contain '://'`);
-  if (text === '' || /[\s@?#]/.test(text))
-    throw new EngineError(
-      'invalid',
-      `insecure registry ${JSON.stringify(text)} is not valid: expected host, host:port or CIDR`,
-    );
-  return text;
+export function reloadRegistries(args: readonly string[]): RegistryDaemonSettings {
+  const { registryMirrors, insecureRegistries, registries, maxDownloadAttempts } = readSettings(args);
+  return { registryMirrors, insecureRegistries, registries, maxDownloadAttempts };
 }
 
 function absolute(key: string, path: string): string {
@@ -219,18 +213,6 @@ function storageDriver(text: string): DaemonSettings['storageDriver'] {
   });
 }
 
-function loopbackAddress(text: string): DaemonSettings['embeddedRegistry'] {
-  if (text === '') return undefined;
-  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
-  const bare = host.replace(/^\[(.*)\]$/, '$1');
-  const isLoopback = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
-  if (isLoopback && Number(port) <= 65535) return { host: bare, port: Number(port) };
-  throw new EngineError(
-    'invalid',
-    `invalid embedded-registry ${JSON.stringify(text)}: expected a loopback address with port, like 127.0.0.1:5050`,
-  );
-}
-
 function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'> {
   const logLevel = source.string('log-level');
   const logFormat = source.string('log-format');
@@ -242,6 +224,12 @@ function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'>
 
 function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'] {
   const nested = (file.values.get('proxies') ?? {}) as Record<string, unknown>;
+  const unknown = Object.keys(nested).filter((key) => !PROXY_KEYS.includes(key));
+  if (unknown.length > 0)
+    throw new EngineError(
+      'invalid',
+      `unable to configure the daemon with file ${file.path}: the following directives don't match any configuration option: ${unknown.join(', ')}`,
+    );
   const pick = (key: string, ...variables: string[]) => {
     const fromFile = nested[key];
     const value =

@@ -6,14 +6,17 @@ import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
+import { VolumeService } from '../containers/volume-service.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
+import { threadedReceiver } from '../images/archive-receiver.ts';
 import { ImageService } from '../images/image-service.ts';
-import { WorkerLayerRunner } from '../images/worker-layer-runner.ts';
+import { layerPool } from '../images/layer-runner.ts';
+import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
-import { DistributionClient } from '../registry/distribution-client.ts';
-import type { RegistryConfig } from '../registry/registry-client.ts';
+import { defaultTiming } from '../registry/timing.ts';
+import { warnOnce } from '../registry/warn-once.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -24,6 +27,8 @@ import { bootId } from '../sys/clock.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
@@ -31,22 +36,27 @@ export class Engine {
   readonly images: ImageService;
   readonly containers: ContainerService;
   readonly networks: BridgeNetworks;
+  readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
   readonly runtime: ConmonRuntime;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
+  /** The registry that others may be served from. */
+  readonly embeddedRegistry: EngineRegistry;
   readonly #db: SqliteStateDb;
 
   private constructor(rooms: Rooms) {
     this.images = rooms.images;
     this.containers = rooms.containers;
     this.networks = rooms.networks;
+    this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
     this.runtime = rooms.runtime;
     this.content = rooms.content;
     this.registry = rooms.registry;
+    this.embeddedRegistry = rooms.embeddedRegistry;
     this.#db = rooms.db;
   }
 
@@ -66,8 +76,8 @@ export class Engine {
   }
 
   /** Registries and mirrors for pulls from now on. */
-  reload(settings: Pick<DaemonSettings, 'registryMirrors' | 'insecureRegistries'>): void {
-    this.registry.configure({ mirrors: settings.registryMirrors, insecure: settings.insecureRegistries });
+  reload(settings: RegistryDaemonSettings): void {
+    this.registry.configure(settings);
   }
 
   /** Let go of everything in order; containers run on. */
@@ -78,6 +88,7 @@ export class Engine {
     await this.networks.close();
     await this.snapshotter.close();
     await this.events.close();
+    this.embeddedRegistry.close();
     await this.#db.close();
   }
 }
@@ -89,7 +100,9 @@ interface Rooms {
   snapshotter: Snapshotter;
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
+  volumes: VolumeService;
   registry: RegistryAccess;
+  embeddedRegistry: EngineRegistry;
   images: ImageService;
   containers: ContainerService;
 }
@@ -130,19 +143,26 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
-  const registry = new RegistryAccess(settings, logger);
-  /** Filled below: images and containers know of each other. */
+  const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
+  const registry = new RegistryAccess(settings, registryLogger);
+  /** Filled below: images, containers and the registry know of each other. */
   const wired: { containers?: ContainerService } = {};
-  const images = await ImageService.open({
+  const embeddedRegistry = await EngineRegistry.open(dataRoot, () => images);
+  const images: ImageService = await ImageService.open({
     db,
     content,
     snapshotter,
     registry,
-    runner: new WorkerLayerRunner(settings.maxConcurrentDownloads),
+    runner: layerPool(settings.maxConcurrentDownloads, registryLogger),
+    uploads: uploadPool(settings.maxConcurrentUploads, registryLogger),
+    receiver: threadedReceiver(content.root),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
-      roots: () => wired.containers?.imageRoots() ?? { blobs: [], chains: [] },
+      roots: () => {
+        const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
+        return { ...used, blobs: [...used.blobs, ...embeddedRegistry.roots().blobs] };
+      },
     },
     events,
     logger,
@@ -156,6 +176,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
   };
+  const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
@@ -165,13 +186,27 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
-    volumes: new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger }),
+    volumes: localVolumes,
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,
   });
   wired.containers = containers;
-  return { db, events, content, snapshotter, runtime, networks, registry, images, containers };
+  const usersOf = (volume: string) => containers.volumeUsers(volume);
+  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events });
+  return {
+    db,
+    events,
+    content,
+    snapshotter,
+    runtime,
+    networks,
+    volumes,
+    registry,
+    embeddedRegistry,
+    images,
+    containers,
+  };
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */
@@ -184,36 +219,4 @@ function resolverOf(
     search: dnsSearch.length > 0 ? dnsSearch : host.search,
     options: dnsOptions.length > 0 ? dnsOptions : host.options,
   };
-}
-
-/** The registry client of the present settings. */
-export class RegistryAccess {
-  readonly #logger: Logger;
-  #config: RegistryConfig;
-  #client: DistributionClient;
-
-  constructor(settings: DaemonSettings, logger: Logger) {
-    this.#logger = logger;
-    this.#config = {
-      mirrors: settings.registryMirrors,
-      insecure: settings.insecureRegistries,
-      certsDirectory: '/etc/docker/certs.d',
-      userAgent: 'sampan',
-      proxy: settings.proxy,
-    };
-    this.#client = new DistributionClient(this.#config, { logger });
-  }
-
-  client(): DistributionClient {
-    return this.#client;
-  }
-
-  config(): RegistryConfig {
-    return this.#config;
-  }
-
-  configure(change: Pick<RegistryConfig, 'mirrors' | 'insecure'>): void {
-    this.#config = { ...this.#config, ...change };
-    this.#client = new DistributionClient(this.#config, { logger: this.#logger });
-  }
 }

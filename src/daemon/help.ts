@@ -15,6 +15,8 @@ Examples:
   sampand --registry-mirror http://127.0.0.1:5000  pull docker.io's images from a mirror first
   sampand --validate                               check flags and configuration, start nothing
 
+\`sampand registry serve|ls|gc\` serves a registry alone, without an engine: see \`sampan registry --help\`.
+
 SIGHUP reads registry-mirrors and insecure-registries anew. SIGTERM ends the daemon; containers run on.
 `;
 }

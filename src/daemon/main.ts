@@ -8,6 +8,10 @@ import { daemonHelp } from './help.ts';
 const args = process.argv.slice(2);
 
 async function main(): Promise<void> {
+  if (args[0] === 'registry') {
+    const { runRegistryProgram } = await import('./embedded-registry/registry-program.ts');
+    return await runRegistryProgram(args.slice(1));
+  }
   if (args.includes('--help') || args.includes('-h')) return write(daemonHelp(daemonFlags));
   if (args.includes('--version') || args.includes('-v'))
     return write(`Sampan version ${buildInfo.version}, build ${buildInfo.gitCommit || 'from source'}\n`);

@@ -1,6 +1,6 @@
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
-import { imageMigrations } from '../images/image-schema.ts';
+import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
 import type { Migration } from '../storage/state-db.ts';
 import { volumeTables } from '../volumes/local-volumes.ts';
 
@@ -12,4 +12,5 @@ export const migrations: Migration[] = [
     statements: [...imageMigrations, ...containerTables, ...eventTables],
   },
   { version: 2, name: 'volumes', statements: volumeTables },
+  { version: 3, name: 'blob sources, image extras', statements: imageTransferTables },
 ];

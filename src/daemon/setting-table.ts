@@ -140,6 +140,7 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'insecure-registry', kind: 'list', usage: 'Enable insecure registry communication' },
   },
+  { key: 'registries', type: 'object', use: 'honoured' },
   {
     key: 'embedded-registry',
     type: 'string',
@@ -151,6 +152,47 @@ export const settings: Setting[] = [
     },
   },
   {
+    key: 'embedded-registry-htpasswd',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-htpasswd',
+      kind: 'string',
+      usage: 'Let the users of this file (htpasswd -B) push to the embedded registry; reading takes no name',
+    },
+  },
+  {
+    key: 'embedded-registry-proxy',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-proxy',
+      kind: 'string',
+      usage: 'Upstream whose images the embedded registry fetches and keeps (https://registry.example.com)',
+    },
+  },
+  {
+    key: 'embedded-registry-proxy-credentials',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-proxy-credentials',
+      kind: 'string',
+      usage: 'File with user:password for the upstream',
+    },
+  },
+  {
+    key: 'embedded-registry-max-size',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'embedded-registry-max-size',
+      kind: 'bytes',
+      usage: 'How much of the upstream the embedded registry keeps',
+      default: '10GB',
+    },
+  },
+  {
     key: 'max-concurrent-downloads',
     type: 'number',
     use: 'honoured',
@@ -159,6 +201,28 @@ export const settings: Setting[] = [
       kind: 'int',
       usage: 'Set the max concurrent downloads',
       default: '3',
+    },
+  },
+  {
+    key: 'max-concurrent-uploads',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-concurrent-uploads',
+      kind: 'int',
+      usage: 'Set the max concurrent uploads',
+      default: '5',
+    },
+  },
+  {
+    key: 'max-download-attempts',
+    type: 'number',
+    use: 'honoured',
+    flag: {
+      name: 'max-download-attempts',
+      kind: 'int',
+      usage: 'Set the max download attempts for each pull',
+      default: '5',
     },
   },
   {
@@ -281,8 +345,6 @@ export const settings: Setting[] = [
   { key: 'firewall-backend', type: 'string', use: 'warned', neutral: ['"nftables"', '""'] },
   { key: 'log-driver', type: 'string', use: 'warned', neutral: ['"json-file"', '""'] },
   { key: 'log-opts', type: 'map', use: 'warned', neutral: ['{}'] },
-  { key: 'max-concurrent-uploads', type: 'number', use: 'warned' },
-  { key: 'max-download-attempts', type: 'number', use: 'warned' },
   { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EngineError } from '../errors/engine-error.ts';
 import type { EngineEvent } from '../events/event.ts';
+import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
@@ -11,6 +11,7 @@ import { cgroupWarnings, readCgroupFacts, readCgroupHost } from '../sys/cgroup.t
 import { nowNano } from '../sys/clock.ts';
 import { readHostFacts } from '../sys/host.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
+import { accountDisk } from './disk-accounting.ts';
 import type { Engine } from './engine.ts';
 
 /** Facts and events of one daemon, for `/info` and `/events`. */
@@ -28,7 +29,12 @@ export class SystemService implements SystemBackend {
 
   async info(): Promise<SystemInfo> {
     const { containers, images, snapshotter, runtime, events, registry, networks } = this.#engine;
-    const { mirrors, insecure } = registry.config();
+    const { insecure } = registry.config();
+    const known = await registry.known();
+    const registries = known.registries.map((entry) => ({
+      ...entry,
+      mirrors: entry.mirrors.map((mirror) => `${mirror}/`),
+    }));
     const runtimeInfo = await runtime.info();
     const host = readHostFacts();
     const limits = readCgroupFacts(readCgroupHost());
@@ -58,10 +64,18 @@ export class SystemService implements SystemBackend {
         'name=seccomp,profile=builtin',
         ...(runtimeInfo.cgroupVersion === '2' ? ['name=cgroupns'] : []),
       ],
-      registryMirrors: mirrors.map((mirror) => `${mirror}/`),
+      registryMirrors: registries.find(({ name }) => name === DEFAULT_DOMAIN)?.mirrors ?? [],
       insecureRegistries: insecure,
+      registries,
       labels,
-      warnings: [...new Set([...runtimeInfo.warnings, ...cgroupWarnings(limits), ...networks.warnings()])],
+      warnings: [
+        ...new Set([
+          ...runtimeInfo.warnings,
+          ...cgroupWarnings(limits),
+          ...networks.warnings(),
+          ...known.warnings.map((warning) => `WARNING: ${warning}`),
+        ]),
+      ],
       debug,
       ...limits,
       ipv4Forwarding: host.ipv4Forwarding,
@@ -78,12 +92,19 @@ export class SystemService implements SystemBackend {
     };
   }
 
+  async diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }> {
+    return { owners: await accountDisk(this.#settings.dataRoot) };
+  }
+
   async events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>> {
     return this.#engine.events.subscribe(request, options.signal);
   }
 
-  async authenticate(_credentials: RegistryCredentials): Promise<{ status: string; identityToken: string }> {
-    throw new EngineError('not-implemented', 'Login is not built yet');
+  authenticate(
+    credentials: RegistryCredentials,
+    options: { signal: AbortSignal; tlsVerify?: boolean },
+  ): Promise<{ status: string; identityToken: string }> {
+    return this.#engine.registry.login().login(credentials, options);
   }
 }
 

@@ -75,11 +75,13 @@ export class ImageGc {
     const blobs = candidates.blobs.filter((blob) => !marked.blobs.has(blob));
     const chains = candidates.chains.filter((chain) => !marked.chains.has(chain));
     await this.#ports.store.forgetLayerBlobs(blobs);
-    const [freedBlobs, freedLayers] = await Promise.all([
+    const [sizes, layers] = await Promise.all([
       this.#removeBlobs(new Set(blobs)),
       this.#removeLayers(new Set(chains)),
     ]);
-    return freedBlobs + freedLayers;
+    // A blob that isn't compressed is one file with the layer's tar.
+    for (const { diffId, tarSize } of layers) sizes.set(diffId, tarSize);
+    return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   async #mark(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
@@ -98,31 +100,33 @@ export class ImageGc {
     }
   }
 
-  async #removeBlobs(blobs: ReadonlySet<Digest>): Promise<number> {
-    const sizes = await Promise.all(
+  /** Resolves to what went. */
+  async #removeBlobs(blobs: ReadonlySet<Digest>): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    await Promise.all(
       [...blobs].map(async (blob) => {
-        const size = (await this.#ports.content.size(blob)) ?? 0;
+        sizes.set(blob, (await this.#ports.content.size(blob)) ?? 0);
         await this.#ports.content.remove(blob);
-        return size;
       }),
     );
-    return sizes.reduce((sum, size) => sum + size, 0);
+    return sizes;
   }
 
-  async #removeLayers(chains: ReadonlySet<ChainId>): Promise<number> {
+  /** Resolves to what went. */
+  async #removeLayers(chains: ReadonlySet<ChainId>): Promise<LayerInfo[]> {
     const { snapshotter } = this.#ports;
     const found = await Promise.all([...chains].map((chain) => snapshotter.layer(chain)));
-    let freed = 0;
+    const removed: LayerInfo[] = [];
     for (const layer of topFirst(found.filter((layer) => layer !== undefined))) {
       try {
         await snapshotter.removeLayer(layer.chainId);
-        freed += layer.tarSize;
+        removed.push(layer);
       } catch (error) {
         // A snapshot or mount came in between: the next collection finds it again.
         if (kindOf(error) !== 'conflict') throw error;
       }
     }
-    return freed;
+    return removed;
   }
 }
 

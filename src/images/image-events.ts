@@ -20,8 +20,16 @@ export class ImageEvents {
     this.#publish('tag', id, { ...labels, name: familiarName(target) });
   }
 
-  /** `import`, `untag` and `delete` name the image by its ID. */
-  happened(action: 'import' | 'untag' | 'delete', id: Digest, labels: Labels): void {
+  pushed(reference: Reference, labels: Labels): void {
+    this.#publish('push', familiarName(reference), { ...labels, name: familiarRepository(reference) });
+  }
+
+  /** These name the image by its ID. */
+  happened(
+    action: 'import' | 'untag' | 'delete' | 'save' | 'load' | 'create',
+    id: Digest,
+    labels: Labels,
+  ): void {
     this.#publish(action, id, { ...labels, name: id });
   }
 

@@ -25,6 +25,8 @@ export interface ImageManifest extends StoredManifest {
 export interface ImageRecord extends StoredManifest {
   id: Digest;
   manifests: ImageManifest[];
+  /** Blobs besides those of `manifests`: attestations, indexes between the root and a manifest. */
+  extras: readonly Digest[];
 }
 
 /**
@@ -56,7 +58,7 @@ export async function loadImageManifest(
 
 /** Every blob that an image holds on to. */
 export function blobsOf(image: ImageRecord): Digest[] {
-  return [image.id, ...image.manifests.flatMap(blobsOfManifest)];
+  return [image.id, ...image.manifests.flatMap(blobsOfManifest), ...image.extras];
 }
 
 export function blobsOfManifest({ digest, manifest }: ImageManifest): Digest[] {

@@ -36,3 +36,21 @@ export const imageMigrations: string[] = [
      PRIMARY KEY (lease, kind, root)
    ) STRICT, WITHOUT ROWID`,
 ];
+
+/** What came with moving images: where a blob can be mounted from, and what an image holds besides its platforms. */
+export const imageTransferTables: string[] = [
+  `CREATE TABLE blob_sources (
+     blob TEXT NOT NULL,
+     repository TEXT NOT NULL,
+     PRIMARY KEY (blob, repository)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE image_extras (
+     image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+     blob TEXT NOT NULL,
+     PRIMARY KEY (image, blob)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE image_uses (
+     image TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+     used_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID`,
+];

@@ -7,20 +7,38 @@ import type { Platform } from '../oci/platform.ts';
 import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
+import type { ArchiveReceiver } from './archive-receiver.ts';
+import { type CommitRequest, commitImage } from './commit-image.ts';
 import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
-import { createdMs, type Filters, imageFilter, isDangling, referencesMatching } from './image-filters.ts';
+import { createdMs, type Filters, imageFilter, referencesMatching } from './image-filters.ts';
 import { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
 import { type ImportOptions, type ImportPorts, importImage } from './import-image.ts';
+import { type ImportSource, openImportSource } from './import-source.ts';
 import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
-import { INTERRUPTED_GRACE_MS, type PullOptions, pullImage, type RegistryAccess } from './pull-image.ts';
-import { deleteImage, labelsOf, type RemovePorts, removeImage } from './remove-image.ts';
+import { type LoadOptions, loadImages } from './load-images.ts';
+import { type ManifestView, viewManifests } from './manifest-views.ts';
+import { planPrune, pruneImages } from './prune-images.ts';
+import {
+  INTERRUPTED_GRACE_MS,
+  type PullOptions,
+  pullImage,
+  type RegistryAccess,
+  wantedNames,
+} from './pull-image.ts';
+import { type PushOptions, type PushRequest, pushImage } from './push-image.ts';
+import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
 import { choosePlatform, resolveImage } from './resolve-image.ts';
+import { type SaveRequest, saveImages } from './save-images.ts';
+import type { UploadRunner } from './upload-runner.ts';
+
+/** Containers go in crowds: one collection is enough for all of them. */
+const ORPHANS_DELAY_MS = 500;
 
 export interface ImageServiceOptions {
   db: StateDb;
@@ -28,6 +46,8 @@ export interface ImageServiceOptions {
   snapshotter: Snapshotter;
   registry: RegistryAccess;
   runner: LayerRunner;
+  uploads: UploadRunner;
+  receiver: ArchiveReceiver;
   /** For layers that are made here: `openLayerSink`. */
   openSink: ImportPorts['openSink'];
   usage: ImageUsage;
@@ -46,6 +66,8 @@ export class ImageService implements ImageBackend {
   readonly #gc: ImageGc;
   readonly #events: ImageEvents;
   #collection: NodeJS.Timeout | undefined;
+  #orphans: NodeJS.Timeout | undefined;
+  #pruning = false;
 
   private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
     const { content, snapshotter, usage, logger } = options;
@@ -68,8 +90,10 @@ export class ImageService implements ImageBackend {
 
   async close(): Promise<void> {
     clearTimeout(this.#collection);
-    await this.#options.runner.close();
+    clearTimeout(this.#orphans);
+    await Promise.all([this.#options.runner.close(), this.#options.uploads.close()]);
     await this.#gc.settled();
+    await this.#store.close();
   }
 
   /** Wait until what removed images left is off the disk. */
@@ -77,26 +101,75 @@ export class ImageService implements ImageBackend {
     await this.#gc.settled();
   }
 
+  /** Remove those of these blobs that nothing holds. Resolves to the bytes that were freed. */
+  async collectBlobs(blobs: readonly Digest[]): Promise<number> {
+    return await this.#gc.collect({ blobs, chains: [] });
+  }
+
   async pull(request: PullRequest, options: PullOptions): Promise<void> {
     const { registry, content } = this.#options;
-    const own = { store: this.#store, leases: this.#leases, fetches: this.#fetches, gc: this.#gc };
-    const ports = { registry, content, ...own };
+    const ports = { registry, content, fetches: this.#fetches, ...this.#own() };
     this.#options.runner.prepare();
-    const reference = await pullImage(request, ports, options);
-    const { image } = resolveImage(this.#store, canonicalName(reference));
-    this.#events.pulled(reference, labelsOf(image));
+    for (const wanted of await wantedNames(request, ports, options.signal)) {
+      const reference = await pullImage({ ...request, reference: wanted }, ports, options);
+      const { image } = resolveImage(this.#store, canonicalName(reference));
+      this.#store.touch(image.id);
+      this.#events.pulled(reference, labelsOf(image));
+    }
+  }
+
+  async push(request: PushRequest, options: PushOptions): Promise<void> {
+    const { registry, content, uploads } = this.#options;
+    for (const reference of await pushImage(
+      request,
+      { registry, content, uploads, ...this.#own() },
+      options,
+    )) {
+      const { image } = resolveImage(this.#store, canonicalName(reference));
+      this.#store.touch(image.id);
+      this.#events.pushed(reference, labelsOf(image));
+    }
+  }
+
+  async save(request: SaveRequest): Promise<AsyncIterable<Uint8Array>> {
+    const { content } = this.#options;
+    return await saveImages(request, { content, events: this.#events, ...this.#own() });
+  }
+
+  async load(source: ReadableStream<Uint8Array>, options: LoadOptions): Promise<void> {
+    const { registry, content, receiver } = this.#options;
+    const ports = { registry, content, receiver, fetches: this.#fetches, events: this.#events };
+    await loadImages(source, options, { ...ports, ...this.#own() });
+  }
+
+  async openUrl(source: string, { signal }: { signal: AbortSignal }): Promise<ImportSource> {
+    return await openImportSource(source, signal);
   }
 
   async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {
     const { content, snapshotter, openSink } = this.#options;
-    const own = { store: this.#store, leases: this.#leases, gc: this.#gc };
-    const ports = { content, snapshotter, openSink, ...own };
+    const ports = { content, snapshotter, openSink, ...this.#own() };
     const id = await importImage(source, options, ports);
     const image = this.#store.image(id);
     const labels = image === undefined ? {} : labelsOf(image);
     if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
     this.#events.happened('import', id, labels);
     return id;
+  }
+
+  async commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest> {
+    const { content, snapshotter, openSink } = this.#options;
+    const ports = { content, snapshotter, openSink, ...this.#own() };
+    const id = await commitImage(request, ports, options.signal);
+    const image = this.#store.image(id);
+    const labels = image === undefined ? {} : labelsOf(image);
+    this.#events.happened('create', id, labels);
+    if (request.reference !== undefined) this.#events.tagged(id, withDefaultTag(request.reference), labels);
+    return id;
+  }
+
+  used(id: Digest): void {
+    this.#store.touch(id);
   }
 
   async get(name: string, options: { platform?: Platform | undefined } = {}): Promise<ImageView> {
@@ -141,7 +214,23 @@ export class ImageService implements ImageBackend {
     this.#events.tagged(image.id, reference, labelsOf(image));
   }
 
-  async remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<DeleteResult[]> {
+  async manifests(name: string): Promise<ManifestView[]> {
+    const { image } = resolveImage(this.#store, name);
+    const { content, usage } = this.#options;
+    return await viewManifests(image, { content, usage, store: this.#store });
+  }
+
+  async remove(
+    name: string,
+    options: { force: boolean; noPrune: boolean; platforms?: readonly Platform[] },
+  ): Promise<DeleteResult[]> {
+    const { platforms = [], force } = options;
+    if (platforms.length > 0 && !force)
+      throw new EngineError(
+        'invalid',
+        'Content will be removed from all images referencing this variant. Use —-force to force delete.',
+      );
+    if (platforms.length > 0) return await removePlatforms(name, platforms, this.#removePorts());
     return await removeImage(name, options, this.#removePorts());
   }
 
@@ -149,17 +238,20 @@ export class ImageService implements ImageBackend {
     danglingOnly: boolean;
     filters: Filters;
   }): Promise<{ deleted: DeleteResult[]; reclaimedBytes: number }> {
-    const deleted: DeleteResult[] = [];
-    let reclaimedBytes = 0;
-    for (const view of this.#views(options.filters)) {
-      const image = this.#store.image(view.id);
-      const isKept = options.danglingOnly && !isDangling(view);
-      if (isKept || image === undefined || this.#options.usage.usedBy(view.id).length > 0) continue;
-      deleted.push(...(await deleteImage(image, this.#store.tags(view.id), this.#removePorts())));
-      reclaimedBytes += await this.#gc.collect(rootsOf(image));
+    if (this.#pruning) throw new EngineError('conflict', 'a prune operation is already running');
+    const plan = planPrune(options);
+    const ports = this.#removePorts();
+    this.#pruning = true;
+    try {
+      const { deleted, reclaimedBytes } = await pruneImages(plan, this.#views(plan.filters), {
+        ...ports,
+        remove: (image) => deleteImage(image, this.#store.tags(image.id), ports),
+      });
+      this.#events.pruned(reclaimedBytes);
+      return { deleted, reclaimedBytes };
+    } finally {
+      this.#pruning = false;
     }
-    this.#events.pruned(reclaimedBytes);
-    return { deleted, reclaimedBytes };
   }
 
   count(): number {
@@ -171,6 +263,17 @@ export class ImageService implements ImageBackend {
     return await this.#gc.collectAll();
   }
 
+  /**
+   * A container that stood on image `id` is gone with its files. Where the image was removed before it, it was the last to hold the layers:
+   * they go, once no other container has gone for a while.
+   */
+  containerGone(id: Digest): void {
+    if (this.#store.image(id) !== undefined) return;
+    clearTimeout(this.#orphans);
+    this.#orphans = setTimeout(() => this.#collectQuietly(), ORPHANS_DELAY_MS);
+    this.#orphans.unref();
+  }
+
   /** Hold roots for work of another room (push, save, build) until the lease is released. */
   async lease(roots: GcRoots): Promise<Lease> {
     const lease = this.#leases.take();
@@ -180,13 +283,18 @@ export class ImageService implements ImageBackend {
 
   /** When what an earlier daemon was pulling has not been asked for again. */
   #collectAfterGrace(): void {
-    const collect = (): void => {
-      this.collectGarbage().catch((error: unknown) => {
-        this.#options.logger.warn('cannot collect garbage', { reason: messageOf(error) });
-      });
-    };
-    this.#collection = setTimeout(collect, INTERRUPTED_GRACE_MS + 1000);
+    this.#collection = setTimeout(() => this.#collectQuietly(), INTERRUPTED_GRACE_MS + 1000);
     this.#collection.unref();
+  }
+
+  #collectQuietly(): void {
+    this.collectGarbage().catch((error: unknown) => {
+      this.#options.logger.warn('cannot collect garbage', { reason: messageOf(error) });
+    });
+  }
+
+  #own(): { store: ImageStore; leases: LeaseStore; gc: ImageGc } {
+    return { store: this.#store, leases: this.#leases, gc: this.#gc };
   }
 
   #removePorts(): RemovePorts {

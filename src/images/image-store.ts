@@ -4,6 +4,7 @@ import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
+import { nowNano } from '../sys/clock.ts';
 import {
   type ImageManifest,
   type ImageRecord,
@@ -28,11 +29,17 @@ export interface LayerBlob {
 /** What a finished pull, import, build or load adds, whole. `tags` are canonical names. */
 export interface NewImage {
   image: StoredManifest;
-  manifest: ImageManifest;
+  manifests: ImageManifest[];
   layers: LayerBlob[];
   tags: string[];
+  /** Blobs that the image holds besides. */
+  extras?: readonly Digest[];
+  /** The repository that its blobs came from, `docker.io/library/busybox`. */
+  repository?: string;
 }
 
+/** Uses wait so long to be written together. */
+const USES_WRITTEN_MS = 30_000;
 /** Files open at a time while images are loaded. */
 const LOAD_AT_ONCE = 64;
 
@@ -51,6 +58,10 @@ export class ImageStore {
   readonly #images = new Map<Digest, ImageRecord>();
   readonly #tags = new Map<string, ImageTag>();
   readonly #tarSizes = new Map<DiffId, number>();
+  readonly #usedMs = new Map<Digest, number>();
+  /** Uses that aren't on disk yet. */
+  readonly #unwritten = new Set<Digest>();
+  #writing: NodeJS.Timeout | undefined;
 
   private constructor(db: StateDb) {
     this.#db = db;
@@ -61,7 +72,9 @@ export class ImageStore {
     const store = new ImageStore(db);
     await store.#loadLayers();
     await store.#loadImages(content, logger);
+    await store.#loadExtras();
     await store.#loadTags();
+    await store.#loadUses();
     return store;
   }
 
@@ -88,35 +101,72 @@ export class ImageStore {
     return this.#tarSizes.get(diffId) ?? 0;
   }
 
+  /** When an image was last pulled, made, loaded, named, sent or run; undefined for one that is not here. */
+  lastUsedMs(id: Digest): number | undefined {
+    return this.#usedMs.get(id);
+  }
+
+  /** Note a use, for a prune by age: soon enough on disk, and no reason to wait for one. */
+  touch(id: Digest): void {
+    if (!this.#images.has(id)) return;
+    this.#usedMs.set(id, Date.now());
+    this.#unwritten.add(id);
+    const write = (): void => void this.#writeUses().catch(() => undefined);
+    this.#writing ??= setTimeout(write, USES_WRITTEN_MS).unref();
+  }
+
+  /** What is noted is on disk when this resolves. */
+  async close(): Promise<void> {
+    await this.#writeUses();
+  }
+
   /** Image, manifest, layers and tags in one transaction. */
-  async add({ image, manifest, layers, tags }: NewImage): Promise<void> {
+  async add({ image, manifests, layers, tags, extras = [], repository }: NewImage): Promise<void> {
     const taggedNano = nowNano();
     await this.#db.transact([
       {
         sql: 'INSERT INTO images VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
         params: [image.digest, image.mediaType, image.size],
       },
-      {
-        sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-        params: [image.digest, manifest.digest, manifest.mediaType, manifest.size],
-      },
+      ...manifests.map((manifest) => insertManifest(image.digest, manifest)),
+      ...extras.map((blob) => ({
+        sql: 'INSERT INTO image_extras VALUES (?, ?) ON CONFLICT DO NOTHING',
+        params: [image.digest, blob],
+      })),
       ...layers.map(insertLayer),
+      ...(repository === undefined
+        ? []
+        : manifests.flatMap(layerDigests).map((blob) => insertSource(blob, repository))),
       ...tags.map((tag) => upsertTag(tag, image.digest, taggedNano)),
     ]);
-    this.#remember(image, manifest);
+    for (const manifest of manifests) this.#remember(image, manifest);
+    this.#addExtras(image.digest, extras);
     for (const { diffId, tarSize } of layers) this.#tarSizes.set(diffId, tarSize);
     for (const tag of tags) this.#setTag(tag, image.digest, taggedNano);
+    this.touch(image.digest);
   }
 
   async setTag(canonicalName: string, image: Digest): Promise<void> {
     const taggedNano = nowNano();
     await this.#db.transact([upsertTag(canonicalName, image, taggedNano)]);
     this.#setTag(canonicalName, image, taggedNano);
+    this.touch(image);
   }
 
   async removeTags(names: string[]): Promise<void> {
     await this.#db.transact(names.map(deleteTag));
     for (const name of names) this.#tags.delete(name);
+  }
+
+  /** One platform of an image that has others. What only it referred to is the GC's. */
+  async removeManifest(id: Digest, manifest: Digest): Promise<void> {
+    await this.#db.transact([
+      { sql: 'DELETE FROM image_manifests WHERE image = ? AND digest = ?', params: [id, manifest] },
+    ]);
+    const image = this.#images.get(id);
+    if (image === undefined) return;
+    const manifests = image.manifests.filter(({ digest }) => digest !== manifest);
+    this.#images.set(id, { ...image, manifests });
   }
 
   /** The image and all its tags. What only it referred to is the GC's. */
@@ -127,21 +177,43 @@ export class ImageStore {
     ]);
     for (const [name, tag] of this.#tags) if (tag.image === id) this.#tags.delete(name);
     this.#images.delete(id);
+    this.#usedMs.delete(id);
+    this.#unwritten.delete(id);
   }
 
   /** Forget blobs that are about to go. */
   async forgetLayerBlobs(blobs: Iterable<Digest>): Promise<void> {
-    const statements = [...blobs].map((blob) => ({
-      sql: 'DELETE FROM layer_blobs WHERE blob = ?',
-      params: [blob],
-    }));
+    const statements = [...blobs].flatMap((blob) => [
+      { sql: 'DELETE FROM layer_blobs WHERE blob = ?', params: [blob] },
+      { sql: 'DELETE FROM blob_sources WHERE blob = ?', params: [blob] },
+    ]);
     if (statements.length > 0) await this.#db.transact(statements);
+  }
+
+  /** Repositories that have a blob: it came from there, or was pushed there. */
+  async sourcesOf(blob: Digest): Promise<string[]> {
+    const rows = await this.#db.query<{ repository: string }>(
+      'SELECT repository FROM blob_sources WHERE blob = ? ORDER BY repository LIMIT 16',
+      [blob],
+    );
+    return rows.map(({ repository }) => repository);
+  }
+
+  async addSources(blobs: readonly Digest[], repository: string): Promise<void> {
+    if (blobs.length > 0) await this.#db.transact(blobs.map((blob) => insertSource(blob, repository)));
   }
 
   #remember(image: StoredManifest, manifest: ImageManifest): void {
     const known = this.#images.get(image.digest);
     const others = known?.manifests.filter(({ digest }) => digest !== manifest.digest) ?? [];
-    this.#images.set(image.digest, { ...image, id: image.digest, manifests: [...others, manifest] });
+    const extras = known?.extras ?? [];
+    this.#images.set(image.digest, { ...image, id: image.digest, manifests: [...others, manifest], extras });
+  }
+
+  #addExtras(id: Digest, blobs: readonly Digest[]): void {
+    const image = this.#images.get(id);
+    if (image === undefined || blobs.length === 0) return;
+    this.#images.set(id, { ...image, extras: [...new Set([...image.extras, ...blobs])] });
   }
 
   #setTag(name: string, image: Digest, taggedNano: bigint): void {
@@ -170,6 +242,17 @@ export class ImageStore {
       );
   }
 
+  async #loadExtras(): Promise<void> {
+    const rows = await this.#db.query<{ image: Digest; blob: Digest }>(
+      'SELECT image, blob FROM image_extras',
+    );
+    for (const [image, own] of Map.groupBy(rows, (row) => row.image))
+      this.#addExtras(
+        image,
+        own.map(({ blob }) => blob),
+      );
+  }
+
   async #loadManifest(
     row: ImageRow,
     content: ContentStore,
@@ -186,6 +269,31 @@ export class ImageStore {
     }
   }
 
+  async #writeUses(): Promise<void> {
+    clearTimeout(this.#writing);
+    this.#writing = undefined;
+    const ids = [...this.#unwritten].filter((id) => this.#images.has(id));
+    this.#unwritten.clear();
+    if (ids.length === 0) return;
+    await this.#db.transact(
+      ids.map((id) => ({
+        sql: 'INSERT INTO image_uses SELECT id, ? FROM images WHERE id = ? ON CONFLICT (image) DO UPDATE SET used_ms = excluded.used_ms',
+        params: [this.#usedMs.get(id) ?? Date.now(), id],
+      })),
+    );
+  }
+
+  /** An image of before uses were noted counts from when it was named. */
+  async #loadUses(): Promise<void> {
+    for (const { image, taggedNano } of this.#tags.values())
+      this.#usedMs.set(image, Math.max(this.#usedMs.get(image) ?? 0, Number(taggedNano / 1_000_000n)));
+    const rows = await this.#db.query<{ image: Digest; used_ms: number }>(
+      'SELECT image, used_ms FROM image_uses',
+    );
+    for (const { image, used_ms: usedMs } of rows)
+      this.#usedMs.set(image, Math.max(this.#usedMs.get(image) ?? 0, Number(usedMs)));
+  }
+
   async #loadTags(): Promise<void> {
     const rows = await this.#db.query<{ reference: string; image: Digest; tagged_nano: bigint | number }>(
       'SELECT reference, image, tagged_nano FROM image_tags',
@@ -193,6 +301,21 @@ export class ImageStore {
     for (const row of rows)
       if (this.#images.has(row.image)) this.#setTag(row.reference, row.image, BigInt(row.tagged_nano));
   }
+}
+
+function insertManifest(image: Digest, { digest, mediaType, size }: ImageManifest): Statement {
+  return {
+    sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    params: [image, digest, mediaType, size],
+  };
+}
+
+function layerDigests({ manifest }: ImageManifest): Digest[] {
+  return manifest.layers.map(({ digest }) => digest);
+}
+
+function insertSource(blob: Digest, repository: string): Statement {
+  return { sql: 'INSERT INTO blob_sources VALUES (?, ?) ON CONFLICT DO NOTHING', params: [blob, repository] };
 }
 
 function insertLayer({ diffId, blob, blobSize, tarSize }: LayerBlob): Statement {
@@ -211,8 +334,4 @@ function upsertTag(name: string, image: Digest, taggedNano: bigint): Statement {
 
 function deleteTag(name: string): Statement {
   return { sql: 'DELETE FROM image_tags WHERE reference = ?', params: [name] };
-}
-
-function nowNano(): bigint {
-  return BigInt(Date.now()) * 1_000_000n + BigInt(process.hrtime()[1] % 1_000_000);
 }

@@ -2,6 +2,7 @@ import { familiarName, familiarRepository } from '../oci/reference.ts';
 import type { HistoryView, ImageView } from './image-backend.ts';
 import type { ImageManifest, ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
+import { rootOf } from './transfer-target.ts';
 
 /** An image as it is shown, with one platform chosen. */
 export function viewImage(store: ImageStore, image: ImageRecord, manifest: ImageManifest): ImageView {
@@ -16,6 +17,7 @@ export function viewImage(store: ImageStore, image: ImageRecord, manifest: Image
   const times = tags.map(({ taggedNano }) => taggedNano);
   return {
     id: image.id,
+    descriptor: rootOf(image),
     manifestDigest: manifest.digest,
     configDigest: manifest.manifest.config.digest,
     mediaType: manifest.mediaType,

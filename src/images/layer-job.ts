@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { storageError } from '../content/storage-error.ts';
-import { EngineError, errnoCodeOf, kindOf } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { DiffId } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import { isUnreachable, isWrongContent } from '../registry/read-blob.ts';
 import type {
+  BlobStream,
   RegistryClient,
   RegistryConfig,
   RegistryCredentials,
   RegistrySource,
 } from '../registry/registry-client.ts';
-import type { LayerSink, LayerStaging, StagedLayer } from '../snapshots/snapshotter.ts';
+import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../snapshots/snapshotter.ts';
 import { receiveLayer } from './receive-layer.ts';
 import { stageLayer } from './stage-layer.ts';
 
@@ -20,11 +22,17 @@ export interface LayerJob {
   contentRoot: string;
   staging: LayerStaging;
   registry: RegistryConfig;
+  /** Where its blob is when it isn't here; undefined: nowhere. */
+  origin: LayerOrigin | undefined;
+  descriptor: Descriptor;
+  diffId: DiffId;
+}
+
+export interface LayerOrigin {
   repository: Reference;
   source: RegistrySource | undefined;
   credentials: RegistryCredentials | undefined;
-  descriptor: Descriptor;
-  diffId: DiffId;
+  tlsVerify: boolean | undefined;
 }
 
 /** Bytes of the compressed blob that are here. */
@@ -34,7 +42,7 @@ export type LayerProgress = { phase: 'downloading' | 'verifying' | 'downloaded';
 export interface LayerPorts {
   content: ContentStore;
   registry: RegistryClient;
-  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  openSink: (staging: LayerStaging, options?: SinkOptions) => Promise<LayerSink>;
   signal: AbortSignal;
   progress: (progress: LayerProgress) => void;
 }
@@ -46,30 +54,61 @@ export interface LayerPorts {
  * @throws EngineError "invalid" codes digest-mismatch, size-exceeded, archive-hostile; as RegistryClient; the signal's reason.
  */
 export async function runLayerJob(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
-  try {
-    return await attemptLayer(job, ports);
-  } catch (error) {
-    if (!(error instanceof DamagedHere)) throw error;
-    ports.signal.throwIfAborted();
-    return await attemptLayer(job, ports);
+  let wasDamaged = false;
+  const except: RegistrySource[] = [];
+  let spoilt: unknown;
+  for (;;) {
+    try {
+      return await attemptLayer(job, ports, except);
+    } catch (error) {
+      if (error instanceof DamagedHere && !wasDamaged) wasDamaged = true;
+      else if (error instanceof SpoiltByMirror) {
+        except.push(...error.mirrors);
+        spoilt ??= error.cause;
+      } else throw isUnreachable(error) ? (spoilt ?? error) : error;
+      ports.signal.throwIfAborted();
+    }
   }
 }
 
 /** The bytes that lay here were wrong (a power cut, a failing disk) and are gone: worth one more try from the registry. */
 class DamagedHere extends Error {}
 
-async function attemptLayer(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
+/** Mirrors sent other bytes than the digest's. They aren't asked for them again, so there are only as many of these as mirrors. */
+class SpoiltByMirror extends Error {
+  readonly mirrors: readonly RegistrySource[];
+
+  constructor(mirrors: readonly RegistrySource[], cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.mirrors = mirrors;
+  }
+}
+
+async function attemptLayer(
+  job: LayerJob,
+  ports: LayerPorts,
+  except: readonly RegistrySource[],
+): Promise<StagedLayer> {
   const { digest, size } = job.descriptor;
   ports.signal.throwIfAborted();
   if ((await ports.content.size(digest)) === size) return await stageStored(job, ports);
+  if (job.origin === undefined) throw new EngineError('not-found', `layer ${digest} is missing or damaged`);
+  const { origin } = job;
   const held = await openIngest(job, ports.content);
   const { ingest } = held;
   const isResumed = ingest.offset > 0;
+  let stream: BlobStream | undefined;
+  const onStream = (blob: BlobStream) => void (stream = blob);
   try {
-    const received = receiveLayer(job, ports, ingest);
+    const received = receiveLayer({ ...origin, descriptor: job.descriptor, except, onStream }, ports, ingest);
     return await stageLayer(job, ports, received, () => publish(ingest, { job, ports, isResumed }));
   } catch (error) {
     const cause = asNoSpace(error, job);
+    const liars = isWrongContent(cause) ? (stream?.refuse() ?? []) : [];
+    if (liars.length > 0) {
+      await ingest.abort();
+      throw new SpoiltByMirror(liars, cause);
+    }
     await letGo(held, cause);
     throw cause;
   }
@@ -79,7 +118,15 @@ async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLaye
   const { digest } = job.descriptor;
   const hasher = new Bun.CryptoHasher('sha256');
   const bytes = hashed(ports.content.stream(digest), hasher);
-  return await stageLayer(job, ports, bytes, async () => {
+  // What isn't compressed is the tar itself.
+  const isTar = (digest as string) === job.diffId;
+  const stagePorts = isTar
+    ? {
+        ...ports,
+        openSink: (staging: LayerStaging) => ports.openSink(staging, { tarFile: ports.content.path(digest) }),
+      }
+    : ports;
+  return await stageLayer(job, stagePorts, bytes, async () => {
     if (`sha256:${hasher.digest('hex')}` === digest) return;
     await ports.content.remove(digest);
     throw new DamagedHere(`Blob ${digest} is damaged`);
@@ -144,6 +191,6 @@ function asNoSpace(error: unknown, { descriptor }: LayerJob): unknown {
 /** Partial downloads are kept for later, but not on a disk that is full. */
 async function letGo({ ingest, resumable }: HeldIngest, error: unknown): Promise<void> {
   const isFull = error instanceof EngineError && error.code === 'no-space';
-  if (resumable && !isFull) await ingest.close();
+  if (resumable && !isFull && ingest.offset > 0) await ingest.close();
   else await ingest.abort();
 }

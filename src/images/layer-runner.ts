@@ -1,12 +1,9 @@
+import type { Logger } from '../errors/logger.ts';
 import type { StagedLayer } from '../snapshots/snapshotter.ts';
+import { type JobOptions, JobPool } from './job-pool.ts';
 import type { LayerJob, LayerProgress } from './layer-job.ts';
 
-export interface LayerRunOptions {
-  signal: AbortSignal;
-  /** The job had to wait for its turn. */
-  waiting: () => void;
-  progress: (progress: LayerProgress) => void;
-}
+export type LayerRunOptions = JobOptions<LayerProgress>;
 
 /** Runs layer jobs, some at a time, the others in order of arrival. */
 export interface LayerRunner {
@@ -15,4 +12,14 @@ export interface LayerRunner {
   /** @throws as `runLayerJob`. A job that was aborted may leave its stage to the caller. */
   run(job: LayerJob, options: LayerRunOptions): Promise<StagedLayer>;
   close(): Promise<void>;
+}
+
+/** Layers in worker threads, `jobs` at a time: dockerd's `max-concurrent-downloads`. */
+export function layerPool(jobs: number, logger?: Logger): LayerRunner {
+  return new JobPool<LayerJob, LayerProgress, StagedLayer>({
+    jobs,
+    logger,
+    makeWorker: () => new Worker(new URL('./layer-worker.ts', import.meta.url)),
+    sizeOf: ({ descriptor }) => descriptor.size,
+  });
 }

@@ -1,10 +1,22 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
 import { formatPlatform, hostPlatform, matchesPlatform } from '../oci/platform.ts';
-import { canonicalName, familiarName, type Reference, withDefaultTag } from '../oci/reference.ts';
-import type { RegistryClient, RegistryConfig, RegistryRequest } from '../registry/registry-client.ts';
-import type { LayerInfo } from '../snapshots/snapshotter.ts';
+import {
+  canonicalName,
+  familiarName,
+  type Reference,
+  repositoryName,
+  withDefaultTag,
+} from '../oci/reference.ts';
+import type { RegistryPushClient } from '../registry/push-client.ts';
+import type {
+  RegistryCatalog,
+  RegistryClient,
+  RegistryConfig,
+  RegistryRequest,
+} from '../registry/registry-client.ts';
 import { Background } from './background.ts';
+import { bringLayers, presentLayers } from './bring-layers.ts';
 import type { ImageGc } from './gc.ts';
 import type { PullProgress, PullRequest } from './image-backend.ts';
 import { type ImageManifest, joinImageManifest } from './image-record.ts';
@@ -17,6 +29,8 @@ import { LayerLines, statusLine } from './pull-progress.ts';
 /** The registry as it is configured now; a reload changes both. */
 export interface RegistryAccess {
   client(): RegistryClient;
+  pushClient(): RegistryPushClient;
+  catalog(): Pick<RegistryCatalog, 'tags'>;
   config(): RegistryConfig;
 }
 
@@ -36,6 +50,17 @@ export interface PullOptions {
 
 /** How long the finished layers of an interrupted pull wait for the next one. */
 export const INTERRUPTED_GRACE_MS = 3600_000;
+
+/** The names that a request stands for: its own, or one for each tag of the repository. @throws as RegistryCatalog. */
+export async function wantedNames(
+  { reference, credentials, tlsVerify }: PullRequest,
+  { registry }: Pick<PullPorts, 'registry'>,
+  signal: AbortSignal,
+): Promise<Reference[]> {
+  if (reference.tag !== undefined || reference.digest !== undefined) return [reference];
+  const tags = await registry.catalog().tags(reference, { signal, credentials, tlsVerify });
+  return tags.map((tag) => ({ ...reference, tag }));
+}
 
 /** Bring an image here, whole, and tag it last. Resolves to the reference that names it now. */
 export async function pullImage(
@@ -78,7 +103,8 @@ async function pullUnderLease(pullRequest: PullRequest, pull: Pull): Promise<Ref
   const { ports, options } = pull;
   const reference = withDefaultTag(pullRequest.reference);
   const platform = pullRequest.platform ?? hostPlatform();
-  const request = { signal: options.signal, credentials: pullRequest.credentials };
+  const { credentials, tlsVerify } = pullRequest;
+  const request = { signal: options.signal, credentials, tlsVerify };
   const registry = ports.registry.client();
   const resolved = await registry.manifest(reference, request);
   options.progress({
@@ -171,43 +197,17 @@ async function pullLayers(
   for (const [index, line] of lines.entries())
     if (present[index] === undefined) line.begins();
     else if (!isKnown) line.exists();
-  const failed = new AbortController();
-  const signal = AbortSignal.any([options.signal, failed.signal]);
-  const fetches = wanted.map(async (fetch, index): Promise<LayerInfo> => {
-    const here = present[index];
-    if (here !== undefined) return here;
-    try {
-      return await ports.fetches.fetch(fetch, { signal, progress: (step) => lines[index]?.tell(step) });
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    }
-  });
-  const settled = await Promise.allSettled(fetches);
-  options.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return wanted.flatMap(({ job }, index) => {
-    const result = settled[index];
-    if (result?.status !== 'fulfilled') return [];
-    const { digest, size } = job.descriptor;
-    return [{ diffId: job.diffId, blob: digest, blobSize: size, tarSize: result.value.tarSize }];
+  return await bringLayers(wanted, {
+    fetches: ports.fetches,
+    present,
+    signal: options.signal,
+    progress: (at, step) => lines[at]?.tell(step),
   });
 }
 
 /** Of an image that was here already Docker doesn't mention the layers. */
 function isStored(store: ImageStore, { digest }: ImageManifest): boolean {
   return store.images().some(({ manifests }) => manifests.some((one) => one.digest === digest));
-}
-
-/** From the bottom up to the first layer that is missing. */
-async function presentLayers(
-  wanted: readonly LayerFetch[],
-  fetches: LayerFetches,
-): Promise<(LayerInfo | undefined)[]> {
-  const present: (LayerInfo | undefined)[] = [];
-  for (const fetch of wanted)
-    present.push(present.includes(undefined) ? undefined : await fetches.present(fetch));
-  return present;
 }
 
 function layerFetches(
@@ -222,9 +222,12 @@ function layerFetches(
     const job = {
       contentRoot: ports.content.root,
       registry: ports.registry.config(),
-      repository: reference,
-      source,
-      credentials: request.credentials,
+      origin: {
+        repository: reference,
+        source,
+        credentials: request.credentials,
+        tlsVerify: request.tlsVerify,
+      },
       descriptor,
       diffId,
     };
@@ -247,9 +250,11 @@ async function finish(
   if (isNew)
     await store.add({
       image: { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length },
-      manifest,
+      manifests: [manifest],
       layers,
       tags: [name],
+      extras: pulled.documents.slice(1, -1).map((document) => document.descriptor.digest),
+      repository: repositoryName(reference),
     });
   return isNew;
 }

@@ -1,12 +1,12 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
 import { MAX_CONFIG_BYTES } from '../oci/image-config.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseIndex, parseManifest } from '../oci/manifest.ts';
 import { isImageConfigType, isIndexType, isLayerType, isManifestType } from '../oci/media-types.ts';
 import { type Platform, selectManifest } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
+import { readBlob } from '../registry/read-blob.ts';
 import type { RegistryClient, RegistryRequest, RegistrySource } from '../registry/registry-client.ts';
 
 /** A document of a pull: what it is and its bytes, verified. */
@@ -109,34 +109,15 @@ export async function pullConfig(
   { descriptor, reference, source }: { descriptor: Descriptor; reference: Reference; source: RegistrySource },
   ports: ManifestPorts,
 ): Promise<Uint8Array> {
-  if (descriptor.size > MAX_CONFIG_BYTES) throw tooLarge(descriptor, MAX_CONFIG_BYTES);
   const stored = await storedDocument(descriptor, ports.content, MAX_CONFIG_BYTES);
   if (stored !== undefined) return stored;
-  const { body } = await ports.registry.blob(reference, descriptor.digest, { ...ports.request, source });
-  const bytes = await readBounded(body, descriptor);
+  const bytes = await readBlob(
+    ports.registry,
+    { repository: reference, descriptor, maxBytes: MAX_CONFIG_BYTES },
+    { ...ports.request, source },
+  );
   await ports.content.write(bytes, descriptor.digest);
   return bytes;
-}
-
-async function readBounded(
-  body: ReadableStream<Uint8Array>,
-  { digest, size }: Descriptor,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for await (const chunk of body) {
-    if (at + chunk.length > size) throw wrongSize(digest, size);
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  if (at !== size) throw wrongSize(digest, size);
-  return bytes;
-}
-
-function wrongSize(digest: Digest, size: number): EngineError {
-  return new EngineError('invalid', `blob ${digest} does not have its ${size} bytes`, {
-    code: 'digest-mismatch',
-  });
 }
 
 function tooLarge({ digest, size }: Descriptor, limit: number): EngineError {

@@ -1,10 +1,11 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
+import { formatPlatform, normalizePlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, familiarName, type Reference, repositoryName } from '../oci/reference.ts';
 import { type ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult } from './image-backend.ts';
 import type { ImageEvents } from './image-events.ts';
-import type { ImageRecord } from './image-record.ts';
+import { blobsOfManifest, type ImageRecord } from './image-record.ts';
 import type { ImageStore, ImageTag } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { type ResolvedImage, resolveImage } from './resolve-image.ts';
@@ -30,6 +31,48 @@ export async function removeImage(
   const tags = ports.store.tags(resolved.image.id);
   if (resolved.reference === undefined) return await removeById(resolved.image, { force, tags }, ports);
   return await removeByName(name, { resolved, force, tags }, ports);
+}
+
+/**
+ * Remove single platforms of an image; with the last one goes the image.
+ *
+ * @throws EngineError "not-found" code no-matching-platform, "conflict" code image-in-use while one runs.
+ */
+export async function removePlatforms(
+  name: string,
+  platforms: readonly Platform[],
+  ports: RemovePorts,
+): Promise<DeleteResult[]> {
+  const { image } = resolveImage(ports.store, name);
+  const chosen = platforms.map((platform) => {
+    const text = formatPlatform(normalizePlatform(platform));
+    const found = image.manifests.find(
+      ({ config }) => formatPlatform(normalizePlatform(config.platform)) === text,
+    );
+    if (found !== undefined) return found;
+    throw new EngineError(
+      'not-found',
+      `failed to delete platform ${text} for image ${image.id}: image with reference ${name} was found but does not provide the specified platform (${text})`,
+      { code: 'no-matching-platform' },
+    );
+  });
+  for (const { digest } of chosen) {
+    const running = ports.usage.usedBy(digest).find((user) => user.running);
+    if (running !== undefined)
+      throw inUse(
+        `unable to delete ${shortDigest(digest)} (cannot be forced) - image is being used by running container ${shortId(running.id)}`,
+      );
+  }
+  const digests = new Set(chosen.map(({ digest }) => digest));
+  if (digests.size === image.manifests.length) {
+    const results = await deleteImage(image, ports.store.tags(image.id), ports);
+    ports.gc.collectLater(rootsOf(image));
+    return results;
+  }
+  for (const digest of digests) await ports.store.removeManifest(image.id, digest);
+  for (const manifest of chosen)
+    ports.gc.collectLater({ blobs: blobsOfManifest(manifest), chains: manifest.chainIds });
+  return [...digests].map((deleted) => ({ deleted }));
 }
 
 async function removeByName(

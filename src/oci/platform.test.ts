@@ -48,7 +48,21 @@ test("parsePlatform() normalises as containerd's", () => {
 
 test('parsePlatform() refuses what is none', () => {
   for (const text of ['', 'linux/', '/amd64', 'linux/amd64/v1/x', 'linux/arm 64', 'a\nb'])
-    expect(() => parsePlatform(text)).toThrow(/platform specifier/);
+    expect(() => parsePlatform(text)).toThrow(/specifier/);
+  // As docker 28.2 says it.
+  for (const [text, message] of [
+    ['x/y/z/w', '"x/y/z/w": cannot parse platform specifier: invalid argument'],
+    ['zzz', '"zzz": unknown operating system or architecture: invalid argument'],
+    [
+      'linux/',
+      '"" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument',
+    ],
+    [
+      'a b',
+      String.raw`"a b" is an invalid OS component of "a b": OSAndVersion specifier component must match "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.-]*)\\))?$": invalid argument`,
+    ],
+  ] as const)
+    expect(() => parsePlatform(text)).toThrow(message);
 });
 
 test('selectManifest() takes the best, older variants where it must', () => {

@@ -12,40 +12,62 @@ export interface Platform {
 }
 
 const COMPONENT = /^[A-Za-z0-9_.-]+$/;
+const OS_COMPONENT = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/;
+const OS_RULE = { kind: 'OSAndVersion', what: 'OS component', pattern: OS_COMPONENT };
+const PART_RULE = { kind: 'platform', what: 'component', pattern: COMPONENT };
 const OPERATING_SYSTEMS = new Set(
   'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',
   ),
 );
+const ARCHITECTURES = new Set(
+  '386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm'.split(
+    ' ',
+  ),
+);
 
 /**
- * `os`, `architecture`, `os/architecture` or `os/architecture/variant`; what is left out is the host's. Normalised.
+ * `os`, `architecture`, `os/architecture` or `os/architecture/variant`, with `os(version)` for `os`; what is left out is the host's.
+ * Normalised.
  *
  * @throws EngineError "invalid".
  */
 export function parsePlatform(text: string): Platform {
-  const parts = text.split('/');
-  for (const part of parts)
-    if (!COMPONENT.test(part))
-      throw new EngineError(
-        'invalid',
-        `${JSON.stringify(text)} is an invalid component of ${JSON.stringify(text)}: platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
-      );
-  const [first = '', architecture, variant] = parts;
-  if (parts.length > 3)
+  const [first = '', ...others] = text.split('/');
+  const match = OS_COMPONENT.exec(first);
+  if (match === null) throw wrongComponent(text, first, OS_RULE);
+  for (const part of others) if (!COMPONENT.test(part)) throw wrongComponent(text, part, PART_RULE);
+  const [architecture, variant] = others;
+  if (others.length > 2)
     throw new EngineError(
       'invalid',
       `${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`,
     );
+  const [, name = '', version] = match;
+  const osVersion = version === undefined || version === '' ? {} : { osVersion: version };
   if (architecture !== undefined)
     return normalizePlatform({
-      os: first,
+      os: name,
       architecture,
       ...(variant === undefined ? {} : { variant }),
+      ...osVersion,
     });
-  const os = normalizeOs(first);
-  if (OPERATING_SYSTEMS.has(os)) return { ...hostPlatform(), os };
-  return normalizePlatform({ os: hostPlatform().os, architecture: first });
+  const os = normalizeOs(name);
+  if (OPERATING_SYSTEMS.has(os)) return { ...hostPlatform(), os, ...osVersion };
+  const platform = normalizePlatform({ os: hostPlatform().os, architecture: name });
+  if (ARCHITECTURES.has(platform.architecture)) return platform;
+  throw new EngineError(
+    'invalid',
+    `${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`,
+  );
+}
+
+/** In the words of containerd's platforms package. */
+function wrongComponent(text: string, part: string, rule: { kind: string; what: string; pattern: RegExp }) {
+  return new EngineError(
+    'invalid',
+    `${JSON.stringify(part)} is an invalid ${rule.what} of ${JSON.stringify(text)}: ${rule.kind} specifier component must match ${JSON.stringify(rule.pattern.source)}: invalid argument`,
+  );
 }
 
 /** `linux/arm64/v8`: what the platform says, without normalising. */

@@ -1,9 +1,10 @@
+import { EngineError } from '../errors/engine-error.ts';
 import { parseChallenges } from './challenge.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
-import type { RegistryTiming } from './timing.ts';
+import { RegistryResponseError } from './response-errors.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
-import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 export interface AuthorizedRequest extends TransportRequest {
   credentials: RegistryCredentials | undefined;
@@ -11,21 +12,23 @@ export interface AuthorizedRequest extends TransportRequest {
   scopes: string[];
 }
 
-type Scheme = { kind: 'basic' } | { kind: 'bearer'; realm: string; service: string | undefined };
+export type AuthorizationScheme =
+  | { kind: 'basic' }
+  | { kind: 'bearer'; realm: string; service: string | undefined };
 
 /** Answers a registry's challenges: anonymous, basic, bearer. How a host wants it is remembered. */
 export class AuthorizedTransport {
   readonly #transport: Transport;
   readonly #tokens: TokenClient;
-  readonly #schemes = new Map<string, Scheme>();
+  readonly #schemes = new Map<string, AuthorizationScheme>();
 
-  constructor(transport: Transport, timing: RegistryTiming) {
+  constructor(transport: Transport, tokens: TokenClient) {
     this.#transport = transport;
-    this.#tokens = new TokenClient(transport, timing);
+    this.#tokens = tokens;
   }
 
   /**
-   * A response of any status; 401 and 403 come back where no credential helps.
+   * A response of any status; 401 and 403 come back where no credential helps. Where a password is asked for and none was given, that is the error.
    *
    * A body that is a stream can't be sent twice, so callers with one have made an authorized request to that host before.
    *
@@ -37,7 +40,8 @@ export class AuthorizedTransport {
     const response = await this.#transport.send(first.request);
     if (response.status !== 401) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
-    if (first.token !== undefined) this.#tokens.forget(first.token);
+    if (first.token !== undefined) this.#tokens.forget(first.token.request, first.token.text);
+    if (challenge === undefined && wantsBasic(response, request)) throw noCredentials(request);
     if (challenge === undefined || request.body instanceof ReadableStream) return response;
     this.#remember(request.url.origin, challenge.scheme);
     const second = await this.#authorize(request, challenge.scheme, challenge.scopes);
@@ -49,9 +53,9 @@ export class AuthorizedTransport {
 
   async #authorize(
     request: AuthorizedRequest,
-    scheme: Scheme | undefined,
+    scheme: AuthorizationScheme | undefined,
     asked: string[],
-  ): Promise<{ request: TransportRequest; token?: TokenRequest }> {
+  ): Promise<{ request: TransportRequest; token?: { request: TokenRequest; text: string } }> {
     const { credentials } = request;
     if (credentials?.registryToken !== undefined && credentials.registryToken !== '')
       return { request: withAuthorization(request, `Bearer ${credentials.registryToken}`) };
@@ -65,15 +69,30 @@ export class AuthorizedTransport {
       credentials: basicAuthorization(credentials) || credentials?.identityToken ? credentials : undefined,
       purpose: purposeOf(request),
       secure: request.url.protocol === 'https:',
+      trust: request.trust,
     };
     const text = await this.#tokens.token(token, request.signal);
-    return { request: withAuthorization(request, `Bearer ${text}`), token };
+    return { request: withAuthorization(request, `Bearer ${text}`), token: { request: token, text } };
   }
 
-  #remember(origin: string, scheme: Scheme): void {
+  #remember(origin: string, scheme: AuthorizationScheme): void {
     if (this.#schemes.size > 1000) this.#schemes.clear();
     this.#schemes.set(origin, scheme);
   }
+}
+
+function wantsBasic(response: TransportResponse, { credentials }: AuthorizedRequest): boolean {
+  const challenges = parseChallenges(response.headers.get('www-authenticate'));
+  const given = [basicAuthorization(credentials), credentials?.registryToken].some(Boolean);
+  return !given && challenges.some(({ scheme }) => scheme === 'basic');
+}
+
+/** In dockerd's words, and with its status 500: to a 401 the docker client answers by asking for a password. */
+function noCredentials(request: AuthorizedRequest): RegistryResponseError {
+  const error = new EngineError('internal', `${purposeOf(request)}: no basic auth credentials`, {
+    code: 'registry-denied',
+  });
+  return new RegistryResponseError(error, { status: 401, retryAfterMs: undefined });
 }
 
 function withAuthorization(request: AuthorizedRequest, value: string | undefined): TransportRequest {
@@ -81,10 +100,11 @@ function withAuthorization(request: AuthorizedRequest, value: string | undefined
   return { ...request, headers: { ...request.headers, authorization: value } };
 }
 
-function chooseChallenge(
+/** The way that a WWW-Authenticate header offers: bearer before basic, basic only to who has a user name. */
+export function chooseChallenge(
   header: string | null,
   credentials: RegistryCredentials | undefined,
-): { scheme: Scheme; scopes: string[] } | undefined {
+): { scheme: AuthorizationScheme; scopes: string[] } | undefined {
   const challenges = parseChallenges(header);
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters['realm']);
   if (bearer?.parameters['realm'] !== undefined) {

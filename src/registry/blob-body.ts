@@ -8,6 +8,8 @@ export interface BlobPart {
   /** Where in the blob the body begins; at or before what was asked for. */
   start: number;
   body: ReadableStream<Uint8Array>;
+  /** Between two chunks. */
+  stallMs: number;
   /** Let the connection go. */
   cancel(): void;
 }
@@ -90,8 +92,8 @@ class BlobBody {
   async #read(): Promise<Uint8Array | undefined> {
     for (;;) {
       try {
-        const { timing, signal } = this.#options;
-        return (await readChunk(this.#reader, { stallMs: timing.stallMs, signal })).value;
+        const { stallMs } = this.#part;
+        return (await readChunk(this.#reader, { stallMs, signal: this.#options.signal })).value;
       } catch (error) {
         await this.#resume(error);
       }

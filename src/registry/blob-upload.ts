@@ -4,12 +4,15 @@ import { RegistryResponseError } from './response-errors.ts';
 import { pauseBefore } from './retry.ts';
 import type { RegistryTiming } from './timing.ts';
 import type { TransportResponse } from './transport.ts';
+import { counted, limited } from './upload-stream.ts';
 
 export interface UploadCall {
   method: 'POST' | 'PATCH' | 'PUT' | 'GET' | 'DELETE';
   url: URL;
   headers?: Record<string, string>;
   body?: ReadableStream<Uint8Array>;
+  /** Instead of the request's. */
+  signal?: AbortSignal;
 }
 
 export interface BlobUploadOptions {
@@ -24,25 +27,55 @@ export interface BlobUploadOptions {
   call(call: UploadCall, expected: number[]): Promise<TransportResponse>;
 }
 
+/** How long the registry may take to give an upload session up. */
+const ABANDON_MS = 2000;
+
 /**
  * One upload session (distribution specification, "Pushing blobs"): POST, then the bytes in one PUT, or in PATCHes and an empty PUT.
  * A broken attempt is repeated: in pieces from where the registry says it stands, whole otherwise.
  */
 export async function uploadBlob(options: BlobUploadOptions): Promise<void> {
+  const { request, timing } = options;
+  const expiry = new TokenExpiry();
   for (let attempt = 1; ; attempt++) {
     let session: URL | undefined;
     try {
-      session = locationOf(await options.call({ method: 'POST', url: options.startUrl }, [202]));
-      if (options.request.chunkBytes === undefined) await sendWhole(options, session);
-      else await sendPieces(options, session, options.request.chunkBytes);
-      options.request.onProgress?.(options.size);
+      const begun = await options.call({ method: 'POST', url: options.startUrl }, [202]);
+      session = locationOf(begun);
+      const chunkBytes = chunkSize(request.chunkBytes, begun.headers);
+      if (chunkBytes === undefined) await sendWhole(options, session);
+      else await sendPieces({ options, chunkBytes, expiry }, session);
+      request.onProgress?.(options.size);
       return;
     } catch (error) {
       if (session !== undefined) await abandon(options, session);
-      if (attempt >= options.timing.blobAttempts) throw error;
-      await pauseBefore(attempt, error, { timing: options.timing, signal: options.request.signal });
+      if (attempt >= timing.blobAttempts) throw error;
+      if (expiry.explains(error)) continue;
+      const isLost = session !== undefined && statusOf(error) === 404;
+      await pauseBefore(attempt, isLost ? asBroken(error) : error, {
+        timing,
+        signal: request.signal,
+        onPause: request.onRetry,
+      });
     }
   }
+}
+
+/** A stream can't be sent twice, so a token that expired on the way comes out as a refusal: the first is worth another attempt, with a new token. */
+class TokenExpiry {
+  #seen = false;
+
+  explains(error: unknown): boolean {
+    if (this.#seen || statusOf(error) !== 401) return false;
+    this.#seen = true;
+    return true;
+  }
+}
+
+/** A registry may want larger pieces than ours. */
+function chunkSize(wanted: number | undefined, headers: Headers): number | undefined {
+  const least = headers.get('oci-chunk-min-length') ?? '';
+  return wanted === undefined ? undefined : Math.max(wanted, /^\d{1,12}$/.test(least) ? Number(least) : 0);
 }
 
 async function sendWhole(options: BlobUploadOptions, session: URL): Promise<void> {
@@ -53,7 +86,14 @@ async function sendWhole(options: BlobUploadOptions, session: URL): Promise<void
   );
 }
 
-async function sendPieces(options: BlobUploadOptions, session: URL, chunkBytes: number): Promise<void> {
+interface PieceOptions {
+  options: BlobUploadOptions;
+  chunkBytes: number;
+  expiry: TokenExpiry;
+}
+
+async function sendPieces({ options, chunkBytes, expiry }: PieceOptions, session: URL): Promise<void> {
+  const { timing, request } = options;
   let url = session;
   let offset = 0;
   let failures = 0;
@@ -64,15 +104,14 @@ async function sendPieces(options: BlobUploadOptions, session: URL, chunkBytes: 
       offset = end;
       failures = 0;
     } catch (error) {
-      if (error instanceof RegistryResponseError && error.status !== 416) throw error;
-      if (++failures >= options.timing.blobAttempts) throw error;
-      await pauseBefore(failures, asBroken(error), {
-        timing: options.timing,
-        signal: options.request.signal,
-      });
+      if (!expiry.explains(error)) {
+        if (++failures >= timing.blobAttempts) throw error;
+        const cause = statusOf(error) === 416 ? asBroken(error) : error;
+        await pauseBefore(failures, cause, { timing, signal: request.signal, onPause: request.onRetry });
+      }
       ({ url, offset } = await standing(options, url));
     }
-    options.request.onProgress?.(offset);
+    request.onProgress?.(offset);
   }
   await options.call(
     { method: 'PUT', url: withDigest(url, options.digest), headers: { 'content-length': '0' } },
@@ -102,16 +141,20 @@ async function standing(options: BlobUploadOptions, url: URL): Promise<{ url: UR
   return { url: locationOf(response, url), offset: Math.min(offset, options.size) };
 }
 
-/** A piece out of step is as good as a broken connection: ask where the registry stands. */
+/** A piece out of step, a session that is gone: as good as a broken connection. */
 function asBroken(error: unknown): unknown {
   if (!(error instanceof RegistryResponseError)) return error;
   return new EngineError('unavailable', error.message, { code: 'registry-unreachable', cause: error });
 }
 
+function statusOf(error: unknown): number | undefined {
+  return error instanceof RegistryResponseError ? error.status : undefined;
+}
+
+/** Also when aborted, so with a signal of its own. What can't be told the registry removes in time by itself. */
 async function abandon(options: BlobUploadOptions, session: URL): Promise<void> {
-  if (options.request.signal.aborted) return;
-  // The registry removes it in time by itself.
-  await options.call({ method: 'DELETE', url: session }, [200, 202, 204, 404]).catch(() => undefined);
+  const signal = AbortSignal.timeout(ABANDON_MS);
+  await options.call({ method: 'DELETE', url: session, signal }, [200, 202, 204, 404]).catch(() => undefined);
 }
 
 function payload(body: ReadableStream<Uint8Array>, size: number) {
@@ -124,63 +167,13 @@ function withDigest(url: URL, digest: string): URL {
   return target;
 }
 
-/** @throws EngineError "unavailable" where a session has no address, or one on another host: credentials would follow. */
+/** @throws EngineError "unavailable" where a session has no address. */
 function locationOf(response: TransportResponse, fallback?: URL): URL {
   const location = response.headers.get('location');
   if (location === null && fallback !== undefined) return fallback;
-  if (location === null || !URL.canParse(location, response.url.href))
-    throw new EngineError('unavailable', 'Cannot upload: the registry names no upload location', {
-      code: 'registry-unreachable',
-    });
-  return new URL(location, response.url.href);
-}
-
-/** At most `size` bytes of a stream; the rest is not read. */
-function limited(stream: ReadableStream<Uint8Array>, size: number): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  let left = size;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = left === 0 ? { done: true, value: undefined } : await reader.read();
-      if (done || value === undefined) {
-        controller.close();
-        await reader.cancel();
-        return;
-      }
-      const part = value.length > left ? value.subarray(0, left) : value;
-      left -= part.length;
-      controller.enqueue(part);
-    },
-    cancel: (reason) => reader.cancel(reason),
+  const url = location === null ? null : URL.parse(location, response.url.href);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new EngineError('unavailable', 'Cannot upload: the registry names no upload location', {
+    code: 'registry-unreachable',
   });
-}
-
-/** Fails where the stream hasn't `size` bytes: a promised length must be kept. */
-function counted(
-  stream: ReadableStream<Uint8Array>,
-  size: number,
-  onProgress?: (sentBytes: number) => void,
-): ReadableStream<Uint8Array> {
-  let sent = 0;
-  const reader = stream.getReader();
-  const wrong = () =>
-    new EngineError('invalid', `Cannot upload: the blob hasn't the ${size} bytes it should have`);
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done || value === undefined) {
-          if (sent !== size) throw wrong();
-          controller.close();
-          return;
-        }
-        sent += value.length;
-        if (sent > size) throw wrong();
-        controller.enqueue(value);
-        onProgress?.(sent);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
 }

@@ -490,6 +490,12 @@ describe('blob()', () => {
     expect(performance.now() - started).toBeGreaterThan(990);
   });
 
+  test('ends what has no end', async () => {
+    registry.fault = () => ({ kind: 'endless' });
+    expect(await failureOf(client().manifest(here(), options()))).toMatchObject({ code: 'size-exceeded' });
+    expect(await failureOf(readLayer(client()))).toMatchObject({ code: 'size-exceeded' });
+  });
+
   test('refuses a byte too many and a byte too few', async () => {
     registry.fault = ({ path }) =>
       isBlob(path) ? { kind: 'answer', status: 200, body: 'x'.repeat(100) } : undefined;

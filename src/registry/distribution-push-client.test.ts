@@ -84,6 +84,89 @@ describe('uploadBlob()', () => {
     expect(registry.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
+  test('an abort takes the session back, and lets go of the bytes', async () => {
+    registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'silent' } : undefined);
+    const controller = new AbortController();
+    let cancelled = false;
+    const slow = () =>
+      new ReadableStream<Uint8Array>({
+        async pull(stream) {
+          stream.enqueue(blob.bytes.slice(0, 1000));
+          await Bun.sleep(20);
+        },
+        cancel: () => void (cancelled = true),
+      });
+    setTimeout(() => controller.abort(new Error('enough')), 100);
+    const descriptor = { digest: blob.digest, size: blob.bytes.length };
+    const sent = client().uploadBlob(target(), { descriptor, open: slow }, { signal: controller.signal });
+    expect(await sent.catch((error: unknown) => error)).toMatchObject({ message: 'enough' });
+    const begun = registry.requests.filter(({ method }) => method === 'POST').length;
+    expect(registry.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(begun);
+    expect([begun, cancelled]).toEqual([1, true]);
+  });
+
+  test.each<[string, string, Fault, number]>([
+    ['whose session is gone', 'PATCH', { kind: 'answer', status: 404 }, 2],
+    ['that is busy', 'PATCH', { kind: 'answer', status: 503 }, 1],
+    ['that is busy at the end', 'PUT', { kind: 'answer', status: 503 }, 2],
+  ])('in pieces goes on at a registry %s', async (_name, method, fault, sessions) => {
+    faultAt(method, 1, fault);
+    await upload(100_000);
+    expect(await isThere()).toBe(true);
+    expect(registry.requests.filter((request) => request.method === 'POST')).toHaveLength(sessions);
+  });
+
+  test('sends no smaller pieces than the registry wants', async () => {
+    registry.fault = ({ method }) =>
+      method === 'POST' ? { kind: 'headers', headers: { 'oci-chunk-min-length': '200000' } } : undefined;
+    await upload(1000);
+    expect(await isThere()).toBe(true);
+    const pieces = registry.requests.filter(({ method }) => method === 'PATCH');
+    expect(pieces.map(({ headers }) => headers.get('content-range'))).toEqual(['0-199999', '200000-299999']);
+  });
+
+  test.each([undefined, 100_000])(
+    'goes on with a new token when one expires (pieces of %p)',
+    async (chunkBytes) => {
+      let issued = 0;
+      let sent = 0;
+      const tokens = Bun.serve({
+        hostname: '127.0.0.1',
+        port: 0,
+        fetch: () => Response.json({ token: `token-${++issued}`, expires_in: 3600 }),
+      });
+      registry.fault = ({ method, headers }) => {
+        const isFirst = headers.get('authorization') === 'Bearer token-1';
+        const isBytes = method === 'PUT' || method === 'PATCH';
+        if (isBytes) sent++;
+        // The first token is good until bytes have begun to flow.
+        const ok = issued > 1 ? !isFirst && headers.has('authorization') : isFirst && !(isBytes && sent > 0);
+        const challenge = `Bearer realm="http://127.0.0.1:${tokens.port}/token",service="reg"`;
+        return ok ? undefined : { kind: 'answer', status: 401, headers: { 'www-authenticate': challenge } };
+      };
+      await upload(chunkBytes);
+      expect([await isThere(), issued]).toEqual([true, 2]);
+      await tokens.stop(true);
+    },
+  );
+
+  test('a refusal that stays ends it', async () => {
+    registry.fault = ({ method }) => (method === 'PUT' ? { kind: 'answer', status: 401 } : undefined);
+    expect(await upload().catch((error: unknown) => error)).toMatchObject({ kind: 'unauthorized' });
+    expect(registry.requests.filter(({ method }) => method === 'PUT')).toHaveLength(2);
+  });
+
+  test('tells of retries', async () => {
+    faultAt('PUT', 1, { kind: 'answer', status: 503, headers: { 'retry-after': '0' } });
+    const pauses: number[] = [];
+    await client().uploadBlob(
+      target(),
+      { descriptor: { digest: blob.digest, size: blob.bytes.length }, open },
+      { ...options(), onRetry: (pauseMs) => void pauses.push(pauseMs) },
+    );
+    expect(pauses).toEqual([0]);
+  });
+
   test('a session on another host gets no credentials', async () => {
     const other = await startFaultyRegistry(createRegistryHandler(new MemoryBlobBackend()));
     other.fault = ({ headers }) =>
@@ -99,7 +182,7 @@ describe('uploadBlob()', () => {
       { descriptor: { digest: blob.digest, size: blob.bytes.length }, open },
       { ...options(), credentials: { username: 'me', password: 's3cret' } },
     );
-    expect(await sent.catch((error: unknown) => error)).toMatchObject({ kind: 'unauthorized' });
+    expect(await sent.catch((error: unknown) => error)).toMatchObject({ code: 'registry-denied' });
     expect(other.requests.some(({ headers }) => headers.has('authorization'))).toBe(false);
     await other.close();
   });
@@ -115,7 +198,39 @@ describe('uploadBlob()', () => {
   });
 });
 
+describe('mountBlob()', () => {
+  test.each([401, 403, 404, 405])('a registry that answers %p lets the caller upload', async (status) => {
+    registry.fault = ({ method }) => (method === 'POST' ? { kind: 'answer', status } : undefined);
+    expect(await client().mountBlob(target(), { digest: blob.digest, from: 'other' }, options())).toBe(false);
+  });
+
+  test('takes the session back that it got instead', async () => {
+    expect(await client().mountBlob(target(), { digest: blob.digest, from: 'other' }, options())).toBe(false);
+    expect(registry.requests.map(({ method }) => method)).toEqual(['GET', 'POST', 'DELETE']);
+  });
+});
+
 describe('putManifest()', () => {
+  const image = sampleImage(['stored']);
+  const put = () =>
+    client().putManifest(target(), { mediaType: OCI_MANIFEST, bytes: image.manifest.bytes }, options());
+
+  test('tries again while the registry is busy', async () => {
+    registry.fault = ({ method }) => {
+      const puts = registry.requests.filter((request) => request.method === 'PUT').length;
+      if (method !== 'PUT') return undefined;
+      return puts === 1 ? { kind: 'answer', status: 503 } : { kind: 'answer', status: 201 };
+    };
+    expect(await put()).toBe(image.manifest.digest);
+  });
+
+  test('finds out when something else was stored', async () => {
+    const headers = { 'docker-content-digest': blob.digest };
+    registry.fault = ({ method }) =>
+      method === 'PUT' ? { kind: 'answer', status: 201, headers } : undefined;
+    expect(await put().catch((error: unknown) => error)).toMatchObject({ code: 'digest-mismatch' });
+  });
+
   test("refuses a reference without tag or digest, and tells the registry's reason", async () => {
     const { manifest } = sampleImage(['never sent']);
     const put = (text: string) =>

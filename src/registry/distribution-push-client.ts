@@ -1,58 +1,57 @@
+import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
-import { type Logger, silentLogger } from '../errors/logger.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { type Reference, repositoryName } from '../oci/reference.ts';
-import { AuthorizedTransport } from './authorized-transport.ts';
 import { type UploadCall, uploadBlob } from './blob-upload.ts';
-import type { DistributionClientOptions } from './distribution-client.ts';
 import type { BlobOpener, RegistryPushClient, UploadRequest } from './push-client.ts';
-import type { RegistryConfig, RegistryRequest, RegistrySource } from './registry-client.ts';
+import type { RegistryConfig, RegistryRequest } from './registry-client.ts';
+import { type RegistryClientOptions, RegistryConnection } from './registry-connection.ts';
 import { discardBody } from './response-body.ts';
-import { errorFromResponse } from './response-errors.ts';
+import { errorFromResponse, RegistryResponseError } from './response-errors.ts';
+import { pauseBefore } from './retry.ts';
 import { walkSources } from './source-walk.ts';
-import { apiUrl, originsOf, SourceMemory } from './sources.ts';
-import { defaultTiming, type RegistryTiming } from './timing.ts';
-import { Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+import { apiUrl, type Endpoint } from './sources.ts';
+import type { TransportRequest, TransportResponse } from './transport.ts';
 
 /** An upload's answer comes when the registry has hashed and stored it all. */
 const UPLOAD_HEAD_MS = 30 * 60_000;
+const MAX_HOMES = 1000;
+/** Of an upload session that is given up. */
+const CLOSED = [200, 202, 204, 404];
 
 interface PushCall {
   method: TransportRequest['method'];
   url: URL;
-  /** The registry's host: an upload session may be elsewhere, where no credential belongs. */
-  home: string;
+  /** The registry: an upload session may be elsewhere, where no credential belongs. */
+  home: Endpoint;
   headers?: Record<string, string> | undefined;
   body?: TransportRequest['body'];
   headMs?: number;
+  signal?: AbortSignal | undefined;
   /** A further scope, for a mount. */
   pullFrom?: string;
 }
 
-/** Pushes to a domain's origin over HTTP; shares nothing with the pulling client but the way there. */
-export class DistributionPushClient implements RegistryPushClient {
-  readonly #config: RegistryConfig;
-  readonly #timing: RegistryTiming;
-  readonly #logger: Logger;
-  readonly #transport: AuthorizedTransport;
-  readonly #memory: SourceMemory;
-  readonly #homes = new Map<string, RegistrySource>();
+interface Context {
+  repository: Reference;
+  options: RegistryRequest;
+  expected: number[];
+}
 
-  constructor(config: RegistryConfig, options: DistributionClientOptions = {}) {
-    this.#config = config;
-    this.#timing = { ...defaultTiming, ...options.timing };
-    this.#logger = options.logger ?? silentLogger;
-    this.#transport = new AuthorizedTransport(new Transport(config), this.#timing);
-    this.#memory = new SourceMemory(this.#timing.deadMirrorMs);
+/** Pushes over HTTP to the registry itself, or to the host that a hosts.toml names for it. */
+export class DistributionPushClient implements RegistryPushClient {
+  readonly #connection: RegistryConnection;
+  readonly #homes = new Map<string, Endpoint>();
+
+  /** @param to Settings, or a connection that is shared with other clients. */
+  constructor(to: RegistryConfig | RegistryConnection, options: RegistryClientOptions = {}) {
+    this.#connection = to instanceof RegistryConnection ? to : new RegistryConnection(to, options);
   }
 
   async blobExists(repository: Reference, digest: Digest, options: RegistryRequest): Promise<boolean> {
-    const url = await this.#url(repository, `blobs/${digest}`, options);
-    const response = await this.#call(
-      repository,
-      { method: 'HEAD', url, home: url.host },
-      { options, expected: [200, 404] },
-    );
+    const { home, url } = await this.#target(repository, `blobs/${digest}`, options);
+    const call: PushCall = { method: 'HEAD', url, home };
+    const response = await this.#call(call, { repository, options, expected: [200, 404] });
     return response.status === 200;
   }
 
@@ -61,26 +60,27 @@ export class DistributionPushClient implements RegistryPushClient {
     blob: { digest: Digest; from: string },
     options: RegistryRequest,
   ): Promise<boolean> {
-    const url = await this.#url(repository, 'blobs/uploads/', options);
+    const { home, url } = await this.#target(repository, 'blobs/uploads/', options);
     url.searchParams.set('mount', blob.digest);
     url.searchParams.set('from', blob.from);
-    const call: PushCall = {
-      method: 'POST',
-      url,
-      home: url.host,
-      headers: { 'content-length': '0' },
-      pullFrom: blob.from,
-    };
-    const response = await this.#call(repository, call, { options, expected: [201, 202] });
-    if (response.status === 201) return true;
-    const session = response.headers.get('location');
-    if (session !== null && URL.canParse(session, url.href)) {
-      const cancel: PushCall = { method: 'DELETE', url: new URL(session, url.href), home: url.host };
-      await this.#call(repository, cancel, { options, expected: [200, 202, 204, 404] }).catch(
-        () => undefined,
-      );
+    const headers = { 'content-length': '0' };
+    const call: PushCall = { method: 'POST', url, home, headers, pullFrom: blob.from };
+    try {
+      const response = await this.#call(call, { repository, options, expected: [201, 202] });
+      if (response.status === 201) return true;
+      const session = response.headers.get('location');
+      const cancel = session === null ? null : URL.parse(session, url.href);
+      if (cancel !== null)
+        await this.#call(
+          { method: 'DELETE', url: cancel, home },
+          { repository, options, expected: CLOSED },
+        ).catch(() => undefined);
+      return false;
+    } catch (error) {
+      const refused = error instanceof RegistryResponseError && error.status < 500 && error.status !== 429;
+      if (refused) return false;
+      throw error;
     }
-    return false;
   }
 
   async uploadBlob(
@@ -88,20 +88,16 @@ export class DistributionPushClient implements RegistryPushClient {
     blob: { descriptor: { digest: Digest; size: number }; open: BlobOpener },
     options: UploadRequest,
   ): Promise<void> {
-    const startUrl = await this.#url(repository, 'blobs/uploads/', options);
+    const { home, url } = await this.#target(repository, 'blobs/uploads/', options);
     await uploadBlob({
-      startUrl,
+      startUrl: url,
       digest: blob.descriptor.digest,
       size: blob.descriptor.size,
       open: blob.open,
       request: options,
-      timing: this.#timing,
+      timing: this.#connection.timing,
       call: (call: UploadCall, expected) =>
-        this.#call(
-          repository,
-          { ...call, home: startUrl.host, headMs: UPLOAD_HEAD_MS },
-          { options, expected },
-        ),
+        this.#call({ headMs: UPLOAD_HEAD_MS, ...call, home }, { repository, options, expected }),
     });
   }
 
@@ -112,77 +108,77 @@ export class DistributionPushClient implements RegistryPushClient {
   ): Promise<Digest> {
     const name = reference.tag ?? reference.digest;
     if (name === undefined) throw new EngineError('invalid', 'Cannot put a manifest without a tag or digest');
-    const url = await this.#url(reference, `manifests/${name}`, options);
-    const call: PushCall = {
-      method: 'PUT',
-      url,
-      home: url.host,
-      headers: { 'content-type': manifest.mediaType },
-      body: new Uint8Array(manifest.bytes),
-    };
-    const response = await this.#call(reference, call, { options, expected: [201] });
-    const digest = response.headers.get('docker-content-digest') ?? '';
-    if (isDigest(digest)) return digest;
-    throw new EngineError('unavailable', 'Cannot push: the registry names no digest of the manifest', {
-      code: 'registry-unreachable',
+    const { home, url } = await this.#target(reference, `manifests/${name}`, options);
+    const headers = { 'content-type': manifest.mediaType };
+    const call: PushCall = { method: 'PUT', url, home, headers, body: new Uint8Array(manifest.bytes) };
+    const response = await this.#repeated(call, { repository: reference, options, expected: [201] });
+    const digest = `sha256:${createHash('sha256').update(manifest.bytes).digest('hex')}` as Digest;
+    const stored = response.headers.get('docker-content-digest') ?? '';
+    if (!isDigest(stored) || stored === digest) return digest;
+    throw new EngineError('invalid', `Cannot push: the registry stored ${stored}, sent was ${digest}`, {
+      code: 'digest-mismatch',
     });
   }
 
-  /** Finds out which scheme an insecure origin speaks, and how it wants to be authorized, before a stream is sent; once per repository. */
-  async #url(repository: Reference, rest: string, options: RegistryRequest): Promise<URL> {
-    const name = repositoryName(repository);
-    const known = this.#homes.get(name);
-    if (known !== undefined) return apiUrl(known, `${repository.path}/${rest}`);
-    const home = await walkSources(
-      {
-        sources: this.#memory.order(originsOf(repository.domain, this.#config)),
-        name,
-        memory: this.#memory,
-        logger: this.#logger,
-        timing: this.#timing,
-        signal: options.signal,
-      },
-      async (candidate, { headMs }) => {
-        const url = apiUrl(candidate, '');
-        await this.#call(
-          repository,
-          { method: 'GET', url, home: url.host, headMs },
-          { options, expected: [200] },
-        );
-        return candidate;
-      },
-    );
-    if (this.#homes.size > 1000) this.#homes.clear();
-    this.#homes.set(name, home);
-    return apiUrl(home, `${repository.path}/${rest}`);
+  /** A body of bytes can be sent again while the registry is busy. */
+  async #repeated(call: PushCall, context: Context): Promise<TransportResponse> {
+    const { timing } = this.#connection;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#call(call, context);
+      } catch (error) {
+        if (attempt >= timing.manifestAttempts) throw error;
+        await pauseBefore(attempt, error, { timing, signal: context.options.signal });
+      }
+    }
   }
 
-  async #call(
+  /** Finds out which scheme an insecure registry speaks, and how it wants to be authorized, before a stream is sent; once per repository. */
+  async #target(
     repository: Reference,
-    call: PushCall,
-    { options, expected }: { options: RegistryRequest; expected: number[] },
-  ): Promise<TransportResponse> {
-    const response = await this.#transport.send({
+    rest: string,
+    options: RegistryRequest,
+  ): Promise<{ home: Endpoint; url: URL }> {
+    const name = `${repositoryName(repository)} ${options.tlsVerify === false}`;
+    const home = this.#homes.get(name) ?? (await this.#findHome(repository, options));
+    if (this.#homes.size >= MAX_HOMES) this.#homes.clear();
+    this.#homes.set(name, home);
+    return { home, url: apiUrl(home, `${repository.path}/${rest}`) };
+  }
+
+  async #findHome(repository: Reference, options: RegistryRequest): Promise<Endpoint> {
+    const targets = await this.#connection.sources(repository, 'push', options);
+    const walk = this.#connection.walk(repository, targets, options.signal);
+    return walkSources(walk, async (home, { headMs }) => {
+      const call: PushCall = { method: 'GET', url: apiUrl(home, ''), home, headMs };
+      await this.#call(call, { repository, options, expected: [200] });
+      return home;
+    });
+  }
+
+  async #call(call: PushCall, { repository, options, expected }: Context): Promise<TransportResponse> {
+    const { home, url } = call;
+    const isHome = url.origin === home.trust.origin;
+    const signal = call.signal ?? options.signal;
+    const response = await this.#connection.transport.send({
       method: call.method,
-      url: call.url,
+      url,
       headers: call.headers ?? {},
       body: call.body,
-      signal: options.signal,
-      headMs: call.headMs ?? this.#timing.originHeadMs,
-      credentials: call.url.host === call.home ? options.credentials : undefined,
+      signal,
+      headMs: call.headMs ?? this.#connection.timing.originHeadMs,
+      credentials: isHome && home.isRegistry ? options.credentials : undefined,
       scopes: [
         `repository:${repository.path}:pull,push`,
         ...(call.pullFrom === undefined ? [] : [`repository:${call.pullFrom}:pull`]),
       ],
+      trust: home.trust,
     });
     if (expected.includes(response.status)) {
       await discardBody(response);
       return response;
     }
-    throw await errorFromResponse(response, repository, {
-      signal: options.signal,
-      stallMs: this.#timing.stallMs,
-      pushing: true,
-    });
+    const limits = this.#connection.limits(home, { ...options, signal });
+    throw await errorFromResponse(response, repository, { ...limits, pushing: true });
   }
 }

@@ -1,7 +1,5 @@
 import { expect, test } from 'bun:test';
-import { bypassesProxy, isInsecureHost } from './host-match.ts';
-import { sourcesOf } from './sources.ts';
-import { plainConfig } from './testing/contract.ts';
+import { bypassesProxy, isInsecureHost, resolvesToInsecure } from './host-match.ts';
 
 test.each([
   ['127.0.0.1:5000', true],
@@ -31,31 +29,36 @@ test.each([
   expect(isInsecureHost(host, entries)).toBe(expected);
 });
 
+// Go's golang.org/x/net/http/httpproxy, which dockerd uses.
 test.each([
-  ['127.0.0.1:80', '', true],
-  ['example.com', '*', true],
-  ['example.com', 'example.com', true],
-  ['sub.example.com', 'example.com', true],
-  ['example.com', '.example.com', false],
-  ['sub.example.com', '.example.com', true],
-  ['notexample.com', 'example.com', false],
-  ['example.com:8080', 'example.com:8080', true],
-  ['example.com:8081', 'example.com:8080', false],
-  ['10.1.2.3', '192.168.0.0/16, 10.0.0.0/8', true],
-  ['example.com', undefined, false],
-])('bypassesProxy(%s, %p) is %p', (host, list, expected) => {
-  expect(bypassesProxy(host, list)).toBe(expected);
+  ['http://127.0.0.1:80', '', true],
+  ['https://example.com', '*', true],
+  ['https://example.com', 'example.com', true],
+  ['https://sub.example.com', 'example.com', true],
+  ['https://EXAMPLE.com', 'Example.COM', true],
+  ['https://example.com', '.example.com', false],
+  ['https://sub.example.com', '.example.com', true],
+  ['https://sub.example.com', '*.example.com', true],
+  ['https://notexample.com', 'example.com', false],
+  ['http://example.com:8080', 'example.com:8080', true],
+  ['http://example.com:8081', 'example.com:8080', false],
+  ['https://example.com', 'example.com:443', true],
+  ['http://example.com', 'example.com:443', false],
+  ['http://example.com', 'a.example, example.com:80 ,b.example', true],
+  ['https://10.1.2.3', '192.168.0.0/16, 10.0.0.0/8', true],
+  ['https://10.1.2.3', '10.1.2.3', true],
+  ['https://10.1.2.3:5000', '10.1.2.3:5000', true],
+  ['https://[fd00::1]:5000', 'fd00::/8', true],
+  ['https://[fd00::1]:5000', 'fd00::1', true],
+  ['https://[fd00::1]:5000', '[fd00::1]:5000', true],
+  ['https://[fd00::1]:5000', '[fd00::1]:5001', false],
+  ['https://example.com', undefined, false],
+])('bypassesProxy(%s, %p) is %p', (url, list, expected) => {
+  expect(bypassesProxy(new URL(url), list)).toBe(expected);
 });
 
-test('sourcesOf() asks mirrors of docker.io in order, then the hub', () => {
-  const mirrors = ['http://127.0.0.1:5000/', 'https://user:secret@mirror.example/prefix/?x', 'no url'];
-  const urls = (domain: string) =>
-    sourcesOf(domain, { ...plainConfig, mirrors }).map(({ baseUrl }) => baseUrl);
-  expect(urls('docker.io')).toEqual([
-    'http://127.0.0.1:5000',
-    'https://mirror.example/prefix',
-    'https://registry-1.docker.io',
-  ]);
-  expect(urls('quay.io')).toEqual(['https://quay.io']);
-  expect(urls('localhost:5000')).toEqual(['https://localhost:5000', 'http://localhost:5000']);
+test('resolvesToInsecure() knows names of loopback, and none that cannot be resolved', async () => {
+  expect(await resolvesToInsecure('localhost:5000', [])).toBe(true);
+  expect(await resolvesToInsecure('nosuch.invalid', ['0.0.0.0/0'])).toBe(false);
+  expect(await resolvesToInsecure('192.0.2.1', ['192.0.2.0/24'])).toBe(false);
 });

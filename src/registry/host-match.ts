@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 
 /** `host` and `port` of `127.0.0.1:5000`, `[::1]:5000` or `example.com`; brackets are dropped. */
@@ -24,18 +25,37 @@ export function isInsecureHost(authority: string, entries: readonly string[]): b
   );
 }
 
+const LOOKUP_MS = 1000;
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+
+/**
+ * Whether a host name stands for an address in one of the networks of `insecure-registries`, or for loopback, as dockerd finds out. A name that can't be
+ * resolved within a second is secure.
+ */
+export async function resolvesToInsecure(authority: string, entries: readonly string[]): Promise<boolean> {
+  const { host } = splitHost(authority);
+  if (isIP(host) !== 0) return false;
+  const networks = [...LOOPBACK, ...entries.filter((entry) => entry.includes('/'))];
+  const { promise: late, resolve } = Promise.withResolvers<{ address: string }[]>();
+  const timer = setTimeout(() => resolve([]), LOOKUP_MS);
+  const addresses = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
+  clearTimeout(timer);
+  return addresses.some(({ address }) => networks.some((network) => inNetwork(address, network)));
+}
+
 /**
  * Whether `no_proxy` exempts this host: `*`, a domain with its subdomains, `host:port`, an address or a CIDR.
  * Loopback never goes through a proxy, as in Go.
  */
-export function bypassesProxy(authority: string, noProxy: string | undefined): boolean {
-  const { host, port } = splitHost(authority.toLowerCase());
+export function bypassesProxy(url: URL, noProxy: string | undefined): boolean {
+  const { host } = splitHost(url.host.toLowerCase());
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   if (isLoopback(host)) return true;
   const entries = (noProxy ?? '').toLowerCase().split(',');
   return entries.some((entry) => bypassEntry({ host, port, entry: entry.trim() }));
 }
 
-function bypassEntry(question: { host: string; port: string | undefined; entry: string }): boolean {
+function bypassEntry(question: { host: string; port: string; entry: string }): boolean {
   const { host, port, entry } = question;
   if (entry === '') return false;
   if (entry === '*') return true;

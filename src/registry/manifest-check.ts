@@ -3,6 +3,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { familiarName, type Reference } from '../oci/reference.ts';
+import { syntaxReason } from './loose-json.ts';
 
 export const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
@@ -46,12 +47,7 @@ function parseBody(bytes: Uint8Array): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const first = /^\s*([^\s{])/.exec(text)?.[1];
-    const reason =
-      first === undefined
-        ? 'unexpected end of JSON input'
-        : `invalid character '${first}' looking for beginning of value`;
-    throw notAManifest(`error unmarshalling content: ${reason}`, cause);
+    throw notAManifest(`error unmarshalling content: ${syntaxReason(text)}`, cause);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw notAManifest('error unmarshalling content: a manifest is a JSON object');

@@ -2,21 +2,22 @@ import { test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
+import { MemoryBlobBackend, MemoryBlobStore } from './server/memory-blob-backend.ts';
 import { createRegistryHandler } from './server/registry-handler.ts';
+import { RepositoryIndex } from './server/repository-index.ts';
 import { serveRegistry } from './server/serve-registry.ts';
-import { StoreBlobBackend } from './server/store-blob-backend.ts';
 import { describeRegistryContract } from './testing/contract.ts';
-import { MemoryBlobStore } from './testing/memory-blob-store.ts';
 import { hasDockerRegistry, startDockerRegistry } from './testing/running-registry.ts';
 
 describeRegistryContract('embedded, in memory', async () =>
   serveRegistry(createRegistryHandler(new MemoryBlobBackend())),
 );
-describeRegistryContract('embedded, on a store', async () => {
+describeRegistryContract('embedded, with an index on disk', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));
   const registry = serveRegistry(
-    createRegistryHandler(new StoreBlobBackend(new MemoryBlobStore(), directory)),
+    createRegistryHandler(
+      new MemoryBlobBackend(new MemoryBlobStore(), await RepositoryIndex.open(directory)),
+    ),
   );
   const close = async () => {
     await registry.close();
@@ -25,7 +26,7 @@ describeRegistryContract('embedded, on a store', async () => {
   return { ...registry, close };
 });
 
-if (hasDockerRegistry()) describeRegistryContract('docker-registry', startDockerRegistry);
+if (hasDockerRegistry()) describeRegistryContract('docker-registry', () => startDockerRegistry());
 else {
   const required = process.env['SAMPAN_REQUIRE_ROOT'] === '1';
   const name =

@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
+import { recordOf } from './loose-json.ts';
 import { type ReadLimits, readBody } from './response-body.ts';
 import type { TransportResponse } from './transport.ts';
 
@@ -130,12 +131,13 @@ export function parseErrors(text: string): RegistryErrorEntry[] {
   return text2 === '' ? [] : [{ code: '', message: text2 }];
 }
 
-/** Seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterOf(headers: Headers): number | undefined {
+/** Seconds or a date (RFC 9110, 10.2.3), as milliseconds from now. */
+export function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (value === undefined || value === '') return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // An HTTP date begins with the day's name; `Date.parse` takes much else.
+  const date = /^[a-z]/i.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
@@ -144,10 +146,6 @@ function shown(text: string): string {
   // oxlint-disable-next-line no-control-regex
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
   return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}…` : line;
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function stringOf(value: unknown): string {

@@ -11,13 +11,18 @@ import type { RegistryTiming } from './timing.ts';
 export async function pauseBefore(
   attempt: number,
   error: unknown,
-  { timing, signal }: { timing: RegistryTiming; signal: AbortSignal },
+  {
+    timing,
+    signal,
+    onPause,
+  }: { timing: RegistryTiming; signal: AbortSignal; onPause?: ((pauseMs: number) => void) | undefined },
 ): Promise<void> {
   signal.throwIfAborted();
   const asked = error instanceof RegistryResponseError ? error.retryAfterMs : undefined;
   if (!isTransient(error) || (asked !== undefined && asked > timing.retryAfterMaxMs)) throw error;
   const ceiling = Math.min(timing.retryMaxMs, timing.retryBaseMs * 2 ** (attempt - 1));
   const pauseMs = asked ?? ceiling * (0.5 + Math.random() / 2);
+  onPause?.(pauseMs);
   try {
     await sleep(pauseMs, undefined, { signal });
   } catch {

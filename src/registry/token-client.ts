@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
+import { recordOf } from './loose-json.ts';
 import { shownRequest } from './network-errors.ts';
 import type { RegistryCredentials } from './registry-client.ts';
 import { readBody } from './response-body.ts';
-import { parseErrors } from './response-errors.ts';
+import { parseErrors, RegistryResponseError, retryAfterOf } from './response-errors.ts';
+import type { HostTrust } from './sources.ts';
 import type { RegistryTiming } from './timing.ts';
-import type { Transport, TransportRequest } from './transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 /** What a Bearer challenge asks for. */
 export interface TokenRequest {
@@ -18,11 +20,20 @@ export interface TokenRequest {
   purpose: string;
   /** The registry was reached over HTTPS: then no password goes to a realm over plain HTTP. */
   secure: boolean;
+  /** Of the registry: holds for the token server where that is the same host; its authorities hold in any case. */
+  trust: HostTrust | undefined;
 }
 
 interface Token {
   text: string;
   expiresAtMs: number;
+  /** What a login keeps in the password's place; empty where the server gives none. */
+  identityToken: string;
+}
+
+interface FetchOptions {
+  signal: AbortSignal;
+  forLogin: boolean;
 }
 
 const MAX_TOKEN_BYTES = 1 << 20;
@@ -38,6 +49,8 @@ export class TokenClient {
   readonly #transport: Transport;
   readonly #timing: RegistryTiming;
   readonly #tokens = new Map<string, Token>();
+  /** The layers of an image come all at once: one of them asks. */
+  readonly #fetching = new Map<string, Promise<Token>>();
 
   constructor(transport: Transport, timing: RegistryTiming) {
     this.#transport = transport;
@@ -49,36 +62,57 @@ export class TokenClient {
     const key = cacheKey(request);
     const cached = this.#tokens.get(key);
     if (cached !== undefined && cached.expiresAtMs > Date.now()) return cached.text;
-    const token = await this.#fetch(request, signal);
-    this.#tokens.delete(key);
-    if (this.#tokens.size >= MAX_CACHED) this.#tokens.delete(this.#tokens.keys().next().value ?? '');
-    this.#tokens.set(key, token);
-    return token.text;
+    const shared = this.#fetching.get(key);
+    if (shared !== undefined) {
+      const token = await shared.catch(() => undefined);
+      signal.throwIfAborted();
+      // Whoever asked first may have gone away: their failure isn't ours.
+      return token?.text ?? (await this.token(request, signal));
+    }
+    const fetching = this.#fetch(request, { signal, forLogin: false });
+    this.#fetching.set(key, fetching);
+    try {
+      const token = await fetching;
+      this.#tokens.delete(key);
+      if (this.#tokens.size >= MAX_CACHED) this.#tokens.delete(this.#tokens.keys().next().value ?? '');
+      this.#tokens.set(key, token);
+      return token.text;
+    } finally {
+      this.#fetching.delete(key);
+    }
   }
 
-  /** The registry refused it: don't offer it again. */
-  forget(request: TokenRequest): void {
-    this.#tokens.delete(cacheKey(request));
+  /** A token that nothing is remembered of, and an identity token with it where the server gives one. @throws as `token`. */
+  login(request: TokenRequest, signal: AbortSignal): Promise<{ text: string; identityToken: string }> {
+    return this.#fetch(request, { signal, forLogin: true });
   }
 
-  async #fetch(request: TokenRequest, signal: AbortSignal): Promise<Token> {
-    const response = await this.#transport.send(this.#buildRequest(request, signal));
-    const limits = { signal, stallMs: this.#timing.stallMs, maxBytes: MAX_TOKEN_BYTES };
+  /** The registry refused this token: don't offer it again. One that has come in its place meanwhile stays. */
+  forget(request: TokenRequest, text: string): void {
+    const key = cacheKey(request);
+    if (this.#tokens.get(key)?.text === text) this.#tokens.delete(key);
+  }
+
+  async #fetch(request: TokenRequest, options: FetchOptions): Promise<Token> {
+    const response = await this.#transport.send(this.#buildRequest(request, options));
+    const limits = { signal: options.signal, stallMs: this.#timing.stallMs, maxBytes: MAX_TOKEN_BYTES };
     const text = new TextDecoder().decode(await readBody(response, limits));
-    if (response.status !== 200) throw refused({ request, status: response.status, text });
+    if (response.status !== 200) throw refused({ request, response, text });
     return decodeToken(text, request);
   }
 
-  #buildRequest(request: TokenRequest, signal: AbortSignal): TransportRequest {
+  #buildRequest(request: TokenRequest, { signal, forLogin }: FetchOptions): TransportRequest {
     const url = realmUrl(request);
     const { credentials, service, scopes } = request;
-    const base = { signal, headMs: this.#timing.originHeadMs };
+    const { trust } = request;
+    const base = { signal, headMs: this.#timing.originHeadMs, trust, tlsFallback: trust?.tls };
     if (credentials?.identityToken !== undefined && credentials.identityToken !== '') {
       const form = new URLSearchParams({
         grant_type: 'refresh_token',
         client_id: CLIENT_ID,
         refresh_token: credentials.identityToken,
         ...(service === undefined ? {} : { service }),
+        ...(forLogin ? { access_type: 'offline' } : {}),
         scope: scopes.join(' '),
       });
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -88,6 +122,10 @@ export class TokenClient {
     for (const scope of scopes) url.searchParams.append('scope', scope);
     const basic = basicAuthorization(credentials);
     if (basic !== undefined) url.searchParams.set('account', credentials?.username ?? '');
+    if (forLogin) {
+      url.searchParams.set('offline_token', 'true');
+      url.searchParams.set('client_id', CLIENT_ID);
+    }
     return { ...base, method: 'GET', url, headers: basic === undefined ? {} : { authorization: basic } };
   }
 }
@@ -118,33 +156,46 @@ function realmUrl({ realm, credentials, secure, purpose }: TokenRequest): URL {
   return url;
 }
 
-function refused(answer: { request: TokenRequest; status: number; text: string }): EngineError {
-  const { request, status, text } = answer;
-  const reason = parseErrors(text)[0]?.message ?? '';
+function refused(answer: {
+  request: TokenRequest;
+  response: TransportResponse;
+  text: string;
+}): RegistryResponseError {
+  const { request, response, text } = answer;
+  const error = refusal(request, response.status, parseErrors(text)[0]?.message ?? '');
+  return new RegistryResponseError(error, {
+    status: response.status,
+    retryAfterMs: retryAfterOf(response.headers),
+  });
+}
+
+function refusal({ purpose }: TokenRequest, status: number, reason: string): EngineError {
   if (status === 403)
     return new EngineError(
       'forbidden',
-      `${request.purpose}: denied: ${reason || 'requested access to the resource is denied'}`,
+      `${purpose}: denied: ${reason || 'requested access to the resource is denied'}`,
       { code: 'registry-denied' },
     );
   if (status === 401 || status === 400)
     return new EngineError(
       'unauthorized',
-      `${request.purpose}: unauthorized: ${reason || 'authentication required'}`,
-      { code: 'registry-denied' },
+      `${purpose}: unauthorized: ${reason || 'authentication required'}`,
+      {
+        code: 'registry-denied',
+      },
     );
   if (status === 429)
-    return new EngineError('unavailable', `toomanyrequests: ${reason || 'too many requests'}`, {
+    return new EngineError('unavailable', `${purpose}: toomanyrequests: ${reason || 'too many requests'}`, {
       code: 'registry-rate-limited',
     });
-  return new EngineError('unavailable', `${request.purpose}: received unexpected HTTP status: ${status}`, {
+  return new EngineError('unavailable', `${purpose}: received unexpected HTTP status: ${status}`, {
     code: 'registry-unreachable',
   });
 }
 
 function decodeToken(text: string, request: TokenRequest): Token {
   const body = parseObject(text);
-  const token = [body?.['token'], body?.['access_token']].find(
+  const token = [body['token'], body['access_token']].find(
     (value) => typeof value === 'string' && value !== '',
   );
   // A header value: anything else would let the token server write headers of ours.
@@ -156,18 +207,23 @@ function decodeToken(text: string, request: TokenRequest): Token {
         code: 'registry-denied',
       },
     );
-  const stated = body?.['expires_in'];
+  const stated = body['expires_in'];
   const lifetime =
     typeof stated === 'number' && stated > 0 ? Math.min(stated, 24 * 3600) : DEFAULT_LIFETIME_S;
-  return { text: token, expiresAtMs: Date.now() + Math.max(lifetime * 1000 - MARGIN_MS, MARGIN_MS) };
+  const refresh = body['refresh_token'];
+  return {
+    text: token,
+    expiresAtMs: Date.now() + Math.max(lifetime * 1000 - MARGIN_MS, MARGIN_MS),
+    identityToken: typeof refresh === 'string' ? refresh : '',
+  };
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    return recordOf(value);
   } catch {
-    return undefined;
+    return {};
   }
 }
 

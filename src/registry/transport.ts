@@ -1,9 +1,10 @@
 import { EngineError } from '../errors/engine-error.ts';
+import type { CertsDirectories, HostTls } from './certs-directories.ts';
 import { bypassesProxy, isInsecureHost } from './host-match.ts';
-import { HostTlsStore } from './host-tls.ts';
 import { headTimeout, shownRequest, unreachable } from './network-errors.ts';
 import type { RegistryConfig } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
+import type { HostTrust } from './sources.ts';
 
 export interface TransportRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -14,6 +15,10 @@ export interface TransportRequest {
   signal: AbortSignal;
   /** Until the head of the response is here. */
   headMs: number;
+  /** Of the host that `url` is at; where a redirect leads it has no say. */
+  trust?: HostTrust | undefined;
+  /** For a host of which certs.d knows nothing: a registry's authorities hold for its token server too, as with Docker. */
+  tlsFallback?: HostTls | undefined;
 }
 
 /** A response whose body, and with it the connection, ends with `cancel()` or the request's signal. */
@@ -37,11 +42,11 @@ const SECRET_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization'
  */
 export class Transport {
   readonly #config: RegistryConfig;
-  readonly #tls: HostTlsStore;
+  readonly #certs: CertsDirectories;
 
-  constructor(config: RegistryConfig) {
+  constructor(config: RegistryConfig, certs: CertsDirectories) {
     this.#config = config;
-    this.#tls = new HostTlsStore(config.certsDirectory);
+    this.#certs = certs;
   }
 
   /** @throws EngineError "unavailable" code registry-unreachable; `signal.reason` when aborted. */
@@ -59,20 +64,19 @@ export class Transport {
 
   async #sendOnce(request: TransportRequest): Promise<TransportResponse> {
     request.signal.throwIfAborted();
-    const insecure = isInsecureHost(request.url.host, this.#config.insecure);
-    const secure = request.url.protocol === 'https:';
-    const tls = secure ? await this.#tls.of(request.url.host) : {};
+    const trust = request.trust?.origin === request.url.origin ? request.trust : undefined;
+    const tls = request.url.protocol === 'https:' ? { tls: await this.#tlsFor(request, trust) } : {};
     const connection = new Connection(request);
     try {
       const response = await fetch(request.url, {
         method: request.method,
-        headers: { 'user-agent': this.#config.userAgent, ...request.headers },
+        headers: { 'user-agent': this.#config.userAgent, ...trust?.headers, ...request.headers },
         body: request.body ?? null,
         redirect: 'manual',
         signal: connection.signal,
         decompress: false,
         ...this.#proxyFor(request.url),
-        ...(secure ? { tls: insecure ? { ...tls, rejectUnauthorized: false } : tls } : {}),
+        ...tls,
       });
       connection.answered();
       return connection.responseFrom(response);
@@ -81,14 +85,26 @@ export class Transport {
     }
   }
 
+  async #tlsFor({ url, tlsFallback }: TransportRequest, trust: HostTrust | undefined) {
+    const own = trust?.tls ?? (await this.#certs.tls(url.host));
+    const tls = Object.keys(own).length === 0 ? (tlsFallback ?? own) : own;
+    const known = trust?.insecure ?? isInsecureHost(url.host, this.#config.insecure);
+    const insecure = typeof known === 'function' ? await known() : known;
+    return insecure ? { ...tls, rejectUnauthorized: false } : tls;
+  }
+
   /** Always told, so that neither HTTP_PROXY nor NO_PROXY of the process has a say beside the settings. */
   #proxyFor(url: URL): { proxy: false | { url: string; respectNoProxy: false } } {
     const { http, https, no } = this.#config.proxy;
     const proxy = url.protocol === 'https:' ? https : http;
-    const direct = proxy === undefined || proxy === '' || bypassesProxy(url.host, no);
-    if (!direct && !URL.canParse(proxy))
-      throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: it is no URL`);
-    return { proxy: direct ? false : { url: proxy, respectNoProxy: false } };
+    if (proxy === undefined || proxy === '' || bypassesProxy(url, no)) return { proxy: false };
+    // As Go: `proxy.lan:3128` is an HTTP proxy.
+    const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+    const protocol = URL.parse(whole)?.protocol;
+    if (protocol === 'http:' || protocol === 'https:')
+      return { proxy: { url: whole, respectNoProxy: false } };
+    const reason = protocol === undefined ? 'it is no URL' : `its scheme ${protocol}// is not supported`;
+    throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: ${reason}`);
   }
 }
 

@@ -45,6 +45,20 @@ test('it is kept up for as long as a start may take, and no longer', async () =>
   expect(readFileSync(file, 'utf8')).toBe('');
 });
 
+test('rest() ends it', async () => {
+  const file = procsFile();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, '');
+  const warmth = new CgroupWarmth(root);
+  warmth.anticipate();
+  await eventually(() => readFileSync(file, 'utf8') === '0');
+  warmth.rest();
+  await sleep(20);
+  writeFileSync(file, '');
+  await sleep(50);
+  expect(readFileSync(file, 'utf8')).toBe('');
+});
+
 async function eventually(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 400 && !holds(); i++) await sleep(1);
   expect(holds()).toBe(true);

@@ -42,6 +42,11 @@ export class CgroupWarmth {
     });
   }
 
+  /** No process will be moved for now. Each move of ours holds up all forks of the machine for a moment. */
+  rest(): void {
+    this.#untilMs = 0;
+  }
+
   async #keepWarm(): Promise<void> {
     while (performance.now() < this.#untilMs) {
       const path = this.#ownProcs();

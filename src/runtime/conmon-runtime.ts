@@ -13,15 +13,15 @@ import {
   startMonitor,
   taskFiles,
 } from './conmon.ts';
-import { hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
+import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
-import { ProvenBinary } from './proven-binary.ts';
-import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId, TaskRequest } from './runtime.ts';
+import { type Proof, ProvenBinary } from './proven-binary.ts';
+import type { OpenTaskRequest, Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskId } from './runtime.ts';
 import { createError } from './runtime-errors.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
-import { SeccompCache } from './seccomp-cache.ts';
+import { type PreparedSpec, SeccompCache } from './seccomp-cache.ts';
 import { holdStdin } from './stdin-guard.ts';
 import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
@@ -62,6 +62,8 @@ export class ConmonRuntime implements Runtime {
   /** Made here by a proven binary, without hooks: what starting and deleting them takes is known, and needs no process. */
   readonly #plain = new Set<string>();
   readonly #warmth = new CgroupWarmth();
+  /** Containers that are being made. */
+  #making = 0;
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
@@ -102,32 +104,38 @@ export class ConmonRuntime implements Runtime {
     this.#warmth.anticipate();
   }
 
-  async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
+  async create(request: OpenTaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
     options.signal.throwIfAborted();
     await this.#clearEarlier(request.id);
     options.signal.throwIfAborted();
-    const record: TaskRecord = {
-      id: request.id,
-      directory: request.directory,
-      cgroupPath: request.spec.linux.cgroupsPath ?? `/${request.id.containerId}`,
-    };
+    const { id, directory } = request;
+    const record: TaskRecord = { id, directory, cgroupPath: `/${id.containerId}` };
     this.#records.add(record);
     this.#warmth.anticipate();
+    this.#making++;
     let monitor: Monitor | undefined;
+    let command: string | undefined;
     try {
-      const executable = this.#proven.proof()?.executable;
-      const prepared = this.#seccomp.prepare(request.spec);
-      prepareDirectory(request, prepared.spec);
-      monitor = startMonitor(request, { ...this.#conmon, executable });
+      const proof = this.#proven.proof();
+      makeDirectory(request);
+      monitor = startMonitor(request, { ...this.#conmon, executable: proof?.executable });
+      const spec = await abortable(Promise.resolve(request.spec), options.signal);
+      command = spec.process.args[0];
+      record.cgroupPath = spec.linux.cgroupsPath ?? record.cgroupPath;
+      this.#records.add(record);
+      const prepared = this.#prepare(spec, proof);
+      writeSpec(request, prepared.spec);
+      monitor.release();
       const pid = await this.#inTime(abortable(monitor.created, options.signal));
-      this.#seccomp.settle(request.id.containerId, prepared);
-      if (executable !== undefined && !hasHooks(request.spec)) this.#plain.add(taskKey(request.id));
+      this.#seccomp.settle(id.containerId, prepared);
+      if (proof !== undefined && !hasHooks(spec)) this.#plain.add(taskKey(id));
       return this.#adopt(request, monitor, pid);
     } catch (error) {
       await this.#undo(record, monitor);
-      throw error instanceof MonitorReport
-        ? createError(error.message, request.spec.process.args[0] ?? '')
-        : error;
+      throw error instanceof MonitorReport ? createError(error.message, command ?? '') : error;
+    } finally {
+      monitor?.close();
+      if (--this.#making === 0) this.#warmth.rest();
     }
   }
 
@@ -217,13 +225,20 @@ export class ConmonRuntime implements Runtime {
     await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
   }
 
-  /** The daemon died while it let the command go: that start is brought to its end. */
+  /**
+   * The daemon died while it let the command go: that start is brought to its end. With crun never by `crun start`, which waits for ever at a
+   * fifo that nobody reads.
+   */
   async #letGoOn({ id }: TaskHandle): Promise<void> {
-    if (!waitsAtFifo(this.#conmon.stateDirectory, id.containerId)) return;
+    const { stateDirectory } = this.#conmon;
+    if (!waitsAtFifo(stateDirectory, id.containerId)) return;
+    if (this.#info.name === 'crun') {
+      if (!startByFifo(stateDirectory, id.containerId)) forgetFifo(stateDirectory, id.containerId);
+      return;
+    }
     try {
       await this.#command.start(id.containerId);
     } catch (error) {
-      // A `start` of the earlier daemon may have come first.
       this.#logger.warn('cannot start a container anew', {
         container: id.containerId,
         error: messageOf(error),
@@ -236,6 +251,12 @@ export class ConmonRuntime implements Runtime {
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
+  }
+
+  /** A filter is handed to the binary that was called, or to none. */
+  #prepare(spec: RuntimeSpec, proof: Proof | undefined): PreparedSpec {
+    if (proof === this.#proven.proof()) return this.#seccomp.prepare(spec);
+    return { spec, key: undefined, filter: undefined };
   }
 
   /** A runtime that hangs must not hold its container for ever. */
@@ -252,7 +273,7 @@ export class ConmonRuntime implements Runtime {
     }
   }
 
-  #adopt(request: TaskRequest, monitor: Monitor, pid: number): TaskHandle {
+  #adopt(request: OpenTaskRequest, monitor: Monitor, pid: number): TaskHandle {
     const pidStartTicks = processStartTicks(pid);
     const monitorStartTicks = processStartTicks(monitor.child.pid);
     if (pidStartTicks === undefined || monitorStartTicks === undefined) {
@@ -342,9 +363,12 @@ export class ConmonRuntime implements Runtime {
   }
 }
 
-function prepareDirectory(request: TaskRequest, spec: RuntimeSpec): void {
-  mkdirSync(join(request.directory, taskFiles.exits), { recursive: true, mode: 0o700 });
-  writeFileSync(join(request.directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
+function makeDirectory({ directory }: { directory: string }): void {
+  mkdirSync(join(directory, taskFiles.exits), { recursive: true, mode: 0o700 });
+}
+
+function writeSpec({ directory }: { directory: string }, spec: RuntimeSpec): void {
+  writeFileSync(join(directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
 }
 
 function terminalSide(value: number): number {

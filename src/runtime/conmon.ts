@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, openSync, readFileSync, symlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
-import { closeFd, openSocketPair } from '../sys/pipe.ts';
+import { closeFd, openPipe, openSocketPair } from '../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../sys/spawn.ts';
 import { globalArguments, type OciCommandOptions } from './oci-binary.ts';
 import type { TaskRequest } from './runtime.ts';
@@ -27,6 +27,10 @@ export interface ConmonOptions extends OciCommandOptions {
 
 export interface Monitor {
   child: DetachedChild;
+  /** The bundle is complete: make the container. */
+  release(): void;
+  /** To be called at the end, released or not. A monitor that still waits takes it for a release, so kill it before. */
+  close(): void;
   /** Pid of the container's init. Rejects with what the runtime said. */
   created: Promise<number>;
 }
@@ -38,35 +42,60 @@ const MAX_REPORT_CHARS = 64 * 1024;
 export class MonitorReport extends Error {}
 
 /**
- * Start conmon, which makes the container by the OCI runtime.
+ * Start conmon, which makes the container by the OCI runtime once it is released: its own start takes some 2 ms, in which the bundle can
+ * be completed. Should we die meanwhile it goes on, with a bundle that has no spec, and fails.
  *
  * conmon runs in a session of its own with nothing of ours open, and outlives us. It stays in the daemon's cgroup: what stops the
  * daemon must not kill that whole cgroup (`KillMode=process`).
  */
-export function startMonitor(request: TaskRequest, options: ConmonOptions): Monitor {
+export function startMonitor(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): Monitor {
   const log = openSync(join(request.directory, taskFiles.monitorLog), 'a', 0o600);
   const sync = openSocketPair();
+  const start = openPipe();
   try {
     const child = spawnDetached([options.conmonPath, ...conmonArguments(request, options)], {
-      stdio: ['ignore', 'ignore', log, sync.second],
+      stdio: ['ignore', 'ignore', log, sync.second, start.first],
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         _OCI_SYNCPIPE: '3',
+        _OCI_STARTPIPE: '4',
         TMPDIR: options.temporaryDirectory,
       },
       cwd: request.directory,
     });
-    return { child, created: readReport(sync.first, request.directory) };
+    const created = readReport(sync.first, request.directory);
+    created.catch(() => undefined);
+    return { child, created, ...startPipe(start.second) };
   } catch (error) {
     closeFd(sync.first);
+    closeFd(start.second);
     throw error;
   } finally {
     closeFd(sync.second);
+    closeFd(start.first);
     closeSync(log);
   }
 }
 
-function conmonArguments(request: TaskRequest, options: ConmonOptions): string[] {
+/** conmon waits for a first byte, or the end, of `_OCI_STARTPIPE` before it makes its first process. */
+function startPipe(fd: number): Pick<Monitor, 'release' | 'close'> {
+  let open = true;
+  return {
+    release: () => {
+      try {
+        writeSync(fd, '1');
+      } catch {
+        // It has died: its report says so.
+      }
+    },
+    close: () => {
+      if (open) closeFd(fd);
+      open = false;
+    },
+  };
+}
+
+function conmonArguments(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): string[] {
   const { directory } = request;
   const id = request.id.containerId;
   return [
@@ -100,7 +129,7 @@ function conmonArguments(request: TaskRequest, options: ConmonOptions): string[]
 }
 
 /** conmon cuts a log path at its second colon, so such a path goes by a link to its folder. */
-function logArgument(request: TaskRequest): string {
+function logArgument(request: Pick<TaskRequest, 'directory' | 'logPath'>): string {
   const path = request.logPath;
   if (path === undefined) return 'none';
   if (!path.includes(':')) return `k8s-file:${path}`;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConmonRuntime } from './conmon-runtime.ts';
@@ -54,7 +55,10 @@ test('any other binary is called for each step', async () => {
 test('hooks are left to the runtime', async () => {
   const request = subject.request(conformancePrograms.echo);
   const mark = join(subject.directory, 'hooked');
-  const hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', `echo started >${mark}`] }] };
+  // Who does not read the state from its stdin may kill crun by SIGPIPE.
+  const hooks = {
+    poststart: [{ path: '/bin/sh', args: ['sh', '-c', `cat >/dev/null; echo started >${mark}`] }],
+  };
   const spec = { ...request.spec, hooks };
   expect(await callsOf({ proven: true, request: { ...request, spec } })).toEqual([
     'create',
@@ -87,6 +91,20 @@ test('a container that was let go is a running one to crun', async () => {
   await subject.runtime.pause(handle);
   await subject.runtime.resume(handle);
   await subject.runtime.remove(handle);
+});
+
+test('recover() sees that a container was let go though the daemon died before it took the fifo away', async () => {
+  const handle = await created();
+  const state = join(subject.directory, 'crun');
+  const fifo = join(state, handle.id.containerId, 'exec.fifo');
+  expect(startByFifo(state, handle.id.containerId)).toBe(true);
+  expect(spawnSync('mkfifo', [fifo]).status).toBe(0);
+  const next = await subject.reopen();
+  await next.recover([handle]);
+  expect(waitsAtFifo(state, handle.id.containerId)).toBe(false);
+  await next.pause(handle);
+  await next.resume(handle);
+  await next.remove(handle);
 });
 
 async function created(): Promise<TaskHandle> {

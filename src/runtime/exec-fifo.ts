@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeSpec } from './runtime-spec.ts';
 
@@ -26,14 +26,20 @@ export function startByFifo(stateDirectory: string, containerId: string): boolea
     return false;
   }
   try {
-    // First, as crun does: a container that runs has no fifo.
-    unlinkSync(path);
-    return writeSync(fd, Buffer.alloc(1)) === 1;
+    // The byte first: should we die in between, the fifo is left to a container that runs, and not taken from one that waits.
+    if (writeSync(fd, Buffer.alloc(1)) !== 1) return false;
+    forgetFifo(stateDirectory, containerId);
+    return true;
   } catch {
     return false;
   } finally {
     closeSync(fd);
   }
+}
+
+/** A container that runs has no fifo: to crun it is a created one as long as there is one. */
+export function forgetFifo(stateDirectory: string, containerId: string): void {
+  rmSync(join(stateDirectory, containerId, EXEC_FIFO), { force: true });
 }
 
 /** Whether the container was made and not started yet. */

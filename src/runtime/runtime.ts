@@ -22,6 +22,9 @@ export interface TaskRequest {
   logPath: string | undefined;
 }
 
+/** A request whose spec may still be in the making while other things are done. */
+export type OpenTaskRequest = Omit<TaskRequest, 'spec'> & { spec: RuntimeSpec | Promise<RuntimeSpec> };
+
 /** Plain data, kept on tmpfs by the caller, enough to find the task again after the daemon died. */
 export interface TaskHandle {
   id: TaskId;
@@ -81,11 +84,11 @@ export interface Runtime {
   /** A `create` may follow within some 50 ms: what it would wait for can begin. */
   anticipate?(): void;
   /**
-   * Set up the container up to its init, which waits.
+   * Set up the container up to its init, which waits. A spec that is still in the making is awaited; when it fails, so does the call.
    *
    * @throws EngineError "invalid" code command-not-found / command-not-executable (exit codes 127 / 126 at the client), "internal" else; nothing is left.
    */
-  create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle>;
+  create(request: OpenTaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle>;
   attach(handle: TaskHandle): Promise<TaskStreams>;
   /** Let init execute the command. @throws as `create`. */
   start(handle: TaskHandle): Promise<void>;

@@ -54,6 +54,14 @@ export function pathParam(request: ApiRequest, index = 0): string {
  * @throws EngineError "invalid", in Docker's words, on a missing body, another media type or bad JSON.
  */
 export async function jsonBody(request: ApiRequest): Promise<Json> {
+  const body = await optionalJsonBody(request);
+  if (body === undefined)
+    throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
+  return body;
+}
+
+/** The same where it may be left out: undefined then. */
+export async function optionalJsonBody(request: ApiRequest): Promise<Json | undefined> {
   const bytes = await readAll(request.body);
   const mediaType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   if (bytes.length > 0 && mediaType !== 'application/json')
@@ -62,9 +70,7 @@ export async function jsonBody(request: ApiRequest): Promise<Json> {
       `unsupported Content-Type header (${request.headers['content-type'] ?? ''}): must be 'application/json'`,
     );
   const text = bytes.toString('utf8');
-  if (text.trim() === '')
-    throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
-  return parseJson(text, { maxLength: MAX_JSON_BYTES });
+  return text.trim() === '' ? undefined : parseJson(text, { maxLength: MAX_JSON_BYTES });
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

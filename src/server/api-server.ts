@@ -10,13 +10,19 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
+import { copyImageRoutes } from './routes/copy-image.ts';
+import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
 import { imageRoutes } from './routes/images.ts';
+import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { registryRoutes } from './routes/registry.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
+import { volumeRoutes } from './routes/volumes.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
 import { socketBody } from './socket-input.ts';
@@ -41,9 +47,15 @@ export class ApiServer {
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
+      ...containerFileRoutes(backends),
       ...containerRoutes(backends),
+      ...copyImageRoutes(backends),
+      diskUsageRoute(backends),
+      ...registryRoutes(backends),
+      ...moveImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
+      ...volumeRoutes(backends),
     ]);
     this.#headers = {
       'Api-Version': API_VERSION,

@@ -25,6 +25,8 @@ export interface SystemInfo {
   securityOptions: string[];
   registryMirrors: string[];
   insecureRegistries: string[];
+  /** Registries that something is settled for, docker.io among them; mirrors in the order in which they are asked. */
+  registries: { name: string; mirrors: string[]; secure: boolean }[];
   labels: string[];
   warnings: string[];
   debug: boolean;
@@ -53,12 +55,14 @@ export interface EventRequest {
 
 export interface SystemBackend {
   info(): Promise<SystemInfo>;
-  /** @throws "invalid" on an unknown filter. Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */
+  /** Bytes of the data root by owner, `images` and `containers` among them: all of them, so that the sum is what it takes. */
+  diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }>;
+  /** Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */
   events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>>;
   /** Check credentials against a registry. */
   authenticate(
     credentials: RegistryCredentials,
-    options: { signal: AbortSignal },
+    options: { signal: AbortSignal; tlsVerify?: boolean },
   ): Promise<{ status: string; identityToken: string }>;
 }
 

@@ -1,5 +1,6 @@
 import type { Tree } from '../archive/tree.ts';
 import type { ChainId, DiffId } from '../oci/digest.ts';
+import type { ErofsMount } from '../sys/mount.ts';
 
 /** Names a writable snapshot: a container's id, or a build step's. `[a-zA-Z0-9_.-]{1,128}`. */
 export type SnapshotKey = string & { readonly __brand: 'SnapshotKey' };
@@ -25,6 +26,11 @@ export interface LayerSink {
   abort(): Promise<void>;
 }
 
+export interface SinkOptions {
+  /** A file that holds the very bytes which will be written, synced, and never to change: its blocks are shared instead of written again. */
+  tarFile?: string;
+}
+
 /** A layer whose bytes are on disk but whose place in a chain is not yet known. Plain data. */
 export interface StagedLayer {
   staging: LayerStaging;
@@ -39,6 +45,16 @@ export interface LayerInfo {
   diffId: DiffId;
   /** Uncompressed tar size, bytes: what `docker history` and `image ls` add up. */
   tarSize: number;
+}
+
+/** What another mount namespace has to mount to see a snapshot as it is, read-only. Plain data. */
+export interface SnapshotView {
+  /** To be mounted first, those that aren't there. */
+  layers: ErofsMount[];
+  /** The overlay's, topmost first; the snapshot's own directory among them. */
+  lowers: string[];
+  /** An empty directory, free to be mounted on there. */
+  target: string;
 }
 
 export interface MountOptions {
@@ -107,6 +123,8 @@ export interface Snapshotter {
   snapshots(): Promise<SnapshotKey[]>;
   /** Directory that holds what was written (overlay upper: whiteouts are 0/0 devices). @throws EngineError "not-found". */
   upperDirectory(key: SnapshotKey): Promise<string>;
+  /** For a process in a mount namespace of its own; nothing is mounted here. @throws EngineError "not-found". */
+  view(key: SnapshotKey): Promise<SnapshotView>;
   /** Bytes on disk that only this snapshot holds. */
   usage(key: SnapshotKey): Promise<number>;
 

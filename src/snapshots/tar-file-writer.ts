@@ -1,9 +1,49 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, link, open } from 'node:fs/promises';
+import { errnoCodeOf } from '../errors/engine-error.ts';
 
 const bufferBytes = 4 << 20;
 
+/** Where the bytes of a layer's tar go. */
+export interface TarTarget {
+  /** Bytes taken so far. */
+  readonly size: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** All bytes are on the disk when this resolves. */
+  finish(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/**
+ * A new file at `path`. Where the same bytes lie in `existing` already, synced and never to change, it becomes another name of that file and nothing is
+ * written, if the file system has hard links for it.
+ */
+export async function openTarTarget(path: string, existing?: string): Promise<TarTarget> {
+  if (existing === undefined) return await TarFileWriter.create(path);
+  try {
+    await link(existing, path);
+    return new LinkedTar();
+  } catch (error) {
+    if (!UNLINKABLE.has(errnoCodeOf(error) ?? '')) throw error;
+    return await TarFileWriter.create(path);
+  }
+}
+
+const UNLINKABLE = new Set(['EXDEV', 'EMLINK', 'EPERM', 'EOPNOTSUPP']);
+
+class LinkedTar implements TarTarget {
+  size = 0;
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.size += chunk.length;
+  }
+
+  async finish(): Promise<void> {}
+
+  async abort(): Promise<void> {}
+}
+
 /** Appends to a new file in big writes; one is under way while the next buffer fills. */
-export class TarFileWriter {
+class TarFileWriter implements TarTarget {
   readonly #file: FileHandle;
   #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   #spare = Buffer.allocUnsafeSlow(bufferBytes);

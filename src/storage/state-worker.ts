@@ -33,7 +33,7 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
   if (request.kind === 'open') {
     database = openDatabase(request.path);
     applyMigrations(database, request.path, request.migrations);
-    if (request.path !== IN_MEMORY) reserve = new SpaceReserve(`${request.path}.reserve`);
+    reserve = request.path === IN_MEMORY ? undefined : new SpaceReserve(`${request.path}.reserve`);
     reserve?.fill();
     return [];
   }
@@ -50,17 +50,19 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
 }
 
 function openDatabase(path: string): Database {
-  // Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode.
-  if (path !== IN_MEMORY) {
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
-  }
+  if (path !== IN_MEMORY) makePrivate(path);
   const db = new Database(path, { create: true, safeIntegers: true });
   db.run('PRAGMA journal_mode = WAL');
   db.run('PRAGMA synchronous = FULL');
   db.run('PRAGMA foreign_keys = ON');
   db.run('PRAGMA busy_timeout = 5000');
   return db;
+}
+
+/** Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
 }
 
 function commitWaiting(): void {

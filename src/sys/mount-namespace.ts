@@ -1,11 +1,11 @@
-import { ptr } from 'bun:ffi';
 import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import { bootId } from './clock.ts';
 import { errno } from './errno.ts';
-import { checked, cString, libc, SyscallError } from './libc.ts';
+import { execute } from './execute.ts';
+import { checked, libc, SyscallError } from './libc.ts';
 import { bindMount, listMounts, type MountInfo, makePrivate, unmount, unmountIfMounted } from './mount.ts';
 
 export interface MountNamespaceRoots {
@@ -187,25 +187,4 @@ function programPath(name: string): string {
   if (path === null)
     throw new EngineError('internal', `Cannot find ${name}`, { hint: 'Install util-linux and coreutils.' });
   return path;
-}
-
-/** execve(2): on success there is nobody left to return to. */
-function execute(command: readonly string[], env: MountNamespaceOptions['env']): never {
-  const argv = pointers(command);
-  const envp = pointers(
-    Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : `${key}=${value}`)),
-  );
-  const path = cString(command[0] ?? '');
-  checked(libc.execve(path, argv.table, envp.table), 'execve', `start ${command[0]}`);
-  throw new EngineError(
-    'internal',
-    `Cannot start ${command[0]}: ${argv.strings.length + envp.strings.length}`,
-  );
-}
-
-function pointers(texts: readonly string[]): { table: BigUint64Array; strings: Buffer[] } {
-  const strings = texts.map(cString);
-  const table = new BigUint64Array(strings.length + 1);
-  for (const [index, text] of strings.entries()) table[index] = BigInt(ptr(text));
-  return { table, strings };
 }

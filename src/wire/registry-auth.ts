@@ -12,6 +12,15 @@ export interface AuthConfig {
   registrytoken?: string;
 }
 
+/**
+ * Query of every call that reaches a registry: pull, push, copy, search, `/auth` and `/distribution`. Sampan's own; Docker passes it
+ * over in silence.
+ */
+export interface TlsVerifyQuery {
+  /** `0`: for this call the registry may speak plain HTTP or show any certificate. */
+  tlsVerify?: '0';
+}
+
 const FIELDS = [
   'username',
   'password',
@@ -22,9 +31,10 @@ const FIELDS = [
   'registrytoken',
 ] as const;
 
-/** The value of the `X-Registry-Auth` header: base64url of the JSON, padded, as Go encodes it. */
+/** The value of the `X-Registry-Auth` header: base64url of the JSON, padded, fields in order and empty ones left out, as Go encodes it. */
 export function encodeRegistryAuth(auth: AuthConfig): string {
-  const bytes = new TextEncoder().encode(stringifyJson(auth));
+  const fields = Object.fromEntries(FIELDS.flatMap((name) => (auth[name] ? [[name, auth[name]]] : [])));
+  const bytes = new TextEncoder().encode(stringifyJson(fields));
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
     .replaceAll('/', '_');

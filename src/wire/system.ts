@@ -1,4 +1,7 @@
+import type { ContainerSummary } from './container.ts';
+import type { ImageSummary } from './image.ts';
 import type { Int64 } from './int64.ts';
+import type { VolumeInspect } from './volume.ts';
 
 /** Answer of `GET /version`. */
 export interface SystemVersion {
@@ -16,7 +19,6 @@ export interface SystemVersion {
   BuildTime?: string;
 }
 
-/** Answer of `GET /info`. */
 /** The build of a program that the engine runs. */
 export interface Commit {
   ID: string;
@@ -24,6 +26,7 @@ export interface Commit {
   Expected?: string;
 }
 
+/** Answer of `GET /info`. */
 export interface SystemInfo {
   ID: string;
   Containers: number;
@@ -127,6 +130,39 @@ export interface EventMessage {
   /** Seconds since 1970. */
   time: number;
   timeNano: Int64;
+}
+
+/** Answer of `GET /system/df`. */
+export interface DiskUsage {
+  /** Bytes of all layers, each counted once. */
+  LayersSize: Int64;
+  Images: ImageSummary[] | null;
+  Containers: ContainerSummary[] | null;
+  Volumes: VolumeUsage[] | null;
+  BuildCache: BuildCacheRecord[] | null;
+  /** Every byte of the data root by its owner, where no type was asked for. Sampan's own. */
+  Owners?: { Name: string; Size: Int64 }[];
+}
+
+/** A volume as `GET /system/df` counts it. */
+export interface VolumeUsage extends VolumeInspect {
+  /** -1: not known. */
+  UsageData?: { RefCount: number; Size: Int64 } | null;
+}
+
+export interface BuildCacheRecord {
+  ID: string;
+  /** Before API 1.42. */
+  Parent?: string;
+  Parents?: string[] | null;
+  Type: string;
+  Description: string;
+  InUse: boolean;
+  Shared: boolean;
+  Size: Int64;
+  CreatedAt: string;
+  LastUsedAt: string | null;
+  UsageCount: number;
 }
 
 /** Answer of `POST /auth`. */

@@ -18,6 +18,8 @@ interface Inspected {
 }
 
 const FIRST_LINE_MS = 15_000;
+/** A gigabyte through a pipe and a log takes its time on a slow machine. */
+const OWN_END_MS = 180_000;
 
 /** Hold what the engine says of each container, and what is there of it, against the model; from then on the model is certain. */
 export async function checkContainers(context: CheckContext): Promise<void> {
@@ -38,7 +40,7 @@ export async function checkContainers(context: CheckContext): Promise<void> {
 
 /** Wait until what ends of itself has ended. */
 export async function awaitEnds({ api, model, tally }: CheckContext): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + OWN_END_MS;
   for (const container of model.containers.values()) {
     if (container.program.exitCode === undefined || !container.may('running')) continue;
     while ((await inspect(container, api))?.State.Running === true) {
@@ -139,7 +141,7 @@ export async function logFault(
   { whole }: { whole: boolean },
 ): Promise<string | undefined> {
   const { program } = container;
-  if (program.unbrokenBytes !== undefined) return await longLineFault(container, api, whole);
+  if (program.unbrokenBytes !== undefined) return await longLineFault(container, { api, tally }, whole);
   let text = '';
   const read = await api.logs(container.name, (part) => {
     text += part;
@@ -158,9 +160,10 @@ export async function logFault(
 
 async function longLineFault(
   { name, program, interrupted, starts }: ExpectedContainer,
-  api: ApiCaller,
+  { api, tally }: Pick<CheckContext, 'api' | 'tally'>,
   whole: boolean,
 ): Promise<string | undefined> {
+  tally.logs++;
   let bytes = 0;
   let other = 0;
   await api.logs(name, (text) => {

@@ -7,7 +7,7 @@ import { ApiCaller } from './api-call.ts';
 import { awaitEnds, type CheckContext, checkContainers } from './check-containers.ts';
 import { checkImages } from './check-images.ts';
 import { HangingRuntime } from './hanging-runtime.ts';
-import { leftSince, surveyHost } from './host-survey.ts';
+import { leftSince, residentBytes, surveyHost } from './host-survey.ts';
 import { Model } from './model.ts';
 import { type Episode, IMAGES, type Round } from './plan.ts';
 import { applyFault } from './process-faults.ts';
@@ -19,6 +19,9 @@ import { runWorker } from './worker.ts';
 const SMALL_DISK = '64m';
 /** What the ballast leaves free of it. */
 const FREE_BYTES = 300_000;
+
+/** Whatever clients and containers do. */
+const MOST_RESIDENT_BYTES = 400 << 20;
 
 export interface EpisodeOptions {
   mirror: string;
@@ -113,6 +116,7 @@ class RunningEpisode {
     tally.restartsMs.push(restartMs);
     api.daemonKilled = false;
     await this.#check();
+    this.#checkMemory();
     this.tell(`${model.containers.size} containers, back in ${Math.round(restartMs)} ms`);
   }
 
@@ -146,7 +150,7 @@ class RunningEpisode {
     );
     const isLeak = (item: string) =>
       !ownMounts.includes(item) && ![dataRoot, execRoot].some((root) => item.startsWith(`file ${root}`));
-    for (const left of (await leftSince(this.#nothing, this.#daemon)).filter(isLeak))
+    for (const left of await leftSince(this.#nothing, this.#daemon, isLeak))
       tally.violations.push(`${setting} leaves ${left} after the daemon's end`);
   }
 
@@ -193,6 +197,14 @@ class RunningEpisode {
   async #check(): Promise<void> {
     await checkContainers(this.#context);
     await checkImages(this.#options.contents, this.#context);
+  }
+
+  #checkMemory(): void {
+    const { tally, setting } = this.#context;
+    const bytes = residentBytes(this.#daemon.pid);
+    tally.mostResidentBytes = Math.max(tally.mostResidentBytes, bytes);
+    if (bytes > MOST_RESIDENT_BYTES)
+      tally.violations.push(`${setting}: the daemon holds ${Math.round(bytes / 2 ** 20)} MB of memory`);
   }
 
   #faultsMeanwhile({ faultsMeanwhile }: Round): void {

@@ -24,14 +24,24 @@ export async function surveyHost(daemon: TestDaemon): Promise<Set<string>> {
   ]);
 }
 
-/** What is there now and was not; the background work of the engine has its time to end. */
-export async function leftSince(before: ReadonlySet<string>, daemon: TestDaemon): Promise<string[]> {
+/** What is there now, was not, and may not be; the background work of the engine has its time to end. */
+export async function leftSince(
+  before: ReadonlySet<string>,
+  daemon: TestDaemon,
+  isLeak: (item: string) => boolean = () => true,
+): Promise<string[]> {
   const deadline = performance.now() + 15_000;
   while (true) {
-    const left = [...(await surveyHost(daemon))].filter((item) => !before.has(item));
+    const left = [...(await surveyHost(daemon))].filter((item) => !before.has(item) && isLeak(item));
     if (left.length === 0 || performance.now() > deadline) return left;
     await Bun.sleep(250);
   }
+}
+
+const PAGE_BYTES = 4096;
+
+export function residentBytes(pid: number): number {
+  return Number(read(`/proc/${pid}/statm`).split(' ')[1]) * PAGE_BYTES;
 }
 
 /** In every mount namespace that some process is in. */

@@ -56,7 +56,7 @@ export class ExpectedContainer {
     if (!certain && this.may('exited')) this.codes.add(START_FAILED);
     this.starts++;
     this.pid = undefined;
-    this.frozen = false;
+    if (certain) this.frozen = false;
     if (this.program.exitCode !== undefined) this.codes.add(this.program.exitCode);
     const ends: Phase[] =
       this.program.exitCode === undefined ? [] : this.autoRemove ? ['absent'] : ['exited'];

@@ -77,7 +77,7 @@ const STEPS: Record<Setting, Partial<Record<Step['kind'], number>>> = {
   },
   'full-disk': { run: 6, stop: 1, remove: 3, logs: 1, pull: 3, rmi: 1 },
   'hanging-runtime': { run: 6, stop: 1, remove: 3, logs: 1, rude: 1 },
-  'long-line': { run: 1, logs: 2, rude: 1 },
+  'long-line': { logs: 6, rude: 3, remove: 1 },
 };
 
 const PROGRAMS: Partial<Record<ProgramName, number>> = {

@@ -8,10 +8,10 @@ const SEED = 20_26;
 test('a short fault campaign: the daemon killed at random moments, and no invariant broken', async () => {
   const tally = await runCampaign({
     seed: SEED,
-    rounds: 6,
+    rounds: 5,
     minutes: 1,
-    plan: { busyRounds: 3, otherRounds: 1, workers: 3, longLineMegabytes: 16, settings: SETTINGS },
+    plan: { busyRounds: 2, otherRounds: 1, workers: 3, longLineMegabytes: 16, settings: SETTINGS },
   });
   expect(tally.violations, renderTally(tally, SEED, 0)).toEqual([]);
-  expect(tally.kills).toBeGreaterThan(3);
+  expect(tally.kills).toBeGreaterThan(0);
 }, 120_000);

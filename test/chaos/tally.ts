@@ -18,6 +18,8 @@ export interface Tally {
   rudeClients: number;
   processFaults: number;
   restartsMs: number[];
+  /** Of a daemon that has answered all questions of a round, its largest resident size. */
+  mostResidentBytes: number;
   violations: string[];
 }
 
@@ -38,6 +40,7 @@ export function newTally(): Tally {
     rudeClients: 0,
     processFaults: 0,
     restartsMs: [],
+    mostResidentBytes: 0,
     violations: [],
   };
 }
@@ -65,6 +68,7 @@ export function renderTally(tally: Tally, seed: number, seconds: number): string
     ['monitors killed, inits stopped', tally.processFaults],
     ['restart, median', `${at(0.5)} ms`],
     ['restart, longest', `${at(1)} ms`],
+    ['daemon memory, most', `${Math.round(tally.mostResidentBytes / 2 ** 20)} MB`],
     ['invariants broken', tally.violations.length],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

@@ -1,15 +1,9 @@
 import { ExitError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
+import { Prompt } from '../terminal/prompt.ts';
 
-/** Ask before something is removed. @throws ExitError when the answer isn't yes. */
+/** Ask before something is removed. @throws ExitError when the answer isn't yes: without a word and with status 0, as in Docker. */
 export async function confirm(context: CliContext, warning: string): Promise<void> {
-  await context.stdout.write(`${warning} [y/N] `);
-  let answer = '';
-  for await (const chunk of context.stdin.chunks()) {
-    answer += new TextDecoder().decode(chunk);
-    if (answer.includes('\n')) break;
-  }
-  if (/^y(?:es)?$/i.test(answer.trim())) return;
-  if (!answer.includes('\n')) await context.stdout.write('\n');
-  throw new ExitError(1, 'operation has been cancelled');
+  const answer = await new Prompt(context).ask(`${warning} [y/N] `);
+  if (answer.trim().toLowerCase() !== 'y') throw new ExitError(0);
 }

@@ -1,3 +1,5 @@
+import { readConfigFile } from '../config-file.ts';
+import type { CliContext } from '../context.ts';
 import type { Flag } from '../flags/flag.ts';
 
 /** `--filter`: refused unless it is `name=value`. */
@@ -34,6 +36,23 @@ export function parseFilters(values: readonly string[]): Record<string, string[]
     if (at < 0) continue;
     const name = value.slice(0, at).trim().toLowerCase();
     (filters[name] ??= []).push(value.slice(at + 1).trim());
+  }
+  return filters;
+}
+
+/** The filters of a prune: those given, and `pruneFilters` of the configuration unless they contradict. */
+export async function pruneFilters(
+  context: CliContext,
+  values: readonly string[],
+): Promise<Record<string, string[]>> {
+  const filters = parseFilters(values);
+  for (const filter of (await readConfigFile(context)).pruneFilters ?? []) {
+    const at = filter.indexOf('=');
+    if (at < 0) continue;
+    const [name, value] = [filter.slice(0, at), filter.slice(at + 1)];
+    const opposite = name === 'label' ? 'label!' : name === 'label!' ? 'label' : undefined;
+    if (opposite !== undefined && filters[opposite]?.includes(value)) continue;
+    (filters[name] ??= []).push(value);
   }
   return filters;
 }

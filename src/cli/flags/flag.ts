@@ -25,6 +25,8 @@ export interface Flag {
   shownDefault?: string;
   /** Accepted and not shown. */
   hidden?: boolean;
+  /** The API version that the daemon has to speak for it. */
+  sinceApi?: string;
   /** Refuses a value: returns Docker's reason. */
   check?: (value: string) => string | undefined;
   /** The value when the flag is given bare (`--pull` of a later command, say); bool flags have "true". */

@@ -1,5 +1,6 @@
 import type { ImageSummary } from '../../client/model.ts';
 import { humanDuration } from '../../wire/human-duration.ts';
+import type { Int64 } from '../../wire/int64.ts';
 import { humanSize } from './human-size.ts';
 import { shortId } from './labels.ts';
 import { localTime } from './local-time.ts';
@@ -43,6 +44,20 @@ export function imageRows(image: ImageSummary, options: ImageRowOptions): Struct
   return namesOf(image, options.digests).map((name) => row(image, name, options));
 }
 
+/** An image's line in `system df -v`: by its first tag alone. */
+export function usageRow(image: ImageSummary, options: { truncate: boolean; now: number }): Struct {
+  const [first] = isDangling(image) ? [] : group(image.RepoTags, ':');
+  const [repository, tag] = first ?? [NONE, NONE];
+  return row(image, { repository, tag, digest: '' }, { ...options, digests: false });
+}
+
+/** Whether an image has neither tag nor digest to its name. */
+export function isDangling({ RepoTags, RepoDigests }: ImageSummary): boolean {
+  const none = (names: string[] | null, name: string) =>
+    (names ?? []).length === 0 || (names?.length === 1 && names[0] === name);
+  return none(RepoTags, '<none>:<none>') && none(RepoDigests, '<none>@<none>');
+}
+
 function namesOf(image: ImageSummary, digests: boolean): Name[] {
   const tags = group(image.RepoTags, ':').filter(([repository]) => repository !== NONE);
   const byRepository = new Map<string, string[]>();
@@ -67,18 +82,19 @@ function group(names: string[] | null, separator: string): [string, string][] {
 }
 
 function row(image: ImageSummary, name: Name, { truncate, now }: ImageRowOptions): Struct {
-  const known = (value: number, text: () => string) => (value === -1 ? 'N/A' : text());
+  const known = (value: Int64, text: () => string) => (Number(value) === -1 ? 'N/A' : text());
+  const unique = () => humanSize(Number(image.Size) - Number(image.SharedSize));
   return new Struct('*formatter.imageContext', {
     Containers: () => known(image.Containers, () => String(image.Containers)),
     CreatedAt: () => localTime(image.Created),
-    CreatedSince: () => (image.Created <= 0 ? 'N/A' : `${humanDuration(now - image.Created)} ago`),
+    CreatedSince: () => `${humanDuration(now - image.Created)} ago`,
     Digest: () => name.digest,
     ID: () => (truncate ? shortId(image.Id) : image.Id),
     Repository: () => name.repository,
     SharedSize: () => known(image.SharedSize, () => humanSize(image.SharedSize)),
     Size: () => humanSize(image.Size, 3),
     Tag: () => name.tag,
-    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize)),
+    UniqueSize: () => known(image.Size, () => known(image.SharedSize, unique)),
     VirtualSize: () => humanSize(image.Size),
   });
 }

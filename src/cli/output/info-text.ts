@@ -103,6 +103,10 @@ function addRegistries(lines: string[], info: Fields): void {
     lines.push(' Insecure Registries:', ...[...insecure, ...blocks].map((name) => `  ${name}`));
   const mirrors = strings(config.Mirrors);
   if (mirrors.length > 0) lines.push(' Registry Mirrors:', ...mirrors.map((url) => `  ${url}`));
+  for (const [name, index] of Object.entries(fields(config.IndexConfigs))) {
+    const own = name === 'docker.io' ? [] : strings(fields(index).Mirrors);
+    if (own.length > 0) lines.push(` Registry Mirrors of ${name}:`, ...own.map((url) => `  ${url}`));
+  }
 }
 
 function fields(value: Json | undefined): Fields {

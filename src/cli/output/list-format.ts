@@ -22,13 +22,19 @@ export interface ListFormat {
   table: string;
   /** Column headers by field; a field without one heads its column with itself. */
   headers: Readonly<Record<string, string>>;
+  /** What an error of the template begins with, `template parsing error` by default. */
+  errors?: { parse: string; execute: string };
 }
 
+const PLAIN_ERRORS = { parse: 'template parsing error', execute: 'template parsing error' };
+
 /** Rows as `--format` says. @throws ExitError in Docker's words when the template is wrong. */
-export function formatList(rows: readonly Struct[], { format, table, headers }: ListFormat): string {
-  const isTable = format === '' || format === 'table' || format.startsWith('table ');
-  const given =
-    format === '' || format === 'table' ? table : isTable ? format.slice('table '.length) : format;
+export function formatList(
+  rows: readonly Struct[],
+  { format, table, headers, errors = PLAIN_ERRORS }: ListFormat,
+): string {
+  const isTable = format === '' || format.startsWith('table');
+  const given = format === '' || format === 'table' ? table : isTable ? format.slice('table'.length) : format;
   const source =
     format === 'json'
       ? '{{json .}}'
@@ -36,10 +42,10 @@ export function formatList(rows: readonly Struct[], { format, table, headers }: 
           .replace(/^ +| +$/g, '')
           .replaceAll('\\t', '\t')
           .replaceAll('\\n', '\n');
-  const template = parse(source);
-  const lines = rows.map((row) => render(template, row));
+  const template = parse(source, errors.parse);
+  const lines = rows.map((row) => render(template, row, errors.execute));
   if (!isTable) return lines.map((line) => `${line}\n`).join('');
-  return alignColumns([render(template, headerRow(headers)), ...lines]);
+  return alignColumns([render(template, headerRow(headers), errors.execute), ...lines]);
 }
 
 /** What stands in a template's fields when the headers are printed. */
@@ -53,20 +59,20 @@ function headerRow(headers: Readonly<Record<string, string>>): Struct {
   });
 }
 
-function parse(source: string): Template {
+function parse(source: string, failure: string): Template {
   try {
     return new Template(source);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new ExitError(1, `failed to parse template: ${error.message}`);
+    throw new ExitError(1, `${failure}: ${error.message}`);
   }
 }
 
-function render(template: Template, row: Struct): string {
+function render(template: Template, row: Struct, failure: string): string {
   try {
     return template.execute(row);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new ExitError(1, `failed to execute template: ${error.message}`);
+    throw new ExitError(1, `${failure}: ${error.message}`);
   }
 }

@@ -23,6 +23,13 @@ export function localRfc3339Nano(nano: bigint): string {
   return `${localStamp(seconds).slice(0, 19).replace(' ', 'T')}.${fraction}${at.getTimezoneOffset() === 0 ? 'Z' : offset(at, ':')}`;
 }
 
+/** `2026-11-23 23:31:56.123456789 +0000 UTC`: an RFC 3339 time in UTC as Go prints it, trailing zeros left out. */
+export function goTime(text: string): string {
+  const fraction = /\.(\d+)/.exec(text)?.[1]?.replace(/0+$/, '') ?? '';
+  const seconds = new Date(text).toISOString().slice(0, 19).replace('T', ' ');
+  return `${seconds}${fraction === '' ? '' : `.${fraction}`} +0000 UTC`;
+}
+
 function offset(at: Date, separator: string): string {
   const minutes = -at.getTimezoneOffset();
   const absolute = Math.abs(minutes);

@@ -1,11 +1,13 @@
 import type { ProgressMessage } from '../../client/model.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { formatDuration } from '../../wire/time.ts';
 import type { Sink } from '../terminal/sink.ts';
 import { humanSize } from './human-size.ts';
 import { localRfc3339Nano } from './local-time.ts';
 
 const BAR_WIDTH = 50;
 const WIDE_ENOUGH_FOR_BAR = 110;
+const WIDE_ENOUGH_FOR_TIME = 50;
 const CLEAR_LINE = '\x1b[2K';
 
 /**
@@ -44,11 +46,7 @@ export async function showProgress(
 
 function line(message: ProgressMessage, { terminal, width }: { terminal: boolean; width: number }): string {
   const failure = message.errorDetail?.message ?? message.error;
-  if (failure !== undefined) {
-    if (message.errorDetail?.code === 401)
-      throw new EngineError('unauthorized', 'authentication is required');
-    throw new EngineError('internal', failure);
-  }
+  if (failure !== undefined) throw new EngineError('internal', failure);
   const detail = message.progressDetail;
   const bar = detail === undefined ? '' : progressBar(detail, width);
   const redraw = terminal && message.stream === undefined && detail !== undefined;
@@ -72,7 +70,7 @@ function time(message: ProgressMessage): string {
 type Detail = NonNullable<ProgressMessage['progressDetail']>;
 
 /** `[=====>     ]  1.2MB/3.4MB`; the bar only where there is room. */
-export function progressBar(detail: Detail, width: number): string {
+export function progressBar(detail: Detail, width: number, now = Date.now() / 1000): string {
   const current = Number(detail.current ?? 0);
   const total = Number(detail.total ?? 0);
   if (current <= 0 && total <= 0) return '';
@@ -81,8 +79,20 @@ export function progressBar(detail: Detail, width: number): string {
   if (total <= 0) return detail.units ? `${amount(current)} ${detail.units}` : amount(current).padStart(8);
   const filled = Math.min(BAR_WIDTH, Math.trunc(Math.trunc((current / total) * 100) / 2));
   const box = width > WIDE_ENOUGH_FOR_BAR ? `[${'='.repeat(filled)}>${' '.repeat(BAR_WIDTH - filled)}] ` : '';
-  if (detail.hidecounts === true) return box;
   const units = detail.units ? ` ${detail.units}` : '';
   const left = detail.units ? amount(current) : amount(current).padStart(8);
-  return `${box}${current > total ? left : `${left}/${amount(total)}`}${units}`;
+  const counts =
+    detail.hidecounts === true ? '' : `${current > total ? left : `${left}/${amount(total)}`}${units}`;
+  return `${box}${counts}${timeLeft(detail, { filled, width, now })}`;
+}
+
+/** What is left at the pace so far, where the daemon tells when it began: ` 2m5s`. */
+function timeLeft(
+  { current = 0, total = 0, start = 0 }: Detail,
+  { filled, width, now }: { filled: number; width: number; now: number },
+): string {
+  if (width <= WIDE_ENOUGH_FOR_TIME || Number(current) <= 0 || start <= 0 || filled >= BAR_WIDTH) return '';
+  const each = Math.max(0, now - start) / Number(current);
+  const seconds = Math.round((Number(total) - Number(current)) * each);
+  return ` ${formatDuration(BigInt(seconds) * 1_000_000_000n)}`;
 }

@@ -47,5 +47,9 @@ export function processSource(): Source {
     setRaw(raw) {
       if (process.stdin.isTTY) process.stdin.setRawMode(raw);
     },
+    async setEcho(echo) {
+      const { setTerminalEcho } = await import('../../sys/terminal-echo.ts');
+      setTerminalEcho(0, echo);
+    },
   };
 }

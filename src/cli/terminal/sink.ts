@@ -13,4 +13,6 @@ export interface Source {
   chunks(): AsyncIterable<Uint8Array>;
   /** Keys as they are typed, unechoed; the terminal's own mode comes back with `false`. */
   setRaw(raw: boolean): void;
+  /** Whether the terminal shows what is typed; lines and Ctrl-C work on. */
+  setEcho(echo: boolean): Promise<void>;
 }

@@ -25,7 +25,8 @@ export class MessageReader {
    */
   async head(): Promise<MessageHead> {
     while (true) {
-      const head = parseHead(await this.#until('\r\n\r\n', MAX_HEAD_BYTES));
+      const text = await this.#until('\r\n\r\n', MAX_HEAD_BYTES, () => broken('the connection ended early'));
+      const head = parseHead(text);
       if (head.status === 101 || head.status >= 200) return head;
     }
   }
@@ -48,7 +49,7 @@ export class MessageReader {
 
   async *#exactly(size: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = size; left > 0; ) {
-      if (this.#buffer.length === 0 && !(await this.#fill())) throw broken('the connection ended early');
+      if (this.#buffer.length === 0 && !(await this.#fill())) throw cutShort();
       const chunk = this.#take(Math.min(left, this.#buffer.length));
       left -= chunk.length;
       yield chunk;
@@ -70,7 +71,7 @@ export class MessageReader {
     }
   }
 
-  async #until(delimiter: string, limit: number): Promise<string> {
+  async #until(delimiter: string, limit: number, ended = cutShort): Promise<string> {
     for (let from = 0; ; ) {
       const at = indexOf(this.#buffer, delimiter, from);
       if (at >= 0) {
@@ -80,7 +81,7 @@ export class MessageReader {
       }
       if (this.#buffer.length > limit) throw broken('a header is too long');
       from = Math.max(0, this.#buffer.length - delimiter.length + 1);
-      if (!(await this.#fill())) throw broken('the connection ended early');
+      if (!(await this.#fill())) throw ended();
     }
   }
 
@@ -126,6 +127,11 @@ export function concat(left: Uint8Array, right: Uint8Array): Uint8Array {
   whole.set(left);
   whole.set(right, left.length);
   return whole;
+}
+
+/** The body ends before its end, in Docker's words. */
+function cutShort(): EngineError {
+  return new EngineError('unavailable', 'unexpected EOF');
 }
 
 function broken(what: string): EngineError {

@@ -1,5 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
-import type { BlobBackend } from './blob-backend.ts';
+import type { OpenBlob } from './blob-backend.ts';
+import type { RegistryCall } from './call.ts';
+import { etagOf, matchesEtag } from './etag.ts';
 import { RegistryRefusal } from './refusal.ts';
 
 interface Target {
@@ -7,12 +9,14 @@ interface Target {
   digest: Digest;
 }
 
+interface Range {
+  start: number;
+  /** The byte after the last. */
+  end: number;
+}
+
 /** `/v2/<name>/blobs/<digest>`. */
-export async function blobEndpoint(
-  backend: BlobBackend,
-  request: Request,
-  target: Target,
-): Promise<Response> {
+export async function blobEndpoint({ backend, request }: RegistryCall, target: Target): Promise<Response> {
   const { repository, digest } = target;
   if (request.method === 'DELETE') {
     if (!(await backend.deleteBlob(repository, digest))) throw blobUnknown(digest);
@@ -20,47 +24,51 @@ export async function blobEndpoint(
   }
   if (request.method !== 'GET' && request.method !== 'HEAD')
     throw RegistryRefusal.method('GET, HEAD, DELETE');
-  const size = (await backend.hasBlob(repository, digest)) ? await backend.blobSize(digest) : undefined;
-  if (size === undefined) throw blobUnknown(digest);
+  const known = matchesEtag(request.headers.get('if-none-match'), digest);
+  const blob = await backend.openBlob(repository, digest, { peek: known || request.method === 'HEAD' });
+  if (blob === undefined) throw blobUnknown(digest);
   const headers = {
     'docker-content-digest': digest,
-    etag: `"${digest}"`,
+    etag: etagOf(digest),
     'accept-ranges': 'bytes',
     'cache-control': 'max-age=31536000',
     'content-type': 'application/octet-stream',
   };
-  if (request.headers.get('if-none-match') === headers.etag)
-    return new Response(null, { status: 304, headers });
-  const range = parseRange(request.headers.get('range'), size);
-  const { start, end } = range ?? { start: 0, end: size };
-  const partial = range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
-  const body =
-    request.method === 'HEAD' || start === end ? null : open(backend, digest, { start, end, size });
+  if (known) return new Response(null, { status: 304, headers });
+  return blob.size === undefined
+    ? new Response(request.method === 'HEAD' ? null : blob.body(), { headers })
+    : answer(request, { ...blob, size: blob.size }, headers);
+}
+
+function answer(
+  request: Request,
+  blob: OpenBlob & { size: number },
+  headers: Record<string, string>,
+): Response {
+  const condition = request.headers.get('if-range');
+  const asked = condition === null || condition === headers['etag'] ? request.headers.get('range') : null;
+  const range = parseRange(asked, blob.size);
+  const { start, end } = range ?? { start: 0, end: blob.size };
+  const partial = range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${blob.size}` };
+  const body = request.method === 'HEAD' || start === end ? null : blob.body(range);
   return new Response(body, {
     status: range === undefined ? 200 : 206,
     headers: { ...headers, ...partial, 'content-length': String(end - start) },
   });
 }
 
-function open(backend: BlobBackend, digest: Digest, part: { start: number; end: number; size: number }) {
-  const path = backend.blobPath?.(digest);
-  if (path !== undefined) return Bun.file(path).slice(part.start, part.end);
-  return backend.blobStream(digest, part);
-}
-
 /**
  * One range of bytes (RFC 9110, 14.1.2); more than one, or none that can be read, is no range at all.
  *
- * @throws RegistryRefusal 416 for a range that begins behind the end.
+ * @throws RegistryRefusal 416 for a range that begins behind the end, or behind its own.
  */
-export function parseRange(header: string | null, size: number): { start: number; end: number } | undefined {
+export function parseRange(header: string | null, size: number): Range | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '');
   const [first, last] = [match?.[1] ?? '', match?.[2] ?? ''];
   if (first === '' && last === '') return undefined;
-  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
   const start = first === '' ? Math.max(size - Number(last), 0) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(Number(last) + 1, size);
-  if (start < size && start < end) return { start, end };
+  if (start < end) return { start, end };
   throw new RegistryRefusal(416, 'SIZE_INVALID', 'the range is not within the blob', {
     headers: { 'content-range': `bytes */${size}` },
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Write a small file so that a crash leaves the old one or the new one; its folder is made where missing. */
@@ -21,13 +21,6 @@ export async function writeDurably(path: string, text: string): Promise<void> {
     throw error;
   }
   await syncDirectory(directory);
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function syncDirectory(path: string): Promise<void> {

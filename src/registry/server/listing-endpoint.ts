@@ -1,30 +1,29 @@
 import type { Digest } from '../../oci/digest.ts';
-import type { BlobBackend } from './blob-backend.ts';
+import type { RegistryCall } from './call.ts';
 import { RegistryRefusal } from './refusal.ts';
 
 const MAX_PAGE = 10_000;
 
 /** `/v2/<name>/tags/list`. */
-export async function tagsEndpoint(backend: BlobBackend, url: URL, repository: string): Promise<Response> {
-  const tags = await backend.tags(repository);
+export async function tagsEndpoint(call: RegistryCall, repository: string): Promise<Response> {
+  const tags = await call.backend.tags(repository);
   if (tags === undefined)
     throw new RegistryRefusal(404, 'NAME_UNKNOWN', 'repository name not known to registry', {
       detail: { name: repository },
     });
-  const page = pageOf(tags, url);
+  const page = pageOf(tags, call);
   return Response.json({ name: repository, tags: page.entries }, { headers: page.headers });
 }
 
 /** `/v2/_catalog`. */
-export async function catalogEndpoint(backend: BlobBackend, url: URL): Promise<Response> {
-  const page = pageOf(await backend.repositories(), url);
+export async function catalogEndpoint(call: RegistryCall): Promise<Response> {
+  const page = pageOf(await call.backend.repositories(), call);
   return Response.json({ repositories: page.entries }, { headers: page.headers });
 }
 
 /** `/v2/<name>/referrers/<digest>`: an index, empty where nothing refers to it. */
 export async function referrersEndpoint(
-  backend: BlobBackend,
-  url: URL,
+  { backend, url }: RegistryCall,
   target: { repository: string; digest: Digest },
 ): Promise<Response> {
   const wanted = url.searchParams.get('artifactType');
@@ -40,7 +39,10 @@ export async function referrersEndpoint(
 }
 
 /** In lexical order, `n` at most, those after `last`; the next page is in the Link header. */
-function pageOf(all: string[], url: URL): { entries: string[]; headers: Record<string, string> } {
+function pageOf(
+  all: string[],
+  { url, locate }: RegistryCall,
+): { entries: string[]; headers: Record<string, string> } {
   const asked = url.searchParams.get('n');
   if (asked !== null && !/^\d{1,9}$/.test(asked))
     throw new RegistryRefusal(400, 'PAGINATION_NUMBER_INVALID', 'invalid number of results requested', {
@@ -53,5 +55,5 @@ function pageOf(all: string[], url: URL): { entries: string[]; headers: Record<s
   const end = entries.at(-1);
   if (end === undefined || rest.length <= limit) return { entries, headers: {} };
   const next = `${url.pathname}?${new URLSearchParams({ last: end, n: String(limit) }).toString()}`;
-  return { entries, headers: { link: `<${next}>; rel="next"` } };
+  return { entries, headers: { link: `<${locate(next)}>; rel="next"` } };
 }

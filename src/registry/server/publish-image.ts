@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Digest } from '../../oci/digest.ts';
 import type { BlobBackend } from './blob-backend.ts';
-import { describe } from './manifest-endpoint.ts';
+import { describe } from './manifest.ts';
 
 export interface PublishedImage {
   repository: string;
@@ -18,19 +18,23 @@ export interface PublishedImage {
  */
 export async function publishImage(backend: BlobBackend, image: PublishedImage): Promise<Digest> {
   const stored = describe(image.manifest.bytes, image.manifest.mediaType);
-  for (const blob of image.blobs) {
-    if ((await backend.blobSize(blob.digest)) === undefined) await publishBlob(backend, blob);
-    await backend.linkBlob(image.repository, blob.digest);
-  }
-  await backend.putManifest(image.repository, { ...stored, tag: image.tag });
+  for (const blob of image.blobs)
+    if (!(await backend.mountBlob(image.repository, blob.digest, undefined)))
+      await publishBlob(backend, image.repository, blob);
+  const tags = image.tag === undefined ? [] : [image.tag];
+  await backend.putManifest(image.repository, { ...stored, tags });
   return stored.descriptor.digest;
 }
 
-async function publishBlob(backend: BlobBackend, blob: PublishedImage['blobs'][number]): Promise<void> {
+async function publishBlob(
+  backend: BlobBackend,
+  repository: string,
+  blob: PublishedImage['blobs'][number],
+): Promise<void> {
   const upload = await backend.upload(randomUUID());
   try {
     for await (const chunk of blob.open()) await upload.write(chunk);
-    await upload.commit(blob.digest);
+    await upload.commit(repository, blob.digest);
   } catch (error) {
     await upload.abort();
     throw error;

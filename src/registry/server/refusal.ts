@@ -14,6 +14,8 @@ export type RegistryErrorCode =
   | 'SIZE_INVALID'
   | 'TAG_INVALID'
   | 'TOOMANYREQUESTS'
+  | 'UNAUTHORIZED'
+  | 'UNAVAILABLE'
   | 'UNKNOWN'
   | 'UNSUPPORTED';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { connect } from 'node:net';
+import { EngineError } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
 import { parseReference } from '../../oci/reference.ts';
 import { DistributionClient } from '../distribution-client.ts';
@@ -22,8 +23,11 @@ import { serveRegistry } from './serve-registry.ts';
 // What the OCI distribution specification 1.1 asks beyond what docker-registry 2.8 does. No socket: the handler alone.
 function open(options: RegistryHandlerOptions = {}, backend: BlobBackend = new MemoryBlobBackend()) {
   const handler = createRegistryHandler(backend, options);
-  const call = (path: string, init: RequestInit = {}) =>
-    handler(new Request(`http://registry/v2/${path}`, init));
+  const call = (path: string, init: RequestInit = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set('host', 'registry');
+    return handler(new Request(`http://registry/v2/${path}`, { ...init, headers }));
+  };
   return { backend, handler, call };
 }
 
@@ -47,7 +51,7 @@ async function codeOf(response: Response): Promise<string> {
 
 async function begin(call: ReturnType<typeof open>['call'], repository: string): Promise<string> {
   const response = await call(`${repository}/blobs/uploads/`, { method: 'POST' });
-  return (response.headers.get('location') ?? '').replace('/v2/', '');
+  return (response.headers.get('location') ?? '').replace('http://registry/v2/', '');
 }
 
 describe('createRegistryHandler()', () => {
@@ -71,7 +75,10 @@ describe('createRegistryHandler()', () => {
       method: 'POST',
       body: blob.bytes,
     });
-    expect([response.status, response.headers.get('location')]).toEqual([201, `/v2/a/blobs/${blob.digest}`]);
+    expect([response.status, response.headers.get('location')]).toEqual([
+      201,
+      `http://registry/v2/a/blobs/${blob.digest}`,
+    ]);
     expect(await (await call(`a/blobs/${blob.digest}`)).text()).toBe('single');
   });
 
@@ -117,7 +124,7 @@ describe('createRegistryHandler()', () => {
     while (next !== undefined) {
       const response = await call(next);
       seen.push(((await response.json()) as { tags: string[] }).tags.join(''));
-      next = /^<\/v2\/(.*)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
+      next = /^<http:\/\/registry\/v2\/(.*)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
     }
     expect(seen).toEqual(['abc', 'd']);
     expect((await call('x/tags/list?n=-1')).status).toBe(400);
@@ -195,6 +202,175 @@ describe('createRegistryHandler()', () => {
     expect(response.status).toBe(304);
   });
 
+  test.each(['"DIGEST"', 'W/"DIGEST"', 'DIGEST', '"other", "DIGEST"', '*'])(
+    'If-None-Match %s is known, of manifests and blobs',
+    async (form) => {
+      const { backend, call } = open();
+      const image = sampleImage(['x']);
+      await publish(backend, 'x', 'latest', image);
+      for (const [path, { digest }] of [
+        ['manifests/latest', image.manifest],
+        [`blobs/${image.config.digest}`, image.config],
+      ] as const) {
+        const headers = { 'if-none-match': form.replace('DIGEST', digest) };
+        const response = await call(`x/${path}`, { headers });
+        expect([response.status, response.headers.get('etag')]).toEqual([304, `"${digest}"`]);
+        expect((await call(`x/${path}`, { headers: { 'if-none-match': '"sha256:0"' } })).status).toBe(200);
+      }
+    },
+  );
+
+  test('If-Range with another entity tag takes the range away', async () => {
+    const { backend, call } = open();
+    const image = sampleImage(['0123456789']);
+    await publish(backend, 'x', 'latest', image);
+    const { digest } = image.layers[0] ?? image.config;
+    const ask = (condition: string) =>
+      call(`x/blobs/${digest}`, { headers: { range: 'bytes=2-3', 'if-range': condition } });
+    expect(await (await ask(`"${digest}"`)).text()).toBe('23');
+    expect(await (await ask('"older"')).text()).toBe('0123456789');
+  });
+
+  test('mounts what any repository has when none is named', async () => {
+    const { backend, call } = open();
+    const image = sampleImage(['x']);
+    await publish(backend, 'somewhere', 'latest', image);
+    const mount = (digest: string) => call(`else/blobs/uploads/?mount=${digest}`, { method: 'POST' });
+    expect((await mount(image.config.digest)).status).toBe(201);
+    expect((await call(`else/blobs/${image.config.digest}`)).status).toBe(200);
+    expect((await mount(blobOf('nowhere').digest)).status).toBe(202);
+  });
+
+  test('a push by digest names its tags beside it', async () => {
+    const { backend, call } = open();
+    const image = sampleImage(['x']);
+    await publish(backend, 'x', 'first', image);
+    const put = (query: string) =>
+      call(`x/manifests/${image.manifest.digest}?${query}`, {
+        method: 'PUT',
+        body: image.manifest.bytes,
+        headers: { 'content-type': OCI_MANIFEST },
+      });
+    const response = await put('tag=a&tag=b');
+    expect([response.status, response.headers.get('oci-tag')]).toEqual([201, 'a, b']);
+    expect(await (await call('x/tags/list')).json()).toEqual({ name: 'x', tags: ['a', 'b', 'first'] });
+    expect((await put('tag=-bad')).status).toBe(400);
+    expect((await put(Array.from({ length: 65 }, (_, n) => `tag=t${n}`).join('&'))).status).toBe(414);
+  });
+
+  test('refuses an index whose images are not here, and takes a subject that is not', async () => {
+    const { backend, call } = open();
+    const entry = { mediaType: OCI_MANIFEST, digest: blobOf('absent').digest, size: 6 };
+    const put = (body: object, type: string) =>
+      call('x/manifests/y', { method: 'PUT', body: JSON.stringify(body), headers: { 'content-type': type } });
+    const sparse = await put({ schemaVersion: 2, manifests: [entry] }, OCI_INDEX);
+    expect([sparse.status, await codeOf(sparse)]).toEqual([400, 'MANIFEST_BLOB_UNKNOWN']);
+    const image = sampleImage(['x']);
+    await publish(backend, 'x', 'latest', image);
+    const config = { mediaType: 'application/vnd.oci.empty.v1+json', digest: image.config.digest, size: 1 };
+    const early = await put({ schemaVersion: 2, config, layers: [], subject: entry }, OCI_MANIFEST);
+    expect([early.status, early.headers.get('oci-subject')]).toEqual([201, entry.digest]);
+    expect((await put({ schemaVersion: 2, manifests: [] }, OCI_INDEX)).status).toBe(201);
+  });
+
+  test('layers that may lie elsewhere need not be here', async () => {
+    const { backend, call } = open();
+    const image = sampleImage(['x']);
+    await publish(backend, 'x', 'latest', image);
+    const foreign = (mediaType: string) => ({ mediaType, digest: blobOf(mediaType).digest, size: 1 });
+    const body = JSON.stringify({
+      schemaVersion: 2,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: image.config.digest, size: 1 },
+      layers: [
+        foreign('application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'),
+        foreign('application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'),
+      ],
+    });
+    const headers = { 'content-type': OCI_MANIFEST };
+    expect((await call('x/manifests/y', { method: 'PUT', body, headers })).status).toBe(201);
+  });
+
+  test('a chunk has the length that its range says', async () => {
+    const { call } = open();
+    const session = await begin(call, 'a');
+    const patch = (range: string, body: string, length?: string) =>
+      call(session, {
+        method: 'PATCH',
+        body,
+        headers: { 'content-range': range, ...(length === undefined ? {} : { 'content-length': length }) },
+      });
+    const lied = await patch('0-9', 'x'.repeat(5), '5');
+    expect([lied.status, await codeOf(lied)]).toEqual([400, 'SIZE_INVALID']);
+    expect((await patch('9-0', 'x')).status).toBe(416);
+    expect((await call(session)).headers.get('range')).toBe('0-0');
+  });
+
+  test('a single POST that fails leaves no session', async () => {
+    const { call } = open({ maxSessions: 1 });
+    const post = (body: string) =>
+      call(`a/blobs/uploads/?digest=${blobOf('right').digest}`, { method: 'POST', body });
+    expect((await post('wrong')).status).toBe(400);
+    expect((await post('right')).status).toBe(201);
+  });
+
+  test('a full disk ends the upload with 507 and keeps nothing of it', async () => {
+    const backend = new MemoryBlobBackend();
+    const upload = backend.upload.bind(backend);
+    let aborted = 0;
+    backend.upload = async (id) => ({
+      ...(await upload(id)),
+      write: () => Promise.reject(new EngineError('internal', 'ENOSPC', { code: 'no-space' })),
+      abort: async () => void aborted++,
+    });
+    const { call } = open({}, backend);
+    const session = await begin(call, 'a');
+    const response = await call(session, { method: 'PATCH', body: 'x' });
+    expect([response.status, await codeOf(response), aborted]).toEqual([507, 'UNAVAILABLE', 1]);
+    expect((await call(session)).status).toBe(404);
+  });
+
+  test('ten uploads of one blob at once end in one blob', async () => {
+    const { backend, call } = open();
+    const blob = blobOf(patterned(100_000));
+    const path = `a/blobs/uploads/?digest=${blob.digest}`;
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => call(path, { method: 'POST', body: blob.bytes })),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect((await backend.openBlob('a', blob.digest))?.size).toBe(100_000);
+  });
+
+  test('answers a search as Docker asks it', async () => {
+    const { backend, handler } = open();
+    const described = { annotations: { 'org.opencontainers.image.description': 'A web server' } };
+    await publish(backend, 'library/nginx', 'latest', sampleImage(['n'], OCI_MANIFEST, described));
+    await publish(backend, 'team/nginx-proxy', 'v1', sampleImage(['p']));
+    await publish(backend, 'team/other', 'v1', sampleImage(['o']));
+    const search = async (query: string) =>
+      (await (await handler(new Request(`http://registry/v1/search?${query}`))).json()) as object;
+    const result = { star_count: 0, is_automated: false, is_trusted: false };
+    expect(await search('q=nginx&n=25')).toEqual({
+      num_pages: 1,
+      num_results: 2,
+      page: 1,
+      page_size: 25,
+      query: 'nginx',
+      results: [
+        { ...result, name: 'nginx', description: 'A web server', is_official: true },
+        { ...result, name: 'team/nginx-proxy', description: '', is_official: false },
+      ],
+    });
+    expect(await search('q=nginx&n=1&page=2')).toMatchObject({
+      num_pages: 2,
+      results: [{ name: 'team/nginx-proxy' }],
+    });
+    expect(await search('q=TEAM%20other&n=x')).toMatchObject({ num_results: 1 });
+    expect(await search('q=zzz')).toMatchObject({ num_results: 0, results: [], num_pages: 0 });
+    expect(
+      (await handler(new Request('http://registry/v1/_ping'))).headers.get('x-docker-registry-standalone'),
+    ).toBe('true');
+  });
+
   test('a backend that fails is 500 and no detail', async () => {
     const backend = new MemoryBlobBackend();
     backend.manifest = () => Promise.reject(new Error('/secret/path'));
@@ -210,7 +386,6 @@ describe('createRegistryHandler()', () => {
 
 test.each([
   ['bytes=0-0', { start: 0, end: 1 }],
-  ['bytes=5-2', undefined],
   ['bytes=-', undefined],
   ['bytes=0-1,3-4', undefined],
   ['items=0-1', undefined],
@@ -245,11 +420,11 @@ test('an upload whose connection broke goes on where it stopped', async () => {
     const blob = blobOf(patterned(1000));
     const started = await fetch(`${registry.url}/v2/a/blobs/uploads/`, { method: 'POST' });
     const session = started.headers.get('location') ?? '';
-    await sendHalf(registry.port, session, blob.bytes.subarray(0, 600));
+    await sendHalf(registry.port, new URL(session).pathname, blob.bytes.subarray(0, 600));
     let standing = '';
     for (let tries = 0; standing !== '0-599' && tries < 100; tries++) {
       await Bun.sleep(10);
-      standing = (await fetch(registry.url + session)).headers.get('range') ?? '';
+      standing = (await fetch(session)).headers.get('range') ?? '';
     }
     expect(standing).toBe('0-599');
     const body = blob.bytes.slice(600);
@@ -257,11 +432,36 @@ test('an upload whose connection broke goes on where it stopped', async () => {
     // The registry may still be noticing that the first connection is gone.
     for (let tries = 0; done !== 201 && tries < 100; tries++) {
       await Bun.sleep(10);
-      done = (await fetch(`${registry.url}${session}?digest=${blob.digest}`, { method: 'PUT', body })).status;
+      done = (await fetch(`${session}?digest=${blob.digest}`, { method: 'PUT', body })).status;
     }
     expect(done).toBe(201);
     expect(await backend.hasBlob('a', blob.digest)).toBe(true);
     expect(logged).toEqual([]);
+  } finally {
+    await registry.close();
+  }
+});
+
+test('a client that sends too slowly is cut off, and what came stays', async () => {
+  const pace = { windowMs: 200, minBytes: 10_000 };
+  const registry = serveRegistry(createRegistryHandler(new MemoryBlobBackend(), { pace }));
+  try {
+    const started = await fetch(`${registry.url}/v2/a/blobs/uploads/`, { method: 'POST' });
+    const session = started.headers.get('location') ?? '';
+    const answer = await new Promise<string>((resolve) => {
+      let received = '';
+      const socket = connect(registry.port, '127.0.0.1');
+      socket.on('data', (chunk) => {
+        received += String(chunk);
+        socket.destroy();
+      });
+      socket.on('close', () => resolve(received));
+      socket.write(
+        `PATCH ${new URL(session).pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n12345`,
+      );
+    });
+    expect(answer).toStartWith('HTTP/1.1 408 ');
+    expect((await fetch(session)).headers.get('range')).toBe('0-4');
   } finally {
     await registry.close();
   }

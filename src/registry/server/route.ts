@@ -6,6 +6,9 @@ import { RegistryRefusal } from './refusal.ts';
 export type Route =
   | { kind: 'root' }
   | { kind: 'catalog' }
+  | { kind: 'search' }
+  | { kind: 'search-ping' }
+  | { kind: 'token' }
   | { kind: 'manifest'; repository: string; reference: string }
   | { kind: 'blob'; repository: string; digest: Digest }
   | { kind: 'uploads'; repository: string; id: string | undefined }
@@ -21,6 +24,9 @@ export function parseRoute(pathname: string): Route {
   const path = decode(pathname);
   if (path === '/v2/' || path === '/v2') return { kind: 'root' };
   if (path === '/v2/_catalog') return { kind: 'catalog' };
+  if (path === '/v1/search') return { kind: 'search' };
+  if (path === '/v1/_ping') return { kind: 'search-ping' };
+  if (path === '/token') return { kind: 'token' };
   const match =
     /^\/v2\/(.+)\/(?:(manifests|blobs|referrers)\/([^/]+)|blobs\/uploads(?:\/([^/]*))?|tags\/list)$/.exec(
       path,

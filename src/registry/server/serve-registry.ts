@@ -1,3 +1,4 @@
+import { EngineError } from '../../errors/engine-error.ts';
 import type { RegistryHandler } from './registry-handler.ts';
 
 export interface RunningRegistry {
@@ -8,32 +9,53 @@ export interface RunningRegistry {
   close(): Promise<void>;
 }
 
+/** PEM texts. */
+export interface RegistryTls {
+  cert: string;
+  key: string;
+  /** Only clients with a certificate of these authorities get in. */
+  clientCa?: string | undefined;
+}
+
+export interface ServeOptions {
+  hostname?: string;
+  port?: number;
+  tls?: RegistryTls | undefined;
+}
+
 /**
- * Serve a registry over HTTP, on loopback unless told otherwise; port 0 takes a free one.
+ * Serve a registry over HTTP or HTTPS, on loopback unless told otherwise; port 0 takes a free one.
  *
  * @throws the system's error (`EADDRINUSE`).
  */
 export function serveRegistry(
   handler: RegistryHandler,
-  { hostname = '127.0.0.1', port = 0 }: { hostname?: string; port?: number } = {},
+  { hostname = '127.0.0.1', port = 0, tls }: ServeOptions = {},
 ): RunningRegistry {
   const server = Bun.serve({
     hostname,
     port,
-    fetch: handler,
+    fetch: (request, self) => handler(request, { address: self.requestIP(request)?.address ?? '' }),
     development: false,
     // Blobs have no natural limit; the handler knows its own.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: 120,
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
   });
   const bound = server.port ?? port;
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;
   return {
-    url: `http://${host}:${bound}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${host}:${bound}`,
     port: bound,
     close: async () => {
       await handler.close();
       await server.stop(true);
     },
   };
+}
+
+function tlsOptions({ cert, key, clientCa }: RegistryTls): Bun.TLSOptions {
+  if (clientCa === undefined) return { cert, key };
+  if (clientCa.trim() === '') throw new EngineError('invalid', 'the file of client authorities is empty');
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
 }

@@ -3,19 +3,21 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../errors/engine-error.ts';
-import { MemoryBlobStore } from '../testing/memory-blob-store.ts';
 import { blobOf, sampleImage } from '../testing/sample-image.ts';
+import { MemoryBlobBackend, MemoryBlobStore } from './memory-blob-backend.ts';
 import { publishImage } from './publish-image.ts';
-import { StoreBlobBackend } from './store-blob-backend.ts';
+import { RepositoryIndex } from './repository-index.ts';
 
 let directory: string;
 let store: MemoryBlobStore;
-let backend: StoreBlobBackend;
+let backend: MemoryBlobBackend;
 
-beforeEach(() => {
+const reopen = async () => new MemoryBlobBackend(store, await RepositoryIndex.open(directory));
+
+beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sampan-registry-'));
   store = new MemoryBlobStore();
-  backend = new StoreBlobBackend(store, directory);
+  backend = await reopen();
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -35,7 +37,7 @@ describe('StoreBlobBackend', () => {
   test('another instance over the same folder sees the same', async () => {
     await publish('library/app', 'v1');
     await publish('library/app/nested', 'v2');
-    const again = new StoreBlobBackend(store, directory);
+    const again = await reopen();
     expect((await again.manifest('library/app', 'v1'))?.bytes).toEqual(image.manifest.bytes);
     expect((await again.repositories()).toSorted()).toEqual(['library/app', 'library/app/nested']);
     expect(await again.tags('library/app/nested')).toEqual(['v2']);
@@ -46,10 +48,12 @@ describe('StoreBlobBackend', () => {
     for (const folder of ['_tags', '_manifests', '_blobs'])
       writeFileSync(join(directory, 'app', folder, '.tmp-x'), '{');
     mkdirSync(join(directory, 'half', '_blobs'), { recursive: true });
-    expect(await backend.tags('app')).toEqual(['v1']);
-    expect(await backend.referrers('app', image.manifest.digest)).toEqual([]);
-    expect(await backend.repositories()).toEqual(['app']);
-    expect(await backend.tags('half')).toBeUndefined();
+    writeFileSync(join(directory, 'app', '_manifests', 'f'.repeat(64)), '{');
+    const again = await reopen();
+    expect(await again.tags('app')).toEqual(['v1']);
+    expect(await again.referrers('app', image.manifest.digest)).toEqual([]);
+    expect(await again.repositories()).toEqual(['app']);
+    expect(await again.tags('half')).toBeUndefined();
   });
 
   test('publishing twice leaves one of each and no temporary file', async () => {
@@ -74,11 +78,46 @@ describe('StoreBlobBackend', () => {
   test.each(['../out', '/abs', 'a/../../out', 'UP', 'a/_tags', '', '.'])(
     'never leaves its folder: %j',
     async (name) => {
-      const refused = await backend.linkBlob(name, blobOf('x').digest).catch(messageOf);
+      const index = await RepositoryIndex.open(directory);
+      const refused = await index.linkBlob(name, blobOf('x').digest).catch(messageOf);
       expect(refused).toContain('not a valid name');
       expect(readdirSync(directory)).toEqual([]);
     },
   );
+
+  test('a manifest whose bytes are gone is unknown, until it is pushed again', async () => {
+    await publish('app', 'v1');
+    store.blobs.delete(image.manifest.digest);
+    expect(await backend.manifest('app', 'v1')).toBeUndefined();
+    await publish('app', 'v1');
+    expect((await backend.manifest('app', 'v1'))?.bytes).toEqual(image.manifest.bytes);
+  });
+
+  test('a name that was asked for in vain is not remembered', async () => {
+    const index = new RepositoryIndex();
+    await index.removeTag('nosuch', 'v1');
+    await index.removeManifest('nosuch', image.manifest.digest);
+    await index.unlinkBlob('nosuch', image.manifest.digest);
+    expect(index.names()).toEqual([]);
+  });
+
+  test('changes of one repository at the same time end in one state, on disk and in memory', async () => {
+    await publish('app', 'v1');
+    const index = await RepositoryIndex.open(directory);
+    const entry = { descriptor: { mediaType: image.mediaType, digest: image.manifest.digest, size: 1 } };
+    await Promise.all([
+      index.removeManifest('app', image.manifest.digest),
+      index.putManifest('app', entry, ['v2']),
+      index.unlinkBlob('app', image.config.digest),
+      index.removeTag('app', 'v1'),
+      index.linkBlob('app', image.config.digest),
+    ]);
+    const again = await RepositoryIndex.open(directory);
+    for (const one of [index, again]) {
+      expect([...(one.repository('app')?.tags.keys() ?? [])]).toEqual(['v2']);
+      expect(one.has('app', image.config.digest)).toBe(true);
+    }
+  });
 
   test('a blob with another digest is not published', async () => {
     const wrong = { digest: blobOf('promised').digest, open: () => new Blob(['sent']).stream() };

@@ -3,8 +3,10 @@ import { EngineError } from '../../errors/engine-error.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { isRepositoryPath } from '../../oci/reference.ts';
 import type { BlobBackend, BlobUpload } from './blob-backend.ts';
+import type { RegistryCall } from './call.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { checkedDigest } from './route.ts';
+import { pacedBody, type UploadPace } from './upload-body.ts';
 
 interface Session {
   id: string;
@@ -19,6 +21,7 @@ export interface UploadLimits {
   maxSessions: number;
   /** A session that nothing was sent to for so long is given up. */
   idleMs: number;
+  pace: UploadPace;
 }
 
 /** `/v2/<name>/blobs/uploads/…`: the sessions of blobs under way. They don't outlive the process; clients start over. */
@@ -26,113 +29,129 @@ export class UploadEndpoint {
   readonly #backend: BlobBackend;
   readonly #limits: UploadLimits;
   readonly #sessions = new Map<string, Session>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
 
   constructor(backend: BlobBackend, limits: UploadLimits) {
     this.#backend = backend;
     this.#limits = limits;
+    this.#sweeper = setInterval(() => void this.#sweep(), limits.idleMs);
+    this.#sweeper.unref();
   }
 
-  async handle(request: Request, target: { repository: string; id: string | undefined }): Promise<Response> {
-    const url = new URL(request.url);
+  async handle(
+    call: RegistryCall,
+    target: { repository: string; id: string | undefined },
+  ): Promise<Response> {
+    const { request, url } = call;
     if (target.id === undefined) {
       if (request.method !== 'POST') throw RegistryRefusal.method('POST');
-      return this.#start(request, url, target.repository);
+      return this.#start(call, target.repository);
     }
     const session = this.#find(target.repository, target.id);
     switch (request.method) {
       case 'GET':
-        return this.#answer(session, 204);
+      case 'HEAD':
+        return this.#answer(call, session, 204);
       case 'PATCH':
-        await this.#exclusively(session, () => this.#receive(session, request));
-        return this.#answer(session, 202);
+        await this.#exclusively(session, () => this.#receive(call, session));
+        return this.#answer(call, session, 202);
       case 'PUT':
-        return this.#finish({ session, request, digest: checkedDigest(url.searchParams.get('digest')) });
+        return this.#finish(call, session, checkedDigest(url.searchParams.get('digest')));
       case 'DELETE':
         await this.#exclusively(session, () => this.#drop(session));
         return new Response(null, { status: 204 });
       default:
-        throw RegistryRefusal.method('GET, PATCH, PUT, DELETE');
+        throw RegistryRefusal.method('GET, HEAD, PATCH, PUT, DELETE');
     }
   }
 
   /** Give up all that is under way. */
   async close(): Promise<void> {
+    clearInterval(this.#sweeper);
     await Promise.allSettled([...this.#sessions.values()].map((session) => this.#drop(session)));
   }
 
-  async #start(request: Request, url: URL, repository: string): Promise<Response> {
-    const mounted = await this.#mount(url, repository);
-    if (mounted !== undefined) return created(repository, mounted);
-    const digest = url.searchParams.get('digest');
+  async #start(call: RegistryCall, repository: string): Promise<Response> {
+    const { searchParams } = call.url;
+    const mounted = await this.#mount(searchParams, repository);
+    if (mounted !== undefined) return created(call, repository, mounted);
+    const digest = searchParams.get('digest');
     const checked = digest === null ? undefined : checkedDigest(digest);
+    const session = await this.#open(repository);
+    if (checked === undefined) return this.#answer(call, session, 202);
+    try {
+      return await this.#finish(call, session, checked);
+    } finally {
+      // Nobody was told of the session: what is not finished now never will be.
+      if (this.#sessions.has(session.id)) await this.#drop(session);
+    }
+  }
+
+  async #open(repository: string): Promise<Session> {
     await this.#sweep();
+    if (this.#sessions.size >= this.#limits.maxSessions)
+      throw new RegistryRefusal(429, 'TOOMANYREQUESTS', 'too many uploads at once', {
+        headers: { 'retry-after': '5' },
+      });
     const id = randomUUID();
     const upload = await this.#backend.upload(id);
     const session: Session = { id, repository, upload, busy: false, touchedMs: Date.now() };
     this.#sessions.set(id, session);
-    return checked === undefined
-      ? this.#answer(session, 202)
-      : this.#finish({ session, request, digest: checked });
+    return session;
   }
 
-  async #mount(url: URL, repository: string): Promise<Digest | undefined> {
-    const digest = url.searchParams.get('mount');
-    const from = url.searchParams.get('from');
-    if (digest === null || from === null || !isDigest(digest) || !isRepositoryPath(from)) return undefined;
-    if (!(await this.#backend.hasBlob(from, digest))) return undefined;
-    await this.#backend.linkBlob(repository, digest);
-    return digest;
+  /** Without `from`, any repository's blob will do: whoever names its digest knows it. What is not to be mounted is uploaded. */
+  async #mount(query: URLSearchParams, repository: string): Promise<Digest | undefined> {
+    const digest = query.get('mount');
+    const from = query.get('from') ?? undefined;
+    if (digest === null || !isDigest(digest)) return undefined;
+    if (from !== undefined && !isRepositoryPath(from)) return undefined;
+    return (await this.#backend.mountBlob(repository, digest, from)) ? digest : undefined;
   }
 
-  async #finish({
-    session,
-    request,
-    digest,
-  }: {
-    session: Session;
-    request: Request;
-    digest: Digest;
-  }): Promise<Response> {
+  async #finish(call: RegistryCall, session: Session, digest: Digest): Promise<Response> {
     await this.#exclusively(session, async () => {
-      await this.#receive(session, request);
+      await this.#receive(call, session);
       this.#sessions.delete(session.id);
       try {
-        await session.upload.commit(digest);
+        await session.upload.commit(session.repository, digest);
       } catch (error) {
         if (error instanceof EngineError && error.code === 'digest-mismatch')
           throw new RegistryRefusal(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
         throw error;
       }
-      await this.#backend.linkBlob(session.repository, digest);
     });
-    return created(session.repository, digest);
+    return created(call, session.repository, digest);
   }
 
   /** Append a request's body. What came before a connection broke stays. */
-  async #receive(session: Session, request: Request): Promise<void> {
-    const range = request.headers.get('content-range');
-    if (range !== null) this.#checkRange(session, range);
-    for await (const chunk of request.body ?? []) {
+  async #receive(call: RegistryCall, session: Session): Promise<void> {
+    const expected = expectedBytes(call, session);
+    let received = 0;
+    for await (const chunk of pacedBody(call.request.body, this.#limits.pace)) {
+      received += chunk.length;
+      if (expected !== undefined && received > expected) {
+        await this.#drop(session);
+        throw sizeMismatch();
+      }
       if (session.upload.offset + chunk.length > this.#limits.maxBlobBytes) {
         await this.#drop(session);
         throw new RegistryRefusal(413, 'SIZE_INVALID', 'the blob is too large');
       }
-      await session.upload.write(chunk);
-      session.touchedMs = Date.now();
+      await this.#write(session, chunk);
     }
+    if (expected !== undefined && received < expected) throw sizeMismatch();
   }
 
-  #checkRange(session: Session, range: string): void {
-    const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(range.trim());
-    if (match !== null && Number(match[1]) === session.upload.offset) return;
-    throw new RegistryRefusal(
-      416,
-      'BLOB_UPLOAD_INVALID',
-      'the chunk does not begin where the upload stands',
-      {
-        headers: sessionHeaders(session),
-      },
-    );
+  /** An upload that could not be written (a full disk) is over, and its bytes are gone. */
+  async #write(session: Session, chunk: Uint8Array): Promise<void> {
+    try {
+      await session.upload.write(chunk);
+    } catch (error) {
+      await this.#drop(session);
+      throw error;
+    }
+    session.touchedMs = Date.now();
   }
 
   async #exclusively(session: Session, work: () => Promise<void>): Promise<void> {
@@ -162,28 +181,53 @@ export class UploadEndpoint {
     const before = Date.now() - this.#limits.idleMs;
     for (const session of this.#sessions.values())
       if (!session.busy && session.touchedMs < before) await this.#drop(session);
-    if (this.#sessions.size >= this.#limits.maxSessions)
-      throw new RegistryRefusal(429, 'TOOMANYREQUESTS', 'too many uploads at once', {
-        headers: { 'retry-after': '5' },
-      });
   }
 
-  #answer(session: Session, status: number): Response {
-    return new Response(null, { status, headers: sessionHeaders(session) });
+  #answer(call: RegistryCall, session: Session, status: number): Response {
+    return new Response(null, { status, headers: sessionHeaders(call, session) });
   }
 }
 
-function sessionHeaders({ id, repository, upload }: Session): Record<string, string> {
+/**
+ * How many bytes the chunk has, where it says so.
+ *
+ * @throws RegistryRefusal 416 for one that does not begin where the upload stands, 400 when its length is another than its range's.
+ */
+function expectedBytes(call: RegistryCall, session: Session): number | undefined {
+  const range = call.request.headers.get('content-range');
+  if (range === null) return undefined;
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(range.trim());
+  const [start, end] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || start !== session.upload.offset || end < start)
+    throw new RegistryRefusal(
+      416,
+      'BLOB_UPLOAD_INVALID',
+      'the chunk does not begin where the upload stands',
+      { headers: sessionHeaders(call, session) },
+    );
+  const length = call.request.headers.get('content-length');
+  if (length !== null && Number(length) !== end - start + 1) throw sizeMismatch();
+  return end - start + 1;
+}
+
+function sizeMismatch(): RegistryRefusal {
+  return new RegistryRefusal(400, 'SIZE_INVALID', 'provided length did not match content length');
+}
+
+function sessionHeaders(
+  { locate }: RegistryCall,
+  { id, repository, upload }: Session,
+): Record<string, string> {
   return {
-    location: `/v2/${repository}/blobs/uploads/${id}`,
+    location: locate(`/v2/${repository}/blobs/uploads/${id}`),
     range: `0-${Math.max(upload.offset - 1, 0)}`,
     'docker-upload-uuid': id,
   };
 }
 
-function created(repository: string, digest: Digest): Response {
+function created({ locate }: RegistryCall, repository: string, digest: Digest): Response {
   return new Response(null, {
     status: 201,
-    headers: { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest },
+    headers: { location: locate(`/v2/${repository}/blobs/${digest}`), 'docker-content-digest': digest },
   });
 }

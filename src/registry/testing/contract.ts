@@ -19,7 +19,8 @@ import {
 export const plainConfig: RegistryConfig = {
   mirrors: [],
   insecure: [],
-  certsDirectory: '/nonexistent',
+  registries: {},
+  certsDirectories: [],
   userAgent: 'sampan-test',
   proxy: {},
 };
@@ -105,10 +106,10 @@ export function describeRegistryContract(name: string, start: () => Promise<Runn
       expect(await response.bytes()).toEqual(blob.bytes.slice(from, to));
     });
 
-    test('refuses a range behind the end', async () => {
+    test.each(['bytes=1000-', 'bytes=5000-10000', 'bytes=500-0'])('refuses the range %s', async (asked) => {
       const blob = blobOf(patterned(1000));
       await put('ranges', blob);
-      expect((await call(`ranges/blobs/${blob.digest}`, range('bytes=1000-'))).status).toBe(416);
+      expect((await call(`ranges/blobs/${blob.digest}`, range(asked))).status).toBe(416);
     });
 
     test('takes a blob in pieces and tells where it stands', async () => {
@@ -138,6 +139,45 @@ export function describeRegistryContract(name: string, start: () => Promise<Runn
       });
       expect([response.status, await codeOf(response)]).toEqual([400, 'DIGEST_INVALID']);
       expect((await call(`lies/blobs/${wanted}`)).status).toBe(404);
+    });
+
+    test('takes a stream in one PATCH, and the last chunk with the PUT', async () => {
+      const blob = blobOf(patterned(3000));
+      const streamed = await call(await begin('stream'), { method: 'PATCH', body: blob.bytes });
+      expect([streamed.status, streamed.headers.get('range')]).toEqual([202, '0-2999']);
+      expect(streamed.headers.get('docker-upload-uuid')).toMatch(/^[0-9a-f-]{36}$/);
+      const done = await call(withDigest(location(streamed), blob.digest), { method: 'PUT' });
+      expect(done.status).toBe(201);
+      expect(digestOf(await (await call(location(done))).bytes())).toBe(blob.digest);
+      const first = await call(await begin('stream'), { method: 'PATCH', body: blob.bytes.slice(0, 1000) });
+      const last = await call(withDigest(location(first), blob.digest), {
+        method: 'PUT',
+        body: blob.bytes.slice(1000),
+      });
+      expect([last.status, last.headers.get('docker-content-digest')]).toEqual([201, blob.digest]);
+      expect(digestOf(await (await call(location(last))).bytes())).toBe(blob.digest);
+    });
+
+    test('refuses an upload without a digest, or with none', async () => {
+      for (const query of [
+        '',
+        '?digest=',
+        '?digest=sha256:abc',
+        '?digest=md5:d41d8cd98f00b204e9800998ecf8427e',
+      ]) {
+        const url = new URL(await begin('undigested'));
+        new URLSearchParams(query).forEach((value, name) => url.searchParams.set(name, value));
+        const response = await call(url.href, { method: 'PUT', body: 'x' });
+        expect([response.status, await codeOf(response)], query).toEqual([400, 'DIGEST_INVALID']);
+      }
+    });
+
+    test('a second PUT of one upload finds none', async () => {
+      const blob = blobOf('put twice');
+      const session = withDigest(await begin('twice'), blob.digest);
+      expect((await call(session, { method: 'PUT', body: blob.bytes })).status).toBe(201);
+      expect((await call(session, { method: 'PUT', body: blob.bytes })).status).toBe(404);
+      expect((await call(session, { method: 'PATCH', body: blob.bytes })).status).toBe(404);
     });
 
     test('forgets a cancelled upload', async () => {
@@ -201,6 +241,89 @@ export function describeRegistryContract(name: string, start: () => Promise<Runn
       const response = await call('index/manifests/latest', { headers: { accept: OCI_INDEX } });
       expect(response.headers.get('content-type')).toBe(OCI_INDEX);
       expect(await response.bytes()).toEqual(index.bytes);
+    });
+
+    test('refuses an index whose images are not here', async () => {
+      const entry = { mediaType: OCI_MANIFEST, digest: blobOf('no such image').digest, size: 13 };
+      const index = blobOf(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry] }));
+      const response = await putManifest('sparse/manifests/latest', index, OCI_INDEX);
+      expect([response.status, await codeOf(response)]).toEqual([400, 'MANIFEST_BLOB_UNKNOWN']);
+    });
+
+    test('keeps an index of indexes, an empty one, and fields that it does not know', async () => {
+      const image = sampleImage(['nested'], OCI_MANIFEST, { 'org.example.unknown': { kept: [1, 2] } });
+      expect((await putImage('nested', 'image', image)).status).toBe(201);
+      const indexOf = (mediaType: string, children: SampleBlob[]) =>
+        blobOf(
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: OCI_INDEX,
+            manifests: children.map(({ digest, bytes }) => ({ mediaType, digest, size: bytes.length })),
+          }),
+        );
+      const inner = indexOf(OCI_MANIFEST, [image.manifest]);
+      for (const [tag, index] of [
+        ['inner', inner],
+        ['outer', indexOf(OCI_INDEX, [inner])],
+        ['empty', indexOf(OCI_MANIFEST, [])],
+      ] as const) {
+        expect((await putManifest(`nested/manifests/${tag}`, index, OCI_INDEX)).status, tag).toBe(201);
+        const response = await call(`nested/manifests/${tag}`, { headers: { accept: OCI_INDEX } });
+        expect(await response.bytes()).toEqual(index.bytes);
+      }
+    });
+
+    test('keeps an artifact: the empty config, a type of its own, no layers', async () => {
+      const empty = blobOf('{}');
+      await put('artifact', empty);
+      const link = (mediaType: string) => ({ mediaType, digest: empty.digest, size: 2 });
+      for (const layers of [[], [link('application/x-test')]]) {
+        const manifest = blobOf(
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: OCI_MANIFEST,
+            artifactType: 'application/x-test',
+            config: { ...link('application/vnd.oci.empty.v1+json'), data: 'e30=' },
+            layers,
+          }),
+        );
+        const created = await putManifest('artifact/manifests/v1', manifest, OCI_MANIFEST);
+        expect(created.status).toBe(201);
+        const response = await call('artifact/manifests/v1', { headers: { accept: OCI_MANIFEST } });
+        expect(await response.bytes()).toEqual(manifest.bytes);
+      }
+    });
+
+    test('a manifest and a blob that the client knows are 304', async () => {
+      const image = sampleImage(['known']);
+      await putImage('known', 'v1', image);
+      const accept = OCI_MANIFEST;
+      const first = await call('known/manifests/v1', { headers: { accept } });
+      const etag = first.headers.get('etag') ?? '';
+      expect(etag).toBe(`"${image.manifest.digest}"`);
+      const again = await call('known/manifests/v1', { headers: { accept, 'if-none-match': etag } });
+      expect(again.status).toBe(304);
+      const blob = `known/blobs/${image.config.digest}`;
+      const blobEtag = (await call(blob)).headers.get('etag') ?? '';
+      expect((await call(blob, { headers: { 'if-none-match': blobEtag } })).status).toBe(304);
+    });
+
+    test('HEAD of what is not here is 404 and has no body', async () => {
+      const digest = blobOf('not here either').digest;
+      for (const path of ['heads/manifests/x', `heads/manifests/${digest}`, `heads/blobs/${digest}`]) {
+        const response = await call(path, { method: 'HEAD' });
+        expect([response.status, await response.text()], path).toEqual([404, '']);
+      }
+    });
+
+    test('has no method that it should not have', async () => {
+      for (const [method, path] of [
+        ['PUT', 'x/tags/list'],
+        ['POST', 'x/manifests/y'],
+        ['PATCH', `x/blobs/${blobOf('x').digest}`],
+        ['DELETE', '_catalog'],
+      ] as const)
+        expect((await call(path, { method })).status, `${method} ${path}`).toBe(405);
     });
 
     test('moves a tag and keeps the old manifest by digest', async () => {
@@ -286,6 +409,11 @@ export function describeRegistryContract(name: string, start: () => Promise<Runn
       expect(catalog.repositories).toContain('listed/here');
       const page = await call('_catalog?n=1');
       expect(((await page.json()) as { repositories: string[] }).repositories).toHaveLength(1);
+      const [first = ''] = ((await (await call('_catalog?n=1')).json()) as { repositories: string[] })
+        .repositories;
+      const rest = (await (await call(`_catalog?n=1000&last=${first}`)).json()) as { repositories: string[] };
+      expect(rest.repositories).not.toContain(first);
+      expect(rest.repositories.toSorted()).toEqual(catalog.repositories.toSorted().slice(1));
       expect(page.headers.get('link')).toMatch(/^<.*[?&]n=1.*>; rel="next"$/);
     });
 

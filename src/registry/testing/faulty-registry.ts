@@ -18,6 +18,8 @@ export type Fault =
   | { kind: 'lost' }
   | { kind: 'corrupt' }
   | { kind: 'surplus'; bytes: number }
+  /** The body, then zeros for as long as anybody listens; it names no length. */
+  | { kind: 'endless' }
   | { kind: 'ignore-range' }
   | { kind: 'headers'; headers: Record<string, string> }
   | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string };
@@ -92,13 +94,25 @@ async function answer({ socket, request, registry, handler }: Exchange): Promise
   const length = response.headers.get('content-length') ?? String(body.length);
   const headers = { ...Object.fromEntries(response.headers), 'content-length': length, connection: 'close' };
   const told = fault?.kind === 'headers' ? { ...headers, ...fault.headers } : headers;
+  if (fault?.kind === 'endless') delete (told as Record<string, string>)['content-length'];
   const lines = Object.entries(told).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 ${response.status} Told\r\n${lines.join('')}\r\n`);
   if (request.method !== 'HEAD')
     socket.write(fault && 'atByte' in fault ? body.subarray(0, fault.atByte) : body);
+  if (fault?.kind === 'endless') return pourOut(socket);
   // Bun's fetch drops what it has received but not yet handed on when the connection breaks: let it hand on.
   if (fault?.kind === 'cut') await Bun.sleep(100);
   if (fault?.kind !== 'stall') socket.end();
+}
+
+/** As fast as it is read. */
+function pourOut(socket: Socket): void {
+  const zeros = new Uint8Array(64 << 10);
+  const pour = () => {
+    while (!socket.destroyed && socket.write(zeros));
+  };
+  socket.on('drain', pour);
+  pour();
 }
 
 function tamper(body: Uint8Array, fault: Fault | undefined): Uint8Array {

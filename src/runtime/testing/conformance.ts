@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Runtime, TaskExit, TaskHandle, TaskRequest, TaskStreams } from '../runtime.ts';
 
@@ -175,6 +176,24 @@ export function describeRuntime(
         expect(await subject.leftovers(request)).toEqual([]);
       });
     }
+
+    check(
+      'a spec that is still in the making is awaited; when it fails, so does the call, and nothing is left',
+      async (subject) => {
+        const { runtime } = subject;
+        const request = subject.request(conformancePrograms.echo);
+        const late = sleep(50).then(() => request.spec);
+        const handle = await runtime.create({ ...request, spec: late }, { signal });
+        await runtime.start(handle);
+        expect((await runtime.wait(handle, { signal })).exitCode).toBe(0);
+        await runtime.remove(handle);
+        const other = subject.request(conformancePrograms.echo);
+        const failing = sleep(50).then(() => Promise.reject(new Error('no spec')));
+        const error = await rejection(runtime.create({ ...other, spec: failing }, { signal }));
+        expect(error).toMatchObject({ message: 'no spec' });
+        expect([...(await subject.leftovers(request)), ...(await subject.leftovers(other))]).toEqual([]);
+      },
+    );
 
     check('an aborted create rejects with the reason and leaves nothing', async (subject) => {
       const request = subject.request(conformancePrograms.sleep);

@@ -1,6 +1,14 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { bootId, nowNano } from '../../sys/clock.ts';
-import type { Runtime, RuntimeInfo, TaskExit, TaskHandle, TaskRequest, TaskStreams } from '../runtime.ts';
+import type {
+  OpenTaskRequest,
+  Runtime,
+  RuntimeInfo,
+  TaskExit,
+  TaskHandle,
+  TaskRequest,
+  TaskStreams,
+} from '../runtime.ts';
 import { createError, startError } from '../runtime-errors.ts';
 import { taskKey } from '../task-record.ts';
 import { FakeProcess } from './fake-process.ts';
@@ -52,10 +60,10 @@ export class FakeRuntime implements Runtime {
     };
   }
 
-  async create(request: TaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
-    this.#note('create', request.id.containerId);
+  async create(open: OpenTaskRequest, options: { signal: AbortSignal }): Promise<TaskHandle> {
+    this.#note('create', open.id.containerId);
     options.signal.throwIfAborted();
-    await Promise.resolve();
+    const request: TaskRequest = { ...open, spec: await open.spec };
     options.signal.throwIfAborted();
     const key = taskKey(request.id);
     if (this.host.tasks.has(key)) throw new EngineError('internal', `container ${key} exists`);

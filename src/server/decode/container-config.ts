@@ -1,8 +1,9 @@
 import type { ContainerConfig } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ContainerConfig as WireConfig } from '../../wire/container-config.ts';
-import { type FieldRule, honour, ignore, refuse } from './field-rule.ts';
-import { boolean, int, keys, string, stringMap, stringOrList, strings } from './go-json.ts';
+import type { Json } from '../../wire/json.ts';
+import { applyRules, type FieldRule, honour, ignore, refuse } from './field-rule.ts';
+import { boolean, Fields, int, keys, string, stringMap, stringOrList, strings } from './go-json.ts';
 import { decodeHealthcheck } from './healthcheck.ts';
 
 /** Every field of Docker's `Config`. */
@@ -79,6 +80,13 @@ export const CONFIG_RULES = {
     config.shell = value;
   }),
 } satisfies Record<keyof WireConfig, FieldRule<ContainerConfig>>;
+
+/** A `Config` alone, as `POST /commit` has it. @throws EngineError "invalid" on wrong types. */
+export function decodeConfig(body: Json): ContainerConfig {
+  const config = emptyConfig();
+  applyRules(CONFIG_RULES, new Fields(body, '', 'container.Config'), { target: config, path: 'Config.' });
+  return config;
+}
 
 /** What a `Config` is of which nothing was said. */
 export function emptyConfig(): ContainerConfig {

@@ -1,6 +1,7 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { parseJson } from '../../wire/json.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, textParam } from '../api-request.ts';
 import { Fields, string } from './go-json.ts';
 
@@ -23,6 +24,31 @@ export function platformParam(request: ApiRequest): Platform | undefined {
   const text = textParam(request, 'platform');
   if (text === undefined) return undefined;
   return text.startsWith('{') ? fromJson(text) : fromText(text);
+}
+
+/**
+ * All `platform` parameters of save and load, each the JSON of an OCI platform: one from API 1.48, several from 1.52.
+ *
+ * @throws EngineError "invalid", in Docker's words.
+ */
+export function platformParams(request: ApiRequest): Platform[] {
+  const texts = request.query.getAll('platform').filter((text) => text !== '');
+  if (compareApiVersions(request.version, '1.48') < 0) return [];
+  if (texts.length > 1 && compareApiVersions(request.version, '1.52') < 0)
+    throw new EngineError(
+      'invalid',
+      'multiple platform parameters are not supported in this API version; use API version 1.52 or later',
+    );
+  return texts.map(platformJson);
+}
+
+/** The JSON of an OCI platform. @throws EngineError "invalid", in Docker's words. */
+export function platformJson(text: string): Platform {
+  try {
+    return fromJson(text);
+  } catch (error) {
+    throw new EngineError('invalid', `failed to parse platform: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function fromJson(text: string): Platform {

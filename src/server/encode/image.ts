@@ -1,4 +1,11 @@
-import type { DeleteResult, HistoryView, ImageView, PullProgress } from '../../images/image-backend.ts';
+import type {
+  DeleteResult,
+  HistoryView,
+  ImageView,
+  PullProgress,
+  TransferLine,
+} from '../../images/image-backend.ts';
+import type { ManifestView } from '../../images/manifest-views.ts';
 import type { ImageProcessConfig } from '../../oci/image-config.ts';
 import type {
   ImageConfig,
@@ -6,11 +13,12 @@ import type {
   ImageHistoryItem,
   ImageInspect,
   ImageSummary,
+  ManifestSummary,
   ProgressMessage,
 } from '../../wire/image.ts';
-import type { OciDescriptor } from '../../wire/oci-descriptor.ts';
 import { formatTime, parseTime } from '../../wire/time.ts';
 import { encodeHealthcheck, keySet, nullIfEmpty } from './container-config.ts';
+import { encodeOciDescriptor, encodeOciPlatform } from './descriptor.ts';
 
 /** Answer of `GET /images/{name}/json`. */
 export function encodeImage(view: ImageView, driver: string): ImageInspect {
@@ -32,7 +40,7 @@ export function encodeImage(view: ImageView, driver: string): ImageInspect {
     GraphDriver: { Data: null, Name: driver },
     RootFS: { Type: 'layers', Layers: view.config.diffIds },
     Metadata: { LastTagTime: formatTime(view.lastTaggedNano ?? 0n) },
-    ...encodeDescriptor(view),
+    Descriptor: encodeOciDescriptor(view.descriptor),
     Config: encodeImageConfig(view.config.config),
   };
 }
@@ -54,14 +62,30 @@ export function encodeImageSummary(view: ImageView, context: ImageSummaryContext
     RepoTags: view.repoTags,
     SharedSize: context.sharedSize,
     Size: view.size,
-    ...encodeDescriptor(view),
+    Descriptor: encodeOciDescriptor(view.descriptor),
   };
 }
 
-/** The descriptor that the ID stands for; that of an index isn't known here. */
-function encodeDescriptor(view: ImageView): { Descriptor?: OciDescriptor } {
-  if (view.id !== view.manifestDigest) return {};
-  return { Descriptor: { mediaType: view.mediaType, digest: view.id, size: view.manifestSize } };
+/** A manifest of an image, with `manifests=1`. */
+export function encodeManifestView(view: ManifestView): ManifestSummary {
+  const { descriptor, available, contentBytes, kind, platform, unpackedBytes, containers, attests } = view;
+  return {
+    ID: descriptor.digest,
+    Descriptor: encodeOciDescriptor(descriptor),
+    Available: available,
+    Size: { Content: contentBytes, Total: contentBytes + unpackedBytes },
+    Kind: kind,
+    ...(kind === 'image'
+      ? {
+          ImageData: {
+            Platform: encodeOciPlatform(platform ?? { os: '', architecture: '' }),
+            Size: { Unpacked: unpackedBytes },
+            Containers: nullIfEmpty(containers),
+          },
+        }
+      : {}),
+    ...(attests === undefined ? {} : { AttestationData: { For: attests } }),
+  };
 }
 
 function encodeImageConfig(config: ImageProcessConfig): ImageConfig {
@@ -108,6 +132,12 @@ export function encodeProgress(line: PullProgress): ProgressMessage {
     progress: progressBar(current, total),
     ...(id === undefined ? {} : { id }),
   };
+}
+
+/** One line of a push or load. */
+export function encodeTransferLine(line: TransferLine): ProgressMessage {
+  if ('aux' in line) return { progressDetail: {}, aux: line.aux };
+  return 'stream' in line ? line : encodeProgress(line);
 }
 
 function isLayerId(id: string): boolean {

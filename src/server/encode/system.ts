@@ -124,18 +124,14 @@ export function encodeInfo(info: SystemInfo, options: { build: BuildInfo; nowNan
 
 function encodeRegistries(info: SystemInfo): WireInfo['RegistryConfig'] {
   const isCidr = (entry: string) => entry.includes('/');
-  const index = (name: string, options: { mirrors: string[]; secure: boolean }): RegistryIndex => ({
-    Mirrors: options.mirrors,
+  const index = ({ name, mirrors, secure }: SystemInfo['registries'][number]): RegistryIndex => ({
+    Mirrors: mirrors,
     Name: name,
     Official: name === 'docker.io',
-    Secure: options.secure,
+    Secure: secure,
   });
-  const hosts = info.insecureRegistries.filter((entry) => !isCidr(entry));
   return {
-    IndexConfigs: {
-      'docker.io': index('docker.io', { mirrors: info.registryMirrors, secure: true }),
-      ...Object.fromEntries(hosts.map((host) => [host, index(host, { mirrors: [], secure: false })])),
-    },
+    IndexConfigs: Object.fromEntries(info.registries.map((entry) => [entry.name, index(entry)])),
     InsecureRegistryCIDRs: [...info.insecureRegistries.filter(isCidr), '127.0.0.0/8', '::1/128'],
     Mirrors: info.registryMirrors,
   };

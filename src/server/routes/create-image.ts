@@ -1,17 +1,14 @@
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import type { ImageBackend } from '../../images/image-backend.ts';
 import { isDigest } from '../../oci/digest.ts';
 import { parseReference, type Reference, withDigest, withTag } from '../../oci/reference.ts';
-import type { RegistryCredentials } from '../../registry/registry-client.ts';
-import type { ProgressMessage } from '../../wire/image.ts';
-import { decodeRegistryAuth } from '../../wire/registry-auth.ts';
 import { type ApiRequest, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { toReadableStream } from '../body-stream.ts';
-import { credentialsOf } from '../decode/credentials.ts';
+import { registryAccess } from '../decode/credentials.ts';
 import { platformParam } from '../decode/platform.ts';
 import { encodeProgress } from '../encode/image.ts';
-import type { ResponseStream } from '../response-stream.ts';
+import { ProgressWriter } from '../progress-writer.ts';
 
 /** `POST /images/create`: a pull (`fromImage`) or an import (`fromSrc`). */
 export async function createImage(
@@ -30,7 +27,7 @@ async function pull(images: ImageBackend, request: ApiRequest, response: ApiResp
   const progress = new ProgressWriter(response);
   try {
     await images.pull(
-      { reference, platform, credentials: registryCredentials(request) },
+      { reference, platform, ...registryAccess(request) },
       { signal: request.signal, progress: (line) => progress.write(encodeProgress(line)) },
     );
     await progress.end();
@@ -40,18 +37,19 @@ async function pull(images: ImageBackend, request: ApiRequest, response: ApiResp
 }
 
 async function importImage(images: ImageBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
-  if (textParam(request, 'fromSrc') !== '-')
-    throw new EngineError('not-implemented', 'importing an image from a URL is not implemented yet');
+  const from = request.query.get('fromSrc') ?? '';
   const options = {
     reference: importReference(request),
-    message: textParam(request, 'message') ?? 'Imported from -',
+    message: textParam(request, 'message') ?? `Imported from ${from}`,
     changes: request.query.getAll('changes'),
     platform: platformParam(request),
     signal: request.signal,
   };
   const progress = new ProgressWriter(response);
   try {
-    const digest = await images.importTar(toReadableStream(request.body), options);
+    const archive =
+      from === '-' ? toReadableStream(request.body) : await download(images, from, { request, progress });
+    const digest = await images.importTar(archive, options);
     progress.write({ status: digest });
     await progress.end();
   } catch (error) {
@@ -59,51 +57,33 @@ async function importImage(images: ImageBackend, request: ApiRequest, response: 
   }
 }
 
-/** Progress lines; the answer's head waits for the first, so that an early failure has its own status. */
-class ProgressWriter {
-  readonly #response: ApiResponse;
-  #stream: ResponseStream | undefined;
-
-  constructor(response: ApiResponse) {
-    this.#response = response;
-  }
-
-  /** While the client doesn't read, lines that only count bytes are dropped, since later ones say more. */
-  write(line: ProgressMessage): void {
-    const stream = this.#open();
-    if (stream.congested && line.progress !== undefined) return;
-    stream.writeJson(line).catch(() => undefined);
-  }
-
-  async end(): Promise<void> {
-    await this.#open().end();
-  }
-
-  /** @throws the error itself while there is no answer yet; afterwards it is the stream's last line. */
-  async fail(error: unknown, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    if (this.#stream === undefined) throw error;
-    const message = messageOf(error);
-    this.write({ errorDetail: { message }, error: message });
-    await this.end();
-  }
-
-  #open(): ResponseStream {
-    this.#stream ??= this.#response.stream(200, 'application/json');
-    return this.#stream;
-  }
+/** The archive at a URL, its bytes told as they come. */
+async function download(
+  images: ImageBackend,
+  from: string,
+  { request, progress }: { request: ApiRequest; progress: ProgressWriter },
+): Promise<ReadableStream<Uint8Array>> {
+  const { url, size, stream } = await images.openUrl(from, { signal: request.signal });
+  progress.write({ status: `Downloading from ${url}` });
+  let current = 0;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      current += chunk.length;
+      progress.write(
+        encodeProgress({ status: 'Importing', current, ...(size === undefined ? {} : { total: size }) }),
+      );
+      controller.enqueue(chunk);
+    },
+  });
+  return stream.pipeThrough(counted);
 }
 
 function pullReference(request: ApiRequest): Reference {
-  const reference = parseReference(textParam(request, 'fromImage') ?? '');
+  // `pull -a` of old clients leaves a colon behind.
+  const reference = parseReference((textParam(request, 'fromImage') ?? '').replace(/:$/, ''));
   const tag = textParam(request, 'tag');
-  if (tag !== undefined) return isDigest(tag) ? withDigest(reference, tag) : withTag(reference, tag);
-  if (reference.tag === undefined && reference.digest === undefined)
-    throw new EngineError(
-      'not-implemented',
-      'pulling all tags of a repository is not implemented yet: name one',
-    );
-  return reference;
+  if (tag === undefined) return reference;
+  return isDigest(tag) ? withDigest(reference, tag) : withTag(reference, tag);
 }
 
 function importReference(request: ApiRequest): Reference | undefined {
@@ -112,10 +92,4 @@ function importReference(request: ApiRequest): Reference | undefined {
   const reference = parseReference(repo);
   if (reference.digest !== undefined) throw new EngineError('invalid', 'cannot import digest reference');
   return withTag(reference, textParam(request, 'tag') ?? reference.tag ?? 'latest');
-}
-
-function registryCredentials(request: ApiRequest): RegistryCredentials | undefined {
-  const header = request.headers['x-registry-auth'];
-  const auth = decodeRegistryAuth(Array.isArray(header) ? header[0] : header);
-  return auth === undefined ? undefined : credentialsOf(auth);
 }

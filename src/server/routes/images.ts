@@ -1,15 +1,24 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import type { ImageView } from '../../images/image-backend.ts';
+import type { Platform } from '../../oci/platform.ts';
 import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
 import { parseFilters } from '../../wire/filters.ts';
+import type { ImageSummary } from '../../wire/image.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
-import { platformParam } from '../decode/platform.ts';
+import { platformJson, platformParam } from '../decode/platform.ts';
 import { forVersion } from '../encode/for-version.ts';
-import { encodeDeleted, encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
+import {
+  encodeDeleted,
+  encodeHistory,
+  encodeImage,
+  encodeImageSummary,
+  encodeManifestView,
+} from '../encode/image.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { createImage } from './create-image.ts';
+import { containerCounts, sharedSizes } from './image-sharing.ts';
 
 /** Images. Names hold slashes, so the verbs stand last in the patterns. */
 export function imageRoutes(backends: Backends): Route[] {
@@ -41,10 +50,13 @@ export function imageRoutes(backends: Backends): Route[] {
             'conflicting options: manifests and platform options cannot both be set',
           );
         const view = await images.get(pathParam(request), { platform: platformParam(request) });
-        response.json(
-          200,
-          forVersion('imageInspect', request.version, encodeImage(view, await driverName())),
-        );
+        const inspected = {
+          ...encodeImage(view, await driverName()),
+          ...(showsManifests(request, '1.48')
+            ? { Manifests: (await images.manifests(view.id)).map(encodeManifestView) }
+            : {}),
+        };
+        response.json(200, forVersion('imageInspect', request.version, inspected));
       },
     },
     {
@@ -67,14 +79,10 @@ export function imageRoutes(backends: Backends): Route[] {
       method: 'DELETE',
       pattern: '/images/{*}',
       handler: async (request, response) => {
-        if (textParam(request, 'platforms') !== undefined)
-          throw new EngineError(
-            'not-implemented',
-            'removing single platforms of an image is not implemented yet',
-          );
         const results = await images.remove(pathParam(request), {
           force: boolParam(request, 'force'),
           noPrune: boolParam(request, 'noprune'),
+          platforms: removedPlatforms(request),
         });
         response.json(200, results.map(encodeDeleted));
       },
@@ -101,46 +109,50 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
     ? sharedSizes(await images.list({ all: true, filters: new Map() }))
     : undefined;
   const users = await containerCounts(containers);
-  const summaries = views.map((view) =>
-    forVersion(
-      'imageSummary',
-      request.version,
-      encodeImageSummary(view, {
-        sharedSize: shared === undefined ? -1 : shared(view),
-        containers: users.get(view.id) ?? 0,
-      }),
-    ),
-  );
+  const summaries: ImageSummary[] = [];
+  for (const view of views) {
+    const summary = encodeImageSummary(view, {
+      sharedSize: shared === undefined ? -1 : shared(view),
+      containers: users.get(view.id) ?? 0,
+    });
+    const manifests = showsManifests(request, '1.47')
+      ? { Manifests: (await images.manifests(view.id)).map(encodeManifestView) }
+      : {};
+    summaries.push(forVersion('imageSummary', request.version, { ...summary, ...manifests }));
+  }
   response.json(200, summaries);
 }
 
-/** How many bytes of an image lie in layers that another image has too. */
-function sharedSizes(views: readonly ImageView[]): (view: ImageView) => number {
-  const users = new Map<string, number>();
-  for (const { layers } of views)
-    for (const diffId of new Set(layers.map((layer) => layer.diffId)))
-      users.set(diffId, (users.get(diffId) ?? 0) + 1);
-  return (view) =>
-    view.layers.reduce((sum, { diffId, tarSize }) => sum + ((users.get(diffId) ?? 0) > 1 ? tarSize : 0), 0);
+function showsManifests(request: ApiRequest, since: string): boolean {
+  return boolParam(request, 'manifests') && compareApiVersions(request.version, since) >= 0;
 }
 
-async function containerCounts(containers: Backends['containers']): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  const views = await containers.list({ all: true, limit: undefined, size: false, filters: new Map() });
-  for (const { image } of views) counts.set(image.id, (counts.get(image.id) ?? 0) + 1);
-  return counts;
+/** From API 1.50: the JSON of one platform each. */
+function removedPlatforms(request: ApiRequest): Platform[] {
+  if (compareApiVersions(request.version, '1.50') < 0) return [];
+  return request.query
+    .getAll('platforms')
+    .filter((text) => text !== '')
+    .map(platformJson);
 }
 
 async function prune({ images }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const filters = parseFilters(request.query.get('filters'));
   const dangling = filters.get('dangling') ?? [];
   filters.delete('dangling');
-  const danglingOnly = !dangling.some((value) => value === 'false' || value === '0');
+  const danglingOnly = !dangling.map((value) => booleanFilter('dangling', value)).includes(false);
   const { deleted, reclaimedBytes } = await images.prune({ danglingOnly, filters });
   response.json(200, {
     ImagesDeleted: deleted.length === 0 ? null : deleted.map(encodeDeleted),
     SpaceReclaimed: reclaimedBytes,
   });
+}
+
+/** As Docker's filters read booleans. */
+function booleanFilter(name: string, value: string): boolean {
+  if (value === '1' || value === 'true') return true;
+  if (value === '0' || value === 'false') return false;
+  throw new EngineError('invalid', `invalid filter '${name}=[${value}]'`);
 }
 
 function tagTarget(request: ApiRequest): Reference {

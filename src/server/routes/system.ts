@@ -1,3 +1,4 @@
+import { nowNano } from '../../sys/clock.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { toAuthConfig } from '../../wire/registry-auth.ts';
 import { parseTimeParameter } from '../../wire/time.ts';
@@ -8,7 +9,6 @@ import { credentialsOf } from '../decode/credentials.ts';
 import { encodeEvent } from '../encode/event.ts';
 import { forVersion } from '../encode/for-version.ts';
 import { encodeInfo, encodeVersion } from '../encode/system.ts';
-import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends, BuildInfo } from '../server-options.ts';
 
@@ -41,7 +41,10 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
       pattern: '/auth',
       handler: async (request, response) => {
         const credentials = credentialsOf(toAuthConfig(await jsonBody(request)));
-        const { status, identityToken } = await system.authenticate(credentials, { signal: request.signal });
+        const { status, identityToken } = await system.authenticate(credentials, {
+          signal: request.signal,
+          ...(request.query.get('tlsVerify') === '0' ? { tlsVerify: false } : {}),
+        });
         response.json(200, { IdentityToken: identityToken, Status: status });
       },
     },

@@ -15,6 +15,8 @@ import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
+import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts';
+import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
 import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
@@ -35,6 +37,7 @@ export class FakeEngine implements Backends {
   readonly programs = new Map<string, FakeProgram>();
   readonly all = new Map<string, FakeContainer>();
   readonly imageViews: ImageView[] = [imageView()];
+  readonly volumeViews: VolumeView[] = [];
   logLines: () => AsyncIterable<LogLine> = async function* () {};
   pullWith: (
     request: PullRequest,
@@ -107,6 +110,31 @@ export class FakeEngine implements Backends {
       this.#find(name);
       return { titles: ['PID', 'CMD'], processes: [['1', 'sh']] };
     },
+    prune: async (isWanted) => {
+      const stopped = [...this.all.values()].filter(
+        ({ view }) => view.state.status !== 'running' && isWanted(view),
+      );
+      for (const { view } of stopped) this.all.delete(view.id);
+      return { deleted: stopped.map(({ view }) => view.id), reclaimedBytes: 0 };
+    },
+    export: async (name) => {
+      this.calls.push(['export', name]);
+      this.#find(name);
+      return new Blob(['archive']).stream();
+    },
+    changes: async (name) => {
+      this.#find(name);
+      return [
+        { path: '/etc', kind: 'modified' },
+        { path: '/etc/x', kind: 'added' },
+        { path: '/y', kind: 'deleted' },
+      ];
+    },
+    commit: async (name, request) => {
+      this.calls.push(['commit', name, request]);
+      this.#find(name);
+      return parseDigest(`sha256:${'2'.repeat(64)}`);
+    },
     counts: () => ({ running: 0, paused: 0, stopped: 0 }),
   };
 
@@ -114,6 +142,28 @@ export class FakeEngine implements Backends {
     pull: async (request, { signal, progress }) => {
       this.calls.push(['pull', request]);
       await this.pullWith(request, progress, signal);
+    },
+    push: async (request, { progress }) => {
+      this.calls.push(['push', request]);
+      progress({ status: 'The push refers to repository [docker.io/library/app]' });
+      progress({ aux: { Tag: 'latest' } });
+    },
+    save: async (request) => {
+      this.calls.push(['save', request]);
+      return (async function* () {
+        yield new TextEncoder().encode('archive');
+      })();
+    },
+    load: async (source, { progress, platforms, quiet }) => {
+      let bytes = 0;
+      for await (const chunk of source) bytes += chunk.length;
+      this.calls.push(['load', bytes, { platforms, quiet }]);
+      progress({ stream: 'Loaded image: app:latest\n' });
+    },
+    commit: async () => parseDigest(`sha256:${'2'.repeat(64)}`),
+    openUrl: async (url) => {
+      this.calls.push(['open', url]);
+      return { url: `http://${url}`, size: 7, stream: new Blob(['archive']).stream() };
     },
     importTar: async (source, options) => {
       let bytes = 0;
@@ -159,11 +209,37 @@ export class FakeEngine implements Backends {
       const view = this.#image(name);
       return [{ untagged: name }, { deleted: view.id }];
     },
+    manifests: async () => [],
+    used: () => undefined,
     prune: async (options) => {
       this.calls.push(['image prune', options]);
       return { deleted: [], reclaimedBytes: 0 };
     },
     count: () => this.imageViews.length,
+  };
+
+  readonly registry: RegistryBackend = {
+    search: async (term, request) => {
+      this.calls.push(['search', term, request]);
+      return [{ name: 'busybox', description: 'small', starCount: 3, isOfficial: true }];
+    },
+    inspect: async (reference) => {
+      this.calls.push(['inspect', familiarName(reference)]);
+      const digest = parseDigest(`sha256:${'3'.repeat(64)}`);
+      return {
+        descriptor: { mediaType: 'application/vnd.oci.image.index.v1+json', digest, size: 7 },
+        platforms: [{ os: 'linux', architecture: 'arm64', variant: 'v8' }],
+      };
+    },
+    manifest: async () => {
+      throw new EngineError('not-found', 'manifest unknown');
+    },
+    tags: async () => ['1', '2', '3'],
+    copy: async ({ from, to, platform }, { credentials, tlsVerify, progress }) => {
+      this.calls.push(['copy', familiarName(from), familiarName(to), platform, credentials, tlsVerify]);
+      progress({ id: '3'.repeat(12), status: 'Pushed' });
+      return { digest: parseDigest(`sha256:${'3'.repeat(64)}`), size: 7 };
+    },
   };
 
   readonly networks = {
@@ -172,7 +248,29 @@ export class FakeEngine implements Backends {
       networkInfos().find((network) => network.name === name || network.id === name),
   };
 
+  readonly volumes: VolumeBackend = {
+    list: async () => this.volumeViews,
+    get: async (name) => {
+      const found = this.volumeViews.find((volume) => volume.name === name);
+      if (found === undefined) throw new EngineError('not-found', `get ${name}: no such volume`);
+      return found;
+    },
+    size: async () => 7,
+    remove: async (name, options) => void this.calls.push(['volume remove', name, options]),
+    prune: async (isWanted) => ({
+      deleted: this.volumeViews.filter(isWanted).map(({ name }) => name),
+      reclaimedBytes: 5,
+    }),
+  };
+
   readonly system = {
+    diskUsage: async () => ({
+      owners: new Map([
+        ['images', 2000],
+        ['containers', 30],
+        ['engine', 4],
+      ]),
+    }),
     info: async () => this.info,
     events: async (request: EventRequest, { signal }: { signal: AbortSignal }) => {
       this.calls.push(['events', request]);

@@ -49,6 +49,11 @@ export function containerView(id: string): ContainerView {
 export function imageView(): ImageView {
   return {
     id: IMAGE_ID,
+    descriptor: {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: IMAGE_ID,
+      size: 523,
+    },
     manifestDigest: IMAGE_ID,
     configDigest: parseDigest(`sha256:${'b'.repeat(64)}`),
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -131,6 +136,10 @@ export function systemInfo(): SystemInfo {
     securityOptions: ['name=seccomp,profile=builtin'],
     registryMirrors: ['http://127.0.0.1:5000/'],
     insecureRegistries: ['10.0.0.0/8', 'reg.local:5000'],
+    registries: [
+      { name: 'docker.io', mirrors: ['http://127.0.0.1:5000/'], secure: true },
+      { name: 'reg.local:5000', mirrors: [], secure: false },
+    ],
     labels: [],
     warnings: [],
     debug: false,

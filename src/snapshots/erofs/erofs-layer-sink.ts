@@ -1,9 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { parseDiffId } from '../../oci/digest.ts';
-import type { LayerSink, LayerStaging, StagedLayer } from '../snapshotter.ts';
+import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../snapshotter.ts';
 import { storageError } from '../storage-error.ts';
-import { TarFileWriter } from '../tar-file-writer.ts';
+import { openTarTarget, type TarTarget } from '../tar-file-writer.ts';
 import { IndexBuilder } from './index-builder.ts';
 import { SideFile } from './side-file.ts';
 import type { StagedIndex } from './stage-files.ts';
@@ -12,13 +12,13 @@ import { stageFiles } from './stage-files.ts';
 /** Writes the tar as it comes, hashes it and builds its index in the same pass. */
 export class ErofsLayerSink implements LayerSink {
   readonly #staging: LayerStaging;
-  readonly #tar: TarFileWriter;
+  readonly #tar: TarTarget;
   readonly #side: SideFile;
   readonly #index: IndexBuilder;
   readonly #reader: TarReader;
   readonly #hash = new Bun.CryptoHasher('sha256');
 
-  private constructor(staging: LayerStaging, tar: TarFileWriter) {
+  private constructor(staging: LayerStaging, tar: TarTarget) {
     this.#staging = staging;
     this.#tar = tar;
     this.#side = new SideFile(stageFiles(staging.directory).side);
@@ -26,10 +26,10 @@ export class ErofsLayerSink implements LayerSink {
     this.#reader = new TarReader(this.#index);
   }
 
-  static async open(staging: LayerStaging): Promise<ErofsLayerSink> {
+  static async open(staging: LayerStaging, { tarFile }: SinkOptions = {}): Promise<ErofsLayerSink> {
     await mkdir(staging.directory, { mode: 0o700 });
     try {
-      return new ErofsLayerSink(staging, await TarFileWriter.create(stageFiles(staging.directory).tar));
+      return new ErofsLayerSink(staging, await openTarTarget(stageFiles(staging.directory).tar, tarFile));
     } catch (error) {
       await rm(staging.directory, { recursive: true, force: true });
       throw storageError(error, 'store layer');

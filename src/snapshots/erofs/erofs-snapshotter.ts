@@ -13,6 +13,7 @@ import type {
   MountOptions,
   SnapshotKey,
   Snapshotter,
+  SnapshotView,
   StagedLayer,
 } from '../snapshotter.ts';
 import { storageError } from '../storage-error.ts';
@@ -165,6 +166,15 @@ export class ErofsSnapshotter implements Snapshotter {
   async upperDirectory(key: SnapshotKey): Promise<string> {
     await this.#writable.parent(key);
     return this.#layout.upper(key);
+  }
+
+  async view(key: SnapshotKey): Promise<SnapshotView> {
+    const parent = await this.#writable.parent(key);
+    const stack = parent === undefined ? [] : await this.#layers.stack(parent);
+    const layers = stack.map((layer) => this.#mounts.layerMount(layer));
+    const lowers = [this.#layout.upper(key), ...layers.map(({ target }) => target)];
+    if (layers.length === 0) lowers.push(this.#layout.empty);
+    return { layers, lowers, target: this.#layout.empty };
   }
 
   async usage(key: SnapshotKey): Promise<number> {

@@ -2,14 +2,18 @@ import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } f
 import { join } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
-import { listMounts, type MountInfo, mountErofs, mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import {
+  type ErofsMount,
+  listMounts,
+  type MountInfo,
+  mountErofs,
+  mountOverlay,
+  unmountIfMounted,
+} from '../../sys/mount.ts';
 import { UnmountThread } from '../../sys/unmount-thread.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
-
-/** How the kernel reaches an index: as a plain file, or (older kernels) through loop devices. */
-export type ErofsBacking = 'file';
 
 export interface MountedSnapshot {
   key: SnapshotKey;
@@ -26,12 +30,10 @@ const upperOption = 'upperdir=';
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
-  readonly #backing: ErofsBacking;
   readonly #thread = new UnmountThread();
 
-  constructor(layout: ErofsLayout, backing: ErofsBacking = 'file') {
+  constructor(layout: ErofsLayout) {
     this.#layout = layout;
-    this.#backing = backing;
   }
 
   /**
@@ -47,7 +49,7 @@ export class LowerMounts {
       for (const layer of stack) {
         const target = this.#layout.lower(layer.chainId);
         if (present.has(target)) continue;
-        this.#mountLayer(layer, target);
+        this.#mountLayer(layer);
         made.push(target);
       }
       // The mark that a volatile mount leaves: the kernel would refuse to mount again.
@@ -114,15 +116,17 @@ export class LowerMounts {
     }
   }
 
-  #mountLayer(layer: LayerRecord, target: string): void {
+  /** How a layer is mounted, and where: the directory is there. */
+  layerMount(layer: LayerRecord): ErofsMount {
+    const target = this.#layout.lower(layer.chainId);
     mkdirSync(target, { recursive: true, mode: 0o700 });
     const devices = [this.#layout.tar(layer.diffId)];
     if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
-    const image = this.#layout.index(layer.chainId);
-    switch (this.#backing) {
-      case 'file':
-        mountErofs({ image, devices, target });
-    }
+    return { image: this.#layout.index(layer.chainId), devices, target };
+  }
+
+  #mountLayer(layer: LayerRecord): void {
+    mountErofs(this.layerMount(layer));
   }
 
   #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {

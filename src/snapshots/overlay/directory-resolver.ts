@@ -1,7 +1,7 @@
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { hostileArchive } from '../../archive/archive-error.ts';
 import { comparePathBytes } from '../../archive/path-bytes.ts';
-import { fsPath, isWhiteout, markOpaque, readLink, statNode } from './node-attributes.ts';
+import { fsPath, isWhiteout, markOpaque, readLink, statNode } from '../node-attributes.ts';
 
 /** As the kernel: more symlinks than that on one way are a loop. */
 const maxSymlinks = 40;

@@ -20,8 +20,6 @@ import { encodePath } from '../../archive/path-bytes.ts';
 import type { TarVisitor } from '../../archive/tar-reader.ts';
 import { defaultLayerLimits } from '../../erofs/layer-builder.ts';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
-import type { BelowPath } from './directory-resolver.ts';
-import { DirectoryResolver } from './directory-resolver.ts';
 import {
   fsPath,
   isWhiteout,
@@ -31,7 +29,9 @@ import {
   setTimes,
   setXattr,
   statNode,
-} from './node-attributes.ts';
+} from '../node-attributes.ts';
+import type { BelowPath } from './directory-resolver.ts';
+import { DirectoryResolver } from './directory-resolver.ts';
 
 /** What a layer's directory alone does not tell. Plain data. */
 export interface UnpackedLayer {

@@ -1,18 +1,21 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { parseDiffId } from '../../oci/digest.ts';
-import type { LayerSink, LayerStaging, StagedLayer } from '../snapshotter.ts';
-import { TarFileWriter } from '../tar-file-writer.ts';
+import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../snapshotter.ts';
+import { openTarTarget, type TarTarget } from '../tar-file-writer.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { UnpackProcess } from './unpack-process.ts';
 
 /** A sink that keeps the tar, which `layerTar` gives back byte for byte, and has it unpacked beside it as it comes. Any thread may. */
-export async function openOverlayLayerSink(staging: LayerStaging): Promise<LayerSink> {
+export async function openOverlayLayerSink(
+  staging: LayerStaging,
+  { tarFile }: SinkOptions = {},
+): Promise<LayerSink> {
   const { tar, fs, report } = stageFiles(staging.directory);
   try {
     await mkdir(staging.directory, { recursive: true, mode: 0o700 });
     await mkdir(fs, { mode: 0o755 });
-    const writer = await TarFileWriter.create(tar);
+    const writer = await openTarTarget(tar, tarFile);
     try {
       return new OverlayLayerSink(staging, writer, await UnpackProcess.start(fs, report));
     } catch (error) {
@@ -27,11 +30,11 @@ export async function openOverlayLayerSink(staging: LayerStaging): Promise<Layer
 
 class OverlayLayerSink implements LayerSink {
   readonly #staging: LayerStaging;
-  readonly #tar: TarFileWriter;
+  readonly #tar: TarTarget;
   readonly #child: UnpackProcess;
   readonly #hash = new Bun.CryptoHasher('sha256');
 
-  constructor(staging: LayerStaging, tar: TarFileWriter, child: UnpackProcess) {
+  constructor(staging: LayerStaging, tar: TarTarget, child: UnpackProcess) {
     this.#staging = staging;
     this.#tar = tar;
     this.#child = child;

@@ -6,8 +6,6 @@ import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, DiffId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
-import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
-import type { UnpackedLayer } from './layer-unpacker.ts';
 import {
   applyToDirectory,
   fsPath,
@@ -15,7 +13,9 @@ import {
   nodeAttributes,
   setTimes,
   statNode,
-} from './node-attributes.ts';
+} from '../node-attributes.ts';
+import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
+import type { UnpackedLayer } from './layer-unpacker.ts';
 import type { OverlayLayout } from './overlay-layout.ts';
 import { stageFiles } from './overlay-layout.ts';
 import { OverlayTree } from './overlay-tree.ts';

@@ -5,11 +5,18 @@ import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
+import { diskUsage } from '../../storage/disk-usage.ts';
 import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
-import type { LayerInfo, LayerStaging, SnapshotKey, Snapshotter, StagedLayer } from '../snapshotter.ts';
-import { diskUsage } from './disk-usage.ts';
+import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
+import type {
+  LayerInfo,
+  LayerStaging,
+  SnapshotKey,
+  Snapshotter,
+  SnapshotView,
+  StagedLayer,
+} from '../snapshotter.ts';
 import { fileStream } from './file-stream.ts';
-import { applyToDirectory, nodeAttributes, statNode } from './node-attributes.ts';
 import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
 import { mountedSnapshots } from './overlay-mounts.ts';
@@ -129,6 +136,14 @@ export class OverlaySnapshotter implements Snapshotter {
   async upperDirectory(key: SnapshotKey): Promise<string> {
     await this.#parent(key);
     return this.#layout.snapshot(key).upper;
+  }
+
+  async view(key: SnapshotKey): Promise<SnapshotView> {
+    const parent = await this.#parent(key);
+    const stack = parent === undefined ? [] : await this.#layers.stack(parent);
+    const target = await this.#emptyLower();
+    const lowers = [this.#layout.snapshot(key).upper, ...(stack.length === 0 ? [target] : stack)];
+    return { layers: [], lowers, target };
   }
 
   async usage(key: SnapshotKey): Promise<number> {

@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { comparePathBytes, decodePath } from '../../archive/path-bytes.ts';
 import type { NodeAttributes, Tree } from '../../archive/tree.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { fsPath, isOpaque, isWhiteout, nodeAttributes, statNode } from '../node-attributes.ts';
 import { fileStream } from './file-stream.ts';
-import { fsPath, isOpaque, isWhiteout, nodeAttributes, statNode } from './node-attributes.ts';
 
 type Found = { kind: 'node'; path: string; stat: BigIntStats } | { kind: 'absent' | 'hidden' };
 

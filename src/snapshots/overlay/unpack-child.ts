@@ -4,25 +4,14 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { hostileArchive } from '../../archive/archive-error.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { errnoCodeOf, messageOf, serializeError } from '../../errors/engine-error.ts';
-import { checked, cString, libc } from '../../sys/libc.ts';
-import { bindMount, unmount } from '../../sys/mount.ts';
+import { enterRoot } from '../../sys/enter-root.ts';
+import { checked, libc } from '../../sys/libc.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import { LayerUnpacker } from './layer-unpacker.ts';
 import { noSpaceExitCode, type UnpackReport } from './unpack-report.ts';
 
 const F_SETPIPE_SZ = 1031;
 const bufferBytes = 1 << 20;
-
-/** Make `target` this process's root, in its own mount namespace, and let go of the old one. */
-function enter(target: string): void {
-  const here = cString('.');
-  bindMount(target, target);
-  process.chdir(target);
-  checked(libc.pivot_root(here, here), 'pivot_root', `enter ${target}`);
-  // The old root was put on top of the new one.
-  unmount('.', { detach: true });
-  process.chdir('/');
-}
 
 function unpackStdin(): UnpackedLayer {
   const unpacker = new LayerUnpacker();
@@ -60,7 +49,7 @@ function report(result: UnpackReport): void {
 try {
   process.umask(0);
   libc.fcntl(0, F_SETPIPE_SZ, BigInt(bufferBytes));
-  enter(process.argv[2] ?? '');
+  enterRoot(process.argv[2] ?? '');
   const layer = unpackStdin();
   syncRoot();
   report({ layer });

@@ -8,6 +8,7 @@ export interface CommandResult {
 export interface CommandOptions {
   stdin?: string | Uint8Array;
   env?: Record<string, string>;
+  cwd?: string;
   timeoutMs?: number;
 }
 
@@ -21,6 +22,7 @@ export async function run(command: readonly string[], options: CommandOptions = 
     stdout: 'pipe',
     stderr: 'pipe',
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     timeout: options.timeoutMs ?? 60_000,
     killSignal: 'SIGKILL',
   });

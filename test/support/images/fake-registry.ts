@@ -5,6 +5,7 @@ import type {
   BlobStream,
   RegistryClient,
   RegistryRequest,
+  ResolvedHead,
   ResolvedManifest,
 } from '../../../src/registry/registry-client.ts';
 import type { MadeBlob } from './image-maker.ts';
@@ -58,6 +59,11 @@ export class FakeRegistry implements RegistryClient {
     return { descriptor: found.descriptor, bytes: found.bytes, source };
   }
 
+  async head(reference: Reference, options: RegistryRequest): Promise<ResolvedHead> {
+    const { descriptor, source } = await this.manifest(reference, options);
+    return { descriptor, source };
+  }
+
   async blob(
     _repository: Reference,
     digest: Digest,
@@ -69,7 +75,7 @@ export class FakeRegistry implements RegistryClient {
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw new EngineError('not-found', 'blob unknown to registry');
     const body = this.blobHook?.(request, bytes) ?? chunked(bytes.subarray(request.start));
-    return { start: request.start, body, source };
+    return { start: request.start, body, source, refuse: () => [] };
   }
 }
 

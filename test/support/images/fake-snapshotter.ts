@@ -96,6 +96,9 @@ export class FakeSnapshotter implements Snapshotter {
   async upperDirectory(): Promise<string> {
     throw refused();
   }
+  async view(): Promise<never> {
+    throw refused();
+  }
   async usage(): Promise<number> {
     return 0;
   }

@@ -2,19 +2,24 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalContentStore } from '../../../src/content/local-content-store.ts';
-import { silentLogger } from '../../../src/errors/logger.ts';
+import { type Logger, silentLogger } from '../../../src/errors/logger.ts';
 import type { EngineEvent } from '../../../src/events/event.ts';
+import { threadedReceiver } from '../../../src/images/archive-receiver.ts';
 import type { PullProgress } from '../../../src/images/image-backend.ts';
-import { imageMigrations } from '../../../src/images/image-schema.ts';
+import { imageMigrations, imageTransferTables } from '../../../src/images/image-schema.ts';
 import { ImageService } from '../../../src/images/image-service.ts';
 import { runLayerJob } from '../../../src/images/layer-job.ts';
-import type { LayerRunner } from '../../../src/images/layer-runner.ts';
+import { type LayerRunner, layerPool } from '../../../src/images/layer-runner.ts';
 import type { GcRoots } from '../../../src/images/lease-store.ts';
 import type { RegistryAccess } from '../../../src/images/pull-image.ts';
-import { WorkerLayerRunner } from '../../../src/images/worker-layer-runner.ts';
+import { receiveArchive } from '../../../src/images/receive-archive.ts';
+import { runUploadJob } from '../../../src/images/upload-job.ts';
+import { type UploadRunner, uploadPool } from '../../../src/images/upload-runner.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
-import { parseReference } from '../../../src/oci/reference.ts';
+import { parseReference, withDefaultTag } from '../../../src/oci/reference.ts';
+import { CatalogClient } from '../../../src/registry/catalog-client.ts';
 import { DistributionClient } from '../../../src/registry/distribution-client.ts';
+import { DistributionPushClient } from '../../../src/registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
 import { openLayerSink } from '../../../src/snapshots/layer-sink.ts';
 import { SqliteStateDb } from '../../../src/storage/sqlite-state-db.ts';
@@ -28,12 +33,16 @@ export interface BenchOptions {
   workers?: boolean;
   /** The same, from this registry (as a mirror of docker.io) instead of the fake one. */
   mirror?: string;
+  /** A second one, asked after it. */
+  secondMirror?: string;
+  logger?: Logger;
 }
 
 export const plainRegistryConfig: RegistryConfig = {
   mirrors: [],
   insecure: [],
-  certsDirectory: '/nonexistent',
+  registries: {},
+  certsDirectories: [],
   userAgent: 'test',
   proxy: {},
 };
@@ -50,12 +59,16 @@ export class ImageBench {
   readonly #http: HttpRegistry | undefined;
   /** Base URL of the mirror that workers pull from; undefined: all is in this thread. */
   readonly #mirror: string | undefined;
+  readonly #secondMirror: string | undefined;
+  readonly #logger: Logger;
   #open: { service: ImageService; db: SqliteStateDb; content: LocalContentStore } | undefined;
 
   private constructor(options: BenchOptions) {
     this.root = options.root ?? mkdtempSync(join(tmpdir(), 'sampan-images-'));
     this.#http = options.workers === true ? new HttpRegistry(this.registry) : undefined;
     this.#mirror = options.mirror ?? this.#http?.url;
+    this.#secondMirror = options.secondMirror;
+    this.#logger = options.logger ?? silentLogger;
     this.snapshotter =
       this.#mirror === undefined
         ? new FakeSnapshotter()
@@ -85,14 +98,19 @@ export class ImageBench {
     await this.#close();
     const content = await LocalContentStore.open(join(this.root, 'content'));
     const db = await SqliteStateDb.open(join(this.root, 'state.db'), [
-      { version: 1, name: 'images', statements: imageMigrations },
+      { version: 1, name: 'images', statements: [...imageMigrations, ...imageTransferTables] },
     ]);
     const service = await ImageService.open({
       db,
       content,
       snapshotter: this.snapshotter,
       registry: this.#access(),
-      runner: this.#mirror === undefined ? this.#runner(content) : new WorkerLayerRunner(3),
+      runner: this.#mirror === undefined ? this.#runner(content) : layerPool(3, this.#logger),
+      uploads: this.#mirror === undefined ? this.#uploads(content) : uploadPool(2),
+      receiver:
+        this.#mirror === undefined
+          ? (source, options) => receiveArchive(source, { content, ...options })
+          : threadedReceiver(content.root),
       openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
@@ -110,7 +128,7 @@ export class ImageBench {
     const lines = options.lines ?? [];
     await this.images.pull(
       {
-        reference: parseReference(name),
+        reference: withDefaultTag(parseReference(name)),
         platform: options.platform === undefined ? undefined : parsePlatform(options.platform),
         credentials: undefined,
       },
@@ -146,10 +164,34 @@ export class ImageBench {
   }
 
   #access(): RegistryAccess {
-    if (this.#mirror === undefined) return { client: () => this.registry, config: () => plainRegistryConfig };
-    const config = { ...plainRegistryConfig, mirrors: [this.#mirror] };
-    const client = new DistributionClient(config);
-    return { client: () => client, config: () => config };
+    const config = {
+      ...plainRegistryConfig,
+      mirrors: [this.#mirror, this.#secondMirror].filter((url) => url !== undefined),
+    };
+    const pushClient = new DistributionPushClient(config);
+    const client =
+      this.#mirror === undefined ? this.registry : new DistributionClient(config, { logger: this.#logger });
+    const catalog = new CatalogClient(config);
+    return {
+      client: () => client,
+      pushClient: () => pushClient,
+      catalog: () => catalog,
+      config: () => config,
+    };
+  }
+
+  #uploads(content: LocalContentStore): UploadRunner {
+    return {
+      jobs: 2,
+      run: (job, { signal, progress }) =>
+        runUploadJob(job, {
+          content,
+          registry: new DistributionPushClient(plainRegistryConfig),
+          signal,
+          progress,
+        }),
+      close: async () => undefined,
+    };
   }
 
   #runner(content: LocalContentStore): LayerRunner {

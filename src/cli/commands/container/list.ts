@@ -54,6 +54,7 @@ async function run({ context, client, flags }: Invocation): Promise<number> {
           : format,
     table: flags.bool('size') ? `${CONTAINER_TABLE}\t{{.Size}}` : CONTAINER_TABLE,
     headers: CONTAINER_HEADERS,
+    errors: { parse: 'failed to parse template', execute: 'failed to execute template' },
   });
   await context.stdout.write(text);
   return 0;

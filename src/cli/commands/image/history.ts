@@ -29,13 +29,14 @@ export const command: Command = {
       default: 'true',
     },
     { name: 'no-trunc', kind: 'bool', usage: 'Show values whole' },
-    { name: 'platform', kind: 'string', usage: 'Platform of the image (os/architecture)' },
+    { name: 'platform', sinceApi: '1.48', kind: 'string', usage: 'Platform of the image (os/architecture)' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show IDs only' },
   ],
   args: { min: 1, max: 1 },
+  examples: ['history busybox', "history --no-trunc --format '{{.CreatedBy}}' app:1"],
   async run({ context, client, flags, args }) {
     const entries = await client.images.history(args[0] ?? '', {
-      platform: platformJson(flags.string('platform')),
+      platform: platformJson(flags.string('platform'), { prefix: 'invalid platform: ' }),
     });
     const human = flags.bool('human');
     const options = { truncate: !flags.bool('no-trunc'), human, now: context.now() };
@@ -54,6 +55,9 @@ export const command: Command = {
   },
 };
 
+/** 2000-01-01: what is older was made reproducible, not made then. */
+const EPOCH = 946_684_800;
+
 function row(entry: HistoryEntry, options: { truncate: boolean; human: boolean; now: number }): Struct {
   const { truncate, human, now } = options;
   const by = entry.CreatedBy.replaceAll('\t', ' ');
@@ -63,7 +67,7 @@ function row(entry: HistoryEntry, options: { truncate: boolean; human: boolean; 
     CreatedBy: () => (truncate ? ellipsis(by, 45) : by),
     CreatedSince: () => {
       if (!human) return localRfc3339(entry.Created);
-      return entry.Created <= -62135596800 ? 'N/A' : `${humanDuration(now - entry.Created)} ago`;
+      return entry.Created <= EPOCH ? 'N/A' : `${humanDuration(now - entry.Created)} ago`;
     },
     ID: () => (truncate ? shortId(entry.Id) : entry.Id),
     Size: () => (human ? humanSize(entry.Size, 3) : String(entry.Size)),

@@ -6,9 +6,10 @@ export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
   flags: [
     INSPECT_FORMAT_FLAG,
-    { name: 'platform', kind: 'string', usage: 'Platform of the image (os/architecture)' },
+    { name: 'platform', sinceApi: '1.49', kind: 'string', usage: 'Platform of the image (os/architecture)' },
   ],
   args: { min: 1 },
+  examples: ['image inspect busybox', "image inspect -f '{{.Config.Cmd}}' app:1 app:2"],
   run: ({ context, client, flags, args }) => {
     const platform = platformJson(flags.string('platform'));
     return inspectObjects(context, args, {

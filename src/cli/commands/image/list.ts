@@ -2,7 +2,13 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
 import { readConfigFile } from '../../config-file.ts';
 import type { Invocation } from '../../context.ts';
-import { IMAGE_DIGEST_TABLE, IMAGE_HEADERS, IMAGE_TABLE, imageRows } from '../../output/image-rows.ts';
+import {
+  IMAGE_DIGEST_TABLE,
+  IMAGE_HEADERS,
+  IMAGE_TABLE,
+  imageRows,
+  isDangling,
+} from '../../output/image-rows.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
 import { IMAGE_RAW } from '../../output/raw-formats.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
@@ -16,7 +22,7 @@ export const command: Command = {
     LIST_FORMAT_FLAG,
     { name: 'no-trunc', kind: 'bool', usage: 'Show values whole' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show IDs only' },
-    { name: 'tree', kind: 'bool', usage: 'Show the platforms of each image', hidden: true },
+    { name: 'tree', sinceApi: '1.47', kind: 'bool', usage: 'Show the platforms of each image below it' },
   ],
   args: { min: 0, max: 1 },
   examples: [
@@ -27,35 +33,80 @@ export const command: Command = {
   run,
 };
 
-async function run({ context, client, flags, args }: Invocation): Promise<number> {
-  if (flags.bool('tree')) throw new EngineError('not-implemented', 'Cannot list images as a tree yet');
+async function run(invocation: Invocation): Promise<number> {
+  const { context, client, flags, args, path } = invocation;
   const filters = parseFilters(flags.list('filter'));
   const [reference] = args;
-  if (reference !== undefined) (filters.reference ??= []).push(reference);
+  if (reference !== undefined && reference !== '') (filters.reference ??= []).push(reference);
+  if (flags.bool('tree')) return listAsTree(invocation, filters);
   const quiet = flags.bool('quiet');
   const digests = flags.bool('digests');
   const images = await client.images.list({ all: flags.bool('all'), filters });
-  const options = { truncate: !flags.bool('no-trunc'), digests, now: context.now() };
   const format =
-    flags.string('format') || (quiet ? '' : ((await readConfigFile(context)).imagesFormat ?? ''));
-  const isTable = format === '' || format === 'table';
-  const wantsDigest = digests || /\{\{[^}]*\.Digest\b/.test(format);
-  const rows = images.flatMap((image) => {
-    const each = imageRows(image, { ...options, digests: wantsDigest });
-    return each;
-  });
-  const text = formatList(rows, {
-    format:
-      quiet && isTable
-        ? '{{.ID}}'
-        : format === 'raw'
-          ? quiet
-            ? 'image_id: {{.ID}}'
-            : IMAGE_RAW(digests)
-          : format,
-    table: digests ? IMAGE_DIGEST_TABLE : IMAGE_TABLE,
-    headers: IMAGE_HEADERS,
-  });
+    flags.string('format') || (quiet ? '' : ((await readConfigFile(context)).imagesFormat ?? '')) || 'table';
+  const options = {
+    truncate: !flags.bool('no-trunc'),
+    digests: digests || format.includes('{{.Digest}}'),
+    now: context.now(),
+  };
+  const text = formatList(
+    images.flatMap((image) => imageRows(image, options)),
+    {
+      format: formatOf(format, { quiet, digests }),
+      table: digests ? IMAGE_DIGEST_TABLE : IMAGE_TABLE,
+      headers: IMAGE_HEADERS,
+    },
+  );
   await context.stdout.write(text);
+  if (images.length === 0 && path === 'images' && VERBS.has(reference ?? ''))
+    await context.stderr.write(
+      `\nNo images found matching ${JSON.stringify(reference)}: did you mean "${context.program} image ${reference}"?\n`,
+    );
   return 0;
 }
+
+function formatOf(format: string, { quiet, digests }: { quiet: boolean; digests: boolean }): string {
+  if (format === 'table') return quiet ? '{{.ID}}' : 'table';
+  if (format === 'raw') return quiet ? 'image_id: {{.ID}}' : IMAGE_RAW(digests);
+  const lacksDigest = digests && format.startsWith('table') && !format.includes('{{.Digest}}');
+  return lacksDigest ? `${format}\t{{.Digest}}` : format;
+}
+
+/** What people say when they mean `image …`. */
+const VERBS = new Set([
+  'build',
+  'history',
+  'import',
+  'inspect',
+  'list',
+  'load',
+  'ls',
+  'prune',
+  'pull',
+  'push',
+  'rm',
+  'save',
+  'tag',
+]);
+
+const NOT_WITH_TREE = {
+  quiet: '--quiet',
+  'no-trunc': '--no-trunc',
+  digests: '--show-digest',
+  format: '--format',
+} as const;
+
+async function listAsTree({ context, client, flags }: Invocation, filters: Filters): Promise<number> {
+  for (const [name, shown] of Object.entries(NOT_WITH_TREE))
+    if (name === 'format' ? flags.string(name) !== '' : flags.bool(name))
+      throw new EngineError('invalid', `${shown} is not yet supported with --tree`);
+  const all = flags.bool('all');
+  const images = await client.images.list({ all, manifests: true, filters });
+  const { imageTree } = await import('../../output/image-tree.ts');
+  const shown = all ? images : images.filter((image) => !isDangling(image));
+  const { width } = context.stdout.size();
+  await context.stdout.write(imageTree(shown, { terminal: context.stdout.isTerminal, width }));
+  return 0;
+}
+
+type Filters = ReturnType<typeof parseFilters>;

@@ -1,13 +1,17 @@
-import { EngineError } from '../../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../../errors/engine-error.ts';
+import { parsePlatform } from '../../../oci/platform.ts';
 
-/** `linux/arm64/v8` as the API takes it in a query; undefined when empty. */
-export function platformJson(text: string): string | undefined {
+/**
+ * `linux/arm64/v8` as the API takes it in a query; undefined when empty. A part that is left out is the host's.
+ *
+ * @throws EngineError "invalid"; `options.prefix` goes before the reason.
+ */
+export function platformJson(text: string, options: { prefix?: string } = {}): string | undefined {
   if (text === '') return undefined;
-  const [os = '', architecture = '', variant, more] = text.split('/');
-  if (os === '' || architecture === '' || more !== undefined)
-    throw new EngineError(
-      'invalid',
-      `invalid platform: ${JSON.stringify(text)}: expected os/architecture[/variant]`,
-    );
-  return JSON.stringify({ architecture, os, ...(variant === undefined ? {} : { variant }) });
+  try {
+    const { os, architecture, variant } = parsePlatform(text);
+    return JSON.stringify({ architecture, os, ...(variant === undefined ? {} : { variant }) });
+  } catch (error) {
+    throw new EngineError('invalid', `${options.prefix ?? ''}${messageOf(error)}`, { cause: error });
+  }
 }

@@ -1,5 +1,5 @@
-import { registryAuth } from '../../config-file.ts';
 import type { Invocation } from '../../context.ts';
+import { registryAuth } from '../../credentials/registry-auth.ts';
 import type { ImageName } from '../../image-name.ts';
 import { showProgress } from '../../output/progress.ts';
 import { silentSink } from '../../terminal/silent-sink.ts';

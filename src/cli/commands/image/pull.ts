@@ -1,7 +1,8 @@
 import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
-import { registryAuth } from '../../config-file.ts';
-import { readImageName } from '../../image-name.ts';
+import { registryAuthIfAny } from '../../credentials/registry-auth.ts';
+import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
+import { type ImageName, readImageName } from '../../image-name.ts';
 import { showProgress } from '../../output/progress.ts';
 import { silentSink } from '../../terminal/silent-sink.ts';
 
@@ -16,30 +17,32 @@ export const command: Command = {
       default: 'true',
       hidden: true,
     },
-    { name: 'platform', kind: 'string', usage: 'Platform to download (os/architecture)' },
+    { name: 'platform', sinceApi: '1.32', kind: 'string', usage: 'Platform to download (os/architecture)' },
     { name: 'quiet', short: 'q', kind: 'bool', usage: 'Show only the name of what was pulled' },
+    TLS_VERIFY_FLAG,
   ],
   args: { min: 1, max: 1 },
   examples: ['pull busybox', 'pull --platform linux/arm64 registry.example.com/app:1.2'],
   async run({ context, client, flags, args }) {
     const name = readImageName(args[0] ?? '');
     const quiet = flags.bool('quiet');
-    if (flags.bool('all-tags')) {
-      if (name.tag !== undefined || name.digest !== undefined)
-        throw new EngineError('invalid', "tag can't be used with --all-tags/-a");
-      throw new EngineError('not-implemented', 'Cannot pull all tags at once yet: name the tag');
-    }
-    const tag = name.digest ?? name.tag ?? 'latest';
-    if (name.tag === undefined && name.digest === undefined && !quiet)
-      await context.stdout.write('Using default tag: latest\n');
+    const all = flags.bool('all-tags');
+    const bare = name.tag === undefined && name.digest === undefined;
+    if (all && !bare) throw new EngineError('invalid', "tag can't be used with --all-tags/-a");
+    if (!all && bare && !quiet) await context.stdout.write('Using default tag: latest\n');
     const messages = client.images.pull({
       repository: name.repository,
-      tag,
+      tag: all ? undefined : (name.digest ?? name.tag ?? 'latest'),
       platform: flags.string('platform') || context.env.DOCKER_DEFAULT_PLATFORM,
-      auth: await registryAuth(context, name.domain),
+      auth: await registryAuthIfAny(context, name.domain),
+      tlsVerify: flags.bool('tls-verify'),
     });
     await showProgress(messages, quiet ? silentSink : context.stdout);
-    await context.stdout.write(`${name.repository}${name.familiar.slice(name.familiarRepository.length)}\n`);
+    await context.stdout.write(`${pulledName(name, all)}\n`);
     return 0;
   },
 };
+
+function pulledName({ repository, familiar, familiarRepository }: ImageName, all: boolean): string {
+  return all ? repository : `${repository}${familiar.slice(familiarRepository.length)}`;
+}

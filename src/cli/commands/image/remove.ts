@@ -10,12 +10,14 @@ export const command: Command = {
     { name: 'no-prune', kind: 'bool', usage: 'Keep untagged parents' },
     {
       name: 'platform',
+      sinceApi: '1.50',
       kind: 'strings',
       typeName: 'strings',
       usage: 'Remove only that platform (os/architecture)',
     },
   ],
   args: { min: 1 },
+  examples: ['rmi app:1 app:2', 'rmi -f 5d0da3dc9764'],
   async run({ context, client, flags, args }) {
     const force = flags.bool('force');
     const platforms = flags.list('platform').flatMap((text) => platformJson(text) ?? []);

@@ -6,9 +6,12 @@ export const command: Command = {
   usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
   flags: [],
   args: { min: 2, max: 2 },
+  examples: ['tag app:1 registry.example.com/app:1'],
   async run({ client, args }) {
     const [source = '', target = ''] = args;
     const name = readTarget(target);
+    if (name.digest !== undefined)
+      throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
     await client.images.tag(source, { repository: name.familiarRepository, tag: name.tag ?? 'latest' });
     return 0;
   },

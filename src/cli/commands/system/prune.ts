@@ -1,7 +1,8 @@
 import type { Command } from '../../command.ts';
+import { deletedImages } from '../../output/deleted-images.ts';
 import { humanSize } from '../../output/human-size.ts';
 import { confirm } from '../confirm.ts';
-import { PRUNE_FLAGS, parseFilters } from '../filters.ts';
+import { PRUNE_FLAGS, pruneFilters } from '../filters.ts';
 
 export const command: Command = {
   usage: '[OPTIONS]',
@@ -10,6 +11,7 @@ export const command: Command = {
     ...PRUNE_FLAGS,
   ],
   args: { min: 0, max: 0 },
+  sinceApi: '1.25',
   async run({ context, client, flags }) {
     const all = flags.bool('all');
     const images = all ? 'images without at least one container associated to them' : 'dangling images';
@@ -18,18 +20,12 @@ export const command: Command = {
         context,
         `WARNING! This will remove:\n  - all stopped containers\n  - all ${images}\n\nAre you sure you want to continue?`,
       );
-    const filters = parseFilters(flags.list('filter'));
+    const filters = await pruneFilters(context, flags.list('filter'));
     const containers = await client.containers.prune(filters);
     const pruned = await client.images.prune({ ...filters, dangling: [all ? 'false' : 'true'] });
     const removed = containers.ContainersDeleted ?? [];
     if (removed.length > 0) await context.stdout.write(`Deleted Containers:\n${removed.join('\n')}\n\n`);
-    const deleted = pruned.ImagesDeleted ?? [];
-    if (deleted.length > 0) {
-      const lines = deleted.map((each) =>
-        each.Untagged ? `untagged: ${each.Untagged}` : `deleted: ${each.Deleted ?? ''}`,
-      );
-      await context.stdout.write(`Deleted Images:\n${lines.join('\n')}\n\n`);
-    }
+    await context.stdout.write(deletedImages(pruned.ImagesDeleted ?? []));
     const space = (containers.SpaceReclaimed ?? 0) + (pruned.SpaceReclaimed ?? 0);
     await context.stdout.write(`Total reclaimed space: ${humanSize(space)}\n`);
     return 0;

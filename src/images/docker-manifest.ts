@@ -1,0 +1,59 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { MEDIA_TYPES } from '../oci/media-types.ts';
+import type { Reference } from '../oci/reference.ts';
+import { fileAt, type ReceivedArchive } from './received-archive.ts';
+
+/** An image that an archive offers. */
+export interface ArchivedImage {
+  root: Descriptor;
+  /** Empty: it has none. */
+  names: Reference[];
+}
+
+export interface ArchivePorts {
+  content: ContentStore;
+  /** Resolves once the blob is safe from collection. */
+  hold: (blob: Digest) => Promise<void>;
+}
+
+/** @throws EngineError "not-found" where the archive hasn't got the layer. */
+export function layerBlob(archive: ReceivedArchive, path: string): Descriptor {
+  const file = fileAt(archive, path);
+  if (file?.kind !== 'blob')
+    throw new EngineError('not-found', `Cannot load archive: layer ${JSON.stringify(path)} is missing`);
+  const { digest, size, compression } = file;
+  const mediaType = compression === 'none' ? MEDIA_TYPES.dockerLayer : MEDIA_TYPES.dockerLayerGzip;
+  return { mediaType, digest, size };
+}
+
+/** The manifest that containerd makes of an archive without one, to the byte. */
+export async function writeDockerManifest(
+  { config, layers }: { config: Descriptor; layers: Descriptor[] },
+  ports: ArchivePorts,
+): Promise<Descriptor> {
+  const plain = ({ mediaType, digest, size }: Descriptor): Descriptor => ({ mediaType, digest, size });
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.dockerManifest,
+    config: plain(config),
+    layers: layers.map(plain),
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(manifest));
+  return await writeBlob(bytes, MEDIA_TYPES.dockerManifest, ports);
+}
+
+/** Store made or found JSON. */
+export async function writeBlob(
+  bytes: Uint8Array,
+  mediaType: string,
+  { content, hold }: ArchivePorts,
+): Promise<Descriptor> {
+  const digest =
+    `sha256:${new Bun.CryptoHasher('sha256').update(bytes as Uint8Array<ArrayBuffer>).digest('hex')}` as Digest;
+  await hold(digest);
+  await content.write(bytes, digest);
+  return { mediaType, digest, size: bytes.length };
+}

@@ -1,0 +1,193 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { hexOf } from '../oci/digest.ts';
+import { isImageConfigType } from '../oci/media-types.ts';
+import type { Platform } from '../oci/platform.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  parseReference,
+  type Reference,
+  repositoryName,
+} from '../oci/reference.ts';
+import type { PushBlob } from '../registry/push-client.ts';
+import { pushContent } from '../registry/push-content.ts';
+import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { ImageGc } from './gc.ts';
+import type { TransferLine } from './image-backend.ts';
+import { blobsIn, contentOf } from './image-documents.ts';
+import type { ImageRecord } from './image-record.ts';
+import type { ImageStore } from './image-store.ts';
+import type { LeaseStore } from './lease-store.ts';
+import type { RegistryAccess } from './pull-image.ts';
+import { onePlatform, pushable, rootOf, type TransferTarget } from './transfer-target.ts';
+import { type UploadRunner, withUploads } from './upload-runner.ts';
+
+export interface PushPorts {
+  registry: RegistryAccess;
+  content: ContentStore & { readonly root: string };
+  store: ImageStore;
+  leases: LeaseStore;
+  gc: ImageGc;
+  uploads: UploadRunner;
+}
+
+export interface PushRequest {
+  /** Without tag and digest: every tag of the repository. */
+  reference: Reference;
+  platform: Platform | undefined;
+  credentials: RegistryCredentials | undefined;
+  tlsVerify?: boolean | undefined;
+}
+
+export interface PushOptions {
+  signal: AbortSignal;
+  progress: (line: TransferLine) => void;
+}
+
+/** Repositories that are asked for a blob before it is sent. */
+const MOUNT_TRIES = 3;
+
+/**
+ * Send an image, or all tags of a repository, to its registry. Blobs first, then manifests, the tag's own last. Resolves to the references that were pushed.
+ *
+ * @throws as RegistryPushClient; "not-found" in Docker's words for what isn't here.
+ */
+export async function pushImage(
+  request: PushRequest,
+  ports: PushPorts,
+  options: PushOptions,
+): Promise<Reference[]> {
+  const { reference } = request;
+  const opening = `The push refers to repository [${repositoryName(reference)}]`;
+  options.progress({ status: opening });
+  // Docker says it once, however many tags there are.
+  const progress: PushOptions['progress'] = (line) => {
+    if (!('status' in line) || line.status !== opening) options.progress(line);
+  };
+  const wanted = wantedTags(reference, ports.store);
+  for (const one of wanted) await pushOne(one, request, { ports, options: { ...options, progress } });
+  return wanted.map((one) => one.reference);
+}
+
+interface Wanted {
+  reference: Reference;
+  image: ImageRecord;
+}
+
+function wantedTags(reference: Reference, store: ImageStore): Wanted[] {
+  const isAll = reference.tag === undefined && reference.digest === undefined;
+  const tags = isAll
+    ? store
+        .tags()
+        .filter((tag) => tag.reference.tag !== undefined)
+        .filter((tag) => repositoryName(tag.reference) === repositoryName(reference))
+    : [store.tag(canonicalName(reference))];
+  const wanted = tags.flatMap((tag): Wanted[] => {
+    const image = tag === undefined ? undefined : store.image(tag.image);
+    return tag === undefined || image === undefined ? [] : [{ reference: tag.reference, image }];
+  });
+  if (wanted.length > 0) return wanted;
+  throw new EngineError(
+    'not-found',
+    isAll
+      ? `An image does not exist locally with the tag: ${familiarRepository(reference)}`
+      : `tag does not exist: ${familiarName(reference)}`,
+  );
+}
+
+interface Push {
+  ports: PushPorts;
+  options: PushOptions;
+}
+
+async function pushOne({ reference, image }: Wanted, request: PushRequest, push: Push): Promise<void> {
+  const { ports, options } = push;
+  const lease = ports.leases.take();
+  try {
+    await lease.add({ blobs: [image.id, ...image.manifests.map(({ digest }) => digest)], chains: [] });
+    await ports.gc.settled();
+    const name = familiarName(reference);
+    const target =
+      request.platform === undefined
+        ? await pushable(ports.content, image, name)
+        : await onePlatform(ports.content, image, { platform: request.platform, name });
+    await lease.add({ blobs: contentOf(target), chains: [] });
+    await ports.gc.settled();
+    await sendContent(target, reference, { ...push, request });
+    tellDone(target, {
+      reference,
+      image,
+      progress: options.progress,
+      isChosen: request.platform !== undefined,
+    });
+  } finally {
+    await lease.release();
+  }
+}
+
+function tellDone(
+  { root }: TransferTarget,
+  done: { reference: Reference; image: ImageRecord; isChosen: boolean; progress: PushOptions['progress'] },
+): void {
+  const { reference, image, progress } = done;
+  if (root.digest !== image.id && !done.isChosen)
+    progress({
+      aux: {
+        manifestPushedInsteadOfIndex: true,
+        originalIndex: rootOf(image),
+        selectedManifest: root,
+      },
+    });
+  const { tag } = reference;
+  if (tag === undefined) return;
+  progress({ aux: { Tag: tag, Digest: root.digest, Size: root.size } });
+}
+
+async function sendContent(
+  target: TransferTarget,
+  reference: Reference,
+  { ports, options, request }: Push & { request: PushRequest },
+): Promise<void> {
+  const { registry, content, store, uploads } = ports;
+  const client = withUploads(registry.pushClient(), {
+    uploads,
+    contentRoot: content.root,
+    registry: registry.config(),
+  });
+  const blobs = target.documents.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsIn(manifest)));
+  const sent = {
+    reference: { ...reference, digest: undefined },
+    blobs: await Promise.all(blobs.map((blob) => pushBlob(blob, reference, ports))),
+    manifests: target.documents.toReversed(),
+  };
+  await pushContent(client, sent, {
+    signal: options.signal,
+    credentials: request.credentials,
+    tlsVerify: request.tlsVerify,
+    maxConcurrentUploads: uploads.jobs,
+    progress: options.progress,
+  });
+  const digests = blobs.map(({ digest }) => digest);
+  await store.addSources([...new Set(digests)], repositoryName(reference));
+}
+
+/** Docker tells of layers; configs are too small to mention. */
+async function pushBlob(
+  descriptor: Descriptor,
+  reference: Reference,
+  { content, store }: PushPorts,
+): Promise<PushBlob> {
+  const sources = (await store.sourcesOf(descriptor.digest)).map((name) => parseReference(name));
+  return {
+    descriptor,
+    open: (start) => content.stream(descriptor.digest, { start }),
+    id: isImageConfigType(descriptor.mediaType) ? undefined : hexOf(descriptor.digest).slice(0, 12),
+    mountFrom: sources
+      .filter(({ domain, path }) => domain === reference.domain && path !== reference.path)
+      .map(({ path }) => path)
+      .slice(0, MOUNT_TRIES),
+  };
+}

@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
+import { decompressDetected, detectCompression, magicBytes } from '../archive/compression.ts';
+import type { TarEntry } from '../archive/entry.ts';
+import { cleanMemberPath } from '../archive/member-path.ts';
+import { TarReader, type TarVisitor } from '../archive/tar-reader.ts';
+import type { ContentStore, Ingest } from '../content/content-store.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import type { ReceivedArchive, ReceivedFile } from './received-archive.ts';
+
+/** Members of one archive; one of 127 layers in Docker's oldest form has 400. */
+const MAX_MEMBERS = 50_000;
+/** JSON is kept in memory; more than so much of it in one file, or in all, is none of ours. */
+const MAX_DOCUMENT_BYTES = 20 << 20;
+const MAX_DOCUMENTS_BYTES = 64 << 20;
+/** Blobs that are synced while the next are read. */
+const COMMITS_AT_ONCE = 8;
+
+export interface ReceivePorts {
+  content: ContentStore;
+  /** Resolves once the blob is safe from collection. */
+  hold: (blob: Digest) => Promise<void>;
+  signal: AbortSignal;
+}
+
+/**
+ * Read an archive of images in one pass: JSON into memory, everything else into the content store, digests taken and those that names promise checked on the way.
+ * What is stored already is skipped. Nothing is interpreted here: order and completeness don't matter.
+ *
+ * @throws EngineError "invalid" codes archive-hostile, archive-truncated, digest-mismatch, size-exceeded; what `source` throws.
+ */
+export async function receiveArchive(
+  source: ReadableStream<Uint8Array>,
+  ports: ReceivePorts,
+): Promise<ReceivedArchive> {
+  const members = new Members();
+  const reader = new TarReader(members, { entries: MAX_MEMBERS });
+  const receiver = new Receiver(ports);
+  try {
+    const { stream } = await decompressDetected(source);
+    for await (const chunk of stream) {
+      ports.signal.throwIfAborted();
+      reader.write(chunk);
+      for (const step of members.take()) await receiver.take(step);
+    }
+    reader.finish();
+    return await receiver.finish();
+  } catch (error) {
+    await receiver.abort();
+    throw error;
+  }
+}
+
+type Step = { entry: TarEntry } | { data: Uint8Array } | 'end';
+
+/** What one piece of the archive holds, to be worked through before the next. */
+class Members implements TarVisitor {
+  #steps: Step[] = [];
+
+  entry(entry: TarEntry): void {
+    this.#steps.push({ entry });
+  }
+
+  data(data: Uint8Array): void {
+    this.#steps.push({ data });
+  }
+
+  endEntry(): void {
+    this.#steps.push('end');
+  }
+
+  take(): Step[] {
+    const steps = this.#steps;
+    this.#steps = [];
+    return steps;
+  }
+}
+
+/** The member that is being read. */
+type Current =
+  | { kind: 'document'; path: string; bytes: Uint8Array; fill: number }
+  | { kind: 'blob'; path: string; ingest: Ingest; head: Uint8Array; expected: Digest | undefined }
+  /** It is here already. */
+  | { kind: 'known'; path: string; digest: Digest; size: number; head: Uint8Array };
+
+class Receiver {
+  readonly #ports: ReceivePorts;
+  readonly #id = randomUUID();
+  readonly #files = new Map<string, ReceivedFile>();
+  readonly #links = new Map<string, string>();
+  readonly #commits = new Set<Promise<void>>();
+  #count = 0;
+  #documentBytes = 0;
+  #current: Current | undefined;
+  #failure: unknown;
+
+  constructor(ports: ReceivePorts) {
+    this.#ports = ports;
+  }
+
+  async take(step: Step): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (step === 'end') await this.#end();
+    else if ('entry' in step) await this.#begin(step.entry);
+    else await this.#data(step.data);
+  }
+
+  async finish(): Promise<ReceivedArchive> {
+    await Promise.all(this.#commits);
+    if (this.#failure !== undefined) throw this.#failure;
+    return { files: this.#files, links: this.#links };
+  }
+
+  async abort(): Promise<void> {
+    if (this.#current?.kind === 'blob') await this.#current.ingest.abort();
+    await Promise.allSettled(this.#commits);
+  }
+
+  async #begin(entry: TarEntry): Promise<void> {
+    const { path, type, linkTarget, size } = entry;
+    if (type === 'symlink') this.#links.set(path, linkPath(path, linkTarget));
+    if (type === 'hardlink') this.#links.set(path, linkTarget);
+    if (type !== 'file') return;
+    if (entry.sparse !== undefined)
+      throw new EngineError('invalid', `Cannot load archive: ${JSON.stringify(path)} is a sparse file`, {
+        code: 'archive-hostile',
+      });
+    this.#links.delete(path);
+    this.#current = isDocument(path) ? this.#document(path, size) : await this.#blob(path, size);
+  }
+
+  #document(path: string, size: number): Current {
+    this.#documentBytes += size;
+    if (size > MAX_DOCUMENT_BYTES || this.#documentBytes > MAX_DOCUMENTS_BYTES)
+      throw new EngineError('invalid', `Cannot load archive: ${JSON.stringify(path)} is too large`, {
+        code: 'size-exceeded',
+      });
+    return { kind: 'document', path, bytes: new Uint8Array(size), fill: 0 };
+  }
+
+  async #blob(path: string, size: number): Promise<Current> {
+    const { content, hold } = this.#ports;
+    const expected = promisedDigest(path);
+    const head = new Uint8Array();
+    if (expected !== undefined) {
+      await hold(expected);
+      if ((await content.size(expected)) === size)
+        return { kind: 'known', path, digest: expected, size, head };
+    }
+    const ingest = await content.ingest(`load-${this.#id}-${this.#count++}`, { restart: true });
+    return { kind: 'blob', path, ingest, head, expected };
+  }
+
+  async #data(data: Uint8Array): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    if (current.kind === 'document') {
+      current.bytes.set(data, current.fill);
+      current.fill += data.length;
+      return;
+    }
+    if (current.head.length < magicBytes)
+      current.head = Buffer.concat([current.head, data.subarray(0, magicBytes - current.head.length)]);
+    if (current.kind === 'blob') await current.ingest.write(data);
+  }
+
+  async #end(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    const { path } = current;
+    if (current.kind === 'document') this.#files.set(path, { kind: 'document', bytes: current.bytes });
+    else if (current.kind === 'known') {
+      const { digest, size } = current;
+      this.#files.set(path, { kind: 'blob', digest, size, compression: detectCompression(current.head) });
+    } else await this.#commitLater(current);
+  }
+
+  /** Reading goes on while a blob is synced. */
+  async #commitLater(blob: Current & { kind: 'blob' }): Promise<void> {
+    if (this.#commits.size >= COMMITS_AT_ONCE) await Promise.race(this.#commits);
+    const commit = this.#commit(blob).catch((error: unknown) => {
+      this.#failure ??= error;
+    });
+    this.#commits.add(commit);
+    void commit.finally(() => this.#commits.delete(commit));
+  }
+
+  async #commit({ path, ingest, head, expected }: Current & { kind: 'blob' }): Promise<void> {
+    try {
+      if (expected === undefined) await this.#ports.hold(await ingest.digest());
+      const { digest, size } = await ingest.commit(expected === undefined ? {} : { digest: expected });
+      this.#files.set(path, { kind: 'blob', digest, size, compression: detectCompression(head) });
+    } catch (error) {
+      await ingest.abort();
+      if (!(error instanceof EngineError) || error.code !== 'digest-mismatch') throw error;
+      throw new EngineError(
+        'invalid',
+        `Cannot load archive: ${path} does not have the digest that names it`,
+        {
+          code: 'digest-mismatch',
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** Docker's own names; what else is JSON is found as a blob. */
+function isDocument(path: string): boolean {
+  return (
+    path === 'oci-layout' ||
+    path === 'repositories' ||
+    path === 'index.json' ||
+    path === 'manifest.json' ||
+    /^[0-9a-f]{64}(\.json|\/json|\/VERSION)$/.test(path)
+  );
+}
+
+function promisedDigest(path: string): Digest | undefined {
+  const [, hex] = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path) ?? [];
+  const digest = `sha256:${hex}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** A link is only a name to look up; one that leaves the archive finds nothing. */
+function linkPath(path: string, target: string): string {
+  const joined = target.startsWith('/') ? target : posix.join(posix.dirname(path), target);
+  return joined.split('/').includes('..') ? '' : cleanMemberPath(joined);
+}

@@ -1,0 +1,153 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import {
+  canonicalName,
+  parseAnyReference,
+  parseReference,
+  type Reference,
+  repositoryName,
+} from '../../oci/reference.ts';
+import type { RegistryRequest } from '../../registry/registry-client.ts';
+import type { DistributionManifest } from '../../wire/distribution.ts';
+import { parseFilters } from '../../wire/filters.ts';
+import type { ImageSearchResult } from '../../wire/image.ts';
+import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
+import type { ApiResponse } from '../api-response.ts';
+import { registryAccess } from '../decode/credentials.ts';
+import { encodeOciDescriptor, encodeOciPlatform } from '../encode/descriptor.ts';
+import type { RegistryBackend, RemoteManifest } from '../registry-backend.ts';
+import type { Route } from '../router.ts';
+import type { Backends } from '../server-options.ts';
+
+/** What registries have: search, and a look at a name without pulling it. */
+export function registryRoutes({ registry }: Backends): Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/images/search',
+      handler: (request, response) =>
+        boolParam(request, 'listTags')
+          ? listTags(registry, request, response)
+          : search(registry, request, response),
+    },
+    {
+      method: 'GET',
+      pattern: '/distribution/{*}/json',
+      handler: async (request, response) => {
+        const { descriptor, platforms } = await registry.inspect(
+          remoteName(request),
+          registryRequest(request),
+        );
+        const { mediaType, digest, size } = descriptor;
+        response.json(200, {
+          Descriptor: { mediaType, digest, size },
+          Platforms: platforms.map(encodeOciPlatform),
+        });
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/distribution/{*}/manifest',
+      handler: async (request, response) => {
+        const found = await registry.manifest(remoteName(request), registryRequest(request));
+        response.json(200, encodeManifest(found));
+      },
+    },
+  ];
+}
+
+function registryRequest(request: ApiRequest): RegistryRequest {
+  return { signal: request.signal, ...registryAccess(request) };
+}
+
+function remoteName(request: ApiRequest): Reference {
+  const name = parseAnyReference(pathParam(request));
+  if (typeof name === 'string') throw new EngineError('invalid', `unknown image reference format: ${name}`);
+  return name;
+}
+
+function encodeManifest({ reference, descriptor, bytes, manifests }: RemoteManifest): DistributionManifest {
+  return {
+    Ref: canonicalName(reference),
+    Descriptor: encodeOciDescriptor(descriptor satisfies Descriptor),
+    Raw: Buffer.from(bytes).toString('base64'),
+    ...(manifests === undefined ? {} : { Manifests: manifests.map(encodeManifest) }),
+  };
+}
+
+const SEARCH_FILTERS = new Set(['is-automated', 'is-official', 'stars']);
+
+async function search(registry: RegistryBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
+  const filters = parseFilters(request.query.get('filters'));
+  for (const name of filters.keys())
+    if (!SEARCH_FILTERS.has(name)) throw new EngineError('invalid', `invalid filter '${name}'`);
+  const isOfficial = booleanFilter(filters, 'is-official');
+  // Nothing is automated any more: who asks for it gets nothing.
+  const isAutomated = booleanFilter(filters, 'is-automated') === true;
+  const found = await registry.search(request.query.get('term') ?? '', {
+    ...registryRequest(request),
+    limit: limitParam(request),
+    isOfficial,
+    minStars: starsFilter(filters),
+  });
+  const results: ImageSearchResult[] = (isAutomated ? [] : found).map((result) => ({
+    star_count: result.starCount,
+    is_official: result.isOfficial,
+    name: result.name,
+    is_automated: false,
+    description: result.description,
+  }));
+  response.json(200, results);
+}
+
+async function listTags(
+  registry: RegistryBackend,
+  request: ApiRequest,
+  response: ApiResponse,
+): Promise<void> {
+  if (parseFilters(request.query.get('filters')).size > 0)
+    throw new EngineError('invalid', 'tags cannot be filtered');
+  const repository = parseReference(request.query.get('term') ?? '');
+  if (repository.tag !== undefined || repository.digest !== undefined)
+    throw new EngineError('invalid', 'tags are listed of a repository: leave out the tag');
+  const limit = limitParam(request);
+  const tags = await registry.tags(repository, registryRequest(request));
+  response.json(200, {
+    Name: repositoryName(repository),
+    Tags: limit === undefined ? tags : tags.slice(0, limit),
+  });
+}
+
+function limitParam(request: ApiRequest): number | undefined {
+  const text = textParam(request, 'limit');
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (!/^[+-]?\d+$/.test(text))
+    throw new EngineError(
+      'invalid',
+      `invalid limit specified: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  if (limit < 0) throw new EngineError('invalid', 'invalid limit specified');
+  return limit === 0 ? undefined : limit;
+}
+
+function booleanFilter(filters: ReadonlyMap<string, string[]>, name: string): boolean | undefined {
+  const values = filters.get(name);
+  if (values === undefined) return undefined;
+  const [value = ''] = values;
+  if (values.length === 1 && ['1', 'true'].includes(value)) return true;
+  if (values.length === 1 && ['0', 'false'].includes(value)) return false;
+  throw new EngineError('invalid', `invalid filter '${name}=[${values.join(' ')}]'`);
+}
+
+function starsFilter(filters: ReadonlyMap<string, string[]>): number | undefined {
+  const counts = (filters.get('stars') ?? []).map((text) => {
+    if (!/^[+-]?\d+$/.test(text))
+      throw new EngineError(
+        'invalid',
+        `invalid filter 'stars=${text}': strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`,
+      );
+    return Number(text);
+  });
+  return counts.length === 0 ? undefined : Math.max(...counts);
+}

@@ -1,0 +1,61 @@
+// Reads a root file system for `readRoot`: a process in a mount namespace of its own whose root it becomes, so that whatever links a container has made
+// there, none leads out. The request is the first argument; the answer goes to stdout, an error as JSON to stderr.
+import { writeSync } from 'node:fs';
+import { serializeError } from '../../errors/engine-error.ts';
+import { enterRoot } from '../../sys/enter-root.ts';
+import { listMounts, mountErofs, mountOverlay } from '../../sys/mount.ts';
+import { isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
+import type { SnapshotView } from '../snapshotter.ts';
+import type { ReadRequest, WrittenNode } from './read-request.ts';
+import { RootTar } from './root-tar.ts';
+import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
+
+function mountView({ layers, lowers, target }: SnapshotView): string {
+  const present = new Set(listMounts().map((mount) => mount.target));
+  for (const layer of layers) if (!present.has(layer.target)) mountErofs(layer);
+  mountOverlay({ lowers, target, readonly: true });
+  return target;
+}
+
+function output(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+}
+
+function list(): void {
+  for (const node of walkRoot(() => false)) {
+    try {
+      output(Buffer.from(`${JSON.stringify(writtenNode(node))}\n`));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+}
+
+function writtenNode({ path, stat }: WalkedNode): WrittenNode {
+  const isDirectory = stat.isDirectory();
+  const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, size } = nodeAttributes(`/${path}`, stat);
+  return {
+    path,
+    type: isWhiteout(stat) ? 'whiteout' : isDirectory ? 'directory' : 'other',
+    opaque: isDirectory && isOpaque(`/${path}`),
+    mode,
+    uid,
+    gid,
+    mtimeSeconds,
+    mtimeNanoseconds,
+    size,
+  };
+}
+
+try {
+  const request = JSON.parse(process.argv[2] ?? '') as ReadRequest;
+  enterRoot(typeof request.root === 'string' ? request.root : mountView(request.root));
+  if (request.form === 'list') list();
+  else {
+    const skip = new Set(request.form === 'layer' ? request.skip : []);
+    new RootTar(output, { layer: request.form === 'layer' }).write((path) => skip.has(path));
+  }
+} catch (error) {
+  writeSync(2, JSON.stringify(serializeError(error)));
+  process.exit(1);
+}

@@ -1,0 +1,103 @@
+import type { BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { TarWriter } from '../../archive/tar-writer.ts';
+import { fsPath, isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
+import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
+
+const BUFFER_BYTES = 1 << 20;
+/** What belongs to the host's security module and not to the files. */
+const HOST_XATTRS = new Set(['security.selinux', 'security.ima', 'security.evm']);
+
+/** Takes the bytes of an archive, in order. Each piece is valid during the call. */
+export type ByteSink = (bytes: Uint8Array) => void;
+
+/**
+ * Write this process's root as a tar: hard links once with their content, sockets left out. As a `layer`, overlayfs's whiteouts and opaque directories become
+ * the OCI's; an empty directory gives an archive without members.
+ */
+export class RootTar {
+  readonly #out: ByteSink;
+  readonly #layer: boolean;
+  readonly #writer = new TarWriter();
+  readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  /** First names of files with several, by device and inode. */
+  readonly #links = new Map<string, string>();
+
+  constructor(out: ByteSink, options: { layer: boolean }) {
+    this.#out = out;
+    this.#layer = options.layer;
+  }
+
+  write(skips: (path: string) => boolean): void {
+    for (const node of walkRoot(skips)) {
+      try {
+        this.#node(node);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+    }
+    this.#out(this.#writer.end());
+  }
+
+  #node({ path, stat }: WalkedNode): void {
+    if (stat.isSocket()) return;
+    if (this.#layer && isWhiteout(stat)) return this.#mark(path, (name) => `.wh.${name}`);
+    if (stat.isFile()) return this.#file(path, stat);
+    const { linkTarget = '', ...node } = attributesOf(path, stat);
+    this.#out(this.#writer.header({ ...node, path, linkTarget, size: 0 }));
+    if (this.#layer && stat.isDirectory() && isOpaque(`/${path}`))
+      this.#mark(`${path}/`, () => '.wh..wh..opq');
+  }
+
+  /** An empty file whose name is the message. */
+  #mark(path: string, nameOf: (name: string) => string): void {
+    const slash = path.lastIndexOf('/') + 1;
+    const name = path.slice(0, slash) + nameOf(path.slice(slash));
+    this.#out(this.#writer.header({ path: name, type: 'file', mode: 0, size: 0 }));
+  }
+
+  #file(path: string, stat: BigIntStats): void {
+    const inode = `${stat.dev}:${stat.ino}`;
+    const first = stat.nlink > 1n ? this.#links.get(inode) : undefined;
+    if (first !== undefined) {
+      const node = attributesOf(path, stat);
+      this.#out(this.#writer.header({ ...node, path, type: 'hardlink', linkTarget: first, size: 0 }));
+      return;
+    }
+    // Not a pipe that was put in its place: that would wait for a writer.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = openSync(fsPath(`/${path}`), flags);
+    try {
+      const now = fstatSync(file, { bigint: true });
+      if (!now.isFile()) return;
+      const { linkTarget: _, ...node } = attributesOf(path, now);
+      this.#out(this.#writer.header({ ...node, path, size: node.size }));
+      this.#content(file, node.size);
+    } finally {
+      closeSync(file);
+    }
+    if (stat.nlink > 1n) this.#links.set(inode, path);
+  }
+
+  /** Exactly as many bytes as the header says, whatever is being done to the file: cut, or filled with zeros. */
+  #content(file: number, size: number): void {
+    let left = size;
+    while (left > 0) {
+      const length = Math.min(left, BUFFER_BYTES);
+      const read = readSync(file, this.#buffer, 0, length, null);
+      if (read === 0) this.#buffer.fill(0, 0, length);
+      const taken = read === 0 ? length : read;
+      this.#writer.content(taken);
+      this.#out(this.#buffer.subarray(0, taken));
+      left -= taken;
+    }
+    const padding = this.#writer.padding();
+    if (padding.length > 0) this.#out(padding);
+  }
+}
+
+function attributesOf(path: string, stat: BigIntStats) {
+  const node = nodeAttributes(`/${path}`, stat);
+  const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
+  return { ...node, xattrs };
+}

@@ -1,0 +1,13 @@
+import { checked, cString, libc } from './libc.ts';
+import { bindMount, unmount } from './mount.ts';
+
+/** Make `target` this process's root, in its own mount namespace, and let go of the old one. */
+export function enterRoot(target: string): void {
+  const here = cString('.');
+  bindMount(target, target);
+  process.chdir(target);
+  checked(libc.pivot_root(here, here), 'pivot_root', `enter ${target}`);
+  // The old root was put on top of the new one.
+  unmount('.', { detach: true });
+  process.chdir('/');
+}
