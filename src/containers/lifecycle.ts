@@ -25,7 +25,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** For an answer to go out and its client to end. */
 const CLEARING_DELAY_MS = 10;
 /** How long a killed container may take until it counts as stuck. */
-const KILL_GRACE_MS = 10_000;
+export const KILL_GRACE_MS = 10_000;
 
 export interface StopOptions {
   signal: string | undefined;
