@@ -25,7 +25,7 @@ const note: TaskNote = {
     runtimePath: '/usr/bin/crun',
   },
   startedAtNano: '1700000000123456789',
-  endpoint: undefined,
+  endpoints: [],
   paused: false,
 };
 
