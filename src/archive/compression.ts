@@ -31,18 +31,13 @@ export interface DecompressOptions extends InflateOptions {
  * EngineError "invalid" code archive-truncated (input too short), archive-hostile (damaged, or followed by anything else) or
  * size-exceeded; errors of the source come through as they are.
  *
- * @throws EngineError "not-implemented" for bzip2 and xz.
+ * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: EngineError "unavailable" where one isn't installed.
  */
 export function decompress(
   source: ReadableStream<Uint8Array>,
   compression: Compression,
   options: DecompressOptions = {},
 ): ReadableStream<Uint8Array> {
-  if (compression === 'bzip2' || compression === 'xz') {
-    throw new EngineError('not-implemented', `Cannot decompress archive: ${compression} is not supported`, {
-      hint: 'Use gzip, zstd or no compression.',
-    });
-  }
   const reader = source.getReader();
   const pieces = compression === 'none' ? readAll(reader, options) : inflate(reader, compression, options);
   return limited(pieces, { reader, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY });
@@ -136,7 +131,10 @@ function limited(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await pieces.next();
+        const { done, value } = await pieces.next().catch(async (error: unknown) => {
+          await end(error);
+          throw error;
+        });
         if (done === true) return controller.close();
         total += value.byteLength;
         if (total <= limitBytes) return controller.enqueue(value);

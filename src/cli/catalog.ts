@@ -92,6 +92,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/create.ts'),
   },
   {
+    paths: ['container diff', 'diff'],
+    short: "Inspect changes to files or directories on a container's filesystem",
+    group: 'command',
+    load: () => import('./commands/container/diff.ts'),
+  },
+  {
     paths: ['container export', 'export'],
     short: "Export a container's file system as a tar archive",
     group: 'command',

@@ -9,7 +9,6 @@ export interface UnbuiltCommand {
 const PID = "$(sampan inspect -f '{{.State.Pid}}' CONTAINER)";
 const SWARM = 'Swarm mode is not part of this engine.';
 const PLUGIN = 'The stock docker client has this as a plugin; point it here with DOCKER_HOST.';
-const REGISTRY_TOOLS = 'Tools that speak to registries directly do it, such as skopeo, crane and oras.';
 
 /** Looked at after the catalog: what stands there is built, whatever this list says. */
 const UNBUILT: readonly UnbuiltCommand[] = [
@@ -26,23 +25,9 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead:
       'Build elsewhere, push to a registry and pull from it, or import a root file system: sampan import.',
   },
-  { paths: ['push', 'image push'], instead: REGISTRY_TOOLS },
-  { paths: ['login', 'logout'], instead: 'The stock client writes the same credentials: docker login.' },
-  { paths: ['search'], instead: "Look names up on the registry's own site." },
-  { paths: ['save', 'image save'], instead: `Pull it as an archive from where it came: ${REGISTRY_TOOLS}` },
-  { paths: ['load', 'image load'], instead: 'Push the archive to a registry and pull from it.' },
-  { paths: ['manifest'], instead: REGISTRY_TOOLS },
   {
-    paths: ['export', 'container export'],
-    instead: `As root, while it runs: tar -C /proc/${PID}/root -c . > FILE`,
-  },
-  {
-    paths: ['commit', 'container commit'],
-    instead: `As root, while it runs: tar -C /proc/${PID}/root -c . | sampan import - NAME`,
-  },
-  {
-    paths: ['diff', 'container diff'],
-    instead: 'Compare with a fresh container of the same image.',
+    paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
+    instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },
   {
     paths: ['stats', 'container stats'],
@@ -60,7 +45,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     paths: ['network create', 'network connect', 'network disconnect', 'network rm', 'network prune'],
     instead: 'The networks bridge, host and none are there: sampan run --network NETWORK IMAGE',
   },
-  { paths: ['system df'], instead: 'Look at the data root: du -sh /var/lib/sampan/*' },
   { paths: ['system dial-stdio'], instead: 'Forward the socket: ssh -L ./s.sock:/run/sampan.sock HOST' },
   { paths: ['compose'], instead: PLUGIN },
   { paths: ['context'], instead: 'Choose an engine with -H or DOCKER_HOST.' },

@@ -8,8 +8,10 @@ import { API_VERSION } from '../wire/versions.ts';
 import { demultiplex } from './demultiplex.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { EngineClient } from './engine-client.ts';
+import { Http1Transport } from './http1/http1-transport.ts';
 import { nodeTransport } from './node/node-transport.ts';
 import { encodeFilters, encodeQuery } from './query.ts';
+import type { ByteStream } from './transport.ts';
 
 const PING = 'HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nOstype: linux\r\n\r\n';
 const cleanups: (() => void)[] = [];
@@ -210,4 +212,52 @@ test('foo://x is none', () => {
   expect(() => parseEndpoint('foo://x')).toThrow(
     'unable to resolve docker endpoint: invalid bind address format: foo://x',
   );
+});
+
+/** A stream that gives `text` and then nothing, for ever. */
+function stuckStream(text: string): ByteStream & { closed: boolean } {
+  return {
+    closed: false,
+    chunks: (async function* () {
+      yield new TextEncoder().encode(text);
+      await new Promise<never>(() => undefined);
+    })(),
+    write: async () => undefined,
+    closeWrite: async () => undefined,
+    close() {
+      this.closed = true;
+    },
+  };
+}
+
+test('an abort counts at whatever moment it comes', async () => {
+  const reason = new Error('enough');
+  const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbeginning';
+  const open = (stream: ByteStream, beforeConnected: () => void) =>
+    new Http1Transport({
+      endpoint: 'unix:///x',
+      host: 'x',
+      dial: async () => {
+        beforeConnected();
+        return stream;
+      },
+    });
+  const early = new AbortController();
+  const connecting = stuckStream(answer);
+  const refused = open(connecting, () => early.abort(reason)).stream({
+    method: 'GET',
+    path: '/',
+    signal: early.signal,
+  });
+  expect(await refused.catch((error: unknown) => error)).toBe(reason);
+  const late = new AbortController();
+  const answered = stuckStream(answer);
+  const { body } = await open(answered, () => undefined).stream({
+    method: 'GET',
+    path: '/',
+    signal: late.signal,
+  });
+  late.abort(reason);
+  expect(await Array.fromAsync(body).catch((error: unknown) => error)).toBe(reason);
+  expect([connecting.closed, answered.closed]).toEqual([true, true]);
 });

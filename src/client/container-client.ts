@@ -199,6 +199,11 @@ export class ContainerClient {
     return this.#engine.json('GET', this.#path(id, 'top'), { query: { ps_args: psArgs || undefined } });
   }
 
+  /** What the container has changed in its file system; `Kind` is 0 for changed, 1 for added, 2 for deleted. */
+  changes(id: string): Promise<{ Path: string; Kind: number }[]> {
+    return this.#engine.list('GET', this.#path(id, 'changes'));
+  }
+
   /** The container's file system as a tar. */
   async export(
     id: string,

@@ -183,6 +183,11 @@ export class EngineConnection {
     return await this.#transport.request(await this.#request(method, path, options));
   }
 
+  /** The answer's JSON list. The caller names the shape of its elements. */
+  async list<T>(method: HttpMethod, path: string, options: CallOptions = {}): Promise<T[]> {
+    return decodeList<T>((await this.call(method, path, options)).text);
+  }
+
   /** The answer's JSON, undecoded: integers beyond 2^53 are bigint. The caller names its shape. */
   async json<T = Json>(method: HttpMethod, path: string, options: CallOptions = {}): Promise<T> {
     return decodeAnswer<T>((await this.call(method, path, options)).text);
@@ -235,6 +240,11 @@ export class EngineConnection {
   #headers(headers: Record<string, string>): Record<string, string> {
     return { 'user-agent': this.#userAgent, ...this.#extraHeaders, ...headers };
   }
+}
+
+/** A list, which Go writes as `null` when it is empty. */
+function decodeList<T>(text: string): T[] {
+  return text.trim() === 'null' ? [] : decodeAnswer<T[]>(text);
 }
 
 /** @throws EngineError "invalid" when the daemon's answer is no JSON. */

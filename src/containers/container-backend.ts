@@ -111,14 +111,19 @@ export interface ContainerBackend {
   unpause(nameOrId: string): Promise<void>;
   rename(nameOrId: string, name: string): Promise<void>;
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  /** Remove those that do not run and that `isWanted`. One that can't be removed, or runs meanwhile, is left. */
+  prune(
+    isWanted: (container: ContainerView) => boolean,
+    options: { signal: AbortSignal },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }>;
   resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void>;
   inspect(nameOrId: string): Promise<ContainerView>;
   size(nameOrId: string): Promise<ContainerSize>;
   list(request: ListRequest): Promise<ContainerView[]>;
   /**
-   * Check, then `ready` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
+   * Check, then `connect` is called exactly once, before the first byte (the server sends its 101/200 there); resolves when the stream has ended.
    *
-   * @throws before `ready` only.
+   * @throws before `connect` only.
    */
   attach(
     nameOrId: string,

@@ -251,6 +251,87 @@ test('an --rm is cleared away after its waiters were told', async () => {
   expect(machine.leftovers()).toEqual([]);
 });
 
+test('prune takes what is wanted and does not run, and tells of it once', async () => {
+  for (const name of ['ended', 'kept', 'running']) await create(name, name === 'ended' ? 'three' : 'sleep');
+  await runToEnd('ended');
+  await daemon.service.start('running');
+  const { id } = await daemon.service.inspect('ended');
+  daemon.events.length = 0;
+  expect(await daemon.service.prune(({ name }) => name !== 'kept', nowhere)).toEqual({
+    deleted: [id],
+    reclaimedBytes: 0,
+  });
+  expect(daemon.events).toEqual(['destroy', 'prune']);
+  expect((await listAll()).map(({ name }) => name).sort()).toEqual(['kept', 'running']);
+});
+
+test('images hear of a container that is gone once its snapshot is', async () => {
+  await create('one', 'sleep');
+  const { image } = await daemon.service.inspect('one');
+  await daemon.service.remove('one', { force: false, volumes: false });
+  await daemon.service.close();
+  expect([machine.gone, machine.snapshots.size]).toEqual([[image.id], 0]);
+});
+
+test.each([
+  ['one', 'Renaming a container with the same name as its current name'],
+  [
+    'a b',
+    'Error when allocating new name: Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
+  ],
+  ['two', 'Error when allocating new name: Conflict. The container name "/two" is already in use by'],
+])('a rename to %p is refused as Docker does', async (name, message) => {
+  await create('one', 'sleep');
+  await create('two', 'sleep');
+  expect(await failureOf(daemon.service.rename('one', name))).toMatchObject({
+    message: expect.stringContaining(message),
+  });
+});
+
+test('no run ends before it began, whatever the date of its exit file', async () => {
+  const wait = daemon.runtime.wait.bind(daemon.runtime);
+  daemon.runtime.wait = async (...args) => ({ ...(await wait(...args)), finishedAtNano: 1n });
+  await create('one', 'three');
+  await runToEnd('one');
+  const { startedAtNano, finishedAtNano } = await stateOf('one');
+  expect(finishedAtNano).toBe(startedAtNano);
+});
+
+test('a restart keeps an --rm container, which goes at the end of its new run', async () => {
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  await daemon.service.start('one');
+  const removed = exitOf('one', 'removed');
+  await daemon.service.restart('one', { signal: undefined, timeoutSeconds: undefined });
+  expect((await stateOf('one')).status).toBe('running');
+  await daemon.service.kill('one', 'KILL');
+  expect((await removed).exitCode).toBe(137);
+  expect(await listAll()).toEqual([]);
+});
+
+test('a failed start is no exit: who waits for the next one waits on', async () => {
+  await create('one', 'nosuch');
+  const told: number[] = [];
+  const next = exitOf('one', 'next-exit').then(({ exitCode }) => told.push(exitCode));
+  await sleep(1);
+  await failureOf(daemon.service.start('one'));
+  await sleep(5);
+  expect(told).toEqual([]);
+  await daemon.service.remove('one', { force: false, volumes: false });
+  await next;
+});
+
+test('a filter on the exit code shows what is stopped only where all is asked for, one on the status always', async () => {
+  await create('one', 'three');
+  await runToEnd('one');
+  const names = async (all: boolean, ...filter: [string, string[]]) =>
+    (await daemon.service.list({ all, limit: undefined, size: false, filters: new Map([filter]) })).map(
+      ({ name }) => name,
+    );
+  expect(await names(false, 'exited', ['3'])).toEqual([]);
+  expect(await names(true, 'exited', ['3'])).toEqual(['one']);
+  expect(await names(false, 'status', ['exited'])).toEqual(['one']);
+});
+
 test('state.db read-only: the start fails with its reason, nothing runs on, and it works again later', async () => {
   await create('one', 'sleep');
   machine.db.failing = true;

@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
@@ -68,6 +68,13 @@ export class ContainerService implements ContainerBackend {
     return [...this.#index.values()]
       .filter(uses)
       .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+  }
+
+  /** Ids of the containers that have a volume. */
+  volumeUsers(volume: string): string[] {
+    return [...this.#index.values()]
+      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
+      .map(({ id }) => id);
   }
 
   /** What containers need of images: their stacks, manifests and configs. */
@@ -148,10 +155,7 @@ export class ContainerService implements ContainerBackend {
   ): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
-    await container.queue.run(async () => {
-      if (container.task !== undefined) await this.#lifecycle.stop(container, options);
-      await this.#lifecycle.start(container);
-    });
+    await container.queue.run(() => this.#lifecycle.restart(container, options));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }
 
@@ -182,10 +186,9 @@ export class ContainerService implements ContainerBackend {
     await container.queue.run(async () => {
       if (container.removing) throw new EngineError('not-found', `No such container: ${nameOrId}`);
       const oldName = container.name;
-      const name = checkName(newName);
-      if (name === oldName)
+      if (newName.replace(/^\//, '') === oldName)
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
-      this.#reserve(name);
+      const name = this.#allocate(newName);
       try {
         await this.#deps.store.update({ ...container.record, name });
         this.#index.rename(container, () => {
@@ -213,6 +216,31 @@ export class ContainerService implements ContainerBackend {
       }
       if (!container.removing) await this.#lifecycle.remove(container, options);
     });
+  }
+
+  async prune(
+    isWanted: (container: ContainerView) => boolean,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
+    const filters = new Map([['status', ['created', 'exited', 'dead']]]);
+    const stopped = await this.list({ all: true, limit: undefined, size: false, filters });
+    const deleted: string[] = [];
+    let reclaimedBytes = 0;
+    for (const { id } of stopped.filter(isWanted)) {
+      if (signal.aborted) break;
+      const size = await this.size(id).catch(() => undefined);
+      try {
+        await this.remove(id, { force: false, volumes: false });
+      } catch (error) {
+        if (kindOf(error) === 'conflict' || kindOf(error) === 'not-found') continue;
+        throw error;
+      }
+      deleted.push(id);
+      reclaimedBytes += size?.writableBytes ?? 0;
+    }
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#deps.events.publish({ type: 'container', action: 'prune', actorId: '', attributes });
+    return { deleted, reclaimedBytes };
   }
 
   async resize(nameOrId: string, size: { columns: number; rows: number }): Promise<void> {
@@ -243,11 +271,7 @@ export class ContainerService implements ContainerBackend {
         return new Set(image === undefined ? [] : [image.id, image.manifestDigest, image.configDigest]);
       },
     });
-    const all =
-      request.all ||
-      request.limit !== undefined ||
-      request.filters.has('status') ||
-      request.filters.has('exited');
+    const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
       .filter((container) => all || container.task !== undefined)
@@ -373,6 +397,18 @@ export class ContainerService implements ContainerBackend {
       () => task,
       () => undefined,
     );
+  }
+
+  /** Check and reserve a new name for a container that has one. */
+  #allocate(name: string): string {
+    try {
+      const checked = checkName(`/${name.replace(/^\//, '')}`);
+      this.#reserve(checked);
+      return checked;
+    } catch (error) {
+      const message = `Error when allocating new name: ${messageOf(error)}`;
+      throw new EngineError(kindOf(error), message, { cause: error });
+    }
   }
 
   /** @throws EngineError "conflict" in Docker's words when the name is taken. */

@@ -28,7 +28,7 @@ export interface ContainerDependencies {
   store: ContainerStore;
   notes: TaskNotes;
   paths: ContainerPaths;
-  images: Pick<ImageService, 'get' | 'hold' | 'commit' | 'used'>;
+  images: Pick<ImageService, 'get' | 'hold' | 'commit' | 'used' | 'containerGone'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;

@@ -100,6 +100,17 @@ export class Lifecycle {
     return { ended: this.#finishStop(container, task, seconds) };
   }
 
+  /** Stop, where it runs, and start. A container that removes itself at its end lives through it. */
+  async restart(container: LiveContainer, options: StopOptions): Promise<void> {
+    container.restarting = true;
+    try {
+      if (container.task !== undefined) await this.stop(container, options);
+    } finally {
+      container.restarting = false;
+    }
+    await this.start(container);
+  }
+
   async #finishStop(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
@@ -224,7 +235,8 @@ export class Lifecycle {
     exit: { exitCode: number; oomKilled: boolean; finishedAtNano: bigint; error?: string },
   ): Promise<void> {
     const { deps, record } = { deps: this.#deps, record: container.record };
-    const { exitCode, oomKilled, finishedAtNano } = exit;
+    const { exitCode, oomKilled } = exit;
+    const finishedAtNano = laterOf(exit.finishedAtNano, record.startedAtNano);
     container.record = {
       ...record,
       active: false,
@@ -237,13 +249,13 @@ export class Lifecycle {
     container.hub.end();
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
-    const attributes = { exitCode: String(exitCode), execDuration: String(seconds < 0n ? 0n : seconds) };
+    const attributes = { exitCode: String(exitCode), execDuration: String(seconds) };
     const timeNano = finishedAtNano;
     publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
     publishMountEvents(deps.events, 'unmount', record);
     if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
-    const { autoRemove } = record.host;
+    const autoRemove = record.host.autoRemove && !container.restarting;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);
     container.nextExit.notify(container.lastResult);
     task.ended.resolve();
@@ -300,6 +312,7 @@ export class Lifecycle {
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await rm(paths.directory(container.id), { recursive: true, force: true });
+      this.#deps.images.containerGone(container.record.image.id);
       await this.#deps.volumes.discard(volumes);
     } catch (error) {
       logger.error('Cannot remove the files of a container', {
@@ -314,12 +327,11 @@ export class Lifecycle {
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
-    // As Docker: there was no start that a "die" could be the end of.
+    // As Docker: there was no start that a "die" could be the end of, nor an exit that those who wait for the next could be told.
     publishMountEvents(this.#deps.events, 'mount', container.record);
     if (network !== undefined)
       publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
     publishMountEvents(this.#deps.events, 'unmount', container.record);
-    container.nextExit.notify(container.lastResult);
     if (container.record.host.autoRemove)
       await this.#attempt('remove a container that did not start', container, () =>
         this.remove(container, { volumes: true }),
@@ -394,6 +406,11 @@ export async function clearAway(
   if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
   await undo.unwind();
+}
+
+/** The kernel dates files by its tick, so the exit file of a short run may look older than the start. */
+function laterOf(finishedNano: bigint, startedNano: bigint): bigint {
+  return finishedNano > startedNano ? finishedNano : startedNano;
 }
 
 async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {

@@ -10,6 +10,8 @@ export interface FilterContext {
   imageIds(name: string): Promise<ReadonlySet<string>>;
 }
 
+const HEALTHS = ['none', 'starting', 'healthy', 'unhealthy'];
+const BOOLEANS = ['1', 'true', '0', 'false'];
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** Docker's filters of `GET /containers/json`: values of one key are alternatives, keys must all hold (each `label` must). */
@@ -47,7 +49,7 @@ async function compile({
     case 'label':
       return labelTest(value);
     case 'status':
-      if (!STATUSES.includes(value)) throw badState(value);
+      if (!STATUSES.includes(value)) throw badValue('status', value, { what: 'state', known: STATUSES });
       return ({ state }) => state.status === value;
     case 'exited':
       return exitedTest(value);
@@ -68,14 +70,16 @@ async function compile({
       return ({ mounts }) =>
         mounts.some((mount) => mount.name === value || mount.destination === value || mount.source === value);
     case 'health':
+      if (!HEALTHS.includes(value)) throw badValue('health', value, { what: 'health', known: HEALTHS });
       return () => value === 'none';
     case 'is-task':
+      if (!BOOLEANS.includes(value)) throw new EngineError('invalid', `invalid filter 'is-task=[${value}]'`);
       return () => value === 'false' || value === '0';
     case 'publish':
+      parsePorts(value, 'publish');
       return () => false;
     case 'expose':
-      return ({ config }) =>
-        config.exposedPorts.some((port) => port === value || port.split('/')[0] === value);
+      return exposeTest(value);
     case 'isolation':
       return () => value === '' || value === 'default';
     default:
@@ -83,13 +87,13 @@ async function compile({
   }
 }
 
-/** Docker takes a name filter as an expression over `/name` and over `name`. */
+/** Docker takes a name filter as an expression over `/name` and over `name`; what is none fits nothing. */
 function nameTest(value: string): Test {
   let expression: RegExp;
   try {
     expression = new RegExp(value);
   } catch {
-    throw new EngineError('invalid', `invalid filter 'name=${value}': not a regular expression`);
+    return () => false;
   }
   return ({ name }) => expression.test(name) || expression.test(`/${name}`);
 }
@@ -103,7 +107,11 @@ function labelTest(value: string): Test {
 }
 
 function exitedTest(value: string): Test {
-  if (!/^-?\d+$/.test(value)) throw new EngineError('invalid', `invalid filter 'exited=${value}'`);
+  if (!/^-?\d+$/.test(value))
+    throw new EngineError(
+      'invalid',
+      `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
   return ({ state }) => state.status === 'exited' && state.exitCode === Number(value);
 }
 
@@ -113,9 +121,38 @@ function ageTest(key: 'before' | 'since', reference: bigint): Test {
     : ({ createdNano }) => createdNano > reference;
 }
 
-function badState(value: string): EngineError {
+function badValue(key: string, value: string, of: { what: string; known: string[] }): EngineError {
   return new EngineError(
     'invalid',
-    `invalid filter 'status=${value}': invalid value for state (${value}): must be one of ${STATUSES.join(', ')}`,
+    `invalid filter '${key}=${value}': invalid value for ${of.what} (${value}): must be one of ${of.known.join(', ')}`,
   );
+}
+
+/** Of containers that run: what is stopped exposes nothing. */
+function exposeTest(value: string): Test {
+  const { from, to, protocol } = parsePorts(value, 'expose');
+  const isMeant = (exposed: string) => {
+    const [port, of = 'tcp'] = exposed.split('/');
+    return of === protocol && Number(port) >= from && Number(port) <= to;
+  };
+  return ({ state, config }) =>
+    (state.status === 'running' || state.status === 'paused') && config.exposedPorts.some(isMeant);
+}
+
+/** `80`, `80-90`, either with `/udp`. @throws EngineError "invalid" in the words of Docker's parser. */
+function parsePorts(value: string, key: string): { from: number; to: number; protocol: string } {
+  const bad = (reason: string) =>
+    new EngineError('invalid', `error while looking up for ${key} ${value}: ${reason}`);
+  const [ports = '', protocol = ''] = value.split('/');
+  if (ports === '') throw bad('Empty string specified for ports.');
+  const at = ports.indexOf('-');
+  const ends = at < 0 ? [ports, ports] : [ports.slice(0, at), ports.slice(at + 1)];
+  const [from = 0, to = 0] = ends.map((text) => {
+    const reason = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
+    if (reason === 'invalid syntax' || Number(text) > 65535)
+      throw bad(`strconv.ParseUint: parsing ${JSON.stringify(text)}: ${reason}`);
+    return Number(text);
+  });
+  if (to < from) throw bad(`Invalid range specified for the Port: ${ports}`);
+  return { from, to, protocol: protocol === '' ? 'tcp' : protocol.toLowerCase() };
 }

@@ -30,6 +30,8 @@ export class LiveContainer {
   /** The last task, while something of it may be on the host. */
   residue: LiveTask | undefined;
   removing = false;
+  /** Being stopped for a restart on a user's word: what removes itself at its end stays. */
+  restarting = false;
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
 

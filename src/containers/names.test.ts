@@ -10,7 +10,7 @@ test('generateName() gives names that pass checkName() and are free', () => {
   }
 });
 
-test.each(['', 'a', '-ab', 'a b', 'a/b', 'ä1', '.x'])(
+test.each(['', 'a', '-ab', 'a b', 'a/b', '../x', 'ä1', '.x'])(
   'checkName(%p) is refused in the words of Docker',
   (name) => {
     expect(() => checkName(name)).toThrow(

@@ -12,9 +12,13 @@ test.each([
   ['RTMAX-1', 63],
 ])('parseSignal(%p) is %p', (text, number) => expect(parseSignal(text)).toBe(number));
 
-test.each(['', '0', '65', 'NOSUCH', 'RTMIN-1', 'RTMAX+1', 'RTMIN+99', '-9', '9x'])(
+test.each(['', '0', 'NOSUCH', 'RTMIN-1', 'RTMAX+1', 'RTMIN+99', '-9', '9x'])(
   'parseSignal(%p) is refused',
   (text) => {
     expect(() => parseSignal(text)).toThrow(`invalid signal: ${text}`);
   },
 );
+
+test('a number beyond the last signal is refused as Docker does', () => {
+  expect(() => parseSignal('99')).toThrow('the linux daemon does not support signal 99');
+});

@@ -7,13 +7,14 @@ const SIGRTMAX = 64;
 /**
  * The number of a signal as users write it: `KILL`, `SIGKILL`, `9`, `RTMIN+3`.
  *
- * @throws EngineError "invalid" `invalid signal: x`.
+ * @throws EngineError "invalid" `invalid signal: x`, or in Docker's words for a number that is none.
  */
 export function parseSignal(text: string): number {
   const name = text.toUpperCase().replace(/^SIG/, '');
   const number = /^\d+$/.test(name) ? Number(name) : named(name);
-  if (number === undefined || number < 1 || number > SIGRTMAX)
-    throw new EngineError('invalid', `invalid signal: ${text}`);
+  if (number === undefined || number < 1) throw new EngineError('invalid', `invalid signal: ${text}`);
+  if (number > SIGRTMAX)
+    throw new EngineError('invalid', `the linux daemon does not support signal ${number}`);
   return number;
 }
 

@@ -6,6 +6,7 @@ import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
+import { VolumeService } from '../containers/volume-service.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
@@ -35,6 +36,7 @@ export class Engine {
   readonly images: ImageService;
   readonly containers: ContainerService;
   readonly networks: BridgeNetworks;
+  readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
   readonly runtime: ConmonRuntime;
@@ -48,6 +50,7 @@ export class Engine {
     this.images = rooms.images;
     this.containers = rooms.containers;
     this.networks = rooms.networks;
+    this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
     this.runtime = rooms.runtime;
@@ -97,6 +100,7 @@ interface Rooms {
   snapshotter: Snapshotter;
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
+  volumes: VolumeService;
   registry: RegistryAccess;
   embeddedRegistry: EngineRegistry;
   images: ImageService;
@@ -172,6 +176,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
   };
+  const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
@@ -181,12 +186,14 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runtime,
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
-    volumes: new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger }),
+    volumes: localVolumes,
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,
   });
   wired.containers = containers;
+  const usersOf = (volume: string) => containers.volumeUsers(volume);
+  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events });
   return {
     db,
     events,
@@ -194,6 +201,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     snapshotter,
     runtime,
     networks,
+    volumes,
     registry,
     embeddedRegistry,
     images,

@@ -79,7 +79,12 @@ export class RegistryService implements RegistryBackend {
         throw new EngineError('invalid', `Manifest ${entry.digest} is too large`, { code: 'size-exceeded' });
       const child = { ...reference, tag: undefined, digest: entry.digest };
       const found = await client.manifest(child, { ...options, source: root.source });
-      manifests.push({ reference: child, descriptor: entry, bytes: found.bytes, manifests: undefined });
+      manifests.push({
+        reference: { ...reference, digest: entry.digest },
+        descriptor: entry,
+        bytes: found.bytes,
+        manifests: undefined,
+      });
     }
     return { reference, descriptor, bytes, manifests };
   }

@@ -70,8 +70,6 @@ export class EventBus implements EventSink {
 
   /**
    * Events from `sinceNano` on, kept ones first, then as they come. Ends at `untilNano` or when `signal` aborts. Registered when it returns.
-   *
-   * @throws EngineError "invalid" on an unknown filter.
    */
   subscribe(
     request: {

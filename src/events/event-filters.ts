@@ -1,4 +1,3 @@
-import { EngineError } from '../errors/engine-error.ts';
 import type { EngineEvent } from './event.ts';
 
 export type EventTest = (event: EngineEvent) => boolean;
@@ -17,7 +16,7 @@ const ACTOR_TYPES = new Set([
   'config',
 ]);
 
-/** Docker's filters of `GET /events`: values of one key are alternatives (every `label` must hold), keys must all hold. @throws EngineError "invalid". */
+/** Docker's filters of `GET /events`: values of one key are alternatives (every `label` must hold), keys must all hold. Others say nothing. */
 export function compileEventFilters(filters: ReadonlyMap<string, string[]>): EventTest {
   const tests: EventTest[] = [];
   for (const [key, values] of filters) {
@@ -39,12 +38,14 @@ function compile(key: string, value: string): EventTest {
   if (key === 'label') return labelTest(value);
   if (key === 'image') return imageTest(value);
   if (ACTOR_TYPES.has(key)) return actorTest(key, value);
-  throw new EngineError('invalid', `invalid filter '${key}'`);
+  // As Docker, which looks at no other.
+  return () => true;
 }
 
+/** Docker takes the beginning of an id or of a name. */
 function actorTest(type: string, value: string): EventTest {
-  return (event) =>
-    event.type === type && (event.actorId.startsWith(value) || event.attributes['name'] === value);
+  return ({ type: of, actorId, attributes }) =>
+    of === type && (actorId.startsWith(value) || attributes['name']?.startsWith(value) === true);
 }
 
 /** Image filters also fit the events of containers on that image. */

@@ -5,6 +5,7 @@ import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { CommitRequest } from './commit-image.ts';
+import type { ImportSource } from './import-source.ts';
 import type { ManifestView } from './manifest-views.ts';
 
 /** One image with one platform chosen. */
@@ -94,6 +95,8 @@ export interface ImageBackend {
       progress: (line: TransferLine) => void;
     },
   ): Promise<void>;
+  /** The archive at a URL, to be imported. @throws in Docker's words. */
+  openUrl(source: string, options: { signal: AbortSignal }): Promise<ImportSource>;
   /** Make an image of one layer from a root file system tar. Resolves to its ID. */
   importTar(
     source: ReadableStream<Uint8Array>,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../test/support/failure-of.ts';
 import { ImageBench } from '../../test/support/images/image-bench.ts';
 import { makeImage, makeIndex, makeLayer } from '../../test/support/images/image-maker.ts';
@@ -52,6 +53,23 @@ test("pull() says what Docker says, in Docker's order", async () => {
   expect((await bench.pull('again:1')).slice(1, 4)).toEqual(
     ids.map((id) => ({ id, status: 'Already exists' })),
   );
+});
+
+test('the layers of an image that was removed before its last container go with that', async () => {
+  bench.registry.add(busybox, image);
+  await bench.pull('busybox');
+  const { id, chainId } = await bench.images.get('busybox');
+  bench.users.set(id, [{ id: 'c'.repeat(64), running: false }]);
+  bench.containerRoots = { blobs: [id], chains: chainId === undefined ? [] : [chainId] };
+  await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.settled();
+  expect(await bench.snapshotter.layers()).toHaveLength(3);
+  bench.users.clear();
+  bench.containerRoots = { blobs: [], chains: [] };
+  bench.images.containerGone(id);
+  while ((await bench.snapshotter.layers()).length > 0) await sleep(20);
+  await bench.images.settled();
+  expect(bench.stored().blobs).toEqual([]);
 });
 
 test('get() finds an image by every name it has', async () => {

@@ -17,6 +17,7 @@ import { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
 import { type ImportOptions, type ImportPorts, importImage } from './import-image.ts';
+import { type ImportSource, openImportSource } from './import-source.ts';
 import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
 import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
@@ -35,6 +36,9 @@ import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms }
 import { choosePlatform, resolveImage } from './resolve-image.ts';
 import { type SaveRequest, saveImages } from './save-images.ts';
 import type { UploadRunner } from './upload-runner.ts';
+
+/** Containers go in crowds: one collection is enough for all of them. */
+const ORPHANS_DELAY_MS = 500;
 
 export interface ImageServiceOptions {
   db: StateDb;
@@ -62,6 +66,7 @@ export class ImageService implements ImageBackend {
   readonly #gc: ImageGc;
   readonly #events: ImageEvents;
   #collection: NodeJS.Timeout | undefined;
+  #orphans: NodeJS.Timeout | undefined;
   #pruning = false;
 
   private constructor(options: ImageServiceOptions, store: ImageStore, leases: LeaseStore) {
@@ -85,6 +90,7 @@ export class ImageService implements ImageBackend {
 
   async close(): Promise<void> {
     clearTimeout(this.#collection);
+    clearTimeout(this.#orphans);
     await Promise.all([this.#options.runner.close(), this.#options.uploads.close()]);
     await this.#gc.settled();
     await this.#store.close();
@@ -134,6 +140,10 @@ export class ImageService implements ImageBackend {
     const { registry, content, receiver } = this.#options;
     const ports = { registry, content, receiver, fetches: this.#fetches, events: this.#events };
     await loadImages(source, options, { ...ports, ...this.#own() });
+  }
+
+  async openUrl(source: string, { signal }: { signal: AbortSignal }): Promise<ImportSource> {
+    return await openImportSource(source, signal);
   }
 
   async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {
@@ -253,6 +263,17 @@ export class ImageService implements ImageBackend {
     return await this.#gc.collectAll();
   }
 
+  /**
+   * A container that stood on image `id` is gone with its files. Where the image was removed before it, it was the last to hold the layers:
+   * they go, once no other container has gone for a while.
+   */
+  containerGone(id: Digest): void {
+    if (this.#store.image(id) !== undefined) return;
+    clearTimeout(this.#orphans);
+    this.#orphans = setTimeout(() => this.#collectQuietly(), ORPHANS_DELAY_MS);
+    this.#orphans.unref();
+  }
+
   /** Hold roots for work of another room (push, save, build) until the lease is released. */
   async lease(roots: GcRoots): Promise<Lease> {
     const lease = this.#leases.take();
@@ -262,13 +283,14 @@ export class ImageService implements ImageBackend {
 
   /** When what an earlier daemon was pulling has not been asked for again. */
   #collectAfterGrace(): void {
-    const collect = (): void => {
-      this.collectGarbage().catch((error: unknown) => {
-        this.#options.logger.warn('cannot collect garbage', { reason: messageOf(error) });
-      });
-    };
-    this.#collection = setTimeout(collect, INTERRUPTED_GRACE_MS + 1000);
+    this.#collection = setTimeout(() => this.#collectQuietly(), INTERRUPTED_GRACE_MS + 1000);
     this.#collection.unref();
+  }
+
+  #collectQuietly(): void {
+    this.collectGarbage().catch((error: unknown) => {
+      this.#options.logger.warn('cannot collect garbage', { reason: messageOf(error) });
+    });
   }
 
   #own(): { store: ImageStore; leases: LeaseStore; gc: ImageGc } {

@@ -4,6 +4,7 @@ import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
+import { nowNano } from '../sys/clock.ts';
 import {
   type ImageManifest,
   type ImageRecord,
@@ -327,8 +328,4 @@ function upsertTag(name: string, image: Digest, taggedNano: bigint): Statement {
 
 function deleteTag(name: string): Statement {
   return { sql: 'DELETE FROM image_tags WHERE reference = ?', params: [name] };
-}
-
-function nowNano(): bigint {
-  return BigInt(Date.now()) * 1_000_000n + BigInt(process.hrtime()[1] % 1_000_000);
 }

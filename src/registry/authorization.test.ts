@@ -237,7 +237,7 @@ describe('basic', () => {
 
   test('without a login, or with a wrong one, is unauthorized', async () => {
     expect(await failure()).toMatchObject({
-      kind: 'unauthorized',
+      kind: 'internal',
       message: `Get "http://127.0.0.1:${server.port}/v2/private/app/manifests/v1": no basic auth credentials`,
     });
     expect(await failure({ username: 'me', password: 'wrong' })).toMatchObject({

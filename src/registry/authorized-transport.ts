@@ -87,9 +87,9 @@ function wantsBasic(response: TransportResponse, { credentials }: AuthorizedRequ
   return !given && challenges.some(({ scheme }) => scheme === 'basic');
 }
 
-/** In dockerd's words. */
+/** In dockerd's words, and with its status 500: to a 401 the docker client answers by asking for a password. */
 function noCredentials(request: AuthorizedRequest): RegistryResponseError {
-  const error = new EngineError('unauthorized', `${purposeOf(request)}: no basic auth credentials`, {
+  const error = new EngineError('internal', `${purposeOf(request)}: no basic auth credentials`, {
     code: 'registry-denied',
   });
   return new RegistryResponseError(error, { status: 401, retryAfterMs: undefined });

@@ -182,7 +182,7 @@ describe('uploadBlob()', () => {
       { descriptor: { digest: blob.digest, size: blob.bytes.length }, open },
       { ...options(), credentials: { username: 'me', password: 's3cret' } },
     );
-    expect(await sent.catch((error: unknown) => error)).toMatchObject({ kind: 'unauthorized' });
+    expect(await sent.catch((error: unknown) => error)).toMatchObject({ code: 'registry-denied' });
     expect(other.requests.some(({ headers }) => headers.has('authorization'))).toBe(false);
     await other.close();
   });

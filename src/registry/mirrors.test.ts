@@ -337,7 +337,7 @@ describe('hosts.toml', () => {
     const failure = await plain()
       .manifest(name(), { ...options(), credentials })
       .catch((error: unknown) => error);
-    expect(failure).toMatchObject({ kind: 'unauthorized' });
+    expect(failure).toMatchObject({ code: 'registry-denied' });
     expect(origin.requests).toEqual([]);
     expect(mirror.requests.some(({ headers }) => headers.has('authorization'))).toBe(false);
   });

@@ -8,4 +8,4 @@ describePushContract('embedded, in memory', async () =>
   serveRegistry(createRegistryHandler(new MemoryBlobBackend())),
 );
 // Where it is missing, the registry contract says so aloud.
-if (hasDockerRegistry()) describePushContract('docker-registry', startDockerRegistry);
+if (hasDockerRegistry()) describePushContract('docker-registry', () => startDockerRegistry());

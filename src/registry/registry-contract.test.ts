@@ -26,7 +26,7 @@ describeRegistryContract('embedded, with an index on disk', async () => {
   return { ...registry, close };
 });
 
-if (hasDockerRegistry()) describeRegistryContract('docker-registry', startDockerRegistry);
+if (hasDockerRegistry()) describeRegistryContract('docker-registry', () => startDockerRegistry());
 else {
   const required = process.env['SAMPAN_REQUIRE_ROOT'] === '1';
   const name =

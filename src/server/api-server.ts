@@ -22,6 +22,7 @@ import { networkRoutes } from './routes/networks.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
+import { volumeRoutes } from './routes/volumes.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
 import { socketBody } from './socket-input.ts';
@@ -54,6 +55,7 @@ export class ApiServer {
       ...moveImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
+      ...volumeRoutes(backends),
     ]);
     this.#headers = {
       'Api-Version': API_VERSION,

@@ -183,7 +183,7 @@ describe.skipIf(docker === null)('the stock docker command', () => {
       125,
     ]);
     expect((await run(['volume', 'create', 'x'])).stderr).toBe(
-      'Error response from daemon: volumes is not implemented yet\n',
+      'Error response from daemon: creating volumes is not implemented yet\n',
     );
     expect((await run(['inspect', 'nope'])).stderr).toBe('Error: No such object: nope\n');
     expect((await run(['node', 'ls'])).stderr).toContain('This node is not a swarm manager');

@@ -1,6 +1,7 @@
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
+import type { VolumeBackend } from '../volumes/volume-backend.ts';
 import type { RegistryBackend } from './registry-backend.ts';
 import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 
@@ -9,6 +10,7 @@ export interface Backends {
   containers: ContainerBackend;
   images: ImageBackend;
   networks: NetworkBackend;
+  volumes: VolumeBackend;
   registry: RegistryBackend;
   system: SystemBackend;
 }

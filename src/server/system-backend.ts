@@ -57,7 +57,7 @@ export interface SystemBackend {
   info(): Promise<SystemInfo>;
   /** Bytes of the data root by owner, `images` and `containers` among them: all of them, so that the sum is what it takes. */
   diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }>;
-  /** @throws "invalid" on an unknown filter. Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */
+  /** Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */
   events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>>;
   /** Check credentials against a registry. */
   authenticate(

@@ -3,6 +3,9 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Migration } from './state-db.ts';
 
+/** SQLite's name for a database without a file. */
+export const IN_MEMORY = ':memory:';
+
 /**
  * Bring the schema to the newest version, all missing steps in one transaction, after a backup beside the file.
  *
@@ -22,7 +25,7 @@ export function applyMigrations(database: Database, path: string, migrations: Mi
     );
   }
   if (current === newest) return;
-  if (current > 0 && path !== ':memory:') backUp(database, path, current);
+  if (current > 0 && path !== IN_MEMORY) backUp(database, path, current);
   database.run('BEGIN IMMEDIATE');
   try {
     for (const migration of migrations.filter(({ version }) => version > current)) {

@@ -37,6 +37,14 @@ test('transact() is all or nothing', async () => {
   await db.close();
 });
 
+test('a database in memory leaves no file', async () => {
+  const db = await SqliteStateDb.open(':memory:', [first]);
+  await db.transact([{ sql: "INSERT INTO t VALUES ('a', 1)" }]);
+  expect(await db.query('SELECT k FROM t')).toEqual([{ k: 'a' }]);
+  await db.close();
+  expect(readdirSync('.').filter((name) => name.startsWith(':memory:'))).toEqual([]);
+});
+
 test('a failing transaction does not take its neighbours with it', async () => {
   const db = await SqliteStateDb.open(path, [first]);
   const results = await Promise.allSettled([

@@ -23,7 +23,7 @@ export class SqliteStateDb implements StateDb {
   }
 
   /**
-   * Open or make the database file and bring its schema up to date.
+   * Open or make the database file (`:memory:`: none) and bring its schema up to date.
    *
    * @throws EngineError "conflict" code schema-newer.
    */

@@ -1,7 +1,7 @@
 import { Database, type SQLQueryBindings } from 'bun:sqlite';
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { EngineError, type SerializedError, serializeError } from '../errors/engine-error.ts';
-import { applyMigrations } from './migrations.ts';
+import { applyMigrations, IN_MEMORY } from './migrations.ts';
 import { SpaceReserve } from './space-reserve.ts';
 import type { SqlValue, Statement } from './state-db.ts';
 import type { StateReply, StateRequest } from './state-worker-protocol.ts';
@@ -33,8 +33,8 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
   if (request.kind === 'open') {
     database = openDatabase(request.path);
     applyMigrations(database, request.path, request.migrations);
-    reserve = new SpaceReserve(`${request.path}.reserve`);
-    reserve.fill();
+    reserve = request.path === IN_MEMORY ? undefined : new SpaceReserve(`${request.path}.reserve`);
+    reserve?.fill();
     return [];
   }
   const db = opened();
@@ -50,15 +50,19 @@ function answer(request: Exclude<StateRequest, Transaction>): unknown[] {
 }
 
 function openDatabase(path: string): Database {
-  // Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode.
-  closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
+  if (path !== IN_MEMORY) makePrivate(path);
   const db = new Database(path, { create: true, safeIntegers: true });
   db.run('PRAGMA journal_mode = WAL');
   db.run('PRAGMA synchronous = FULL');
   db.run('PRAGMA foreign_keys = ON');
   db.run('PRAGMA busy_timeout = 5000');
   return db;
+}
+
+/** Containers' environments are in it, so it is nobody else's to read, whatever the folder allows; its journals take its mode. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
 }
 
 function commitWaiting(): void {

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
+import { diskUsage } from '../storage/disk-usage.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
 import { nowNano } from '../sys/clock.ts';
 import type { Volume, Volumes } from './volumes.ts';
@@ -16,6 +17,14 @@ export const volumeTables = [
      created_nano INTEGER NOT NULL
    ) STRICT`,
 ];
+
+interface VolumeRow {
+  name: string;
+  anonymous: number;
+  created_nano: number | bigint;
+}
+
+const SELECT = 'SELECT name, anonymous, created_nano FROM volumes';
 
 /** Volume names become folders: nothing that leads elsewhere. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -43,18 +52,37 @@ export class LocalVolumes implements Volumes {
     await mkdir(this.#folder(name), { mode: 0o701 });
     await mkdir(path);
     await chmod(path, 0o755);
-    return { name, path, createdNano: nowNano() };
+    return { name, path, createdNano: nowNano(), anonymous: true };
   }
 
   insertions(volumes: readonly Volume[]): Statement[] {
-    return volumes.map(({ name, createdNano }) => ({
+    return volumes.map(({ name, createdNano, anonymous }) => ({
       sql: 'INSERT INTO volumes (name, driver, anonymous, created_nano) VALUES (?, ?, ?, ?)',
-      params: [name, 'local', 1, createdNano],
+      params: [name, 'local', anonymous ? 1 : 0, createdNano],
     }));
   }
 
   removals(names: readonly string[]): Statement[] {
     return names.map((name) => ({ sql: 'DELETE FROM volumes WHERE name = ?', params: [name] }));
+  }
+
+  async list(): Promise<Volume[]> {
+    const rows = await this.#db.query<VolumeRow>(`${SELECT} ORDER BY name`);
+    return rows.map((row) => this.#volumeOf(row));
+  }
+
+  async get(name: string): Promise<Volume | undefined> {
+    const [row] = await this.#db.query<VolumeRow>(`${SELECT} WHERE name = ?`, [name]);
+    return row === undefined ? undefined : this.#volumeOf(row);
+  }
+
+  async usage(name: string): Promise<number> {
+    return await diskUsage(this.path(name));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#db.transact(this.removals([name]), { usesReserve: true });
+    await this.discard([name]);
   }
 
   async discard(names: readonly string[]): Promise<void> {
@@ -69,6 +97,10 @@ export class LocalVolumes implements Volumes {
       this.#logger.info('Removing what is left of a volume', { volume: name });
       await rm(join(this.#root, name), { recursive: true, force: true });
     }
+  }
+
+  #volumeOf({ name, anonymous, created_nano: createdNano }: VolumeRow): Volume {
+    return { name, path: this.path(name), createdNano: BigInt(createdNano), anonymous: anonymous === 1 };
   }
 
   #folder(name: string): string {

@@ -7,6 +7,8 @@ export interface Volume {
   /** Folder with its content, on the host. */
   path: string;
   createdNano: bigint;
+  /** Made for one container, without a name of a user's. */
+  anonymous: boolean;
 }
 
 /**
@@ -22,6 +24,13 @@ export interface Volumes {
   insertions(volumes: readonly Volume[]): Statement[];
   /** The rows' removal; the folders' is `discard`. */
   removals(names: readonly string[]): Statement[];
+  /** All that there are, in order of their names. */
+  list(): Promise<Volume[]>;
+  get(name: string): Promise<Volume | undefined>;
+  /** Bytes on disk of a volume's content. */
+  usage(name: string): Promise<number>;
+  /** The row, then the folder. Absent is fine. */
+  remove(name: string): Promise<void>;
   /** Remove the folders of volumes that have no row (any more). Absent is fine. */
   discard(names: readonly string[]): Promise<void>;
   /** At start: remove folders that no row speaks of. */

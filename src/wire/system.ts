@@ -1,6 +1,7 @@
 import type { ContainerSummary } from './container.ts';
 import type { ImageSummary } from './image.ts';
 import type { Int64 } from './int64.ts';
+import type { VolumeInspect } from './volume.ts';
 
 /** Answer of `GET /version`. */
 export interface SystemVersion {
@@ -144,16 +145,9 @@ export interface DiskUsage {
 }
 
 /** A volume as `GET /system/df` counts it. */
-export interface VolumeUsage {
-  Name: string;
-  Driver: string;
-  Mountpoint: string;
-  Scope: string;
-  Labels: Record<string, string> | null;
-  CreatedAt?: string;
-  Options?: Record<string, string> | null;
+export interface VolumeUsage extends VolumeInspect {
   /** -1: not known. */
-  UsageData?: { Size: Int64; RefCount: number } | null;
+  UsageData?: { RefCount: number; Size: Int64 } | null;
 }
 
 export interface BuildCacheRecord {

@@ -92,6 +92,8 @@ export class Http1Transport implements Transport {
     const abort = () => stream.close();
     request.signal?.addEventListener('abort', abort, { once: true });
     try {
+      // An abort while it connected had no listener.
+      request.signal?.throwIfAborted();
       const reader = new MessageReader(stream.chunks);
       const answer = reader.head();
       // An early refusal may come while the body is still going out: then the answer counts, not the broken pipe.
@@ -152,6 +154,8 @@ async function* closing(
   const abort = () => stream.close();
   signal?.addEventListener('abort', abort, { once: true });
   try {
+    // Nor had one between the head and the first look at the body.
+    signal?.throwIfAborted();
     yield* body;
     signal?.throwIfAborted();
   } catch (error) {

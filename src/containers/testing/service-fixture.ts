@@ -68,6 +68,8 @@ export class FakeMachine {
   readonly directory = mkdtempSync(join(tmpdir(), 'sampan-containers-'));
   /** What others do while a snapshot is made. */
   meanwhile: (key: string) => Promise<void> = async () => undefined;
+  /** Images whose containers are gone with their files, as images are told. */
+  readonly gone: string[] = [];
   /** Creations that hold their image just now. */
   holds = 0;
   /** Set to make the next step of that name fail. */
@@ -131,6 +133,7 @@ export async function bootDaemon(
       hold: async () => machine.holdImage(),
       commit: async () => imageView().id,
       used: () => undefined,
+      containerGone: (id) => void machine.gone.push(id),
     },
     snapshotter: fakeSnapshotter(machine),
     runtime,

@@ -11,8 +11,14 @@ export function hasDockerRegistry(): boolean {
   return existsSync(BINARY);
 }
 
-/** Debian's docker-registry on a free port of loopback, with a folder of its own that goes with it. */
-export async function startDockerRegistry(): Promise<RunningRegistry> {
+/**
+ * Debian's docker-registry on a free port of loopback, with a folder of its own that goes with it.
+ *
+ * @param users Name and password: with any, it wants a login for everything.
+ */
+export async function startDockerRegistry(
+  users: Readonly<Record<string, string>> = {},
+): Promise<RunningRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'sampan-registry-'));
   const port = await freePort();
   const config = {
@@ -20,6 +26,7 @@ export async function startDockerRegistry(): Promise<RunningRegistry> {
     log: { level: 'error' },
     storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}` },
+    ...(await authOf(users, join(directory, 'htpasswd'))),
   };
   // JSON is YAML too.
   await writeFile(join(directory, 'config.yml'), JSON.stringify(config));
@@ -44,11 +51,21 @@ export async function startDockerRegistry(): Promise<RunningRegistry> {
   return { url, port, close };
 }
 
+async function authOf(users: Readonly<Record<string, string>>, path: string): Promise<object> {
+  const lines = Object.entries(users).map(async ([name, password]) => {
+    const hash = await Bun.password.hash(password, { algorithm: 'bcrypt', cost: 4 });
+    return `${name}:${hash}\n`;
+  });
+  if (lines.length === 0) return {};
+  await writeFile(path, (await Promise.all(lines)).join(''));
+  return { auth: { htpasswd: { realm: 'test', path } } };
+}
+
 async function answers(url: string, child: { exitCode: number | null }): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {
     const ok = await fetch(url).then(
-      (response) => response.ok,
+      (response) => response.ok || response.status === 401,
       () => false,
     );
     if (ok) return;

@@ -1,4 +1,6 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { nowNano } from '../../sys/clock.ts';
+import type { ContainerCreateResponse, ContainerTopResponse } from '../../wire/container.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
@@ -6,13 +8,10 @@ import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { platformParam } from '../decode/platform.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
-import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { imageNamer } from './image-namer.ts';
 import { pruneContainers } from './prune-containers.ts';
-
-const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** Clients of an earlier API count on an IPC namespace that others may join. */
 const PRIVATE_IPC_SINCE = '1.40';
@@ -66,7 +65,7 @@ export function containerRoutes(backends: Backends): Route[] {
           pathParam(request),
           args.length === 0 ? ['-ef'] : args,
         );
-        response.json(200, { Processes: processes, Titles: titles });
+        response.json(200, { Processes: processes, Titles: titles } satisfies ContainerTopResponse);
       },
     },
     command('start', (name, request) => {
@@ -80,7 +79,7 @@ export function containerRoutes(backends: Backends): Route[] {
     command('pause', (name) => containers.pause(name)),
     command('unpause', (name) => containers.unpause(name)),
     command('rename', async (name, request) => {
-      const newName = nameParam(request);
+      const newName = textParam(request, 'name');
       if (newName === undefined) throw new EngineError('invalid', 'Neither old nor new names may be empty');
       await containers.rename(name, newName);
     }),
@@ -107,13 +106,14 @@ export function containerRoutes(backends: Backends): Route[] {
 }
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
-  const name = nameParam(request);
+  const name = textParam(request, 'name');
   const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
   const result = await backends.containers.create({ name, config, host, platform });
-  response.json(201, { Id: result.id, Warnings: [...warnings, ...result.warnings] });
+  const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
+  response.json(201, answer);
 }
 
 async function list(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
@@ -154,17 +154,6 @@ function stopOptions(request: ApiRequest): {
   timeoutSeconds: number | undefined;
 } {
   return { signal: textParam(request, 'signal'), timeoutSeconds: intParam(request, 't') };
-}
-
-/** The name without its slash, checked as Docker does. */
-function nameParam(request: ApiRequest): string | undefined {
-  const name = textParam(request, 'name')?.replace(/^\//, '');
-  if (name !== undefined && !CONTAINER_NAME.test(name))
-    throw new EngineError(
-      'invalid',
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
-  return name;
 }
 
 function dimension(request: ApiRequest, name: string, word: string): number {

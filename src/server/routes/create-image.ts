@@ -37,23 +37,45 @@ async function pull(images: ImageBackend, request: ApiRequest, response: ApiResp
 }
 
 async function importImage(images: ImageBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
-  if (textParam(request, 'fromSrc') !== '-')
-    throw new EngineError('not-implemented', 'importing an image from a URL is not implemented yet');
+  const from = request.query.get('fromSrc') ?? '';
   const options = {
     reference: importReference(request),
-    message: textParam(request, 'message') ?? 'Imported from -',
+    message: textParam(request, 'message') ?? `Imported from ${from}`,
     changes: request.query.getAll('changes'),
     platform: platformParam(request),
     signal: request.signal,
   };
   const progress = new ProgressWriter(response);
   try {
-    const digest = await images.importTar(toReadableStream(request.body), options);
+    const archive =
+      from === '-' ? toReadableStream(request.body) : await download(images, from, { request, progress });
+    const digest = await images.importTar(archive, options);
     progress.write({ status: digest });
     await progress.end();
   } catch (error) {
     await progress.fail(error, request.signal);
   }
+}
+
+/** The archive at a URL, its bytes told as they come. */
+async function download(
+  images: ImageBackend,
+  from: string,
+  { request, progress }: { request: ApiRequest; progress: ProgressWriter },
+): Promise<ReadableStream<Uint8Array>> {
+  const { url, size, stream } = await images.openUrl(from, { signal: request.signal });
+  progress.write({ status: `Downloading from ${url}` });
+  let current = 0;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      current += chunk.length;
+      progress.write(
+        encodeProgress({ status: 'Importing', current, ...(size === undefined ? {} : { total: size }) }),
+      );
+      controller.enqueue(chunk);
+    },
+  });
+  return stream.pipeThrough(counted);
 }
 
 function pullReference(request: ApiRequest): Reference {

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { nowNano } from '../../sys/clock.ts';
 import type { ImageSummary } from '../../wire/image.ts';
 import type { DiskUsage } from '../../wire/system.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
@@ -6,7 +7,7 @@ import type { ApiRequest } from '../api-request.ts';
 import { encodeSummary } from '../encode/container.ts';
 import { forVersion } from '../encode/for-version.ts';
 import { encodeImageSummary } from '../encode/image.ts';
-import { nowNano } from '../now.ts';
+import { encodeVolume } from '../encode/volume.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { imageNamer } from './image-namer.ts';
@@ -27,7 +28,7 @@ export function diskUsageRoute(backends: Backends): Route {
         LayersSize: types.has('image') ? (owners.get('images') ?? 0) : 0,
         Images: types.has('image') ? await imagesOf(backends, request) : null,
         Containers: types.has('container') ? await containersOf(backends) : null,
-        Volumes: types.has('volume') ? [] : null,
+        Volumes: types.has('volume') ? await volumesOf(backends) : null,
         BuildCache: types.has('build-cache') ? [] : null,
         ...(types.size === TYPES.length
           ? { Owners: [...owners].map(([Name, Size]) => ({ Name, Size })) }
@@ -59,6 +60,15 @@ async function imagesOf({ images, containers }: Backends, request: ApiRequest): 
       request.version,
       encodeImageSummary(view, { sharedSize: shared(view), containers: users.get(view.id) ?? 0 }),
     ),
+  );
+}
+
+async function volumesOf({ volumes }: Backends): Promise<DiskUsage['Volumes']> {
+  return await Promise.all(
+    (await volumes.list()).map(async (volume) => ({
+      ...encodeVolume(volume),
+      UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
+    })),
   );
 }
 

@@ -19,14 +19,9 @@ export function emptyRoutes(): Route[] {
       throw new EngineError('not-found', message(pathParam(request)));
     },
   });
-  const noVolume = (name: string) => `get ${name}: no such volume`;
   const noPlugin = (name: string) => `plugin ${JSON.stringify(name)} not found`;
   const noExec = (name: string) => `No such exec instance: ${name}`;
   return [
-    answer('GET', '/volumes', { Volumes: [], Warnings: null }),
-    answer('POST', '/volumes/prune', { VolumesDeleted: [], SpaceReclaimed: 0 }),
-    missing('GET', '/volumes/{}', noVolume),
-    missing('DELETE', '/volumes/{}', noVolume),
     answer('POST', '/networks/prune', { NetworksDeleted: null }),
     answer('GET', '/plugins', []),
     missing('GET', '/plugins/{*}/json', noPlugin),

@@ -1,6 +1,6 @@
 import type { ContainerView } from '../../containers/container.ts';
 import type { ContainerBackend } from '../../containers/container-backend.ts';
-import { EngineError, kindOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import type { ContainerPruneResponse } from '../../wire/container.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { parseTimeParameter } from '../../wire/time.ts';
@@ -8,33 +8,14 @@ import type { ApiRequest } from '../api-request.ts';
 
 const KNOWN_FILTERS = new Set(['label', 'label!', 'until']);
 
-/** Remove the containers that don't run and that the filters name. One that can't be removed, or ran meanwhile, is left. */
+/** Remove the containers that don't run and that the filters name. */
 export async function pruneContainers(
   containers: ContainerBackend,
   request: ApiRequest,
 ): Promise<ContainerPruneResponse> {
   const isWanted = pruneFilter(parseFilters(request.query.get('filters')));
-  const views = await containers.list({
-    all: true,
-    limit: undefined,
-    size: false,
-    filters: new Map([['status', ['created', 'exited', 'dead']]]),
-  });
-  const deleted: string[] = [];
-  let reclaimed = 0;
-  for (const view of views.filter(isWanted)) {
-    if (request.signal.aborted) break;
-    const size = await containers.size(view.id).catch(() => undefined);
-    try {
-      await containers.remove(view.id, { force: false, volumes: false });
-    } catch (error) {
-      if (kindOf(error) === 'conflict' || kindOf(error) === 'not-found') continue;
-      throw error;
-    }
-    deleted.push(view.id);
-    reclaimed += size?.writableBytes ?? 0;
-  }
-  return { ContainersDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimed };
+  const { deleted, reclaimedBytes } = await containers.prune(isWanted, { signal: request.signal });
+  return { ContainersDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimedBytes };
 }
 
 function pruneFilter(filters: ReadonlyMap<string, string[]>): (view: ContainerView) => boolean {

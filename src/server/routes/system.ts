@@ -1,3 +1,4 @@
+import { nowNano } from '../../sys/clock.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { toAuthConfig } from '../../wire/registry-auth.ts';
 import { parseTimeParameter } from '../../wire/time.ts';
@@ -8,7 +9,6 @@ import { credentialsOf } from '../decode/credentials.ts';
 import { encodeEvent } from '../encode/event.ts';
 import { forVersion } from '../encode/for-version.ts';
 import { encodeInfo, encodeVersion } from '../encode/system.ts';
-import { nowNano } from '../now.ts';
 import type { Route } from '../router.ts';
 import type { Backends, BuildInfo } from '../server-options.ts';
 

@@ -15,6 +15,7 @@ import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
+import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts';
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
@@ -36,6 +37,7 @@ export class FakeEngine implements Backends {
   readonly programs = new Map<string, FakeProgram>();
   readonly all = new Map<string, FakeContainer>();
   readonly imageViews: ImageView[] = [imageView()];
+  readonly volumeViews: VolumeView[] = [];
   logLines: () => AsyncIterable<LogLine> = async function* () {};
   pullWith: (
     request: PullRequest,
@@ -108,6 +110,13 @@ export class FakeEngine implements Backends {
       this.#find(name);
       return { titles: ['PID', 'CMD'], processes: [['1', 'sh']] };
     },
+    prune: async (isWanted) => {
+      const stopped = [...this.all.values()].filter(
+        ({ view }) => view.state.status !== 'running' && isWanted(view),
+      );
+      for (const { view } of stopped) this.all.delete(view.id);
+      return { deleted: stopped.map(({ view }) => view.id), reclaimedBytes: 0 };
+    },
     export: async (name) => {
       this.calls.push(['export', name]);
       this.#find(name);
@@ -152,6 +161,10 @@ export class FakeEngine implements Backends {
       progress({ stream: 'Loaded image: app:latest\n' });
     },
     commit: async () => parseDigest(`sha256:${'2'.repeat(64)}`),
+    openUrl: async (url) => {
+      this.calls.push(['open', url]);
+      return { url: `http://${url}`, size: 7, stream: new Blob(['archive']).stream() };
+    },
     importTar: async (source, options) => {
       let bytes = 0;
       for await (const chunk of source) bytes += chunk.length;
@@ -233,6 +246,21 @@ export class FakeEngine implements Backends {
     list: async () => networkInfos(),
     get: async (name: string) =>
       networkInfos().find((network) => network.name === name || network.id === name),
+  };
+
+  readonly volumes: VolumeBackend = {
+    list: async () => this.volumeViews,
+    get: async (name) => {
+      const found = this.volumeViews.find((volume) => volume.name === name);
+      if (found === undefined) throw new EngineError('not-found', `get ${name}: no such volume`);
+      return found;
+    },
+    size: async () => 7,
+    remove: async (name, options) => void this.calls.push(['volume remove', name, options]),
+    prune: async (isWanted) => ({
+      deleted: this.volumeViews.filter(isWanted).map(({ name }) => name),
+      reclaimedBytes: 5,
+    }),
   };
 
   readonly system = {

@@ -15,9 +15,6 @@ import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
 
-/** How the kernel reaches an index: as a plain file, or (older kernels) through loop devices. */
-export type ErofsBacking = 'file';
-
 export interface MountedSnapshot {
   key: SnapshotKey;
   target: string;
@@ -33,12 +30,10 @@ const upperOption = 'upperdir=';
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
-  readonly #backing: ErofsBacking;
   readonly #thread = new UnmountThread();
 
-  constructor(layout: ErofsLayout, backing: ErofsBacking = 'file') {
+  constructor(layout: ErofsLayout) {
     this.#layout = layout;
-    this.#backing = backing;
   }
 
   /**
@@ -131,11 +126,7 @@ export class LowerMounts {
   }
 
   #mountLayer(layer: LayerRecord): void {
-    const call = this.layerMount(layer);
-    switch (this.#backing) {
-      case 'file':
-        mountErofs(call);
-    }
+    mountErofs(this.layerMount(layer));
   }
 
   #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {

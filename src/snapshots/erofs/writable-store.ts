@@ -1,22 +1,12 @@
 import { renameSync } from 'node:fs';
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  opendir,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeAttributes } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
+import { diskUsage } from '../../storage/disk-usage.ts';
 import type { SnapshotKey } from '../snapshotter.ts';
 import { checkSnapshotKey, type ErofsLayout } from './erofs-layout.ts';
 
@@ -81,26 +71,9 @@ export class WritableStore {
     }
   }
 
-  /** Bytes on disk below `upper`, hard links counted once. */
+  /** Bytes on disk of `upper`. */
   async usage(key: SnapshotKey): Promise<number> {
-    const seen = new Set<string>();
-    const todo = [this.#layout.upper(key)];
-    let bytes = 0;
-    for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
-      for await (const entry of await opendir(path)) {
-        const child = join(path, entry.name);
-        const stat = await lstat(child).catch(() => undefined);
-        if (stat === undefined) continue;
-        if (stat.isDirectory()) todo.push(child);
-        else if (stat.nlink > 1) {
-          const node = `${stat.dev}:${stat.ino}`;
-          if (seen.has(node)) continue;
-          seen.add(node);
-        }
-        bytes += stat.blocks * 512;
-      }
-    }
-    return bytes;
+    return await diskUsage(this.#layout.upper(key));
   }
 }
 

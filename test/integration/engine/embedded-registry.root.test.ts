@@ -85,6 +85,23 @@ test('a push takes a password; what was pushed is stored once and goes when nobo
   expect(blobs()).toEqual(before);
 }, 30_000);
 
+test('the engine pushes to its own registry: one digest, and no byte twice', async () => {
+  await client('pull', 'busybox');
+  const before = blobs();
+  await engine.out(['login', '-u', 'ann', '--password-stdin', '127.0.0.1:5057'], { stdin: 'pw' });
+  const name = '127.0.0.1:5057/mine/busybox:v1';
+  await client('tag', 'busybox', name);
+  const pushed = /digest: (sha256:[0-9a-f]{64})/.exec(await client('push', name))?.[1];
+  await client('logout', '127.0.0.1:5057');
+  expect(blobs()).toEqual(before);
+  await client('rmi', name);
+  await client('pull', '-q', name);
+  const digests = await client('image', 'inspect', '-f', '{{json .RepoDigests}}', name);
+  expect(digests).toContain(`127.0.0.1:5057/mine/busybox@${pushed}`);
+  const original = await client('image', 'inspect', '-f', '{{.Id}}', 'busybox');
+  expect(await client('image', 'inspect', '-f', '{{.Id}}', name)).toBe(original);
+}, 60_000);
+
 test('what nobody but the registry names goes at the next start, when its links went while the engine was away', async () => {
   const image = sampleImage(['left behind']);
   await putImage(REGISTRY, { repository: 'mine/app', tag: 'v1' }, image, { headers: { authorization } });

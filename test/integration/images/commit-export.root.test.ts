@@ -83,6 +83,31 @@ describe.each(['erofs', 'overlay'])('%s', (driver) => {
     await engine.out(['rm', '-f', id]);
   });
 
+  test('import takes an archive from a URL, and tells why not', async () => {
+    const archive = join(engine.root, 'url.tar');
+    await engine.out(['export', '-o', archive, 'work']);
+    const web = Bun.serve({
+      port: 0,
+      fetch: ({ url }) =>
+        url.endsWith('/there')
+          ? new Response(Bun.file(archive))
+          : new Response('no such thing\n', { status: 404 }),
+    });
+    const at = `127.0.0.1:${web.port}`;
+    const lines = await engine.out(['import', `http://${at}/there`, `url:${driver}`]);
+    expect(lines).toContain(`Downloading from http://${at}/there`);
+    expect(lines).toMatch(/sha256:[0-9a-f]{64}$/);
+    expect(await engine.out(['history', '--format', '{{.Comment}}', `url:${driver}`])).toBe(
+      `Imported from http://${at}/there`,
+    );
+    const missing = await engine.api('POST', `/images/create?fromSrc=${at}/gone&repo=x`);
+    expect(missing).toEqual({
+      status: 404,
+      body: `{"message":"failed to GET http://${at}/gone with status 404 Not Found: no such thing"}\n`,
+    });
+    await web.stop(true);
+  });
+
   test('commit makes an image that has the changes and runs', async () => {
     const id = await engine.out([
       'commit',

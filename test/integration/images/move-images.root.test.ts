@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningRegistry } from '../../../src/registry/server/serve-registry.ts';
 import { startDockerRegistry } from '../../../src/registry/testing/running-registry.ts';
-import { must, run } from '../../support/engine/command.ts';
+import { eventually, must, run } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
 import { makeImage, makeIndex, makeLayer, noise } from '../../support/images/image-maker.ts';
@@ -159,6 +159,28 @@ test('an index of which one platform is here: saved and loaded as it came, pushe
   await must(['sh', '-c', `gzip -c ${archive} > ${gzip}`]);
   expect(await engine.out(['load', '-i', gzip])).toBe('Loaded image: app:latest\nLoaded image: single:1');
   expect(await idOf('app')).toBe(index.descriptor.digest);
+  for (const program of ['bzip2', 'xz', 'zstd'].filter((name) => Bun.which(name) !== null)) {
+    await engine.out(['rmi', 'single:1']);
+    await must(['sh', '-c', `${program} -c < ${archive} > ${archive}.${program}`]);
+    expect(await engine.out(['load', '-i', `${archive}.${program}`])).toContain('Loaded image: single:1');
+  }
+  const one = join(engine.root, 'one.tar');
+  await engine.out(['save', '--platform', 'linux/amd64', '-o', one, 'app']);
+  expect(JSON.parse(await must(['tar', 'xOf', one, 'index.json']))).toMatchObject({
+    manifests: [
+      {
+        digest: image.descriptor.digest,
+        annotations: { 'io.containerd.image.name': 'docker.io/library/app:latest' },
+      },
+    ],
+  });
+  const none = await engine.run(['save', '--platform', 'linux/s390x', '-o', one, 'app']);
+  expect([none.code, none.stderr]).toEqual([
+    1,
+    expect.stringContaining('does not provide the specified platform (linux/s390x)'),
+  ]);
+  const wrong = await engine.run(['load', '--platform', 'linux/s390x', '-i', archive]);
+  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('(linux/s390x)')]);
   await engine.out(['tag', 'app', `${home}/team/app`]);
   expect(await engine.out(['push', `${home}/team/app`])).toContain(image.descriptor.digest);
   expect(await digestAt('team/app/manifests/latest')).toBe(image.descriptor.digest);
@@ -247,6 +269,45 @@ test('a client that leaves in the middle of a load leaves nothing', async () => 
   await fetch('http://d/images/load', init).catch(() => undefined);
   await Bun.sleep(500);
   expect(engine.traces().files).toEqual([]);
+});
+
+test('a client that leaves in the middle of a push or save lets go of what was held', async () => {
+  const big = makeImage([makeLayer(makeTar([file('big', noise(8_000_000, 77))]))]);
+  await seeds.publish({ repository: 'library/big', tag: 'latest' }, big);
+  await engine.pull('big');
+  const slow = Bun.serve({
+    port: 0,
+    fetch: async (request) => {
+      const { pathname } = new URL(request.url);
+      if (request.method === 'PUT') {
+        await Bun.sleep(20_000);
+        return new Response(null, { status: 201 });
+      }
+      if (pathname === '/v2/') return new Response('{}');
+      if (request.method === 'HEAD') return new Response(null, { status: 404 });
+      return new Response(null, { status: 202, headers: { location: `${pathname}x` } });
+    },
+  });
+  const name = `127.0.0.1:${slow.port}/big`;
+  await engine.out(['tag', 'big', name]);
+  for (const path of [`/images/${name}/push?tag=latest`, '/images/big/get']) {
+    const controller = new AbortController();
+    const init = {
+      method: path.endsWith('get') ? 'GET' : 'POST',
+      unix: engine.socket,
+      signal: controller.signal,
+    };
+    const response = await fetch(`http://d${path}`, init);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    controller.abort();
+    await reader?.cancel().catch(() => undefined);
+  }
+  await Bun.sleep(300);
+  await engine.out(['rmi', 'big', name]);
+  const blob = join(engine.dataRoot, 'content/blobs/sha256', big.blobs[1]!.descriptor.digest.slice(7));
+  await eventually(() => !existsSync(blob), { what: () => 'the blob to go: a lease was left' });
+  await slow.stop(true);
 });
 
 test('save and load refuse in words: nothing by that name, no archive of images', async () => {

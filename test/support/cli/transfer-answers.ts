@@ -59,6 +59,14 @@ export const TRANSFER_ANSWERS: Record<string, FakeAnswer> = {
   },
   'GET /images/get': { type: 'application/x-tar', body: 'an archive of images' },
   'GET /containers/web/export': { type: 'application/x-tar', body: 'a file system' },
+  'GET /containers/web/changes': {
+    body: [
+      { Path: '/note', Kind: 1 },
+      { Path: '/bin', Kind: 0 },
+      { Path: '/bin/vi', Kind: 2 },
+    ],
+  },
+  'GET /containers/new/changes': { body: null },
   'POST /commit': { status: 201, body: { Id: `sha256:${'c'.repeat(64)}` } },
   'GET /containers/gone/export': { status: 404, body: { message: 'No such container: gone' } },
 };

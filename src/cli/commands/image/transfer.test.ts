@@ -147,6 +147,11 @@ test('save and export go to stdout, never to a terminal', async () => {
   expect(daemon.taken()).toEqual([]);
 });
 
+test('diff has a letter and a path on each line', async () => {
+  expect((await run(['diff', 'web'])).out).toBe('A /note\nC /bin\nD /bin/vi\n');
+  expect(await run(['container', 'diff', 'new'])).toMatchObject({ status: 0, out: '', err: '' });
+});
+
 test('save -o writes a whole file or none', async () => {
   const path = join(daemon.directory, 'out.tar');
   expect(await run(['save', '-o', 'out.tar', 'a'])).toMatchObject({ status: 0, out: '', err: '' });

@@ -1,0 +1,108 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { VolumeView } from '../../volumes/volume-backend.ts';
+import { parseFilters } from '../../wire/filters.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
+import type { VolumeListResponse, VolumePruneResponse } from '../../wire/volume.ts';
+import { type ApiRequest, boolParam, pathParam } from '../api-request.ts';
+import { encodeVolume, volumeLabels } from '../encode/volume.ts';
+import type { Route } from '../router.ts';
+import type { Backends } from '../server-options.ts';
+import { hasLabel } from './prune-containers.ts';
+
+/** Before, a prune took the volumes with a name too. */
+const PRUNES_ANONYMOUS_SINCE = '1.42';
+
+/** Volumes: those that there are. */
+export function volumeRoutes({ volumes }: Backends): Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/volumes',
+      handler: async (request, response) => {
+        const isWanted = listFilter(parseFilters(request.query.get('filters')));
+        const found = (await volumes.list()).filter(isWanted);
+        response.json(200, { Volumes: found.map(encodeVolume), Warnings: null } satisfies VolumeListResponse);
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/volumes/prune',
+      handler: async (request, response) => {
+        const { deleted, reclaimedBytes } = await volumes.prune(pruneFilter(request), request);
+        const answer: VolumePruneResponse = { VolumesDeleted: deleted, SpaceReclaimed: reclaimedBytes };
+        response.json(200, answer);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/volumes/{}',
+      handler: async (request, response) =>
+        response.json(200, encodeVolume(await volumes.get(pathParam(request)))),
+    },
+    {
+      method: 'DELETE',
+      pattern: '/volumes/{}',
+      handler: async (request, response) => {
+        await volumes.remove(pathParam(request), { force: boolParam(request, 'force') });
+        response.empty(204);
+      },
+    },
+  ];
+}
+
+type VolumeTest = (volume: VolumeView) => boolean;
+
+function listFilter(filters: ReadonlyMap<string, string[]>): VolumeTest {
+  const tests = [...filters].map(([name, values]): VolumeTest => {
+    switch (name) {
+      case 'name':
+        return (volume) => values.length === 0 || values.some((value) => volume.name.includes(value));
+      case 'driver':
+        return () => values.length === 0 || values.includes('local');
+      case 'label':
+        return (volume) => values.every((label) => hasLabel(volumeLabels(volume), label));
+      case 'dangling':
+        return danglingTest(values);
+      default:
+        throw new EngineError('invalid', `invalid filter '${name}'`);
+    }
+  });
+  return (volume) => tests.every((test) => test(volume));
+}
+
+function danglingTest(values: string[]): VolumeTest {
+  if (values.length === 0) return () => true;
+  const [value = ''] = values;
+  const isTrue = value === 'true' || value === '1';
+  if (values.length > 1 || (!isTrue && value !== 'false' && value !== '0'))
+    throw new EngineError('invalid', `invalid filter 'dangling=[${values.join(' ')}]'`);
+  return ({ users }) => (users.length === 0) === isTrue;
+}
+
+function pruneFilter({ query, version }: ApiRequest): VolumeTest {
+  const filters = parseFilters(query.get('filters'));
+  for (const name of filters.keys())
+    if (!['label', 'label!', 'all'].includes(name))
+      throw new EngineError('invalid', `invalid filter '${name}'`);
+  const all = compareApiVersions(version, PRUNES_ANONYMOUS_SINCE) < 0 || isTrue(filters.get('all') ?? []);
+  const wanted = filters.get('label') ?? [];
+  const unwanted = filters.get('label!') ?? [];
+  return (volume) =>
+    (all || volume.anonymous) &&
+    wanted.every((label) => hasLabel(volumeLabels(volume), label)) &&
+    !unwanted.some((label) => hasLabel(volumeLabels(volume), label));
+}
+
+const TRUE_WORDS = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const FALSE_WORDS = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
+
+/** The words of Go's `strconv.ParseBool`. */
+function isTrue(values: string[]): boolean {
+  const bad = values.find((value) => !TRUE_WORDS.includes(value) && !FALSE_WORDS.includes(value));
+  if (bad !== undefined)
+    throw new EngineError(
+      'invalid',
+      `invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(bad)}: invalid syntax`,
+    );
+  return values.some((value) => TRUE_WORDS.includes(value));
+}
