@@ -1,6 +1,5 @@
-import { EngineError, messageOf } from '../errors/engine-error.ts';
-import { FilterFailure, filterThrough } from '../sys/filter.ts';
-import { type ByteReader, damaged, type InflateOptions, inflate, takeMemory } from './inflate.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import { type ByteReader, type InflateOptions, inflate, takeMemory } from './inflate.ts';
 
 /** What the first bytes of an archive say of its compression. */
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -32,28 +31,17 @@ export interface DecompressOptions extends InflateOptions {
  * EngineError "invalid" code archive-truncated (input too short), archive-hostile (damaged, or followed by anything else) or
  * size-exceeded; errors of the source come through as they are.
  *
- * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: @throws EngineError "unavailable" where one isn't installed.
+ * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: EngineError "unavailable" where one isn't installed.
  */
 export function decompress(
   source: ReadableStream<Uint8Array>,
   compression: Compression,
   options: DecompressOptions = {},
 ): ReadableStream<Uint8Array> {
-  const limitBytes = options.limitBytes ?? Number.POSITIVE_INFINITY;
-  if (compression === 'bzip2' || compression === 'xz') {
-    const reader = filterThrough(source, PROGRAMS[compression]).getReader();
-    return limited(readFiltered(reader, compression), { reader, limitBytes });
-  }
   const reader = source.getReader();
   const pieces = compression === 'none' ? readAll(reader, options) : inflate(reader, compression, options);
-  return limited(pieces, { reader, limitBytes });
+  return limited(pieces, { reader, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY });
 }
-
-/** xz may ask for as much memory as its header says. */
-const PROGRAMS = {
-  bzip2: ['bzip2', '-dc'],
-  xz: ['xz', '-dcq', '--memlimit-decompress=512MiB'],
-} as const;
 
 /** Detect the compression by the first bytes and undo it. */
 export async function decompressDetected(
@@ -130,15 +118,6 @@ async function* readAll(reader: ByteReader, { lend }: InflateOptions): AsyncGene
   }
 }
 
-async function* readFiltered(reader: ByteReader, compression: 'bzip2' | 'xz'): AsyncGenerator<Uint8Array> {
-  try {
-    yield* readAll(reader, {});
-  } catch (cause) {
-    if (!(cause instanceof FilterFailure)) throw cause;
-    throw damaged(compression, /unexpected end|ends unexpectedly/i.test(messageOf(cause)), cause);
-  }
-}
-
 /** `pieces`, which come from `reader`, as a stream that ends both. */
 function limited(
   pieces: AsyncGenerator<Uint8Array>,
@@ -152,7 +131,10 @@ function limited(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await pieces.next();
+        const { done, value } = await pieces.next().catch(async (error: unknown) => {
+          await end(error);
+          throw error;
+        });
         if (done === true) return controller.close();
         total += value.byteLength;
         if (total <= limitBytes) return controller.enqueue(value);

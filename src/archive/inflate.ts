@@ -1,5 +1,6 @@
 import { constants, createGunzip } from 'node:zlib';
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { filterThrough } from '../sys/filter.ts';
 
 export interface InflateOptions {
   /**
@@ -15,18 +16,23 @@ export interface ByteReader {
   cancel(reason?: unknown): Promise<void>;
 }
 
+/** What `inflate` undoes. */
+export type Inflatable = 'gzip' | 'zstd' | 'bzip2' | 'xz';
+
 /**
- * The uncompressed bytes of all members of a gzip or zstd stream. Errors of the source come through as they are.
+ * The uncompressed bytes of all members of a stream. Errors of the source come through as they are.
  *
- * @throws EngineError "invalid" code archive-truncated (input too short) or archive-hostile (damaged, or followed by anything else).
+ * @throws EngineError "unavailable" where the program for bzip2 or xz isn't installed; EngineError "invalid" code archive-truncated (input too short) or archive-hostile (damaged, or followed by anything else).
  */
 export function inflate(
   source: ByteReader,
-  compression: 'gzip' | 'zstd',
+  compression: Inflatable,
   options: InflateOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const lend = options.lend === true;
-  return compression === 'gzip' ? gunzip(source, lend) : unzstd(source, lend);
+  if (compression === 'gzip') return gunzip(source, lend);
+  if (compression === 'zstd') return unzstd(source, lend);
+  return byProgram(source, compression, lend);
 }
 
 /** Give the memory of a piece back now, unless it is a view of something larger. The collector doesn't see its weight and would let it pile up. */
@@ -130,15 +136,83 @@ class GzipInflater {
   }
 }
 
+/** Of a decoder's source itself, told apart from what the decoder finds wrong, which arrives by the same way. */
+interface SourceFailure {
+  happened?: { error: unknown };
+}
+
 /** By the public stream: the call behind it doesn't tell a frame that was cut short. */
 async function* unzstd(source: ByteReader, lend: boolean): AsyncGenerator<Uint8Array> {
   // Bun's streams know zstd; the DOM's types do not yet.
   const transform = new DecompressionStream('zstd' as 'gzip');
-  const feed = new Feed(source, {
-    input: transform.writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>,
-    lend,
+  const failure: SourceFailure = {};
+  const input = transform.writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>;
+  // What the decoder finds wrong is told on its other side.
+  feed(watched(source, failure), input, lend).catch(() => undefined);
+  yield* decoded(transform.readable, { compression: 'zstd', failure, lend });
+}
+
+async function feed(
+  source: ByteReader,
+  input: WritableStreamDefaultWriter<Uint8Array>,
+  lend: boolean,
+): Promise<void> {
+  try {
+    for (;;) {
+      const { done, value } = await source.read();
+      if (done || value === undefined) break;
+      await input.write(value);
+      if (lend) takeMemory(value);
+    }
+    await input.close();
+  } catch (error) {
+    await input.abort(error);
+  }
+}
+
+/** xz may ask for as much memory as its header says. */
+const PROGRAMS = {
+  bzip2: ['bzip2', '-dc'],
+  xz: ['xz', '-dcq', '--memlimit-decompress=512MiB'],
+} as const;
+
+async function* byProgram(
+  source: ByteReader,
+  compression: 'bzip2' | 'xz',
+  lend: boolean,
+): AsyncGenerator<Uint8Array> {
+  const failure: SourceFailure = {};
+  const reader = watched(source, failure);
+  const input = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done || value === undefined) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
   });
-  const output = transform.readable.getReader();
+  yield* decoded(filterThrough(input, PROGRAMS[compression]), { compression, failure, lend });
+}
+
+function watched(source: ByteReader, failure: SourceFailure): ByteReader {
+  return {
+    async read() {
+      try {
+        return await source.read();
+      } catch (error) {
+        failure.happened = { error };
+        throw error;
+      }
+    },
+    cancel: (reason) => source.cancel(reason),
+  };
+}
+
+async function* decoded(
+  stream: ReadableStream<Uint8Array>,
+  { compression, failure, lend }: { compression: Inflatable; failure: SourceFailure; lend: boolean },
+): AsyncGenerator<Uint8Array> {
+  const output = stream.getReader();
   try {
     for (;;) {
       const { done, value } = await output.read();
@@ -147,56 +221,14 @@ async function* unzstd(source: ByteReader, lend: boolean): AsyncGenerator<Uint8A
       if (lend) takeMemory(value);
     }
   } catch (cause) {
-    if (feed.failure !== undefined) throw feed.failure.error;
-    throw damaged('zstd', /unexpected end/i.test(String(cause)), cause);
+    if (failure.happened !== undefined) throw failure.happened.error;
+    throw damaged(compression, /unexpected end|ends unexpectedly/i.test(messageOf(cause)), cause);
   } finally {
     await output.cancel().catch(() => undefined);
   }
 }
 
-/** Moves a source into a decoder. */
-class Feed {
-  /** Of the source itself. */
-  failure: { error: unknown } | undefined;
-
-  constructor(
-    source: ByteReader,
-    { input, lend }: { input: WritableStreamDefaultWriter<Uint8Array>; lend: boolean },
-  ) {
-    // What the decoder finds wrong is told on its other side.
-    this.#run(source, input, lend).catch(() => undefined);
-  }
-
-  async #run(
-    source: ByteReader,
-    input: WritableStreamDefaultWriter<Uint8Array>,
-    lend: boolean,
-  ): Promise<void> {
-    for (;;) {
-      const { done, value } = await this.#read(source, input);
-      if (done || value === undefined) break;
-      await input.write(value);
-      if (lend) takeMemory(value);
-    }
-    await input.close();
-  }
-
-  async #read(
-    source: ByteReader,
-    input: WritableStreamDefaultWriter<Uint8Array>,
-  ): ReturnType<ByteReader['read']> {
-    try {
-      return await source.read();
-    } catch (error) {
-      this.failure = { error };
-      await input.abort(error);
-      throw error;
-    }
-  }
-}
-
-/** What a decoder says of its input. */
-export function damaged(compression: string, short: boolean, cause: unknown): EngineError {
+function damaged(compression: Inflatable, short: boolean, cause: unknown): EngineError {
   const reason = short ? 'the stream ends too early' : 'the stream is damaged';
   return new EngineError('invalid', `Cannot decompress ${compression} archive: ${reason}`, {
     code: short ? 'archive-truncated' : 'archive-hostile',

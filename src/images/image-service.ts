@@ -354,6 +354,8 @@ export class ImageService implements ImageBackend {
         return viewImage(this.#store, image, choosePlatform(resolved, undefined, image.id));
       })
       .filter(matches)
-      .sort((a, b) => createdMs(b) - createdMs(a));
+      .map((view) => ({ view, created: createdMs(view) }))
+      .sort((a, b) => b.created - a.created)
+      .map(({ view }) => view);
   }
 }

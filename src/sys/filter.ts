@@ -2,9 +2,6 @@ import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 
 const MAX_ERROR_BYTES = 2000;
 
-/** The program ended of itself, with its own words for what it read. */
-export class FilterFailure extends EngineError {}
-
 /**
  * A stream through a program: what it reads from `source` it writes to the result. The result fails when the program does, with its own words, and ends
  * it when cancelled; errors of the source come through as they are.
@@ -27,7 +24,7 @@ export function filterThrough(
         const [failure, text, code] = await Promise.all([fed, words, child.exited]);
         if (failure !== undefined) throw failure.error;
         if (code !== 0)
-          throw new FilterFailure(
+          throw new EngineError(
             'invalid',
             `${command[0]} ended with exit code ${code}: ${text.trim().slice(0, MAX_ERROR_BYTES)}`,
           );
