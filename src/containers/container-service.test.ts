@@ -182,6 +182,92 @@ test('stop kills what does not heed it, after its time', async () => {
   );
 });
 
+const isStoppedOnDisk = (id: string) =>
+  (JSON.parse(machine.db.rows.get(id) ?? '{}') as { stoppedByUser?: boolean }).stoppedByUser;
+/** How many transactions `act` commits. */
+async function commitsOf(act: () => Promise<void>): Promise<number> {
+  const transact = machine.db.transact.bind(machine.db);
+  let commits = 0;
+  machine.db.transact = async (statements) => {
+    commits++;
+    await transact(statements);
+  };
+  await act();
+  machine.db.transact = transact;
+  return commits;
+}
+const stopAction = () => daemon.service.stop('one', { signal: undefined, timeoutSeconds: undefined });
+const forceRemoval = () => daemon.service.remove('one', { force: true, volumes: false });
+const killWith = (signal: string) => () => daemon.service.kill('one', signal);
+
+test.each<[string, () => Promise<void>, boolean]>([
+  ['stop', stopAction, true],
+  ['kill', killWith('KILL'), true],
+  ['kill by the stop signal', killWith('TERM'), true],
+  ['kill by another signal', killWith('HUP'), false],
+  ['rm -f', forceRemoval, true],
+])(
+  '%s: what the user wants is on disk before the signal goes out, and outlives the daemon',
+  async (...of) => {
+    const [, act, expected] = of;
+    const id = await create('one', 'stubborn');
+    await daemon.service.start('one');
+    const seen: unknown[] = [];
+    const sent = Promise.withResolvers<void>();
+    daemon.runtime.kill = async () => {
+      seen.push(isStoppedOnDisk(id));
+      sent.resolve();
+      return await new Promise<never>(() => undefined);
+    };
+    void act();
+    await sent.promise;
+    expect(seen).toEqual([expected]);
+    await daemon.service.close();
+    await reborn();
+    await killWith('HUP')();
+    expect((await stateOf('one')).status).toBe('running');
+    const [task] = machine.tasks.tasks.values();
+    const ended = exitOf('one');
+    if (task !== undefined) await daemon.runtime.kill(task.handle, 9);
+    await ended;
+    await daemon.service.close();
+    expect(isStoppedOnDisk(id)).toBe(expected);
+    await reborn();
+  },
+);
+
+test('a stop costs one commit before its exit, none for --rm, and a restart is no stop', async () => {
+  await create('one', 'sleep');
+  await daemon.service.start('one');
+  expect(await commitsOf(stopAction)).toBe(2);
+  await daemon.service.start('one');
+  const restart = () => daemon.service.restart('one', { signal: undefined, timeoutSeconds: undefined });
+  expect(await commitsOf(restart)).toBe(2);
+  const { id } = await daemon.service.inspect('one');
+  expect(isStoppedOnDisk(id)).toBe(false);
+  await forceRemoval();
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  await daemon.service.start('one');
+  expect(await commitsOf(stopAction)).toBe(1);
+});
+
+test('a stop that cannot be recorded, or a signal that fails, is told or logged, and the word stands', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const kill = daemon.runtime.kill.bind(daemon.runtime);
+  daemon.runtime.kill = () => Promise.reject(new Error('no signal today'));
+  expect(await failureOf(stopAction())).toMatchObject({ message: 'no signal today' });
+  expect([isStoppedOnDisk(id), (await stateOf('one')).status]).toEqual([true, 'running']);
+  daemon.runtime.kill = kill;
+  await stopAction();
+  await daemon.service.start('one');
+  expect(isStoppedOnDisk(id)).toBe(false);
+  machine.db.failing = true;
+  await stopAction();
+  expect((await stateOf('one')).exitCode).toBe(143);
+  expect(daemon.errors[0]).toContain('Cannot record that a container is to stop');
+});
+
 test('a stop without time-out holds up neither another stop nor rm -f', async () => {
   await create('one', 'stubborn');
   await daemon.service.start('one');

@@ -40,6 +40,12 @@ export class ContainerStore {
     await this.#db.transact([{ sql: 'UPDATE containers SET name = ?, record = ? WHERE id = ?', params }]);
   }
 
+  /** That the user wants it stopped, and nothing else: it comes beside a rename, say, whose name it must not take back. */
+  async markStopped(id: string): Promise<void> {
+    const sql = `UPDATE containers SET record = json_set(record, '$.stoppedByUser', json('true')) WHERE id = ?`;
+    await this.#db.transact([{ sql, params: [id] }]);
+  }
+
   /** With what goes when it does. */
   async remove(id: string, also: readonly Statement[] = []): Promise<void> {
     const removal = { sql: 'DELETE FROM containers WHERE id = ?', params: [id] };

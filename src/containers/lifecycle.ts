@@ -92,9 +92,11 @@ export class Lifecycle {
     const { config } = container.record;
     const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
     const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
-    container.record = { ...container.record, stoppedByUser: true };
+    // A restart ends in a start: what the policy says goes on to hold.
+    const intended = container.restarting ? undefined : this.#recordStopIntent(container);
     container.hub.release('stopping');
     if (task.paused) await this.unpause(container);
+    await intended;
     task.stopping = true;
     await this.#signal(container, task, signal);
     return { ended: this.#finishStop(container, task, seconds) };
@@ -131,10 +133,10 @@ export class Lifecycle {
   async kill(container: LiveContainer, signal: number): Promise<void> {
     const { task } = container;
     if (task === undefined || task.exited) throw notRunning(container);
-    if (signal === SIGKILL || signal === stopSignalOf(container.record)) {
-      container.record = { ...container.record, stoppedByUser: true };
-    }
+    const ends = signal === SIGKILL || signal === stopSignalOf(container.record);
+    const intended = ends ? this.#recordStopIntent(container) : undefined;
     if (signal === SIGKILL) container.hub.release('stopping');
+    await intended;
     await this.#deps.runtime.kill(task.handle, signal);
     publishContainerEvent(this.#deps.events, container.record, 'kill', {
       attributes: { signal: String(signal) },
@@ -345,6 +347,20 @@ export class Lifecycle {
     } catch (error) {
       this.#deps.logger.error(`Cannot ${what}`, { container: container.id, error: messageOf(error) });
     }
+  }
+
+  /**
+   * On disk before the signal goes out: a daemon that dies before the exit leaves word of what the user wanted. As in Docker it stands until the
+   * next start, whether the signal arrives or not, and a disk that takes no word of it keeps nobody from stopping a container. One that
+   * removes itself has no policy that it would speak against.
+   */
+  async #recordStopIntent(container: LiveContainer): Promise<void> {
+    if (container.record.stoppedByUser) return;
+    container.record = { ...container.record, stoppedByUser: true };
+    if (container.record.host.autoRemove) return;
+    await this.#attempt('record that a container is to stop', container, () =>
+      this.#deps.store.markStopped(container.id),
+    );
   }
 
   async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {

@@ -48,11 +48,18 @@ export class FakeStateDb implements StateDb {
     else this.volumes.delete(name);
   }
 
+  #markStopped(id: string): void {
+    const row = this.rows.get(id);
+    if (row !== undefined)
+      this.rows.set(id, JSON.stringify({ ...(JSON.parse(row) as object), stoppedByUser: true }));
+  }
+
   #apply(sql: string, params: string[]): void {
     const [first = '', second = '', third = ''] = params;
     if (sql.includes('volumes')) this.#applyToVolumes(sql, first);
     else if (sql.startsWith('INSERT')) this.rows.set(first, third);
     else if (sql.startsWith('DELETE')) this.rows.delete(first);
+    else if (sql.includes('json_set')) this.#markStopped(first);
     else if (this.rows.has(third)) this.rows.set(third, second);
   }
 }
