@@ -7,7 +7,14 @@ import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs
 import { catProgram, scripted, sleepProgram } from '../runtime/testing/fake-programs.ts';
 import type { ContainerConfig, HostOptions } from './container.ts';
 import type { AttachClient, WaitCondition } from './container-backend.ts';
-import { bootDaemon, FakeMachine, type TestDaemon, testConfig, testHost } from './testing/service-fixture.ts';
+import {
+  bootDaemon,
+  FakeMachine,
+  type TestDaemon,
+  testConfig,
+  testEndpoint,
+  testHost,
+} from './testing/service-fixture.ts';
 
 const stubborn: FakeFunction = (process) => {
   process.trap(() => undefined);
@@ -530,6 +537,49 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
   await daemon.service.kill('one', 'KILL');
   expect((await exitOf('one')).exitCode).toBe(137);
 });
+
+test('recovery: a task on several networks keeps every endpoint, in inspect and in events, and leaves them all', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const note = (await daemon.notes.load()).get(id);
+  await daemon.service.close();
+  const second = testEndpoint(id, 'second');
+  machine.endpoints.add(second.endpointId);
+  if (note !== undefined) daemon.notes.write(id, { ...note, endpoints: [...note.endpoints, second] });
+  await reborn();
+  await daemon.service.pause('one');
+  await daemon.service.unpause('one');
+  expect((await daemon.service.inspect('one')).endpoints).toMatchObject([
+    { networkName: 'bridge', endpointId: `endpoint of ${id} on bridge`, ipv4Address: '10.9.8.2' },
+    { networkName: 'second', endpointId: second.endpointId, ipv4Address: '10.9.8.2' },
+  ]);
+  expect([...machine.endpoints]).toEqual([`endpoint of ${id} on bridge`, second.endpointId]);
+  expect((await daemon.notes.load()).get(id)?.endpoints).toHaveLength(2);
+  await stopAction();
+  await daemon.service.close();
+  expect(daemon.events.filter((action) => action === 'disconnect')).toHaveLength(2);
+  expect([...machine.endpoints]).toEqual([]);
+  expect((await daemon.service.inspect('one')).endpoints).toMatchObject([{ networkName: 'bridge' }]);
+});
+
+test.each([[true], [false]])(
+  'recovery: a note of the version before, with an endpoint: %p',
+  async (joined) => {
+    const id = await create('one', 'sleep');
+    await daemon.service.start('one');
+    const note = (await daemon.notes.load()).get(id);
+    await daemon.service.close();
+    const { endpoints = [], ...rest } = note ?? {};
+    const old = joined ? { ...rest, endpoint: endpoints[0] } : rest;
+    writeFileSync(join(daemon.paths.notes, `${id}.json`), JSON.stringify(old));
+    await reborn();
+    expect(await stateOf('one')).toMatchObject({ status: 'running' });
+    expect([...machine.endpoints]).toEqual(joined ? [`endpoint of ${id} on bridge`] : []);
+    expect((await daemon.service.inspect('one')).endpoints).toMatchObject([
+      { networkName: 'bridge', endpointId: joined ? `endpoint of ${id} on bridge` : '' },
+    ]);
+  },
+);
 
 test('a start has its note before it is on disk, so that no death of the daemon leaves it without one', async () => {
   const id = await create('one', 'sleep');

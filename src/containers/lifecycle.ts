@@ -10,19 +10,13 @@ import {
   publishNetworkEvent,
   publishVolumeEvent,
 } from './container-events.ts';
+import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
-import {
-  networkNameOf,
-  snapshotKeyOf,
-  startFailureCode,
-  startFailureText,
-  startTask,
-  usesOwnNetwork,
-} from './task-starter.ts';
+import { snapshotKeyOf, startFailureCode, startFailureText, startTask } from './task-starter.ts';
 import { UndoStack } from './undo.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
@@ -69,7 +63,7 @@ export class Lifecycle {
     }
     container.task = task;
     publishMountEvents(this.#deps.events, 'mount', container.record);
-    publishEndpointEvent(this.#deps.events, 'connect', task.endpoint);
+    for (const endpoint of task.endpoints) publishEndpointEvent(this.#deps.events, 'connect', endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
     this.watch(container, task);
   }
@@ -253,7 +247,8 @@ export class Lifecycle {
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
     const attributes = { exitCode: String(exitCode), execDuration: String(seconds) };
     const timeNano = finishedAtNano;
-    publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
+    for (const endpoint of task.endpoints)
+      publishEndpointEvent(deps.events, 'disconnect', endpoint, timeNano);
     publishMountEvents(deps.events, 'unmount', record);
     if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
@@ -328,10 +323,12 @@ export class Lifecycle {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
-    const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
+    const networks = await Promise.all(
+      networksOf(container.record).map(({ network }) => this.#deps.networks.get(network)),
+    );
     // As Docker: there was no start that a "die" could be the end of, nor an exit that those who wait for the next could be told.
     publishMountEvents(this.#deps.events, 'mount', container.record);
-    if (network !== undefined)
+    for (const network of networks.filter((one) => one !== undefined))
       publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
     publishMountEvents(this.#deps.events, 'unmount', container.record);
     if (container.record.host.autoRemove)
@@ -378,9 +375,9 @@ export class Lifecycle {
   async #setPaused(container: LiveContainer, task: LiveTask, paused: boolean): Promise<void> {
     if (container.task !== task) throw notRunning(container);
     task.paused = paused;
-    const { handle, endpoint } = task;
+    const { handle, endpoints } = task;
     const startedAtNano = String(container.record.startedAtNano);
-    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoint, paused });
+    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoints, paused });
     // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
     if (container.task !== task) {
       await this.#deps.notes.remove(container.id);
@@ -407,7 +404,7 @@ export class Lifecycle {
 export async function clearAway(
   record: ContainerRecord,
   deps: ContainerDependencies,
-  task: Pick<LiveTask, 'handle' | 'endpoint'>,
+  task: Pick<LiveTask, 'handle' | 'endpoints'>,
 ): Promise<void> {
   const undo = new UndoStack(deps.logger);
   const rootfs = deps.paths.rootfs(record.id);
@@ -418,8 +415,8 @@ export async function clearAway(
   if (usesOwnNetwork(record.host.networkMode)) {
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));
   }
-  const { endpoint } = task;
-  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  for (const endpoint of task.endpoints)
+    undo.add('leave a network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
   await undo.unwind();
 }

@@ -8,7 +8,7 @@ import type { TaskHandle } from '../runtime/runtime.ts';
 export interface TaskNote {
   handle: TaskHandle;
   startedAtNano: string;
-  endpoint: Endpoint | undefined;
+  endpoints: Endpoint[];
   paused: boolean;
 }
 
@@ -52,8 +52,17 @@ export class TaskNotes {
 
 function parseNote(text: string): TaskNote | undefined {
   try {
-    return JSON.parse(text) as TaskNote;
+    return withEndpoints(JSON.parse(text) as TaskNote & OneEndpoint);
   } catch {
     return undefined;
   }
+}
+
+/** Notes of the version before: tasks had one endpoint at most. */
+interface OneEndpoint {
+  endpoint?: Endpoint;
+}
+
+function withEndpoints({ endpoint, ...note }: TaskNote & OneEndpoint): TaskNote {
+  return { ...note, endpoints: note.endpoints ?? (endpoint === undefined ? [] : [endpoint]) };
 }
