@@ -7,6 +7,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'network', short: 'Manage networks' },
   { name: 'registry', short: 'Serve and manage a registry of images' },
   { name: 'system', short: 'Manage the engine' },
+  { name: 'volume', short: 'Manage volumes' },
 ];
 
 const RUN: CatalogEntry = {
@@ -267,6 +268,26 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['network ls', 'network list'],
     short: 'List networks',
     load: () => import('./commands/network/list.ts'),
+  },
+  {
+    paths: ['volume inspect'],
+    short: 'Show everything about one or more volumes',
+    load: () => import('./commands/volume/inspect.ts'),
+  },
+  {
+    paths: ['volume ls', 'volume list'],
+    short: 'List volumes',
+    load: () => import('./commands/volume/list.ts'),
+  },
+  {
+    paths: ['volume prune'],
+    short: 'Remove unused volumes',
+    load: () => import('./commands/volume/prune.ts'),
+  },
+  {
+    paths: ['volume rm', 'volume remove'],
+    short: 'Remove one or more volumes',
+    load: () => import('./commands/volume/remove.ts'),
   },
   {
     paths: ['manifest inspect'],

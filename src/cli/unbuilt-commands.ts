@@ -38,7 +38,7 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: 'Make the container anew with the limits that it shall have.',
   },
   {
-    paths: ['volume'],
+    paths: ['volume create', 'volume update'],
     instead: 'Mount a folder of the host: sampan run -v /path/on/host:/path IMAGE',
   },
   {

@@ -5,6 +5,7 @@ import { ImageClient } from './image-client.ts';
 import { NetworkClient } from './network-client.ts';
 import { SystemClient } from './system-client.ts';
 import type { Transport } from './transport.ts';
+import { VolumeClient } from './volume-client.ts';
 
 /**
  * Client of one daemon, ours or any that speaks Docker's API, by noun.
@@ -17,6 +18,7 @@ export class EngineClient {
   readonly images: ImageClient;
   readonly networks: NetworkClient;
   readonly system: SystemClient;
+  readonly volumes: VolumeClient;
   /** For what the nouns don't have yet. */
   readonly connection: EngineConnection;
 
@@ -27,6 +29,7 @@ export class EngineClient {
     this.images = new ImageClient(this.connection);
     this.networks = new NetworkClient(this.connection);
     this.system = new SystemClient(this.connection);
+    this.volumes = new VolumeClient(this.connection);
   }
 
   get endpoint(): string {

@@ -1,5 +1,7 @@
 /** The parts of the API's answers that callers lean on; whatever else a daemon sends is there too. */
 
+import type { VolumeInspect } from '../wire/volume.ts';
+
 export type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
 export type {
   ImageSearchResult,
@@ -12,6 +14,7 @@ export type { FileChange, ImageDiff } from '../wire/image-diff.ts';
 export type { ImageLayer, ImageLayers, LayerEntry } from '../wire/image-layers.ts';
 export type { AuthConfig } from '../wire/registry-auth.ts';
 export type { AuthResponse, BuildCacheRecord, DiskUsage, VolumeUsage } from '../wire/system.ts';
+export type { VolumeInspect } from '../wire/volume.ts';
 
 export interface PortSummary {
   IP?: string;
@@ -141,4 +144,9 @@ export interface NetworkSummary {
   EnableIPv6: boolean;
   Internal: boolean;
   Labels: Record<string, string> | null;
+}
+
+export interface VolumeList {
+  Volumes: VolumeInspect[] | null;
+  Warnings: string[] | null;
 }

@@ -1,12 +1,13 @@
-import type { BuildCacheRecord, DiskUsage, VolumeUsage } from '../../client/model.ts';
+import type { BuildCacheRecord, DiskUsage } from '../../client/model.ts';
 import { humanDuration } from '../../wire/human-duration.ts';
 import { CONTAINER_HEADERS, containerRow } from './container-row.ts';
 import { humanSize } from './human-size.ts';
 import { IMAGE_HEADERS, usageRow } from './image-rows.ts';
-import { labelList, shortId } from './labels.ts';
+import { shortId } from './labels.ts';
 import { formatList } from './list-format.ts';
 import { goTime } from './local-time.ts';
 import { Struct } from './template/value.ts';
+import { VOLUME_HEADERS, volumeRow } from './volume-row.ts';
 
 export const USAGE_TABLE = '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}';
 export const USAGE_RAW =
@@ -159,7 +160,6 @@ export function usageTables(usage: DiskUsage, details: UsageDetails): string {
   ].join('');
 }
 
-const VOLUME_HEADERS = { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' };
 const CACHE_HEADERS = {
   ID: 'CACHE ID',
   CacheType: 'CACHE TYPE',
@@ -169,28 +169,6 @@ const CACHE_HEADERS = {
   UsageCount: 'USAGE',
   Shared: 'SHARED',
 };
-
-function volumeRow(volume: VolumeUsage): Struct {
-  const { UsageData: usage } = volume;
-  const none = () => 'N/A';
-  const known = usage !== undefined && usage !== null;
-  return new Struct(
-    '*formatter.volumeContext',
-    {
-      Availability: none,
-      Driver: () => volume.Driver,
-      Group: none,
-      Labels: () => labelList(volume.Labels),
-      Links: () => (known ? String(usage.RefCount) : 'N/A'),
-      Mountpoint: () => volume.Mountpoint,
-      Name: () => volume.Name,
-      Scope: () => volume.Scope,
-      Size: () => (known ? humanSize(usage.Size) : 'N/A'),
-      Status: none,
-    },
-    { Label: (name) => volume.Labels?.[String(name)] ?? '' },
-  );
-}
 
 function cacheRow(record: BuildCacheRecord, { truncate, now }: { truncate: boolean; now: number }): Struct {
   const short = (id: string) => (truncate ? shortId(id) : id);

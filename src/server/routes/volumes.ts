@@ -35,13 +35,13 @@ export function volumeRoutes({ volumes }: Backends): Route[] {
     },
     {
       method: 'GET',
-      pattern: '/volumes/{}',
+      pattern: '/volumes/{*}',
       handler: async (request, response) =>
         response.json(200, encodeVolume(await volumes.get(pathParam(request)))),
     },
     {
       method: 'DELETE',
-      pattern: '/volumes/{}',
+      pattern: '/volumes/{*}',
       handler: async (request, response) => {
         await volumes.remove(pathParam(request), { force: boolParam(request, 'force') });
         response.empty(204);

@@ -133,9 +133,7 @@ test.each([
     await daemon.out(['rmi', 'app']);
     const stored = () =>
       ['content/blobs/sha256', 'content/ingest'].flatMap((path) => readdirSync(join(daemon.dataRoot, path)));
-    await eventually(() => stored().length === 0, {
-      what: () => `nothing to be left: ${stored().join(' ')}`,
-    });
+    await eventually(() => stored().length === 0, { what: () => `nothing to be left: ${stored().join()}` });
   },
   180_000,
 );

@@ -4,6 +4,7 @@ import type { Command } from '../../command.ts';
 import { labelList, shortId } from '../../output/labels.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
 import { localTime } from '../../output/local-time.ts';
+import { compareNatural } from '../../output/natural-order.ts';
 import { Struct } from '../../output/template/value.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
 
@@ -70,9 +71,4 @@ function createdAt(text: string): string {
   const fraction = (nano % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
   const whole = localTime(Number(nano / 1_000_000_000n));
   return fraction === '' ? whole : `${whole.slice(0, 19)}.${fraction}${whole.slice(19)}`;
-}
-
-/** Digits compare as numbers, all else as text. */
-function compareNatural(left: string, right: string): number {
-  return left.localeCompare(right, 'en', { numeric: true });
 }

@@ -45,13 +45,11 @@ type Getters = Record<string, (name: string) => Promise<string>>;
 
 /** In the order in which a name without type is looked for. */
 function gettersOf(client: EngineClient, size: boolean): Getters {
-  const at = (path: string) => async (name: string) =>
-    (await client.connection.call('GET', `${path}/${encodeURIComponent(name)}`)).text;
   return {
     container: (name) => client.containers.inspectText(name, { size }),
     image: (name) => client.images.inspectText(name),
     network: (name) => client.networks.inspectText(name),
-    volume: at('/volumes'),
+    volume: (name) => client.volumes.inspectText(name),
   };
 }
 
