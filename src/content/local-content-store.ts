@@ -84,7 +84,7 @@ export class LocalContentStore implements ContentStore {
   }
 
   async ingest(key: string, options: { restart?: boolean } = {}): Promise<Ingest> {
-    const path = join(this.#ingests, createHash('sha256').update(key).digest('hex'));
+    const path = this.#ingestPath(key);
     const handle = await openIngestFile(path, key);
     const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
     return await LocalIngest.resume(place, handle, options.restart ?? false);
@@ -103,6 +103,10 @@ export class LocalContentStore implements ContentStore {
     }
   }
 
+  async forgetIngest(key: string): Promise<void> {
+    await this.#sweepIngest(this.#ingestPath(key), Number.POSITIVE_INFINITY);
+  }
+
   /** Also removes what a crash left of small writes: those of an earlier process will not be gone on with. */
   async sweepIngests(olderThanMs: number): Promise<void> {
     const before = Date.now() - olderThanMs;
@@ -112,6 +116,10 @@ export class LocalContentStore implements ContentStore {
     for (const name of await readdir(this.#blobs))
       if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), ours)))
         await removeIfThere(join(this.#blobs, name));
+  }
+
+  #ingestPath(key: string): string {
+    return join(this.#ingests, createHash('sha256').update(key).digest('hex'));
   }
 
   /** A damaged blob is written anew. */
