@@ -31,6 +31,8 @@ export interface ContentStore {
   /** Remove a blob; absent is fine. Callers hold the GC lock. */
   remove(digest: Digest): Promise<void>;
   list(): AsyncIterable<{ digest: Digest; sizeBytes: number }>;
+  /** Remove what a broken download of this key left, unless it is under way; absent is fine. */
+  forgetIngest(key: string): Promise<void>;
   /** Remove ingests untouched for `olderThanMs`, and ephemeral ones of earlier processes. */
   sweepIngests(olderThanMs: number): Promise<void>;
 }

@@ -167,6 +167,21 @@ test('sweepIngests() removes ephemeral ingests of an earlier process, however yo
   await open!.abort();
 });
 
+test('forgetIngest() removes the bytes of a download that was broken off, not of one under way', async () => {
+  const ingest = await store.ingest('key');
+  await ingest.write(bytesOf(4));
+  await store.forgetIngest('key');
+  await ingest.close();
+  const again = await store.ingest('key');
+  expect(again.offset).toBe(4);
+  await again.close();
+  await store.forgetIngest('key');
+  await store.forgetIngest('key');
+  const anew = await store.ingest('key');
+  expect(anew.offset).toBe(0);
+  await anew.abort();
+});
+
 test('sweepIngests() removes what an earlier process left of small writes, however young; those under way stay', async () => {
   const temporary = (name: string): string => join(root, 'blobs', 'sha256', `${'0'.repeat(64)}.${name}.tmp`);
   for (const name of ['left', 'ours']) writeFileSync(temporary(name), 'x');

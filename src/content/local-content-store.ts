@@ -87,8 +87,7 @@ export class LocalContentStore implements ContentStore {
   }
 
   async ingest(key: string, options: { restart?: boolean; ephemeral?: boolean } = {}): Promise<Ingest> {
-    const name = createHash('sha256').update(key).digest('hex');
-    const path = join(this.#ingests, options.ephemeral === true ? `${name}${EPHEMERAL}` : name);
+    const path = this.#ingestPath(key) + (options.ephemeral === true ? EPHEMERAL : '');
     const handle = await openIngestFile(path, key);
     const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
     return await LocalIngest.resume(place, handle, options.restart ?? false);
@@ -107,6 +106,10 @@ export class LocalContentStore implements ContentStore {
     }
   }
 
+  async forgetIngest(key: string): Promise<void> {
+    await this.#sweepIngest(this.#ingestPath(key), Number.POSITIVE_INFINITY);
+  }
+
   /** Also removes what a crash left of small writes: those of an earlier process will not be gone on with. */
   async sweepIngests(olderThanMs: number): Promise<void> {
     const before = Date.now() - olderThanMs;
@@ -116,6 +119,10 @@ export class LocalContentStore implements ContentStore {
     for (const name of await readdir(this.#blobs))
       if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), ours)))
         await removeIfThere(join(this.#blobs, name));
+  }
+
+  #ingestPath(key: string): string {
+    return join(this.#ingests, createHash('sha256').update(key).digest('hex'));
   }
 
   /** A damaged blob is written anew. */

@@ -107,6 +107,7 @@ export class ImageGc {
       [...blobs].map(async (blob) => {
         sizes.set(blob, (await this.#ports.content.size(blob)) ?? 0);
         await this.#ports.content.remove(blob);
+        await this.#ports.content.forgetIngest(blob);
       }),
     );
     return sizes;

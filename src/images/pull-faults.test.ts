@@ -46,6 +46,28 @@ test('a layer of another digest is refused, and nothing stays', async () => {
   await bench.pull('app');
 });
 
+test('a refused pull leaves nothing of its other layers either, however far they had come', async () => {
+  const other = makeLayer(makeTar([file('other', noise(2_000_000, 2))]));
+  bench.registry.add(name, makeImage([big, other]));
+  bench.registry.blobHook = ({ digest, signal }, bytes) => {
+    if (digest === big.descriptor.digest) return chunked(bytes.map((byte) => byte ^ 1));
+    if (digest !== other.descriptor.digest) return undefined;
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          controller.enqueue(bytes.slice(0, 1_500_000));
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          controller.error(signal.reason);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  };
+  expect(await failureOf(bench.pull('app'))).toMatchObject({ code: 'digest-mismatch' });
+  await bench.images.settled();
+  expect(bench.stored()).toEqual({ blobs: [], ingests: 0 });
+});
+
 test('a config of another digest is refused', async () => {
   bench.registry.add(name, image);
   bench.registry.blobHook = ({ digest }, bytes) =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { MAX_MANIFEST_BYTES, parseIndex, parseManifest, sniffManifestType } from './manifest.ts';
+import { MAX_MANIFEST_BYTES, parseIndex, parseManifest } from './manifest.ts';
 import { MEDIA_TYPES } from './media-types.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -83,10 +83,4 @@ test('parseIndex() reads platforms; a manifest is no index', () => {
   expect(index.manifests[0]?.platform).toEqual({ os: 'linux', architecture: 'arm', variant: 'v7' });
   expect(() => parseIndex(bytes(specManifest), MEDIA_TYPES.ociIndex)).toThrow(/also has/);
   expect(() => parseIndex(bytes({ schemaVersion: 2 }), MEDIA_TYPES.ociIndex)).toThrow(/index\.manifests/);
-});
-
-test('sniffManifestType() goes by what the document says, then by its shape', () => {
-  expect(sniffManifestType(bytes(specManifest))).toBe(MEDIA_TYPES.ociManifest);
-  expect(sniffManifestType(bytes({ manifests: [] }))).toBe(MEDIA_TYPES.ociIndex);
-  expect(sniffManifestType(bytes({ layers: [] }))).toBe(MEDIA_TYPES.ociManifest);
 });

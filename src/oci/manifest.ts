@@ -81,14 +81,6 @@ export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
   };
 }
 
-/** Which of the two a document is, by what it says of itself, else by its shape. @throws EngineError "invalid". */
-export function sniffManifestType(bytes: Uint8Array): string {
-  const document = parseJsonObject(bytes, 'manifest', MAX_MANIFEST_BYTES);
-  const own = optionalString(document['mediaType'], 'manifest.mediaType');
-  if (own !== undefined && own !== '') return own;
-  return 'manifests' in document ? MEDIA_TYPES.ociIndex : MEDIA_TYPES.ociManifest;
-}
-
 /** @throws EngineError "invalid" naming `field`. */
 export function decodeDescriptor(value: unknown, field: string): Descriptor {
   const object = objectField(value, field);

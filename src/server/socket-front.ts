@@ -5,7 +5,7 @@ import { errnoCodeOf } from '../errors/engine-error.ts';
 import type { ListenerKind } from './server-options.ts';
 
 const MAX_HEAD_BYTES = 64 * 1024;
-const HEADERS_TIMEOUT_MS = 60_000;
+const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
@@ -21,6 +21,8 @@ interface Connection extends ListenerKind {
   requests: number;
   /** What came behind the current request was no HTTP. */
   broken: boolean;
+  /** Ends a connection whose first head takes too long; our own, as Bun's HTTP server keeps no `headersTimeout`. */
+  headTimer: NodeJS.Timeout;
 }
 
 /**
@@ -30,12 +32,14 @@ interface Connection extends ListenerKind {
 export class SocketFront {
   readonly #http: Server;
   readonly #handlers: FrontHandlers;
+  readonly #headTimeoutMs: number;
   readonly #sockets = new Map<Duplex, Connection>();
 
-  constructor(handlers: FrontHandlers) {
+  /** `headTimeoutMs`: how long a connection may take from its start to the end of its first request's head. */
+  constructor(handlers: FrontHandlers, { headTimeoutMs = HEAD_TIMEOUT_MS } = {}) {
     this.#handlers = handlers;
+    this.#headTimeoutMs = headTimeoutMs;
     this.#http = createServer({
-      headersTimeout: HEADERS_TIMEOUT_MS,
       // Go's own limit: credentials and filters of many names travel in the head.
       maxHeaderSize: 1 << 20,
       requestTimeout: 0,
@@ -53,8 +57,13 @@ export class SocketFront {
 
   /** Serve a new connection. */
   accept(socket: Socket, kind: ListenerKind): void {
-    this.#sockets.set(socket, { ...kind, requests: 0, broken: false });
-    socket.on('close', () => this.#sockets.delete(socket));
+    const headTimer = setTimeout(() => socket.destroy(), this.#headTimeoutMs);
+    headTimer.unref();
+    this.#sockets.set(socket, { ...kind, requests: 0, broken: false, headTimer });
+    socket.on('close', () => {
+      clearTimeout(headTimer);
+      this.#sockets.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
     socket.setNoDelay?.(true);
     this.#look(socket, Buffer.alloc(0));
@@ -92,13 +101,10 @@ export class SocketFront {
       socket.destroy();
     };
     const settle = () => {
-      clearTimeout(timer);
       socket.off('readable', onReadable);
       socket.off('end', onEnd);
       socket.off('close', settle);
     };
-    const timer = setTimeout(() => socket.destroy(), HEADERS_TIMEOUT_MS);
-    timer.unref();
     socket.on('readable', onReadable);
     socket.on('end', onEnd);
     socket.on('close', settle);
@@ -139,9 +145,8 @@ export class SocketFront {
   }
 
   #count(socket: Socket, response: ServerResponse): void {
-    const entry = this.#sockets.get(socket);
+    const entry = this.#busy(socket);
     if (entry === undefined) return;
-    entry.requests++;
     response.once('close', () => {
       entry.requests--;
       if (entry.broken && entry.requests === 0) socket.destroy();
@@ -155,9 +160,13 @@ export class SocketFront {
     else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 
-  #busy(socket: Duplex): void {
+  /** A head has come whole. */
+  #busy(socket: Duplex): Connection | undefined {
     const entry = this.#sockets.get(socket);
-    if (entry !== undefined) entry.requests++;
+    if (entry === undefined) return undefined;
+    clearTimeout(entry.headTimer);
+    entry.requests++;
+    return entry;
   }
 }
 

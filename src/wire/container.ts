@@ -123,12 +123,6 @@ export interface ContainerSummary {
   Mounts: MountPoint[];
 }
 
-/** Answer of `POST /containers/{id}/wait`. */
-export interface ContainerWaitResponse {
-  StatusCode: number;
-  Error?: { Message: string };
-}
-
 /** Answer of `GET /containers/{id}/top`. */
 export interface ContainerTopResponse {
   Titles: string[];

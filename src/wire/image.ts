@@ -109,11 +109,6 @@ export interface ImageDeleteItem {
   Deleted?: string;
 }
 
-export interface ImagePruneResponse {
-  ImagesDeleted: ImageDeleteItem[] | null;
-  SpaceReclaimed: Int64;
-}
-
 /** One line of the progress streams of pull, import and build. */
 export interface ProgressMessage {
   stream?: string;

@@ -3,18 +3,6 @@ import type { HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 
 const OCI_RUNTIMES = new Set(['', 'runc', 'crun', 'io.containerd.runc.v2']);
-const LOG_OPTIONS = new Set([
-  'max-size',
-  'max-file',
-  'compress',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'mode',
-  'max-buffer-size',
-]);
 
 /**
  * Refuses what no container could be started with as it was asked for, before one is made.
@@ -70,10 +58,6 @@ function checkProcess(host: HostOptions): void {
     refuse(`Invalid value ${host.oomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   if ('' in host.annotations)
     refuse('invalid Annotations: the empty string is not permitted as an annotation key');
-  const { type, config } = host.logConfig;
-  if (type !== '' && type !== 'json-file') return;
-  const unknown = Object.keys(config).find((name) => !LOG_OPTIONS.has(name));
-  if (unknown !== undefined) refuse(`unknown log opt '${unknown}' for json-file log driver`);
 }
 
 function refuse(message: string): never {
