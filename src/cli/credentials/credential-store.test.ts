@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -9,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type CliRun, FakeDaemon, runCli } from '../../../test/support/cli/fake-daemon.ts';
 
 // Expected: stock docker 28.2 against a registry with htpasswd (tester:secret), and a helper that keeps its entries in files.
@@ -203,6 +204,20 @@ test('a helper of one registry goes before the rest; its token is sent as one', 
   expect(daemon.requests.at(-1)?.headers['x-registry-auth']).toBe(
     Buffer.from('{"serveraddress":"host:5732","identitytoken":"tok"}').toString('base64'),
   );
+});
+
+test('a helper that lies in the folder where the user is does not run', async () => {
+  const file = join(daemon.directory, 'docker-credential-near');
+  writeFileSync(file, `#!/bin/sh\ntouch ${daemon.directory}/ran\n`, { mode: 0o755 });
+  writeConfig({ credsStore: 'near' });
+  const { err, status } = await run(['login', '-u', 'tester', '-p', 'secret', 'host:5732'], {
+    env: { PATH: `${relative(process.cwd(), daemon.directory)}:${process.env.PATH}` },
+  });
+  expect(status).toBe(1);
+  expect(err).toEndWith(
+    'exec: "docker-credential-near": cannot run executable found relative to current directory, out: ``\n',
+  );
+  expect(existsSync(join(daemon.directory, 'ran'))).toBe(false);
 });
 
 const BROKEN = 'err: exit status 7, out: `broken store`';

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { type RunResult, run } from '../../sys/spawn.ts';
 import type { AuthConfig } from '../../wire/registry-auth.ts';
@@ -58,10 +59,16 @@ export class HelperCredentialStore implements CredentialStore {
   /** What the helper says on stderr is the user's to read. */
   async #call(action: 'get' | 'store' | 'erase', stdin: string): Promise<RunResult> {
     const env = definedOnly(this.#context.env);
-    const path = Bun.which(this.#program, { PATH: env.PATH ?? '' });
+    const { PATH = '' } = env;
+    // What lies in the folder that the user happens to be in is anybody's: never run, as Go never does.
+    const folders = PATH.split(':').filter(isAbsolute).join(':');
+    const path = Bun.which(this.#program, { PATH: folders });
     if (path === null) {
-      const reason = `exec: ${JSON.stringify(this.#program)}: executable file not found in $PATH`;
-      return { exitCode: 127, stdout: '', stderr: reason };
+      const why =
+        Bun.which(this.#program, { PATH }) === null
+          ? 'executable file not found in $PATH'
+          : 'cannot run executable found relative to current directory';
+      return { exitCode: 127, stdout: '', stderr: `exec: ${JSON.stringify(this.#program)}: ${why}` };
     }
     const result = await run([path, action], { stdin, env });
     await this.#context.stderr.write(result.stderr);
