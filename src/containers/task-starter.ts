@@ -65,18 +65,15 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     exitCode: 0,
     oomKilled: false,
   };
-  let ready: Promise<PromiseSettledResult<void>[]> | undefined;
   try {
     // First: a start that is on disk without a note would count as one that ended with the machine.
     note(container, deps, task);
-    ready = Promise.allSettled([
+    await settled([
       deps.store.update(container.record),
       deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
     ]);
-    for (const outcome of await ready) if (outcome.status === 'rejected') throw outcome.reason;
     await deps.runtime.start(task.handle);
   } catch (error) {
-    await ready;
     container.record = previous;
     await deps.store.update(previous);
     throw error;
@@ -103,14 +100,19 @@ async function prepareHost(
   deps: ContainerDependencies,
   undo: UndoStack,
 ): Promise<HostSide> {
-  const outcomes = await Promise.allSettled([
+  const [, host] = await settled([
     mountRoot(container, deps, undo),
     joinNetwork(container, deps, undo),
-  ]);
-  const [, network] = outcomes;
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (network.status === 'rejected') throw network.reason;
-  return network.value;
+  ] as const);
+  return host;
+}
+
+/** As `Promise.all`, but nothing is still under way when it fails: what was made can be taken back. */
+async function settled<T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 async function mountRoot(
@@ -141,11 +143,8 @@ async function joinNetwork(
     hostGateway: bridge?.ipam[0]?.gateway,
   }));
   const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
-  const outcomes = await Promise.allSettled([joining, joined, resolver, writing]);
-  const [made] = outcomes;
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (made.status === 'rejected') throw made.reason;
-  return made.value;
+  const [made] = await settled([joining, joined, resolver, writing] as const);
+  return made;
 }
 
 async function makeNetwork(
