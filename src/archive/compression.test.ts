@@ -29,6 +29,13 @@ async function undone(bytes: Uint8Array, options: DecompressOptions = {}): Promi
   return bytesOf((await decompressDetected(streamOf(bytes), options)).stream);
 }
 
+async function lentBytes(source: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const { stream } = await decompressDetected(source, { lend: true });
+  const copies: Buffer[] = [];
+  for await (const piece of stream) copies.push(Buffer.from(piece));
+  return Buffer.concat(copies);
+}
+
 function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => 'taken',
@@ -117,6 +124,39 @@ describe('decompressDetected()', () => {
       expect(await codeOf(undone(damaged))).toBe('archive-hostile');
     },
   );
+
+  test.each([
+    ['none', text],
+    ['gzip', gzipSync(text)],
+    ['zstd', zstdCompressSync(text)],
+  ] as const)('lent pieces of %s come right, and the memory of the source goes at once', async (_, bytes) => {
+    const given: Uint8Array[] = [];
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += 1000)
+          given.push(new Uint8Array(bytes.subarray(at, at + 1000)));
+        for (const piece of given) controller.enqueue(piece);
+        controller.close();
+      },
+    });
+    expect((await lentBytes(source)).equals(text)).toBe(true);
+    expect(given.map((piece) => piece.length)).toEqual(given.map(() => 0));
+  });
+
+  test('what is not lent, or shares its memory, is left alone', async () => {
+    const bytes = gzipSync(text);
+    const whole = new Uint8Array(bytes);
+    const source = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(whole);
+        controller.close();
+      },
+    });
+    expect((await bytesOf((await decompressDetected(source)).stream)).equals(text)).toBe(true);
+    expect(whole).toHaveLength(bytes.length);
+    expect((await lentBytes(streamOf(whole, 1000))).equals(text)).toBe(true);
+    expect(whole).toHaveLength(bytes.length);
+  });
 
   test('an error of the source comes through as it is', async () => {
     const failure = new EngineError('unavailable', 'connection lost');

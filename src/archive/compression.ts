@@ -1,5 +1,5 @@
-import { EngineError, messageOf } from '../errors/engine-error.ts';
-import { filterThrough } from '../sys/filter.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import { type ByteReader, type InflateOptions, inflate, takeMemory } from './inflate.ts';
 
 /** What the first bytes of an archive say of its compression. */
 export type Compression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -21,7 +21,7 @@ function startsWith(head: Uint8Array, magic: number[]): boolean {
   return magic.every((byte, index) => head[index] === byte);
 }
 
-export interface DecompressOptions {
+export interface DecompressOptions extends InflateOptions {
   /** Fail with code size-exceeded once more than this many bytes have come out. */
   limitBytes?: number;
 }
@@ -31,30 +31,17 @@ export interface DecompressOptions {
  * EngineError "invalid" code archive-truncated (input too short), archive-hostile (damaged, or followed by anything else) or
  * size-exceeded; errors of the source come through as they are.
  *
- * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: @throws EngineError "unavailable" where one isn't installed.
+ * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: EngineError "unavailable" where one isn't installed.
  */
 export function decompress(
   source: ReadableStream<Uint8Array>,
   compression: Compression,
   options: DecompressOptions = {},
 ): ReadableStream<Uint8Array> {
-  if (compression === 'none') {
-    return options.limitBytes === undefined ? source : guarded(source, { ...options, compression });
-  }
-  const failure: SourceFailure = { failed: false };
-  const observedSource = observed(source, failure);
-  const inflated =
-    compression === 'bzip2' || compression === 'xz'
-      ? filterThrough(observedSource, PROGRAMS[compression])
-      : observedSource.pipeThrough(inflater(compression));
-  return guarded(inflated, { ...options, compression, failure });
+  const reader = source.getReader();
+  const pieces = compression === 'none' ? readAll(reader, options) : inflate(reader, compression, options);
+  return limited(pieces, { reader, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY });
 }
-
-/** xz may ask for as much memory as its header says. */
-const PROGRAMS = {
-  bzip2: ['bzip2', '-dc'],
-  xz: ['xz', '-dcq', '--memlimit-decompress=512MiB'],
-} as const;
 
 /** Detect the compression by the first bytes and undo it. */
 export async function decompressDetected(
@@ -114,83 +101,55 @@ function evenly(source: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> 
   );
 }
 
-type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
-
 /** Bun's streams know zstd; the DOM's types do not yet. */
-function inflater(compression: 'gzip' | 'zstd'): ByteTransform {
-  return new DecompressionStream(compression as 'gzip') as unknown as ByteTransform;
+function deflater(compression: 'gzip' | 'zstd'): ReadableWritablePair<Uint8Array, Uint8Array> {
+  return new CompressionStream(compression as 'gzip') as unknown as ReadableWritablePair<
+    Uint8Array,
+    Uint8Array
+  >;
 }
 
-function deflater(compression: 'gzip' | 'zstd'): ByteTransform {
-  return new CompressionStream(compression as 'gzip') as unknown as ByteTransform;
+async function* readAll(reader: ByteReader, { lend }: InflateOptions): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || value === undefined) return;
+    yield value;
+    if (lend === true) takeMemory(value);
+  }
 }
 
-/** Tells errors of the source from errors of the decoder, which arrive by the same way. */
-interface SourceFailure {
-  failed: boolean;
-}
-
-function observed(source: ReadableStream<Uint8Array>, failure: SourceFailure): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      } catch (error) {
-        failure.failed = true;
-        controller.error(error);
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-}
-
-interface Guard extends DecompressOptions {
-  compression: Compression;
-  failure?: SourceFailure;
-}
-
-function guarded(inflated: ReadableStream<Uint8Array>, guard: Guard): ReadableStream<Uint8Array> {
-  const reader = inflated.getReader();
-  const limit = guard.limitBytes ?? Number.POSITIVE_INFINITY;
+/** `pieces`, which come from `reader`, as a stream that ends both. */
+function limited(
+  pieces: AsyncGenerator<Uint8Array>,
+  { reader, limitBytes }: { reader: ByteReader; limitBytes: number },
+): ReadableStream<Uint8Array> {
+  const end = async (reason: unknown): Promise<void> => {
+    await reader.cancel(reason).catch(() => undefined);
+    await pieces.return(undefined).catch(() => undefined);
+  };
   let total = 0;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await nextChunk(reader, guard);
-        if (done || value === undefined) return controller.close();
-        total += value.byteLength;
-        if (total <= limit) return controller.enqueue(value);
-        const error = new EngineError('invalid', `Archive is larger than ${limit} bytes when uncompressed`, {
-          code: 'size-exceeded',
+        const { done, value } = await pieces.next().catch(async (error: unknown) => {
+          await end(error);
+          throw error;
         });
-        await reader.cancel(error).catch(() => undefined);
+        if (done === true) return controller.close();
+        total += value.byteLength;
+        if (total <= limitBytes) return controller.enqueue(value);
+        const error = new EngineError(
+          'invalid',
+          `Archive is larger than ${limitBytes} bytes when uncompressed`,
+          { code: 'size-exceeded' },
+        );
+        await end(error);
         throw error;
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: end,
     },
     { highWaterMark: 0 },
   );
-}
-
-interface ByteReader {
-  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
-}
-
-async function nextChunk(reader: ByteReader, guard: Guard): ReturnType<ByteReader['read']> {
-  try {
-    return await reader.read();
-  } catch (cause) {
-    if (guard.failure?.failed !== false) throw cause;
-    const short = /unexpected end|ends unexpectedly/i.test(messageOf(cause));
-    const reason = short ? 'the stream ends too early' : 'the stream is damaged';
-    throw new EngineError('invalid', `Cannot decompress ${guard.compression} archive: ${reason}`, {
-      code: short ? 'archive-truncated' : 'archive-hostile',
-      cause,
-    });
-  }
 }
 
 /** The first `length` bytes (fewer at the end of the stream) and a stream that still has them. */

@@ -2,7 +2,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import { type Json, parseJson, stringifyJson } from '../wire/json.ts';
 import { API_VERSION, compareApiVersions } from '../wire/versions.ts';
 import { ApiError, apiErrorOf } from './api-error.ts';
-import { readText } from './http1/http1-transport.ts';
+import { MAX_ANSWER_LENGTH, readText } from './http1/http1-transport.ts';
 import { jsonLines } from './json-lines.ts';
 import { encodeQuery, type QueryValue } from './query.ts';
 import type {
@@ -13,7 +13,6 @@ import type {
   Transport,
 } from './transport.ts';
 
-const MAX_ANSWER_LENGTH = 512 * 1024 * 1024;
 /** What a daemon without an Api-Version header is taken for. */
 const OLDEST_VERSION = '1.24';
 

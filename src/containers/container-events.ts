@@ -42,10 +42,9 @@ export function publishNetworkEvent(
 export function publishEndpointEvent(
   events: EventSink,
   action: 'connect' | 'disconnect',
-  endpoint: Endpoint | undefined,
+  endpoint: Endpoint,
   timeNano?: bigint,
 ): void {
-  if (endpoint === undefined) return;
   const { containerId: container, networkId: id, networkName: name, networkDriver: driver } = endpoint;
   const time = timeNano === undefined ? {} : { timeNano };
   publishNetworkEvent(events, action, { container, network: { id, name, driver }, ...time });

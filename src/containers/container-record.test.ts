@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test';
+import type { StateDb } from '../storage/state-db.ts';
 import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
+import { ContainerStore } from './container-store.ts';
 import { testConfig, testHost } from './testing/service-fixture.ts';
 
 const record = {
@@ -24,4 +26,13 @@ test('what an earlier version did not write is what it meant', () => {
   const read = decodeRecord(encodeRecord(old));
   expect([read.volumes, read.host.isolation, read.host.emptyLists]).toEqual([[], '', []]);
   expect(read.host.resources.memorySwappiness).toBe(-1);
+});
+
+test('a record that cannot be read is named, and nothing goes on without it', async () => {
+  for (const text of ['{"id":', '{}', 'null']) {
+    const db = { query: async () => [{ id: 'abc', record: text }] } as unknown as StateDb;
+    expect(await new ContainerStore(db).load().catch(String), text).toContain(
+      'Cannot read the record of container abc',
+    );
+  }
 });

@@ -7,7 +7,14 @@ import type { FakeFunction, FakeProgram } from '../runtime/testing/fake-programs
 import { catProgram, scripted, sleepProgram } from '../runtime/testing/fake-programs.ts';
 import type { ContainerConfig, HostOptions } from './container.ts';
 import type { AttachClient, WaitCondition } from './container-backend.ts';
-import { bootDaemon, FakeMachine, type TestDaemon, testConfig, testHost } from './testing/service-fixture.ts';
+import {
+  bootDaemon,
+  FakeMachine,
+  type TestDaemon,
+  testConfig,
+  testEndpoint,
+  testHost,
+} from './testing/service-fixture.ts';
 
 const stubborn: FakeFunction = (process) => {
   process.trap(() => undefined);
@@ -180,6 +187,92 @@ test('stop kills what does not heed it, after its time', async () => {
       kind: 'not-modified',
     },
   );
+});
+
+const isStoppedOnDisk = (id: string) =>
+  (JSON.parse(machine.db.rows.get(id) ?? '{}') as { stoppedByUser?: boolean }).stoppedByUser;
+/** How many transactions `act` commits. */
+async function commitsOf(act: () => Promise<void>): Promise<number> {
+  const transact = machine.db.transact.bind(machine.db);
+  let commits = 0;
+  machine.db.transact = async (statements) => {
+    commits++;
+    await transact(statements);
+  };
+  await act();
+  machine.db.transact = transact;
+  return commits;
+}
+const stopAction = () => daemon.service.stop('one', { signal: undefined, timeoutSeconds: undefined });
+const forceRemoval = () => daemon.service.remove('one', { force: true, volumes: false });
+const killWith = (signal: string) => () => daemon.service.kill('one', signal);
+
+test.each<[string, () => Promise<void>, boolean]>([
+  ['stop', stopAction, true],
+  ['kill', killWith('KILL'), true],
+  ['kill by the stop signal', killWith('TERM'), true],
+  ['kill by another signal', killWith('HUP'), false],
+  ['rm -f', forceRemoval, true],
+])(
+  '%s: what the user wants is on disk before the signal goes out, and outlives the daemon',
+  async (...of) => {
+    const [, act, expected] = of;
+    const id = await create('one', 'stubborn');
+    await daemon.service.start('one');
+    const seen: unknown[] = [];
+    const sent = Promise.withResolvers<void>();
+    daemon.runtime.kill = async () => {
+      seen.push(isStoppedOnDisk(id));
+      sent.resolve();
+      return await new Promise<never>(() => undefined);
+    };
+    void act();
+    await sent.promise;
+    expect(seen).toEqual([expected]);
+    await daemon.service.close();
+    await reborn();
+    await killWith('HUP')();
+    expect((await stateOf('one')).status).toBe('running');
+    const [task] = machine.tasks.tasks.values();
+    const ended = exitOf('one');
+    if (task !== undefined) await daemon.runtime.kill(task.handle, 9);
+    await ended;
+    await daemon.service.close();
+    expect(isStoppedOnDisk(id)).toBe(expected);
+    await reborn();
+  },
+);
+
+test('a stop costs one commit before its exit, none for --rm, and a restart is no stop', async () => {
+  await create('one', 'sleep');
+  await daemon.service.start('one');
+  expect(await commitsOf(stopAction)).toBe(2);
+  await daemon.service.start('one');
+  const restart = () => daemon.service.restart('one', { signal: undefined, timeoutSeconds: undefined });
+  expect(await commitsOf(restart)).toBe(2);
+  const { id } = await daemon.service.inspect('one');
+  expect(isStoppedOnDisk(id)).toBe(false);
+  await forceRemoval();
+  await create('one', 'sleep', { host: { autoRemove: true } });
+  await daemon.service.start('one');
+  expect(await commitsOf(stopAction)).toBe(1);
+});
+
+test('a stop that cannot be recorded, or a signal that fails, is told or logged, and the word stands', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const kill = daemon.runtime.kill.bind(daemon.runtime);
+  daemon.runtime.kill = () => Promise.reject(new Error('no signal today'));
+  expect(await failureOf(stopAction())).toMatchObject({ message: 'no signal today' });
+  expect([isStoppedOnDisk(id), (await stateOf('one')).status]).toEqual([true, 'running']);
+  daemon.runtime.kill = kill;
+  await stopAction();
+  await daemon.service.start('one');
+  expect(isStoppedOnDisk(id)).toBe(false);
+  machine.db.failing = true;
+  await stopAction();
+  expect((await stateOf('one')).exitCode).toBe(143);
+  expect(daemon.errors[0]).toContain('Cannot record that a container is to stop');
 });
 
 test('a stop without time-out holds up neither another stop nor rm -f', async () => {
@@ -444,6 +537,49 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
   await daemon.service.kill('one', 'KILL');
   expect((await exitOf('one')).exitCode).toBe(137);
 });
+
+test('recovery: a task on several networks keeps every endpoint, in inspect and in events, and leaves them all', async () => {
+  const id = await create('one', 'sleep');
+  await daemon.service.start('one');
+  const note = (await daemon.notes.load()).get(id);
+  await daemon.service.close();
+  const second = testEndpoint(id, 'second');
+  machine.endpoints.add(second.endpointId);
+  if (note !== undefined) daemon.notes.write(id, { ...note, endpoints: [...note.endpoints, second] });
+  await reborn();
+  await daemon.service.pause('one');
+  await daemon.service.unpause('one');
+  expect((await daemon.service.inspect('one')).endpoints).toMatchObject([
+    { networkName: 'bridge', endpointId: `endpoint of ${id} on bridge`, ipv4Address: '10.9.8.2' },
+    { networkName: 'second', endpointId: second.endpointId, ipv4Address: '10.9.8.2' },
+  ]);
+  expect([...machine.endpoints]).toEqual([`endpoint of ${id} on bridge`, second.endpointId]);
+  expect((await daemon.notes.load()).get(id)?.endpoints).toHaveLength(2);
+  await stopAction();
+  await daemon.service.close();
+  expect(daemon.events.filter((action) => action === 'disconnect')).toHaveLength(2);
+  expect([...machine.endpoints]).toEqual([]);
+  expect((await daemon.service.inspect('one')).endpoints).toMatchObject([{ networkName: 'bridge' }]);
+});
+
+test.each([[true], [false]])(
+  'recovery: a note of the version before, with an endpoint: %p',
+  async (joined) => {
+    const id = await create('one', 'sleep');
+    await daemon.service.start('one');
+    const note = (await daemon.notes.load()).get(id);
+    await daemon.service.close();
+    const { endpoints = [], ...rest } = note ?? {};
+    const old = joined ? { ...rest, endpoint: endpoints[0] } : rest;
+    writeFileSync(join(daemon.paths.notes, `${id}.json`), JSON.stringify(old));
+    await reborn();
+    expect(await stateOf('one')).toMatchObject({ status: 'running' });
+    expect([...machine.endpoints]).toEqual(joined ? [`endpoint of ${id} on bridge`] : []);
+    expect((await daemon.service.inspect('one')).endpoints).toMatchObject([
+      { networkName: 'bridge', endpointId: joined ? `endpoint of ${id} on bridge` : '' },
+    ]);
+  },
+);
 
 test('a start has its note before it is on disk, so that no death of the daemon leaves it without one', async () => {
   const id = await create('one', 'sleep');

@@ -5,18 +5,12 @@ import { run } from '../sys/spawn.ts';
 import type { Volume } from '../volumes/volumes.ts';
 import type { ContainerView } from './container.ts';
 import type {
-  AttachClient,
-  AttachRequest,
   ContainerBackend,
   ContainerCommit,
   ContainerSize,
   CreateRequest,
   CreateResult,
   ListRequest,
-  LogLine,
-  LogRequest,
-  WaitCondition,
-  WaitResult,
 } from './container-backend.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import { statusOf } from './container-status.ts';
@@ -25,17 +19,16 @@ import { type ViewContext, viewOf } from './container-view.ts';
 import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
-import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
 import type { FileChange } from './file-changes.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
-import { readLog } from './logs/read-log.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { checkSignal, parseSignal } from './signals.ts';
+import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
 
@@ -44,12 +37,14 @@ export class ContainerService implements ContainerBackend {
   readonly #deps: ContainerDependencies;
   readonly #index = new ContainerIndex<LiveContainer>();
   readonly #lifecycle: Lifecycle;
+  readonly #streams: StreamService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
 
   constructor(deps: ContainerDependencies) {
     this.#deps = deps;
     this.#lifecycle = new Lifecycle(deps, this.#index);
+    this.#streams = new StreamService(deps, this.#index);
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
@@ -280,64 +275,16 @@ export class ContainerService implements ContainerBackend {
     return request.limit === undefined ? sorted : sorted.slice(0, request.limit);
   }
 
-  async attach(
-    nameOrId: string,
-    request: AttachRequest,
-    connect: (options: { tty: boolean }) => AttachClient,
-  ): Promise<void> {
-    const container = this.#index.resolve(nameOrId);
-    const { config } = container.record;
-    if (container.task?.paused)
-      throw new EngineError(
-        'conflict',
-        `container ${nameOrId} is paused, unpause the container before attach`,
-      );
-    const client = connect({ tty: config.tty });
-    publishContainerEvent(this.#deps.events, container.record, 'attach');
-    if (request.logs) await this.#sendLog(container, request, client);
-    if (!request.stream) return;
-    const detach = new AbortController();
-    const keys = request.detachKeys ?? DEFAULT_DETACH_KEYS;
-    const onDetach = () => {
-      publishContainerEvent(this.#deps.events, container.record, 'detach');
-      detach.abort();
-    };
-    const member: AttachClient = {
-      stdin: config.tty && keys.length > 0 ? untilDetached(client.stdin, keys, onDetach) : client.stdin,
-      write: (stream, data) => client.write(stream, data),
-      signal: AbortSignal.any([client.signal, detach.signal]),
-    };
-    const stdin = request.stdin && config.openStdin;
-    const closeStdin = config.stdinOnce && !config.tty;
-    await container.hub.join(member, { stdin, stdout: request.stdout, stderr: request.stderr, closeStdin });
+  attach(...asked: Parameters<ContainerBackend['attach']>): Promise<void> {
+    return this.#streams.attach(...asked);
   }
 
-  async logs(
-    nameOrId: string,
-    request: LogRequest,
-    options: { signal: AbortSignal },
-  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }> {
-    const container = this.#index.resolve(nameOrId);
-    if (!request.stdout && !request.stderr)
-      throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
-    if (container.record.host.logConfig.type === 'none') {
-      throw new EngineError('not-implemented', 'configured logging driver does not support reading');
-    }
-    const ended = container.task?.ended.promise ?? Promise.resolve();
-    const lines = readLog({ path: this.#deps.paths.log(container.id), ended }, request, options.signal);
-    return { tty: container.record.config.tty, lines };
+  logs(...asked: Parameters<ContainerBackend['logs']>): ReturnType<ContainerBackend['logs']> {
+    return this.#streams.logs(...asked);
   }
 
-  async wait(
-    nameOrId: string,
-    condition: WaitCondition,
-    options: { signal: AbortSignal },
-  ): Promise<{ result: Promise<WaitResult> }> {
-    const container = this.#index.resolve(nameOrId);
-    if (condition === 'removed') return { result: container.removed.wait(options.signal) };
-    const running = container.task !== undefined;
-    if (condition === 'not-running' && !running) return { result: Promise.resolve(container.lastResult) };
-    return { result: container.nextExit.wait(options.signal) };
+  wait(...asked: Parameters<ContainerBackend['wait']>): ReturnType<ContainerBackend['wait']> {
+    return this.#streams.wait(...asked);
   }
 
   async export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
@@ -423,20 +370,6 @@ export class ContainerService implements ContainerBackend {
       'conflict',
       `Conflict. The container name "/${name}" is already in use by ${by}. You have to remove (or rename) that container to be able to reuse that name.`,
     );
-  }
-
-  async #sendLog(container: LiveContainer, request: AttachRequest, client: AttachClient): Promise<void> {
-    const { stdout, stderr } = request;
-    const all = {
-      stdout,
-      stderr,
-      follow: false,
-      sinceNano: undefined,
-      untilNano: undefined,
-      tail: undefined,
-    };
-    const source = { path: this.#deps.paths.log(container.id), ended: Promise.resolve() };
-    for await (const line of readLog(source, all, client.signal)) await client.write(line.stream, line.data);
   }
 }
 

@@ -1,4 +1,4 @@
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
 import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
 
@@ -19,9 +19,10 @@ export class ContainerStore {
     this.#db = db;
   }
 
+  /** @throws EngineError "internal" that names the record which cannot be read: to go on would be to remove what is its container's. */
   async load(): Promise<ContainerRecord[]> {
-    const rows = await this.#db.query<{ record: string }>('SELECT record FROM containers');
-    return rows.map((row) => decodeRecord(row.record));
+    const rows = await this.#db.query<{ id: string; record: string }>('SELECT id, record FROM containers');
+    return rows.map(decodeRow);
   }
 
   /** With what is to be there when it is. @throws EngineError "conflict" when id or name is taken. */
@@ -40,10 +41,27 @@ export class ContainerStore {
     await this.#db.transact([{ sql: 'UPDATE containers SET name = ?, record = ? WHERE id = ?', params }]);
   }
 
+  /** That the user wants it stopped, and nothing else: it comes beside a rename, say, whose name it must not take back. */
+  async markStopped(id: string): Promise<void> {
+    const sql = `UPDATE containers SET record = json_set(record, '$.stoppedByUser', json('true')) WHERE id = ?`;
+    await this.#db.transact([{ sql, params: [id] }]);
+  }
+
   /** With what goes when it does. */
   async remove(id: string, also: readonly Statement[] = []): Promise<void> {
     const removal = { sql: 'DELETE FROM containers WHERE id = ?', params: [id] };
     await this.#db.transact([removal, ...also], { usesReserve: true });
+  }
+}
+
+function decodeRow({ id, record }: { id: string; record: string }): ContainerRecord {
+  try {
+    return decodeRecord(record);
+  } catch (error) {
+    throw new EngineError('internal', `Cannot read the record of container ${id}: ${messageOf(error)}`, {
+      hint: 'Restore state.db of the data root, or delete that row of its table "containers": then what it wrote goes too.',
+      cause: error,
+    });
   }
 }
 

@@ -1,13 +1,13 @@
-import type { Networks } from '../network/network-driver.ts';
+import type { Endpoint, Networks } from '../network/network-driver.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
+import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { LiveContainer } from './live-container.ts';
-import { networkNameOf, usesOwnNetwork } from './task-starter.ts';
 
 /** What of the engine is seen in its containers. */
 export interface ViewContext {
@@ -38,7 +38,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     restartCount: record.restartCount,
     logPath: started && record.host.logConfig.type !== 'none' ? paths.log(record.id) : '',
     driver,
-    endpoints: [endpointView(container, context)],
+    endpoints: endpointViews(container, context),
     sandboxPath: sandboxPath(container, context),
     mounts: [...volumeViews(container, context), ...mountViews(container)],
     resolvConfPath: started ? paths.resolvConf(record.id) : '',
@@ -47,13 +47,19 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
   };
 }
 
-/** What has been on a network keeps its name when it ends. */
-function endpointView({ record, task }: LiveContainer, { networkIds }: ViewContext): NetworkEndpointView {
-  const name = networkNameOf(record.host.networkMode);
-  const endpoint = task?.endpoint;
+/** Those that it has while it runs, then one each for the networks that it is to join; what has been on a network keeps its name. */
+function endpointViews({ record, task }: LiveContainer, { networkIds }: ViewContext): NetworkEndpointView[] {
+  if (task !== undefined && task.endpoints.length > 0)
+    return task.endpoints.map((endpoint) => endpointView(endpoint.networkName, endpoint.networkId, endpoint));
+  return networksOf(record).map(({ network }) =>
+    endpointView(network, (record.generation > 0 ? networkIds.get(network) : undefined) ?? ''),
+  );
+}
+
+function endpointView(networkName: string, networkId: string, endpoint?: Endpoint): NetworkEndpointView {
   return {
-    networkName: name,
-    networkId: endpoint?.networkId ?? (record.generation > 0 ? networkIds.get(name) : undefined) ?? '',
+    networkName,
+    networkId,
     endpointId: endpoint?.endpointId ?? '',
     macAddress: endpoint?.macAddress ?? '',
     ipv4Address: endpoint?.ipv4?.address ?? '',

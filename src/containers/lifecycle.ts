@@ -10,19 +10,13 @@ import {
   publishNetworkEvent,
   publishVolumeEvent,
 } from './container-events.ts';
+import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
-import {
-  networkNameOf,
-  snapshotKeyOf,
-  startFailureCode,
-  startFailureText,
-  startTask,
-  usesOwnNetwork,
-} from './task-starter.ts';
+import { snapshotKeyOf, startFailureCode, startFailureText, startTask } from './task-starter.ts';
 import { UndoStack } from './undo.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
@@ -31,7 +25,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** For an answer to go out and its client to end. */
 const CLEARING_DELAY_MS = 10;
 /** How long a killed container may take until it counts as stuck. */
-const KILL_GRACE_MS = 10_000;
+export const KILL_GRACE_MS = 10_000;
 
 export interface StopOptions {
   signal: string | undefined;
@@ -69,7 +63,7 @@ export class Lifecycle {
     }
     container.task = task;
     publishMountEvents(this.#deps.events, 'mount', container.record);
-    publishEndpointEvent(this.#deps.events, 'connect', task.endpoint);
+    for (const endpoint of task.endpoints) publishEndpointEvent(this.#deps.events, 'connect', endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
     this.watch(container, task);
   }
@@ -92,9 +86,11 @@ export class Lifecycle {
     const { config } = container.record;
     const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
     const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
-    container.record = { ...container.record, stoppedByUser: true };
+    // A restart ends in a start: what the policy says goes on to hold.
+    const intended = container.restarting ? undefined : this.#recordStopIntent(container);
     container.hub.release('stopping');
     if (task.paused) await this.unpause(container);
+    await intended;
     task.stopping = true;
     await this.#signal(container, task, signal);
     return { ended: this.#finishStop(container, task, seconds) };
@@ -131,10 +127,10 @@ export class Lifecycle {
   async kill(container: LiveContainer, signal: number): Promise<void> {
     const { task } = container;
     if (task === undefined || task.exited) throw notRunning(container);
-    if (signal === SIGKILL || signal === stopSignalOf(container.record)) {
-      container.record = { ...container.record, stoppedByUser: true };
-    }
+    const ends = signal === SIGKILL || signal === stopSignalOf(container.record);
+    const intended = ends ? this.#recordStopIntent(container) : undefined;
     if (signal === SIGKILL) container.hub.release('stopping');
+    await intended;
     await this.#deps.runtime.kill(task.handle, signal);
     publishContainerEvent(this.#deps.events, container.record, 'kill', {
       attributes: { signal: String(signal) },
@@ -251,7 +247,8 @@ export class Lifecycle {
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
     const attributes = { exitCode: String(exitCode), execDuration: String(seconds) };
     const timeNano = finishedAtNano;
-    publishEndpointEvent(deps.events, 'disconnect', task.endpoint, timeNano);
+    for (const endpoint of task.endpoints)
+      publishEndpointEvent(deps.events, 'disconnect', endpoint, timeNano);
     publishMountEvents(deps.events, 'unmount', record);
     if (task.stopping) publishContainerEvent(deps.events, record, 'stop', { timeNano });
     publishContainerEvent(deps.events, record, 'die', { attributes, timeNano });
@@ -326,10 +323,12 @@ export class Lifecycle {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
     container.record = { ...container.record, ...failed, active: false };
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
-    const network = await this.#deps.networks.get(networkNameOf(container.record.host.networkMode));
+    const networks = await Promise.all(
+      networksOf(container.record).map(({ network }) => this.#deps.networks.get(network)),
+    );
     // As Docker: there was no start that a "die" could be the end of, nor an exit that those who wait for the next could be told.
     publishMountEvents(this.#deps.events, 'mount', container.record);
-    if (network !== undefined)
+    for (const network of networks.filter((one) => one !== undefined))
       publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
     publishMountEvents(this.#deps.events, 'unmount', container.record);
     if (container.record.host.autoRemove)
@@ -347,6 +346,20 @@ export class Lifecycle {
     }
   }
 
+  /**
+   * On disk before the signal goes out: a daemon that dies before the exit leaves word of what the user wanted. As in Docker it stands until the
+   * next start, whether the signal arrives or not, and a disk that takes no word of it keeps nobody from stopping a container. One that
+   * removes itself has no policy that it would speak against.
+   */
+  async #recordStopIntent(container: LiveContainer): Promise<void> {
+    if (container.record.stoppedByUser) return;
+    container.record = { ...container.record, stoppedByUser: true };
+    if (container.record.host.autoRemove) return;
+    await this.#attempt('record that a container is to stop', container, () =>
+      this.#deps.store.markStopped(container.id),
+    );
+  }
+
   async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {
     try {
       await this.#deps.runtime.kill(task.handle, signal);
@@ -362,9 +375,9 @@ export class Lifecycle {
   async #setPaused(container: LiveContainer, task: LiveTask, paused: boolean): Promise<void> {
     if (container.task !== task) throw notRunning(container);
     task.paused = paused;
-    const { handle, endpoint } = task;
+    const { handle, endpoints } = task;
     const startedAtNano = String(container.record.startedAtNano);
-    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoint, paused });
+    this.#deps.notes.write(container.id, { handle, startedAtNano, endpoints, paused });
     // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
     if (container.task !== task) {
       await this.#deps.notes.remove(container.id);
@@ -391,7 +404,7 @@ export class Lifecycle {
 export async function clearAway(
   record: ContainerRecord,
   deps: ContainerDependencies,
-  task: Pick<LiveTask, 'handle' | 'endpoint'>,
+  task: Pick<LiveTask, 'handle' | 'endpoints'>,
 ): Promise<void> {
   const undo = new UndoStack(deps.logger);
   const rootfs = deps.paths.rootfs(record.id);
@@ -402,8 +415,8 @@ export async function clearAway(
   if (usesOwnNetwork(record.host.networkMode)) {
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));
   }
-  const { endpoint } = task;
-  if (endpoint !== undefined) undo.add('leave the network', () => deps.networks.disconnect(endpoint));
+  for (const endpoint of task.endpoints)
+    undo.add('leave a network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));
   await undo.unwind();
 }

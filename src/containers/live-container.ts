@@ -8,7 +8,8 @@ import { StreamHub } from './stream-hub.ts';
 /** A start that has not ended. */
 export interface LiveTask {
   handle: TaskHandle;
-  endpoint: Endpoint | undefined;
+  /** In the order in which it joined its networks. */
+  endpoints: Endpoint[];
   paused: boolean;
   /** Resolves when exit code and output are complete and the container's state says so. */
   ended: PromiseWithResolvers<void>;

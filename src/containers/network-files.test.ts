@@ -24,12 +24,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-async function hostsOf(host: Partial<HostOptions>, endpoint?: Partial<Endpoint>): Promise<string[]> {
+async function hostsOf(host: Partial<HostOptions>, endpoints: Partial<Endpoint>[] = []): Promise<string[]> {
   const paths = new ContainerPaths({ dataRoot: directory, execRoot: directory });
   const record = { id: 'c', config: testConfig('true', { hostname: 'box' }), host: testHost(host) };
   mkdirSync(paths.directory('c'), { recursive: true });
   await writeNetworkFiles(record as ContainerRecord, paths, {
-    joined: Promise.resolve({ endpoint: endpoint as Endpoint | undefined, hostGateway: '172.28.0.1' }),
+    joined: Promise.resolve({ endpoints: endpoints as Endpoint[], hostGateway: '172.28.0.1' }),
     resolver: Promise.resolve({ nameservers: [], search: [], options: [] }),
   });
   return readFileSync(paths.hosts('c'), 'utf8').trimEnd().split('\n');
@@ -48,10 +48,17 @@ test("on the host's network: the host's file, unless names are added", async () 
 
 test("on a bridge: the container's own name last, the bridge's gateway for the host", async () => {
   const ipv4 = { address: '172.17.0.2', prefixLength: 16, gateway: '172.17.0.1' };
-  expect(await hostsOf({ extraHosts: ['up:host-gateway'] }, { ipv4 })).toEqual([
+  expect(await hostsOf({ extraHosts: ['up:host-gateway'] }, [{ ipv4 }])).toEqual([
     ...HEAD,
     '172.17.0.1\tup',
     '172.17.0.2\tbox',
   ]);
   expect(await hostsOf({ networkMode: 'none' })).toEqual(HEAD);
+  const ipv6 = { address: 'fd00::2', prefixLength: 64, gateway: 'fd00::1' };
+  expect(await hostsOf({}, [{ ipv4 }, { ipv4: { ...ipv4, address: '172.18.0.2' }, ipv6 }])).toEqual([
+    ...HEAD,
+    '172.17.0.2\tbox',
+    '172.18.0.2\tbox',
+    'fd00::2\tbox',
+  ]);
 });

@@ -46,14 +46,16 @@ async function hostsOf(record: ContainerRecord, network: HostsContext): Promise<
 }
 
 export interface HostsContext {
-  endpoint: Endpoint | undefined;
-  /** The host as a container sees it, where the endpoint does not tell. */
+  endpoints: readonly Endpoint[];
+  /** The host as a container sees it, where no endpoint tells. */
   hostGateway: string | undefined;
 }
 
-export function hostsText(record: ContainerRecord, { endpoint, hostGateway }: HostsContext): string {
+export function hostsText(record: ContainerRecord, { endpoints, hostGateway }: HostsContext): string {
   const { hostname, domainname } = record.config;
   const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const gateway = endpoints.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4?.gateway ?? hostGateway;
+  const addresses = endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((one) => one !== undefined));
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -61,9 +63,8 @@ export function hostsText(record: ContainerRecord, { endpoint, hostGateway }: Ho
     'ff00::\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    ...record.host.extraHosts.map((text) => extraHostLine(text, endpoint?.ipv4?.gateway ?? hostGateway)),
-    ...(endpoint?.ipv4 === undefined ? [] : [`${endpoint.ipv4.address}\t${names}`]),
-    ...(endpoint?.ipv6 === undefined ? [] : [`${endpoint.ipv6.address}\t${names}`]),
+    ...record.host.extraHosts.map((text) => extraHostLine(text, gateway)),
+    ...addresses.map(({ address }) => `${address}\t${names}`),
   ];
   return `${lines.join('\n')}\n`;
 }

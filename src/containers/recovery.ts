@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { messageOf } from '../errors/engine-error.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { bootId, nowNano } from '../sys/clock.ts';
+import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import type { TaskNote } from './task-notes.ts';
-import { snapshotKeyOf, usesOwnNetwork } from './task-starter.ts';
+import { snapshotKeyOf } from './task-starter.ts';
 
 /** What Docker tells of a container whose machine went down under it. */
 const EXIT_CODE_LOST = 255;
@@ -53,7 +54,7 @@ async function recoverHost(
   alive: [string, TaskNote][],
 ): Promise<void> {
   const ids = new Set(alive.map(([id]) => id));
-  const endpoints = alive.flatMap(([, note]) => (note.endpoint === undefined ? [] : [note.endpoint]));
+  const endpoints = alive.flatMap(([, note]) => note.endpoints);
   const namespaces = new Set(
     [...ids].filter((id) => usesOwnNetwork(known.get(id)?.record.host.networkMode ?? '')),
   );
@@ -85,8 +86,8 @@ async function takeUp(
   context: { note: TaskNote; deps: ContainerDependencies; lifecycle: Lifecycle },
 ): Promise<void> {
   const { note, deps, lifecycle } = context;
-  const { handle, endpoint, paused } = note;
-  const task: LiveTask = { handle, endpoint, paused, ended: Promise.withResolvers<void>(), exited: false };
+  const { handle, endpoints, paused } = note;
+  const task: LiveTask = { handle, endpoints, paused, ended: Promise.withResolvers<void>(), exited: false };
   container.record = {
     ...container.record,
     active: true,

@@ -8,7 +8,7 @@ import type { TaskHandle } from '../runtime/runtime.ts';
 export interface TaskNote {
   handle: TaskHandle;
   startedAtNano: string;
-  endpoint: Endpoint | undefined;
+  endpoints: Endpoint[];
   paused: boolean;
 }
 
@@ -33,12 +33,12 @@ export class TaskNotes {
     await rm(this.#path(containerId), { force: true });
   }
 
-  /** What no whole note is (a write that was cut short) is removed. */
+  /** What no whole note is (a write that was cut short, another's file) is removed: it must not keep the daemon from its start. */
   async load(): Promise<Map<string, TaskNote>> {
     const notes = new Map<string, TaskNote>();
     for (const name of await readdir(this.#directory).catch(() => [])) {
       const path = join(this.#directory, name);
-      const note = name.endsWith('.json') ? parseNote(await readFile(path, 'utf8')) : undefined;
+      const note = name.endsWith('.json') ? await readNote(path) : undefined;
       if (note === undefined) await rm(path, { recursive: true, force: true });
       else notes.set(name.slice(0, -'.json'.length), note);
     }
@@ -50,10 +50,31 @@ export class TaskNotes {
   }
 }
 
-function parseNote(text: string): TaskNote | undefined {
+async function readNote(path: string): Promise<TaskNote | undefined> {
   try {
-    return JSON.parse(text) as TaskNote;
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isNote(value) ? withEndpoints(value) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Notes of the version before: tasks had one endpoint at most. */
+interface OneEndpoint {
+  endpoint?: Endpoint;
+}
+
+function withEndpoints({ endpoint, ...note }: TaskNote & OneEndpoint): TaskNote {
+  return { ...note, endpoints: note.endpoints ?? (endpoint === undefined ? [] : [endpoint]) };
+}
+
+/** The text is our own: by these fields it is told from what was cut short or put there by somebody else. */
+function isNote(value: unknown): value is TaskNote {
+  const { handle, startedAtNano } = (value ?? {}) as Partial<TaskNote>;
+  return (
+    /^\d+$/.test(String(startedAtNano)) &&
+    typeof handle?.bootId === 'string' &&
+    typeof handle.directory === 'string' &&
+    Number.isInteger(handle.id?.generation)
+  );
 }

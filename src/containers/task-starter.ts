@@ -1,20 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
-import type { Endpoint } from '../network/network-driver.ts';
+import type { ConnectRequest, Endpoint } from '../network/network-driver.ts';
 import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
+import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { UndoStack } from './undo.ts';
-
-/** Start and clear-away share this: which namespaces and mounts a start of this container has. */
-export function usesOwnNetwork(networkMode: string): boolean {
-  return networkMode !== 'host';
-}
 
 export function snapshotKeyOf(id: string): SnapshotKey {
   return id as SnapshotKey;
@@ -36,10 +32,10 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
     const preparing = prepareHost(container, deps, undo);
     const handle = await createTask(container, { deps, undo, preparing, signal });
-    const { endpoint } = await preparing;
+    const { endpoints } = await preparing;
     const task: LiveTask = {
       handle,
-      endpoint,
+      endpoints,
       paused: false,
       ended: Promise.withResolvers<void>(),
       exited: false,
@@ -91,13 +87,13 @@ function note(container: LiveContainer, deps: ContainerDependencies, task: LiveT
   deps.notes.write(container.id, {
     handle: task.handle,
     startedAtNano: String(container.record.startedAtNano),
-    endpoint: task.endpoint,
+    endpoints: task.endpoints,
     paused: task.paused,
   });
 }
 
 interface HostSide {
-  endpoint: Endpoint | undefined;
+  endpoints: Endpoint[];
   networkNamespace: string | undefined;
 }
 
@@ -140,8 +136,8 @@ async function joinNetwork(
   const { record } = container;
   const joining = makeNetwork(record, deps, undo);
   const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
-  const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoint }, bridge]) => ({
-    endpoint,
+  const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoints }, bridge]) => ({
+    endpoints,
     hostGateway: bridge?.ipam[0]?.gateway,
   }));
   const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
@@ -153,32 +149,34 @@ async function joinNetwork(
 }
 
 async function makeNetwork(
-  { id, host }: ContainerRecord,
+  record: ContainerRecord,
   deps: ContainerDependencies,
   undo: UndoStack,
 ): Promise<HostSide> {
-  const mode = host.networkMode;
-  if (!usesOwnNetwork(mode)) return { endpoint: await connect(id, mode, deps), networkNamespace: undefined };
-  const networkNamespace = await deps.networks.createNamespace(id);
-  undo.add('remove the network namespace', () => deps.networks.removeNamespace(id));
-  const endpoint = await connect(id, networkNameOf(mode), deps);
-  undo.add('leave the network', () => deps.networks.disconnect(endpoint));
-  return { endpoint, networkNamespace };
+  const { id: containerId, host } = record;
+  let networkNamespace: string | undefined;
+  if (usesOwnNetwork(host.networkMode)) {
+    networkNamespace = await deps.networks.createNamespace(containerId);
+    undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
+  }
+  const endpoints: Endpoint[] = [];
+  for (const [at, { network }] of networksOf(record).entries()) {
+    const endpoint = await connect({ containerId, network, interfaceName: `eth${at}` }, deps);
+    undo.add('leave a network', () => deps.networks.disconnect(endpoint));
+    endpoints.push(endpoint);
+  }
+  return { endpoints, networkNamespace };
 }
 
 /** @throws EngineError as `connect`, in Docker's words. */
-async function connect(id: string, network: string, deps: ContainerDependencies): Promise<Endpoint> {
+async function connect(request: ConnectRequest, deps: ContainerDependencies): Promise<Endpoint> {
   try {
-    return await deps.networks.connect(id, network);
+    return await deps.networks.connect(request);
   } catch (error) {
     throw new EngineError(kindOf(error), `failed to set up container networking: ${messageOf(error)}`, {
       cause: error,
     });
   }
-}
-
-export function networkNameOf(mode: string): string {
-  return mode === '' || mode === 'default' ? 'bridge' : mode;
 }
 
 async function createTask(

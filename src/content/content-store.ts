@@ -22,17 +22,18 @@ export interface ContentStore {
   /** Store small bytes. @throws EngineError "invalid" code digest-mismatch when `expected` is given and differs. */
   write(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
   /**
-   * Open, or open again after an interruption, the ingest named `key`. Its bytes survive a crash of the process.
+   * Open, or open again after an interruption, the ingest named `key`. Its bytes survive a crash of the process; those of an `ephemeral` one, which nobody
+   * will come for again, are swept after it, however young.
    *
    * @throws EngineError "conflict" while another open ingest has the same key.
    */
-  ingest(key: string, options?: { restart?: boolean }): Promise<Ingest>;
+  ingest(key: string, options?: { restart?: boolean; ephemeral?: boolean }): Promise<Ingest>;
   /** Remove a blob; absent is fine. Callers hold the GC lock. */
   remove(digest: Digest): Promise<void>;
   list(): AsyncIterable<{ digest: Digest; sizeBytes: number }>;
   /** Remove what a broken download of this key left, unless it is under way; absent is fine. */
   forgetIngest(key: string): Promise<void>;
-  /** Remove ingests untouched for `olderThanMs`. */
+  /** Remove ingests untouched for `olderThanMs`, and ephemeral ones of earlier processes. */
   sweepIngests(olderThanMs: number): Promise<void>;
 }
 

@@ -169,6 +169,19 @@ test('forgetIngest() removes the bytes of a download that was broken off, not of
   await anew.abort();
 });
 
+test('sweepIngests() removes ephemeral ingests of an earlier process, however young; those under way stay', async () => {
+  const keys = ['left', 'open', 'ours'];
+  const [left, open, ours] = await Promise.all(keys.map((key) => store.ingest(key, { ephemeral: true })));
+  await Promise.all([left!.close(), ours!.close()]);
+  const name = (key: string): string =>
+    join(root, 'ingest', `${createHash('sha256').update(key).digest('hex')}.ephemeral`);
+  const before = (performance.timeOrigin - 10) / 1000;
+  for (const key of ['left', 'open']) utimesSync(name(key), before, before);
+  await store.sweepIngests(24 * 3600_000);
+  expect(keys.map((key) => existsSync(name(key)))).toEqual([false, true, true]);
+  await open!.abort();
+});
+
 test('sweepIngests() removes what an earlier process left of small writes, however young; those under way stay', async () => {
   const temporary = (name: string): string => join(root, 'blobs', 'sha256', `${'0'.repeat(64)}.${name}.tmp`);
   for (const name of ['left', 'ours']) writeFileSync(temporary(name), 'x');

@@ -10,6 +10,9 @@ import { openIngestFile } from './ingest-file.ts';
 import { LocalIngest } from './local-ingest.ts';
 import { storageError } from './storage-error.ts';
 
+/** Ends the names of files that nobody goes on with after a crash. */
+const EPHEMERAL = '.ephemeral';
+
 /** An OCI layout at `root`: `oci-layout`, `blobs/sha256/<hex>`, and beside them `ingest/<hash of the key>`. */
 export class LocalContentStore implements ContentStore {
   readonly root: string;
@@ -83,8 +86,8 @@ export class LocalContentStore implements ContentStore {
     return digest;
   }
 
-  async ingest(key: string, options: { restart?: boolean } = {}): Promise<Ingest> {
-    const path = this.#ingestPath(key);
+  async ingest(key: string, options: { restart?: boolean; ephemeral?: boolean } = {}): Promise<Ingest> {
+    const path = `${this.#ingestPath(key)}${options.ephemeral === true ? EPHEMERAL : ''}`;
     const handle = await openIngestFile(path, key);
     const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
     return await LocalIngest.resume(place, handle, options.restart ?? false);
@@ -110,9 +113,9 @@ export class LocalContentStore implements ContentStore {
   /** Also removes what a crash left of small writes: those of an earlier process will not be gone on with. */
   async sweepIngests(olderThanMs: number): Promise<void> {
     const before = Date.now() - olderThanMs;
-    for (const name of await readdir(this.#ingests))
-      await this.#sweepIngest(join(this.#ingests, name), before);
     const ours = Math.max(before, performance.timeOrigin);
+    for (const name of await readdir(this.#ingests))
+      await this.#sweepIngest(join(this.#ingests, name), name.endsWith(EPHEMERAL) ? ours : before);
     for (const name of await readdir(this.#blobs))
       if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), ours)))
         await removeIfThere(join(this.#blobs, name));

@@ -6,7 +6,7 @@ import { syncDirectory } from '../storage/atomic-file.ts';
 import type { Ingest } from './content-store.ts';
 import { storageError } from './storage-error.ts';
 
-const BUFFER_BYTES = 1 << 20;
+const BUFFER_BYTES = 256 << 10;
 
 export interface IngestPlace {
   key: string;
@@ -15,7 +15,7 @@ export interface IngestPlace {
   blobPath: (digest: Digest) => string;
 }
 
-/** An ingest on one locked file. Writes are gathered into 1 MiB and go to disk while the next bytes are hashed. */
+/** An ingest on one locked file. Writes are gathered into 256 KiB and go to disk while the next bytes are hashed. */
 export class LocalIngest implements Ingest {
   readonly #place: IngestPlace;
   readonly #handle: FileHandle;

@@ -27,6 +27,8 @@ export interface DaemonSettings {
   /** By host, with port where it has one. */
   registries: Record<string, RegistrySettings>;
   maxDownloadAttempts: number;
+  /** A file. */
+  signaturePolicy: string | undefined;
   embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
@@ -156,6 +158,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),
     ...registries(source, file),
+    signaturePolicy: signaturePolicy(source.string('signature-policy')),
     embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
     maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
@@ -198,6 +201,10 @@ export function reloadRegistries(args: readonly string[]): RegistryDaemonSetting
 function absolute(key: string, path: string): string {
   if (path.startsWith('/')) return path.replace(/(?<=.)\/+$/, '');
   throw new EngineError('invalid', `invalid ${key} ${JSON.stringify(path)}: it must be an absolute path`);
+}
+
+function signaturePolicy(path: string): string | undefined {
+  return path === '' ? undefined : absolute('signature-policy', path);
 }
 
 function positive(key: string, value: number): number {

@@ -11,8 +11,10 @@ import { LocalContentStore } from '../content/local-content-store.ts';
 import type { Logger } from '../errors/logger.ts';
 import { EventBus } from '../events/event-bus.ts';
 import { threadedReceiver } from '../images/archive-receiver.ts';
-import { ImageService } from '../images/image-service.ts';
+import { explorePool } from '../images/explore-runner.ts';
+import { ImageService, type ImageServiceOptions } from '../images/image-service.ts';
 import { layerPool } from '../images/layer-runner.ts';
+import { readSignaturePolicy } from '../images/signature-policy.ts';
 import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { defaultTiming } from '../registry/timing.ts';
@@ -156,6 +158,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     runner: layerPool(settings.maxConcurrentDownloads, registryLogger),
     uploads: uploadPool(settings.maxConcurrentUploads, registryLogger),
     receiver: threadedReceiver(content.root),
+    explorer: explorePool(logger),
+    ...(await signaturePolicyOf(settings)),
     openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
@@ -207,6 +211,15 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     images,
     containers,
   };
+}
+
+/** A policy that can't be used stops the start, and later, when it has changed, each pull. */
+async function signaturePolicyOf({
+  signaturePolicy: path,
+}: DaemonSettings): Promise<Pick<ImageServiceOptions, 'signaturePolicy'>> {
+  if (path === undefined) return {};
+  await readSignaturePolicy(path);
+  return { signaturePolicy: () => readSignaturePolicy(path) };
 }
 
 /** The host's resolvers, unless the daemon's own `dns` settings say otherwise. */

@@ -6,6 +6,7 @@ import type { Logger } from '../errors/logger.ts';
 import { ApiServer } from '../server/api-server.ts';
 import { parseListenAddress } from '../server/listen-address.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
+import { openFileLimit } from '../sys/host.ts';
 import { dropProgramPages } from '../sys/program-pages.ts';
 import { notifySystemd } from '../sys/sd-notify.ts';
 import { buildInfo } from './build-info.ts';
@@ -56,7 +57,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
         registry: new RegistryService(engine.registry, settings),
         system,
       },
-      { build: buildInfo, logger },
+      { build: buildInfo, logger, maxConnections: connectionLimit(settings.hosts.length) },
     );
     closers.push(() => server.close());
     for (const host of settings.hosts)
@@ -74,6 +75,11 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     await close();
     throw error;
   }
+}
+
+/** Half of the descriptors are left for the engine's work: without any, its own runtime ends the process. */
+function connectionLimit(listeners: number): number {
+  return Math.max(16, Math.floor(openFileLimit() / 2 / Math.max(1, listeners)));
 }
 
 async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {

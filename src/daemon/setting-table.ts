@@ -142,6 +142,16 @@ export const settings: Setting[] = [
   },
   { key: 'registries', type: 'object', use: 'honoured' },
   {
+    key: 'signature-policy',
+    type: 'string',
+    use: 'honoured',
+    flag: {
+      name: 'signature-policy',
+      kind: 'string',
+      usage: 'File that says whose signatures images must have to be pulled',
+    },
+  },
+  {
     key: 'embedded-registry',
     type: 'string',
     use: 'honoured',

@@ -102,7 +102,7 @@ export class SystemService implements SystemBackend {
 
   authenticate(
     credentials: RegistryCredentials,
-    options: { signal: AbortSignal; tlsVerify?: boolean },
+    options: { signal: AbortSignal; tlsVerify?: boolean | undefined },
   ): Promise<{ status: string; identityToken: string }> {
     return this.#engine.registry.login().login(credentials, options);
   }

@@ -37,7 +37,7 @@ export class StackTree implements Tree {
 
   async lookup(path: string): Promise<NodeAttributes | undefined> {
     const place = this.#places(path)[0];
-    return place === undefined ? undefined : attributesOf(place);
+    return place === undefined ? undefined : inodeAttributes(place.layer.index, place.inode);
   }
 
   async list(path: string): Promise<string[] | undefined> {
@@ -47,7 +47,7 @@ export class StackTree implements Tree {
     for (const { layer, inode } of places) {
       for (const { name, nid, type } of layer.index.entries(inode)) {
         if (shown.has(name)) continue;
-        shown.set(name, type !== 'char' || !isRemoval(layer, layer.index.inode(nid)));
+        shown.set(name, type !== 'char' || !isRemoval(layer.index, layer.index.inode(nid)));
       }
     }
     return sortNames([...shown].filter(([, there]) => there).map(([name]) => name));
@@ -115,25 +115,31 @@ function step(parents: readonly Place[], name: string): Place[] {
     if (entry === undefined) continue;
     const child = layer.index.inode(entry.nid);
     if (child.type !== 'directory') {
-      if (found.length === 0 && !isRemoval(layer, child)) found.push({ layer, inode: child });
+      if (found.length === 0 && !isRemoval(layer.index, child)) found.push({ layer, inode: child });
       break;
     }
     found.push({ layer, inode: child });
-    if (child.xattrBytes > 0 && layer.index.xattrs(child).has(opaqueXattr)) break;
+    if (isOpaque(layer.index, child)) break;
   }
   return found;
 }
 
-function isRemoval(layer: IndexedLayer, inode: Inode): boolean {
+/** Whether a node of one layer hides what lower layers have at its place. */
+export function isRemoval(index: ErofsImageReader, inode: Inode): boolean {
   if (inode.type !== 'char') return false;
-  const { major, minor } = layer.index.deviceNumber(inode);
+  const { major, minor } = index.deviceNumber(inode);
   return isWhiteout({ type: 'char', deviceMajor: major, deviceMinor: minor });
 }
 
-function attributesOf({ layer, inode }: Place): NodeAttributes {
+/** Whether a directory of one layer hides what lower layers have in it. */
+export function isOpaque(index: ErofsImageReader, directory: Inode): boolean {
+  return directory.xattrBytes > 0 && index.xattrs(directory).has(opaqueXattr);
+}
+
+export function inodeAttributes(index: ErofsImageReader, inode: Inode): NodeAttributes {
   const { type, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, links } = inode;
   const sized = type === 'file' || type === 'symlink';
-  const xattrs = layer.index.xattrs(inode);
+  const xattrs = index.xattrs(inode);
   for (const name of xattrs.keys()) if (name.startsWith(overlayPrefix)) xattrs.delete(name);
   const attributes: NodeAttributes = {
     type,
@@ -146,9 +152,9 @@ function attributesOf({ layer, inode }: Place): NodeAttributes {
     links,
     xattrs,
   };
-  if (type === 'symlink') attributes.linkTarget = layer.index.linkTarget(inode);
+  if (type === 'symlink') attributes.linkTarget = index.linkTarget(inode);
   if (type === 'char' || type === 'block') {
-    const { major, minor } = layer.index.deviceNumber(inode);
+    const { major, minor } = index.deviceNumber(inode);
     attributes.deviceMajor = major;
     attributes.deviceMinor = minor;
   }

@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'registry-rate-limited'
   | 'registry-unreachable'
   | 'schema-newer'
+  | 'signature-refused'
   | 'size-exceeded'
   | 'syscall-failed';
 

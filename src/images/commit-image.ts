@@ -134,7 +134,7 @@ async function storeTar(
   digest: Digest,
   { content, snapshotter }: CommitPorts,
 ): Promise<void> {
-  const ingest = await content.ingest(`layer-${randomUUID()}`);
+  const ingest = await content.ingest(`layer-${randomUUID()}`, { ephemeral: true });
   try {
     for await (const chunk of await snapshotter.layerTar(chain)) await ingest.write(chunk);
     await ingest.commit({ digest });

@@ -116,6 +116,20 @@ export interface ImageBackend {
   get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
   list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;
   history(name: string, options?: { platform?: Platform | undefined }): Promise<HistoryView[]>;
+  /**
+   * What each layer brings, and what of it later ones replace or remove, read without a mount: an `ImageLayers` of `wire/` as JSON, in pieces.
+   *
+   * @throws as `get`; "invalid" code size-exceeded for more files than one answer holds.
+   */
+  layers(
+    name: string,
+    options: { platform: Platform | undefined; withFiles: boolean; signal: AbortSignal },
+  ): Promise<Uint8Array[]>;
+  /** How the files of `to` differ: an `ImageDiff` of `wire/` as JSON, in pieces. @throws as `layers`, for either. */
+  diff(
+    name: string,
+    options: { to: string; platform: Platform | undefined; signal: AbortSignal },
+  ): Promise<Uint8Array[]>;
   tag(name: string, target: Reference): Promise<void>;
   /**
    * Untag, and delete once nothing names it.

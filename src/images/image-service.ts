@@ -9,6 +9,8 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
 import type { ArchiveReceiver } from './archive-receiver.ts';
 import { type CommitRequest, commitImage } from './commit-image.ts';
+import { compareImages, exploreLayers } from './explore-image.ts';
+import type { ExploreRunner } from './explore-runner.ts';
 import { ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
@@ -27,6 +29,7 @@ import { planPrune, pruneImages } from './prune-images.ts';
 import {
   INTERRUPTED_GRACE_MS,
   type PullOptions,
+  type PullPorts,
   pullImage,
   type RegistryAccess,
   wantedNames,
@@ -47,7 +50,9 @@ export interface ImageServiceOptions {
   registry: RegistryAccess;
   runner: LayerRunner;
   uploads: UploadRunner;
+  signaturePolicy?: PullPorts['signaturePolicy'];
   receiver: ArchiveReceiver;
+  explorer: ExploreRunner;
   /** For layers that are made here: `openLayerSink`. */
   openSink: ImportPorts['openSink'];
   usage: ImageUsage;
@@ -91,7 +96,8 @@ export class ImageService implements ImageBackend {
   async close(): Promise<void> {
     clearTimeout(this.#collection);
     clearTimeout(this.#orphans);
-    await Promise.all([this.#options.runner.close(), this.#options.uploads.close()]);
+    const { runner, uploads, explorer } = this.#options;
+    await Promise.all([runner.close(), uploads.close(), explorer.close()]);
     await this.#gc.settled();
     await this.#store.close();
   }
@@ -107,8 +113,8 @@ export class ImageService implements ImageBackend {
   }
 
   async pull(request: PullRequest, options: PullOptions): Promise<void> {
-    const { registry, content } = this.#options;
-    const ports = { registry, content, fetches: this.#fetches, ...this.#own() };
+    const { registry, content, signaturePolicy } = this.#options;
+    const ports = { registry, content, signaturePolicy, fetches: this.#fetches, ...this.#own() };
     this.#options.runner.prepare();
     for (const wanted of await wantedNames(request, ports, options.signal)) {
       const reference = await pullImage({ ...request, reference: wanted }, ports, options);
@@ -203,6 +209,35 @@ export class ImageService implements ImageBackend {
 
   async history(name: string, options: { platform?: Platform | undefined } = {}): Promise<HistoryView[]> {
     return viewHistory(this.#view(name, options.platform));
+  }
+
+  async layers(
+    name: string,
+    options: { platform: Platform | undefined; withFiles: boolean; signal: AbortSignal },
+  ): Promise<Uint8Array[]> {
+    const held = await this.hold(name, options);
+    try {
+      return await exploreLayers(held.image, options, this.#options);
+    } finally {
+      held.release();
+    }
+  }
+
+  async diff(
+    name: string,
+    options: { to: string; platform: Platform | undefined; signal: AbortSignal },
+  ): Promise<Uint8Array[]> {
+    const from = await this.hold(name, options);
+    try {
+      const to = await this.hold(options.to, options);
+      try {
+        return await compareImages({ from: from.image, to: to.image }, options, this.#options);
+      } finally {
+        to.release();
+      }
+    } finally {
+      from.release();
+    }
   }
 
   async tag(name: string, target: Reference): Promise<void> {
@@ -319,6 +354,8 @@ export class ImageService implements ImageBackend {
         return viewImage(this.#store, image, choosePlatform(resolved, undefined, image.id));
       })
       .filter(matches)
-      .sort((a, b) => createdMs(b) - createdMs(a));
+      .map((view) => ({ view, created: createdMs(view) }))
+      .sort((a, b) => b.created - a.created)
+      .map(({ view }) => view);
   }
 }

@@ -2,7 +2,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import { kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
-import { parseReference, type Reference } from '../oci/reference.ts';
+import { parseReference } from '../oci/reference.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
 import { nowNano } from '../sys/clock.ts';
 import {
@@ -11,12 +11,7 @@ import {
   loadImageManifest,
   type StoredManifest,
 } from './image-record.ts';
-
-export interface ImageTag {
-  reference: Reference;
-  image: Digest;
-  taggedNano: bigint;
-}
+import { type ImageTag, TagIndex } from './tag-index.ts';
 
 /** How one layer was received: its compressed blob, and the size of its tar. */
 export interface LayerBlob {
@@ -56,7 +51,7 @@ interface ImageRow {
 export class ImageStore {
   readonly #db: StateDb;
   readonly #images = new Map<Digest, ImageRecord>();
-  readonly #tags = new Map<string, ImageTag>();
+  readonly #tags = new TagIndex();
   readonly #tarSizes = new Map<DiffId, number>();
   readonly #usedMs = new Map<Digest, number>();
   /** Uses that aren't on disk yet. */
@@ -92,8 +87,7 @@ export class ImageStore {
 
   /** All tags, or one image's, in order of their names. */
   tags(image?: Digest): ImageTag[] {
-    const found = [...this.#tags].filter(([, tag]) => image === undefined || tag.image === image);
-    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tag]) => tag);
+    return image === undefined ? this.#tags.all() : this.#tags.of(image);
   }
 
   /** Bytes of a layer's tar; 0 for a layer that was never received. */
@@ -175,7 +169,7 @@ export class ImageStore {
       { sql: 'DELETE FROM image_tags WHERE image = ?', params: [id] },
       { sql: 'DELETE FROM images WHERE id = ?', params: [id] },
     ]);
-    for (const [name, tag] of this.#tags) if (tag.image === id) this.#tags.delete(name);
+    this.#tags.deleteOf(id);
     this.#images.delete(id);
     this.#usedMs.delete(id);
     this.#unwritten.delete(id);
@@ -285,7 +279,7 @@ export class ImageStore {
 
   /** An image of before uses were noted counts from when it was named. */
   async #loadUses(): Promise<void> {
-    for (const { image, taggedNano } of this.#tags.values())
+    for (const { image, taggedNano } of this.#tags.all())
       this.#usedMs.set(image, Math.max(this.#usedMs.get(image) ?? 0, Number(taggedNano / 1_000_000n)));
     const rows = await this.#db.query<{ image: Digest; used_ms: number }>(
       'SELECT image, used_ms FROM image_uses',

@@ -153,7 +153,10 @@ async function openIngest({ descriptor }: LayerJob, content: ContentStore): Prom
     return { ingest: await content.ingest(digest, { restart: true }), resumable: true };
   } catch (error) {
     if (kindOf(error) !== 'conflict') throw error;
-    return { ingest: await content.ingest(`${digest} ${randomUUID()}`), resumable: false };
+    return {
+      ingest: await content.ingest(`${digest} ${randomUUID()}`, { ephemeral: true }),
+      resumable: false,
+    };
   }
 }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Logger } from '../errors/logger.ts';
 import type { StagedLayer } from '../snapshots/snapshotter.ts';
 import { type JobOptions, JobPool } from './job-pool.ts';
@@ -18,8 +19,10 @@ export interface LayerRunner {
 export function layerPool(jobs: number, logger?: Logger): LayerRunner {
   return new JobPool<LayerJob, LayerProgress, StagedLayer>({
     jobs,
+    // They compute rather than wait, and each costs some 10 MB: one for each processor is as fast as one more.
+    threads: Math.min(jobs, availableParallelism()),
     logger,
-    makeWorker: () => new Worker(new URL('./layer-worker.ts', import.meta.url)),
+    makeWorker: () => new Worker(new URL('./layer-worker.ts', import.meta.url), { smol: true }),
     sizeOf: ({ descriptor }) => descriptor.size,
   });
 }

@@ -57,7 +57,7 @@ async function stageTar(
   staging: LayerStaging,
   { ports, parent, signal, lease }: MakeLayerOptions,
 ): Promise<{ staged: StagedLayer; descriptor: Descriptor }> {
-  const ingest = await ports.content.ingest(`layer-${randomUUID()}`);
+  const ingest = await ports.content.ingest(`layer-${randomUUID()}`, { ephemeral: true });
   const sink = await ports.openSink(staging).catch(async (error: unknown) => {
     await ingest.abort();
     throw error;

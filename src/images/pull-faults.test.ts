@@ -104,8 +104,8 @@ test('bytes past the declared size end the pull at once', async () => {
     return new ReadableStream({
       pull(controller) {
         sent++;
-        if (sent === 1) controller.enqueue(bytes);
-        else if (sent < 1000) controller.enqueue(endless);
+        if (sent === 1) controller.enqueue(bytes.slice());
+        else if (sent < 1000) controller.enqueue(endless.slice());
         else controller.error(new Error('read on and on'));
       },
     });

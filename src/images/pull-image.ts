@@ -25,12 +25,14 @@ import type { LayerFetch, LayerFetches } from './layer-fetches.ts';
 import type { Lease, LeaseStore } from './lease-store.ts';
 import { followManifest, type PulledManifest, pullConfig } from './pull-manifest.ts';
 import { LayerLines, statusLine } from './pull-progress.ts';
+import { requireSignature } from './require-signature.ts';
+import type { SignaturePolicy } from './signature-policy.ts';
 
 /** The registry as it is configured now; a reload changes both. */
 export interface RegistryAccess {
   client(): RegistryClient;
   pushClient(): RegistryPushClient;
-  catalog(): Pick<RegistryCatalog, 'tags'>;
+  catalog(): Pick<RegistryCatalog, 'tags' | 'referrers'>;
   config(): RegistryConfig;
 }
 
@@ -41,6 +43,8 @@ export interface PullPorts {
   leases: LeaseStore;
   fetches: LayerFetches;
   gc: ImageGc;
+  /** Read for each pull; undefined: everything may come in. */
+  signaturePolicy: (() => Promise<SignaturePolicy>) | undefined;
 }
 
 export interface PullOptions {
@@ -106,7 +110,14 @@ async function pullUnderLease(pullRequest: PullRequest, pull: Pull): Promise<Ref
   const { credentials, tlsVerify } = pullRequest;
   const request = { signal: options.signal, credentials, tlsVerify };
   const registry = ports.registry.client();
+  const policy = await ports.signaturePolicy?.();
   const resolved = await registry.manifest(reference, request);
+  if (policy !== undefined)
+    await requireSignature({ reference, digest: resolved.descriptor.digest }, policy, {
+      registry,
+      catalog: ports.registry.catalog(),
+      request,
+    });
   options.progress({
     id:
       reference.digest === undefined

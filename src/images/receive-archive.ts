@@ -148,7 +148,7 @@ class Receiver {
       if ((await content.size(expected)) === size)
         return { kind: 'known', path, digest: expected, size, head };
     }
-    const ingest = await content.ingest(`load-${this.#id}-${this.#count++}`, { restart: true });
+    const ingest = await content.ingest(`load-${this.#id}-${this.#count++}`, { ephemeral: true });
     return { kind: 'blob', path, ingest, head, expected };
   }
 

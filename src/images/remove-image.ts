@@ -6,9 +6,10 @@ import { type ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult } from './image-backend.ts';
 import type { ImageEvents } from './image-events.ts';
 import { blobsOfManifest, type ImageRecord } from './image-record.ts';
-import type { ImageStore, ImageTag } from './image-store.ts';
+import type { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { type ResolvedImage, resolveImage } from './resolve-image.ts';
+import type { ImageTag } from './tag-index.ts';
 
 export interface RemovePorts {
   store: ImageStore;

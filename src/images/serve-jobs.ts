@@ -6,6 +6,8 @@ import type { JobReply, JobRequest } from './job-protocol.ts';
 declare const self: Worker;
 
 const PROGRESS_MS = 100;
+/** After the last job: the next one may be on its way. */
+const COLLECT_MS = 50;
 
 /** Warnings of this thread, told by the thread that made it. */
 export const threadLogger: Logger = {
@@ -42,7 +44,12 @@ export function serveJobs<Job, Progress, Result>(
       reply({ kind: 'failed', id, error: serializeError(error) });
     } finally {
       running.delete(id);
+      if (running.size === 0) setTimeout(collect, COLLECT_MS);
     }
+  };
+  /** What the last jobs left would stay until the next ones have made as much again. */
+  const collect = (): void => {
+    if (running.size === 0) Bun.gc(true);
   };
   self.onmessage = ({ data }: MessageEvent<JobRequest<Job>>) => {
     if (data.kind === 'cancel') running.get(data.id)?.abort();

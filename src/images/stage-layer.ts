@@ -7,6 +7,8 @@ import { type Failure, LayerSource } from './layer-source.ts';
 /** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
 const MAX_EXPANSION = 1100;
 const EXPANSION_ALLOWANCE = 1 << 30;
+/** Collecting after so many bytes keeps a layer's thread 5 MB smaller, for some milliseconds each. */
+const COLLECT_BYTES = 48 << 20;
 
 /**
  * Decompress into a sink. The blob is read to its end even when its content proves bad, since a wrong digest is the better answer than whatever
@@ -48,10 +50,15 @@ async function fill(
   const source = new LayerSource(compressed);
   const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
   try {
-    const { stream } = await decompressDetected(source.stream, { limitBytes });
+    const { stream } = await decompressDetected(source.stream, { limitBytes, lend: true });
+    let written = 0;
     for await (const chunk of stream) {
       ports.signal.throwIfAborted();
       await sink.write(chunk);
+      written += chunk.length;
+      if (written < COLLECT_BYTES) continue;
+      written = 0;
+      Bun.gc(true);
     }
     return undefined;
   } catch (error) {

@@ -42,7 +42,7 @@ function networks(options: Partial<BridgeNetworksOptions> = {}): BridgeNetworks 
 
 async function container(from: BridgeNetworks, id: string) {
   const pin = await from.createNamespace(id);
-  return { pin, endpoint: await from.connect(id, 'bridge') };
+  return { pin, endpoint: await from.connect({ containerId: id, network: 'bridge' }) };
 }
 
 async function failureOf(work: Promise<unknown>): Promise<Error> {
@@ -146,7 +146,7 @@ test('after disconnect, removal and close nothing is left', async () => {
   await net.start();
   const { pin, endpoint } = await container(net, 'one');
   await net.disconnect(endpoint);
-  const again = await net.connect('one', 'bridge');
+  const again = await net.connect({ containerId: 'one', network: 'bridge' });
   expect(again.ipv4?.address).toBe('172.17.0.2');
   expect(interfaces()).not.toContain(endpoint.hostInterfaceName);
   await net.disconnect(endpoint);
@@ -220,7 +220,9 @@ test('a bridge that somebody removed is made anew, with those that were on it', 
   await net.disconnect(one.endpoint);
   await net.disconnect(two.endpoint);
   sh('ip link del sampan0 && ip link add sampan0 type bridge && ip addr add 10.0.0.1/24 dev sampan0');
-  expect(await failureOf(net.connect('two', 'bridge'))).toMatchObject({ kind: 'conflict' });
+  expect(await failureOf(net.connect({ containerId: 'two', network: 'bridge' }))).toMatchObject({
+    kind: 'conflict',
+  });
   sh('ip link del sampan0');
 });
 
@@ -291,36 +293,40 @@ test('a subnet can be chosen, and ends', async () => {
   expect(endpoint.ipv4).toEqual({ address: '10.99.0.6', prefixLength: 30, gateway: '10.99.0.5' });
   await net.createNamespace('two');
   const { id } = (await net.get('bridge'))!;
-  expect(await failureOf(net.connect('two', 'bridge'))).toMatchObject({
+  expect(await failureOf(net.connect({ containerId: 'two', network: 'bridge' }))).toMatchObject({
     kind: 'unavailable',
     message: `no available IPv4 addresses on this network's address pools: bridge (${id})`,
   });
   await net.disconnect(endpoint);
-  expect((await net.connect('two', 'bridge')).ipv4?.address).toBe('10.99.0.6');
+  expect((await net.connect({ containerId: 'two', network: 'bridge' })).ipv4?.address).toBe('10.99.0.6');
 });
 
 test('a failed connect leaves neither interface nor address taken', async () => {
   const net = networks();
   await net.start();
   const before = interfaces();
-  expect(await failureOf(net.connect('absent', 'bridge'))).toMatchObject({ kind: 'internal' });
+  expect(await failureOf(net.connect({ containerId: 'absent', network: 'bridge' }))).toMatchObject({
+    kind: 'internal',
+  });
   const pin = await net.createNamespace('one');
   inside(pin, 'ip link add eth0 type veth peer name eth1');
-  expect((await failureOf(net.connect('one', 'bridge'))).message).toContain('EEXIST');
+  expect((await failureOf(net.connect({ containerId: 'one', network: 'bridge' }))).message).toContain(
+    'EEXIST',
+  );
   expect(interfaces()).toEqual(before);
   inside(pin, 'ip link del eth0');
-  expect((await net.connect('one', 'bridge')).ipv4?.address).toBe('172.17.0.2');
+  expect((await net.connect({ containerId: 'one', network: 'bridge' })).ipv4?.address).toBe('172.17.0.2');
 });
 
 test('host and none give no interface', async () => {
   const net = networks();
   await net.start();
   for (const name of ['host', 'none']) {
-    const endpoint = await net.connect('one', name);
+    const endpoint = await net.connect({ containerId: 'one', network: name });
     expect(endpoint).toMatchObject({ networkName: name, interfaceName: '', ipv4: undefined });
     await net.disconnect(endpoint);
   }
-  expect(await failureOf(net.connect('one', 'absent'))).toMatchObject({
+  expect(await failureOf(net.connect({ containerId: 'one', network: 'absent' }))).toMatchObject({
     kind: 'not-found',
     message: 'network absent not found',
   });
@@ -363,7 +369,7 @@ test('timings, for the record', async () => {
   };
   for (let round = 0; round < 20; round++) {
     await timed('namespace', () => net.createNamespace('one'));
-    const endpoint = await timed('connect', () => net.connect('one', 'bridge'));
+    const endpoint = await timed('connect', () => net.connect({ containerId: 'one', network: 'bridge' }));
     await timed('disconnect', () => net.disconnect(endpoint));
     await timed('remove', () => net.removeNamespace('one'));
   }

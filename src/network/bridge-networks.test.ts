@@ -139,7 +139,7 @@ test('many that join at once get an address each', async () => {
   const net = networks();
   await net.start();
   const endpoints = await Promise.all(
-    Array.from({ length: 20 }, (_, index) => net.connect(`c${index}`, 'bridge')),
+    Array.from({ length: 20 }, (_, index) => net.connect({ containerId: `c${index}`, network: 'bridge' })),
   );
   expect(new Set(endpoints.map(({ ipv4 }) => ipv4?.address)).size).toBe(20);
   expect(new Set(host.attached.map(({ hostInterfaceName }) => hostInterfaceName)).size).toBe(20);
@@ -149,17 +149,17 @@ test('many that join at once get an address each', async () => {
 test('an address is free at once, a namespace once its interface is gone', async () => {
   const net = networks({ bip: '10.7.0.1/30' });
   await net.start();
-  const only = await net.connect('a', 'bridge');
+  const only = await net.connect({ containerId: 'a', network: 'bridge' });
   const { promise, resolve } = Promise.withResolvers<void>();
   host.removal = () => promise;
   await net.disconnect(only);
-  const other = await net.connect('b', 'bridge');
+  const other = await net.connect({ containerId: 'b', network: 'bridge' });
   expect(other.ipv4?.address).toBe('10.7.0.2');
   await net.disconnect(other);
-  const same = net.connect('a', 'bridge');
+  const same = net.connect({ containerId: 'a', network: 'bridge' });
   expect(await Promise.race([same, Bun.sleep(20)])).toBeUndefined();
   await net.removeNamespace('b');
-  expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.2');
+  expect((await net.connect({ containerId: 'b', network: 'bridge' })).ipv4?.address).toBe('10.7.0.2');
   resolve();
   expect((await same.catch((error: Error) => error.message)) as string).toContain(
     'no available IPv4 addresses',
@@ -169,44 +169,46 @@ test('an address is free at once, a namespace once its interface is gone', async
 test('a second disconnect does not free the address of its next owner', async () => {
   const net = networks({ bip: '10.7.0.1/29' });
   await net.start();
-  const old = await net.connect('a', 'bridge');
+  const old = await net.connect({ containerId: 'a', network: 'bridge' });
   await net.disconnect(old);
   await Bun.sleep(1);
-  const next = await net.connect('b', 'bridge');
+  const next = await net.connect({ containerId: 'b', network: 'bridge' });
   expect(next.ipv4?.address).toBe(old.ipv4?.address ?? 'none');
   await net.disconnect(old);
   await Bun.sleep(1);
-  expect((await net.connect('c', 'bridge')).ipv4?.address).not.toBe(next.ipv4?.address ?? 'none');
+  expect((await net.connect({ containerId: 'c', network: 'bridge' })).ipv4?.address).not.toBe(
+    next.ipv4?.address ?? 'none',
+  );
 });
 
 test('an interface that can’t be removed keeps its address taken', async () => {
   const net = networks({ bip: '10.7.0.1/29' });
   await net.start();
-  const stuck = await net.connect('a', 'bridge');
+  const stuck = await net.connect({ containerId: 'a', network: 'bridge' });
   host.removal = () => Promise.reject(new Error('busy'));
   await net.disconnect(stuck);
   await Bun.sleep(1);
-  expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.3');
+  expect((await net.connect({ containerId: 'b', network: 'bridge' })).ipv4?.address).toBe('10.7.0.3');
 });
 
 test('recovered endpoints keep their addresses, before start() or after it', async () => {
   const first = networks({ bip: '10.7.0.1/29' });
   await first.start();
-  const endpoint = await first.connect('a', 'bridge');
+  const endpoint = await first.connect({ containerId: 'a', network: 'bridge' });
   const [early, late] = [networks({ bip: '10.7.0.1/29' }), networks({ bip: '10.7.0.1/29' })];
   await early.recover([endpoint], new Set());
   await early.start();
   await late.start();
   await late.recover([endpoint], new Set());
   for (const net of [early, late]) {
-    expect((await net.connect('b', 'bridge')).ipv4?.address).toBe('10.7.0.3');
+    expect((await net.connect({ containerId: 'b', network: 'bridge' })).ipv4?.address).toBe('10.7.0.3');
   }
 });
 
 test('recover() removes only unclaimed interfaces of ours', async () => {
   const net = networks();
   await net.start();
-  const kept = await net.connect('a', 'bridge');
+  const kept = await net.connect({ containerId: 'a', network: 'bridge' });
   const orphan = `${kept.hostInterfaceName.slice(0, 7)}deadbeef`;
   host.present = [kept.hostInterfaceName, orphan, 'vethdocker0', 'eth0'].map((name) => ({
     name,
@@ -220,7 +222,7 @@ test('recover() removes only unclaimed interfaces of ours', async () => {
 test('close() leaves bridge and rules to containers that still run', async () => {
   const busy = networks();
   await busy.start();
-  await busy.connect('a', 'bridge');
+  await busy.connect({ containerId: 'a', network: 'bridge' });
   await busy.close();
   expect([host.removed, firewall.removed]).toEqual([[], []]);
   const idle = networks();

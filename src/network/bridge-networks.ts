@@ -8,7 +8,7 @@ import { AddressPool, chooseSubnet, macAddressOf } from './address-pool.ts';
 import { type Firewall, type FirewallRequest, NftFirewall } from './firewall.ts';
 import type { AttachRequest, HostNetwork } from './host-network.ts';
 import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
-import type { Endpoint, NetworkInfo, Networks } from './network-driver.ts';
+import type { ConnectRequest, Endpoint, NetworkInfo, Networks } from './network-driver.ts';
 import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
 import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
@@ -111,7 +111,7 @@ export class BridgeNetworks implements Networks {
     return join(this.#namespaceFolder, containerId);
   }
 
-  async connect(containerId: string, network: string): Promise<Endpoint> {
+  async connect({ containerId, network, interfaceName = 'eth0' }: ConnectRequest): Promise<Endpoint> {
     const info = findNetwork(this.#infos(), network);
     if (info === undefined) throw new EngineError('not-found', `network ${network} not found`);
     const endpointId = randomBytes(32).toString('hex');
@@ -127,7 +127,7 @@ export class BridgeNetworks implements Networks {
     }
     const endpoint: Endpoint = {
       ...emptyEndpoint(containerId, endpointId, info),
-      interfaceName: 'eth0',
+      interfaceName,
       hostInterfaceName: `${this.#interfacePrefix}${endpointId.slice(0, 8)}`,
       macAddress: macAddressOf(address),
       ipv4: { address, prefixLength: bridge.subnet.prefixLength, gateway: bridge.gateway },
@@ -208,7 +208,7 @@ export class BridgeNetworks implements Networks {
     }
   }
 
-  /** In the same namespace a new `eth0` needs the old one gone. */
+  /** In the same namespace a new interface of the same name needs the old one gone. */
   async #leftBehind(containerId: string): Promise<void> {
     const own = [...this.#removals].filter(([, owner]) => owner === containerId);
     await Promise.all(own.map(([removal]) => removal));

@@ -13,6 +13,14 @@ export interface Endpoint {
   ipv6: { address: string; prefixLength: number; gateway: string } | undefined;
 }
 
+export interface ConnectRequest {
+  containerId: string;
+  /** By name, id or id prefix. */
+  network: string;
+  /** Inside the namespace; default: `eth0`. */
+  interfaceName?: string;
+}
+
 export interface NetworkInfo {
   id: string;
   name: string;
@@ -39,11 +47,11 @@ export interface Networks {
   /** Where the namespace of a container is pinned. */
   namespacePath(containerId: string): string;
   /**
-   * Join the container's namespace to a network.
+   * Join the container's namespace to a network; a container may have an endpoint on each of several.
    *
    * @throws EngineError "not-found" for the network, "unavailable" when its addresses are used up.
    */
-  connect(containerId: string, network: string): Promise<Endpoint>;
+  connect(request: ConnectRequest): Promise<Endpoint>;
   /**
    * Takes the endpoint off the books and frees its address; its interface goes within the next 50 ms or so (the kernel waits), for
    * which `close` waits, and a `connect` of the same namespace. Twice is fine.

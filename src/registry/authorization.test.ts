@@ -222,6 +222,37 @@ describe('bearer', () => {
   });
 });
 
+test("who the registry redirects to can't ask for its credentials", async () => {
+  const asked: (string | null)[] = [];
+  const elsewhere = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch(request) {
+      asked.push(request.headers.get('authorization'));
+      const { origin, pathname } = new URL(request.url);
+      if (pathname === '/token') return Response.json({ token: 'token-1' });
+      return new Response(null, {
+        status: 401,
+        headers: { 'www-authenticate': `Bearer realm="${origin}/token"` },
+      });
+    },
+  });
+  const redirecting = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: ({ url }) => Response.redirect(`http://127.0.0.1:${elsewhere.port}${new URL(url).pathname}`, 307),
+  });
+  try {
+    const client = new DistributionClient(plainConfig, { timing });
+    const reference = parseReference(`127.0.0.1:${redirecting.port}/private/app:v1`);
+    const error: EngineError = await client.manifest(reference, options(login)).catch((reason) => reason);
+    expect(error.kind).toBe('unauthorized');
+    expect(asked).toEqual([null]);
+  } finally {
+    await Promise.all([elsewhere.stop(true), redirecting.stop(true)]);
+  }
+});
+
 describe('basic', () => {
   beforeEach(() => {
     challenge = () => 'Basic realm="reg"';

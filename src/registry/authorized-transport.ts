@@ -4,7 +4,7 @@ import type { RegistryCredentials } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
 import { RegistryResponseError } from './response-errors.ts';
 import { basicAuthorization, purposeOf, TokenClient, type TokenRequest } from './token-client.ts';
-import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
+import { keepsSecrets, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 export interface AuthorizedRequest extends TransportRequest {
   credentials: RegistryCredentials | undefined;
@@ -38,7 +38,8 @@ export class AuthorizedTransport {
     const known = this.#schemes.get(request.url.origin);
     const first = await this.#authorize(request, known, []);
     const response = await this.#transport.send(first.request);
-    if (response.status !== 401) return response;
+    // Where the registry only redirected to, nobody may say which token server gets its credentials.
+    if (response.status !== 401 || !keepsSecrets(request.url, response.url)) return response;
     const challenge = chooseChallenge(response.headers.get('www-authenticate'), request.credentials);
     if (first.token !== undefined) this.#tokens.forget(first.token.request, first.token.text);
     if (challenge === undefined && wantsBasic(response, request)) throw noCredentials(request);

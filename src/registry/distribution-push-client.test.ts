@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseReference } from '../oci/reference.ts';
+import { runChecked } from '../sys/spawn.ts';
 import { DistributionPushClient } from './distribution-push-client.ts';
 import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
 import { createRegistryHandler } from './server/registry-handler.ts';
@@ -44,6 +48,24 @@ function faultAt(method: string, nth: number, fault: Fault): void {
 async function isThere(): Promise<boolean> {
   return backend.hasBlob('app', blob.digest);
 }
+
+test('a session that is a file of ours is not touched', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sampan-session-'));
+  try {
+    const fifo = join(directory, 'fifo');
+    await runChecked(['mkfifo', fifo]);
+    // Whoever opens it for reading lets this end.
+    const writer = Bun.spawn(['sh', '-c', `echo > ${fifo}`]);
+    const location = { location: `file://${fifo}` };
+    faultAt('POST', 1, { kind: 'answer', status: 202, headers: location });
+    expect(await client().mountBlob(target(), { digest: blob.digest, from: 'other' }, options())).toBe(false);
+    await Bun.sleep(50);
+    expect(writer.exitCode).toBeNull();
+    writer.kill();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 describe('uploadBlob()', () => {
   test.each<[string, string, Fault]>([

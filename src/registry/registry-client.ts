@@ -55,6 +55,7 @@ export interface ResolvedManifest {
 export interface BlobStream {
   /** Where in the blob the body starts: 0 when the server ignored the range. */
   start: number;
+  /** Each piece belongs to its reader alone. */
   body: ReadableStream<Uint8Array>;
   source: RegistrySource;
   /**

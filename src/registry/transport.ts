@@ -51,13 +51,15 @@ export class Transport {
 
   /** @throws EngineError "unavailable" code registry-unreachable; `signal.reason` when aborted. */
   async send(request: TransportRequest): Promise<TransportResponse> {
+    if (!isHttp(request.url))
+      throw addressError(request, 'the registry names an address that is no http or https URL');
     let current = request;
     for (let hop = 0; ; hop++) {
       const response = await this.#sendOnce(current);
       const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
       if (location === null || !follows(current)) return response;
       await discardBody(response);
-      if (hop === MAX_REDIRECTS - 1) throw redirectError(request, `stopped after ${MAX_REDIRECTS} redirects`);
+      if (hop === MAX_REDIRECTS - 1) throw addressError(request, `stopped after ${MAX_REDIRECTS} redirects`);
       current = redirected(current, location);
     }
   }
@@ -177,17 +179,27 @@ function follows(request: TransportRequest): boolean {
 
 function redirected(request: TransportRequest, location: string): TransportRequest {
   const target = URL.canParse(location, request.url.href) ? new URL(location, request.url.href) : undefined;
-  if (target === undefined || (target.protocol !== 'http:' && target.protocol !== 'https:'))
-    throw redirectError(request, 'redirected to an address that is no http or https URL');
-  const downgrade = request.url.protocol === 'https:' && target.protocol === 'http:';
-  const trusted = target.host === request.url.host && !downgrade;
+  if (target === undefined || !isHttp(target))
+    throw addressError(request, 'redirected to an address that is no http or https URL');
+  const trusted = keepsSecrets(request.url, target);
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => trusted || !SECRET_HEADERS.has(name.toLowerCase())),
   );
   return { ...request, url: target, headers };
 }
 
-function redirectError(request: TransportRequest, reason: string): EngineError {
+/** Bun's fetch would read files as well. */
+function isHttp({ protocol }: URL): boolean {
+  return protocol === 'http:' || protocol === 'https:';
+}
+
+/** Whether what is secret between us and `from` may be told at `to`, where that redirected to: the same host, not down to plain HTTP. */
+export function keepsSecrets(from: URL, to: URL): boolean {
+  const downgrade = from.protocol === 'https:' && to.protocol === 'http:';
+  return to.host === from.host && !downgrade;
+}
+
+function addressError(request: TransportRequest, reason: string): EngineError {
   return new EngineError('unavailable', `${shownRequest(request.method, request.url)}: ${reason}`, {
     code: 'registry-unreachable',
   });

@@ -9,8 +9,11 @@ import type { TaskCgroup } from './task-cgroup.ts';
 
 const SIGKILL = 9;
 const KILLED = 128 + SIGKILL;
-/** From the end of init to the end of conmon, which has at most two pipes to empty. */
-const MONITOR_PATIENCE_MS = 10_000;
+/**
+ * From the end of init to the end of conmon, which has at most two pipes to empty. Less than the 10 s that a removal by force waits for
+ * the exit.
+ */
+export const MONITOR_PATIENCE_MS = 7000;
 
 /** The two processes of a task, held by pidfd, and how it ended. */
 export class TaskWatch {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { posix } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import { type Json, parseJson } from '../wire/json.ts';
 
@@ -86,12 +87,34 @@ async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks, size);
 }
 
-/** Path and query of a request's target, which may be in absolute form; undefined where it is no URL. */
-export function parseTarget(message: IncomingMessage): { path: string; query: URLSearchParams } | undefined {
+/** A request's target, which may be in absolute form, as it was sent. */
+export interface RequestTarget {
+  path: string;
+  query: URLSearchParams;
+  /** Where the same would be without `..`, `.` and doubled slashes; undefined: it has none. Only that may be served. */
+  cleaned: string | undefined;
+}
+
+/**
+ * Read a request's target. What filters requests in front of us goes by the path that it sees, so no other may be served: what a URL
+ * parser would resolve is answered with a redirect, as dockerd's router does.
+ *
+ * Undefined where it is no path.
+ */
+export function parseTarget(message: IncomingMessage): RequestTarget | undefined {
+  const relative = (message.url ?? '/').replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/i, '');
+  const [, path = '', search = ''] = /^(\/[^?#]*)(\?[^#]*)?/.exec(relative) ?? [];
+  if (path === '') return undefined;
+  return { path, query: new URLSearchParams(search), cleaned: cleanedPath(path, search) };
+}
+
+function cleanedPath(path: string, search: string): string | undefined {
+  let decoded: string;
   try {
-    const url = new URL(message.url ?? '/', 'http://engine');
-    return { path: url.pathname, query: url.searchParams };
+    decoded = decodeURIComponent(path);
   } catch {
     return undefined;
   }
+  const clean = posix.normalize(decoded);
+  return clean === decoded ? undefined : `${clean.split('/').map(encodeURIComponent).join('/')}${search}`;
 }

@@ -45,6 +45,32 @@ test('versions from 1.24 to 1.51 are served, others refused in the words of Dock
   ]);
 });
 
+test('a path that leads elsewhere than it says is redirected, as by dockerd, and never served', async () => {
+  for (const [path, location] of [
+    ['/containers/../_ping', '/_ping'],
+    ['/containers/%2e%2e/_ping?a=b%20c', '/_ping?a=b%20c'],
+    ['//_ping', '/_ping'],
+    ['//evil/_ping', '/evil/_ping'],
+    ['/v1.51/containers/./json', '/v1.51/containers/json'],
+    ['http://engine/containers/../_ping', '/_ping'],
+  ] as const)
+    for (const method of ['GET', 'POST']) {
+      const answer = await answerTo(`${method} ${path} HTTP/1.1`);
+      expect(answer, path).toStartWith('HTTP/1.1 301 ');
+      expect(answer, path).toContain(`\r\nLocation: ${location}\r\n`);
+    }
+  expect(await answerTo('GET /containers\\..\\_ping HTTP/1.1')).toStartWith('HTTP/1.1 404 ');
+});
+
+/** What comes for a request as it is, which `fetch` would clean first. */
+async function answerTo(requestLine: string): Promise<string> {
+  const client = await server.connect();
+  client.send(`${requestLine}\r\nHost: engine\r\n\r\n`);
+  const answer = await client.until('\r\n\r\n');
+  client.socket.destroy();
+  return answer;
+}
+
 test('an unknown page is not found, whatever its method', async () => {
   for (const [method, path] of [
     ['GET', '/v1.51/nope'],

@@ -16,6 +16,7 @@ import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
 import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
+import { exploreImageRoutes } from './routes/explore-images.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
@@ -53,6 +54,7 @@ export class ApiServer {
       diskUsageRoute(backends),
       ...registryRoutes(backends),
       ...moveImageRoutes(backends),
+      ...exploreImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
       ...volumeRoutes(backends),
@@ -76,7 +78,10 @@ export class ApiServer {
    * @throws EngineError "invalid" for an address that may not be used, "conflict" when it is taken.
    */
   async listen(address: ListenAddress): Promise<string> {
-    const bound = await listen(address, (socket, kind) => this.#front.accept(socket, kind));
+    const bound = await listen(address, {
+      accept: (socket, kind) => this.#front.accept(socket, kind),
+      maxConnections: this.#options.maxConnections,
+    });
     this.#listeners.push(...bound);
     return bound.map(({ url }) => url).join(', ');
   }
@@ -148,6 +153,11 @@ export class ApiServer {
       if (target === undefined) throw pageNotFound();
       if (this.#front.kindOf(message.socket).guarded)
         refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
+      if (target.cleaned !== undefined) {
+        response.header('Location', target.cleaned);
+        response.empty(301);
+        return;
+      }
       const { version = API_VERSION, path } = splitVersion(target.path);
       this.#options.logger.debug('Calling', { method: message.method, path: target.path });
       const { handler, params } = this.#route(message.method ?? 'GET', path, version);

@@ -18,6 +18,8 @@ import { silentLogger } from '../errors/logger.ts';
 import { ApiServer } from './api-server.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { FakeEngine } from './testing/fake-backends.ts';
+import { RawClient } from './testing/raw-client.ts';
+import { eventually } from './testing/test-server.ts';
 
 let directory: string;
 let server: ApiServer;
@@ -30,10 +32,11 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const newServer = () =>
+const newServer = (maxConnections?: number) =>
   new ApiServer(new FakeEngine(), {
     build: { version: '0.1.0', gitCommit: '', buildTime: '' },
     logger: silentLogger,
+    ...(maxConnections === undefined ? {} : { maxConnections }),
   });
 const unix = (name: string) =>
   parseListenAddress(`unix://${join(directory, name)}`, { group: 'no-such-group' });
@@ -41,6 +44,20 @@ const ping = (path: string) =>
   fetch('http://docker/_ping', { unix: path }).then((response) => response.text());
 const refusalOf = (promise: Promise<string>) => promise.catch((error: Error) => error.message);
 const run = (...command: string[]) => Bun.spawnSync(command, { stdout: 'pipe', stderr: 'pipe' });
+
+test('connections beyond the limit are closed, and their place is free again once one has gone', async () => {
+  await server.close(100);
+  server = newServer(2);
+  await server.listen(unix('api.sock'));
+  const path = join(directory, 'api.sock');
+  const held = await Promise.all([RawClient.connect(path), RawClient.connect(path)]);
+  await eventually(() => server.connections === 2, 'two clients');
+  const third = await RawClient.connect(path);
+  await eventually(() => third.ended, 'the third is sent away');
+  for (const { socket } of held) socket.destroy();
+  await eventually(() => server.connections === 0, 'the others have gone');
+  expect(await ping(path)).toBe('OK');
+});
 
 test('addresses are read as dockerd reads them', () => {
   expect(parseListenAddress('unix:///run/x.sock')).toEqual({

@@ -16,29 +16,36 @@ export interface BoundListener {
 
 type Accept = (socket: Socket, kind: ListenerKind) => void;
 
+/** How to serve what comes in. */
+export interface ListenerOptions {
+  accept: Accept;
+  /** More at one time are closed at once, unseen; undefined: any number. */
+  maxConnections?: number | undefined;
+}
+
 /**
  * Bind an address.
  *
  * @throws EngineError "invalid" for a TCP address that would let strangers in, "conflict" when somebody listens there already.
  */
-export async function listen(address: ListenAddress, accept: Accept): Promise<BoundListener[]> {
+export async function listen(address: ListenAddress, options: ListenerOptions): Promise<BoundListener[]> {
   switch (address.kind) {
     case 'unix':
-      return [await listenUnix(address, accept)];
+      return [await listenUnix(address, options)];
     case 'tcp':
-      return [await listenTcp(address, accept)];
+      return [await listenTcp(address, options)];
     case 'fd':
-      return Promise.all(passedFds(address.fd).map((fd) => listenFd(fd, accept)));
+      return Promise.all(passedFds(address.fd).map((fd) => listenFd(fd, options)));
   }
 }
 
 async function listenUnix(
   address: Extract<ListenAddress, { kind: 'unix' }>,
-  accept: Accept,
+  options: ListenerOptions,
 ): Promise<BoundListener> {
   const { path, group } = address;
   await removeStaleSocket(path);
-  const server = plainServer(accept, { guarded: false });
+  const server = plainServer(options, { guarded: false });
   // Nobody may connect before owner and mode are right.
   const umask = process.umask(0o177);
   try {
@@ -63,7 +70,7 @@ async function listenUnix(
 
 async function listenTcp(
   address: Extract<ListenAddress, { kind: 'tcp' }>,
-  accept: Accept,
+  options: ListenerOptions,
 ): Promise<BoundListener> {
   const { host, port, tls, insecure } = address;
   const verified = tls?.clientCa !== undefined;
@@ -76,7 +83,7 @@ async function listenTcp(
   const kind = { guarded: !verified };
   const server =
     tls === undefined
-      ? plainServer(accept, kind)
+      ? plainServer(options, kind)
       : createTlsServer(
           {
             allowHalfOpen: true,
@@ -87,8 +94,9 @@ async function listenTcp(
             rejectUnauthorized: verified,
             minVersion: 'TLSv1.2',
           },
-          (socket) => accept(socket, kind),
+          (socket) => options.accept(socket, kind),
         ).on('tlsClientError', (_error, socket) => socket.destroy());
+  limit(server, options);
   const listening = started(server, `${host}:${port}`);
   server.listen({ host, port });
   await listening;
@@ -100,8 +108,8 @@ async function listenTcp(
   };
 }
 
-async function listenFd(fd: number, accept: Accept): Promise<BoundListener> {
-  const server = plainServer(accept, { guarded: false });
+async function listenFd(fd: number, options: ListenerOptions): Promise<BoundListener> {
+  const server = plainServer(options, { guarded: false });
   const listening = started(server, `fd ${fd}`);
   server.listen({ fd });
   await listening;
@@ -127,8 +135,14 @@ function passedFds(wanted: number | undefined): number[] {
   return [wanted];
 }
 
-function plainServer(accept: Accept, kind: ListenerKind): Server {
-  return createServer({ allowHalfOpen: true }, (socket) => accept(socket, kind));
+function plainServer(options: ListenerOptions, kind: ListenerKind): Server {
+  const server = createServer({ allowHalfOpen: true }, (socket) => options.accept(socket, kind));
+  limit(server, options);
+  return server;
+}
+
+function limit(server: Server, { maxConnections }: ListenerOptions): void {
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
 }
 
 /** A socket file that nobody serves is a leftover of a crash; anything else at the path is somebody's. */

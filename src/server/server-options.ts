@@ -28,6 +28,8 @@ export interface ServerOptions {
   logger: Logger;
   /** Names besides localhost and IP literals that a TCP client may put into `Host`. */
   allowedHosts?: readonly string[];
+  /** At one time, for each listener: each takes a file descriptor, and the engine's work needs some too. */
+  maxConnections?: number;
 }
 
 /** Where requests come in; decides which of the checks against browsers apply. */

@@ -62,7 +62,7 @@ export interface SystemBackend {
   /** Check credentials against a registry. */
   authenticate(
     credentials: RegistryCredentials,
-    options: { signal: AbortSignal; tlsVerify?: boolean },
+    options: { signal: AbortSignal; tlsVerify?: boolean | undefined },
   ): Promise<{ status: string; identityToken: string }>;
 }
 

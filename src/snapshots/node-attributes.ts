@@ -175,7 +175,7 @@ function timeOf(nanoseconds: bigint): { mtimeSeconds: number; mtimeNanoseconds: 
   };
 }
 
-function fileType(stat: BigIntStats): FileType {
+export function fileType(stat: BigIntStats): FileType {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'directory';
   if (stat.isSymbolicLink()) return 'symlink';

@@ -47,6 +47,20 @@ export interface LayerInfo {
   tarSize: number;
 }
 
+/** Where one committed layer lies, to be read in any thread (`openLayer`). Plain data; good for as long as something holds its chain. */
+export type LayerPlace = {
+  /** The layer hides all below it. */
+  opaqueRoot: boolean;
+} & (
+  | {
+      driver: 'erofs';
+      index: string;
+      /** Data devices in their order: files. */
+      data: string[];
+    }
+  | { driver: 'overlay'; directory: string }
+);
+
 /** What another mount namespace has to mount to see a snapshot as it is, read-only. Plain data. */
 export interface SnapshotView {
   /** To be mounted first, those that aren't there. */
@@ -99,6 +113,8 @@ export interface Snapshotter {
   removeLayer(chainId: ChainId): Promise<void>;
   /** What stands at a path of the stack `chainId`, without mounting. @throws EngineError "not-found". */
   tree(chainId: ChainId): Promise<Tree>;
+  /** All layers of the chain, lowest first, each by itself. @throws EngineError "not-found". */
+  places(chainId: ChainId): Promise<LayerPlace[]>;
 
   /**
    * Make a writable snapshot on top of `parent` (undefined: an empty root). Durable when it resolves; an aborted call leaves nothing.

@@ -1,7 +1,7 @@
 import { type FileHandle, link, open } from 'node:fs/promises';
 import { errnoCodeOf } from '../errors/engine-error.ts';
 
-const bufferBytes = 4 << 20;
+const bufferBytes = 256 << 10;
 
 /** Where the bytes of a layer's tar go. */
 export interface TarTarget {

@@ -98,3 +98,11 @@ test.each(['a new database', 'one that others could read'])(
     expect(names.length).toBeGreaterThan(1);
   },
 );
+
+test('a file that is no database is named', async () => {
+  writeFileSync(path, 'x'.repeat(8192));
+  expect(await rejection(SqliteStateDb.open(path, [first]))).toMatchObject({
+    kind: 'internal',
+    message: expect.stringContaining(`Cannot open ${JSON.stringify(path)}: `),
+  });
+});

@@ -1,4 +1,4 @@
-import { deserializeError, EngineError } from '../errors/engine-error.ts';
+import { deserializeError, EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Migration, SqlValue, StateDb, Statement } from './state-db.ts';
 import type { StateReply, StateRequest } from './state-worker-protocol.ts';
 
@@ -25,7 +25,7 @@ export class SqliteStateDb implements StateDb {
   /**
    * Open or make the database file (`:memory:`: none) and bring its schema up to date.
    *
-   * @throws EngineError "conflict" code schema-newer.
+   * @throws EngineError "conflict" code schema-newer, "internal" when the file is damaged or no database.
    */
   static async open(path: string, migrations: Migration[]): Promise<SqliteStateDb> {
     const db = new SqliteStateDb();
@@ -33,7 +33,10 @@ export class SqliteStateDb implements StateDb {
       await db.#request({ kind: 'open', path, migrations });
     } catch (error) {
       db.#worker.terminate();
-      throw error;
+      if (kindOf(error) !== 'internal') throw error;
+      throw new EngineError('internal', `Cannot open ${JSON.stringify(path)}: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     return db;
   }

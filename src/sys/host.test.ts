@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { execFileSync } from 'node:child_process';
-import { parseOsRelease, readHostFacts } from './host.ts';
+import { openFileLimit, parseOsRelease, readHostFacts } from './host.ts';
 
 const output = (command: string, ...args: string[]): string =>
   execFileSync(command, args, { encoding: 'utf8' }).trim();
@@ -25,4 +25,10 @@ test('os-release is read with its quotes', () => {
     ID: 'debian',
     EMPTY: '',
   });
+});
+
+test('the limit of open files is the one that the kernel tells', () => {
+  expect(openFileLimit()).toBe(
+    Number(output('prlimit', '--pid', String(process.pid), '--nofile', '--noheadings', '-o', 'SOFT')),
+  );
 });

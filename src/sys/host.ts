@@ -33,6 +33,12 @@ export function readHostFacts(): HostFacts {
   };
 }
 
+/** How many files this process may have open. */
+export function openFileLimit(): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(readIfThere('/proc/self/limits') ?? '')?.[1];
+  return Number(soft ?? Number.POSITIVE_INFINITY);
+}
+
 function readOsRelease(): Map<string, string> {
   return parseOsRelease(readIfThere('/etc/os-release') ?? readIfThere('/usr/lib/os-release') ?? '');
 }

@@ -1,3 +1,5 @@
+import type { Platform } from '../oci/platform.ts';
+
 /** An OCI descriptor as the API shows it, in OCI's own spelling. */
 export interface OciDescriptor {
   mediaType: string;
@@ -14,4 +16,13 @@ export interface OciPlatform {
   os: string;
   'os.version'?: string;
   variant?: string;
+}
+
+export function encodeOciPlatform({ architecture, os, osVersion, variant }: Platform): OciPlatform {
+  return {
+    architecture,
+    os,
+    ...(osVersion === undefined ? {} : { 'os.version': osVersion }),
+    ...(variant === undefined ? {} : { variant }),
+  };
 }

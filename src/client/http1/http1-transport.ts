@@ -14,6 +14,8 @@ import { concat, type MessageHead, MessageReader } from './message-reader.ts';
 
 const encoder = new TextEncoder();
 const MAX_JOINED_BYTES = 64 * 1024;
+/** A daemon need not be a friend. */
+export const MAX_ANSWER_LENGTH = 512 * 1024 * 1024;
 /** How long a connection that was made ahead is trusted to be whole. */
 const AHEAD_MS = 1000;
 
@@ -173,9 +175,19 @@ function responseHead(head: MessageHead): ResponseHead {
   return { status: head.status, header: (name) => head.headers.get(name.toLowerCase()) };
 }
 
-export async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+/** @throws EngineError "invalid", code size-exceeded, as soon as there is more than that. */
+export async function readText(
+  body: AsyncIterable<Uint8Array>,
+  maxLength = MAX_ANSWER_LENGTH,
+): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > maxLength)
+      throw new EngineError('invalid', `The daemon's answer is longer than ${maxLength} characters`, {
+        code: 'size-exceeded',
+      });
+  }
   return text + decoder.decode();
 }

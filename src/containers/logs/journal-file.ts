@@ -1,25 +1,45 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { errnoCodeOf } from '../../errors/engine-error.ts';
 import { type JournalRecord, journalTime, parseJournalLine } from './log-line.ts';
 
 const BLOCK_BYTES = 64 << 10;
 const NEWLINE = 0x0a;
 
-/** A journal being read: positions are byte offsets of line starts. */
+/** Lines being counted from the journal's end, over all its files. */
+export interface TailCounter {
+  wanted: number;
+  /** No line was met so far. */
+  atEnd: boolean;
+}
+
+/** A file of a journal being read: positions are byte offsets of line starts. */
 export class JournalFile {
+  /** What it is known by whatever it is called; no other file's while this one is open. */
+  readonly inode: bigint;
   readonly #file: FileHandle;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, inode: bigint) {
     this.#file = file;
+    this.inode = inode;
   }
 
   /** Undefined where the file is absent: nothing was ever logged. */
   static async open(path: string): Promise<JournalFile | undefined> {
-    const file = await open(path, 'r').catch(() => undefined);
-    return file === undefined ? undefined : new JournalFile(file);
+    const file = await open(path, 'r').catch((error: unknown) => {
+      if (errnoCodeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (file === undefined) return undefined;
+    return new JournalFile(file, (await file.stat({ bigint: true })).ino);
   }
 
   async size(): Promise<number> {
     return (await this.#file.stat()).size;
+  }
+
+  /** When it was written to last. */
+  async modifiedNano(): Promise<bigint> {
+    return (await this.#file.stat({ bigint: true })).mtimeNs;
   }
 
   /** Complete lines from `offset` on, up to the present end; returns where the next one starts. */
@@ -55,11 +75,13 @@ export class JournalFile {
     return await this.#scanFrom(low, sinceNano);
   }
 
-  /** Start of the last `count` whole output lines (parts belong to the line that they end in). */
-  async offsetOfLast(count: number): Promise<number> {
+  /**
+   * Start of the last whole output lines (parts belong to the line that they end in), as many as `counter` wants still, which is less what
+   * was found. Undefined: they begin in the file before.
+   */
+  async offsetOfLast(counter: TailCounter): Promise<number | undefined> {
     let end = await this.size();
-    if (count === 0) return end;
-    const counter = { wanted: count, atFileEnd: true };
+    if (counter.wanted === 0 && counter.atEnd) return end;
     let carry: Uint8Array = new Uint8Array(0);
     while (end > 0) {
       const start = Math.max(0, end - BLOCK_BYTES);
@@ -70,7 +92,7 @@ export class JournalFile {
       carry = start > 0 && firstLine === 0 ? text : text.subarray(0, firstLine);
       end = start;
     }
-    return 0;
+    return undefined;
   }
 
   async close(): Promise<void> {
@@ -120,21 +142,17 @@ export class JournalFile {
 }
 
 /** Walk the lines of `text` backwards; where the wanted number is full, the offset at which the following line starts. */
-function countBackwards(
-  text: Buffer,
-  firstLine: number,
-  counter: { wanted: number; atFileEnd: boolean },
-): number | undefined {
+function countBackwards(text: Buffer, firstLine: number, counter: TailCounter): number | undefined {
   let lineEnd = text.lastIndexOf(NEWLINE);
   while (lineEnd >= firstLine) {
     const lineStart =
       lineEnd === firstLine ? firstLine : Math.max(firstLine, text.lastIndexOf(NEWLINE, lineEnd - 1) + 1);
     const record = parseJournalLine(text.subarray(lineStart, lineEnd));
-    if (record !== undefined && (!record.partial || counter.atFileEnd)) {
+    if (record !== undefined && (!record.partial || counter.atEnd)) {
       if (counter.wanted === 0) return lineEnd + 1;
       counter.wanted--;
     }
-    if (record !== undefined) counter.atFileEnd = false;
+    if (record !== undefined) counter.atEnd = false;
     lineEnd = lineStart - 1;
   }
   return undefined;

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogRequest } from '../container-backend.ts';
+import { LogCursor } from './log-cursor.ts';
+import { LogFiles } from './log-files.ts';
 import { readLog } from './read-log.ts';
 
 let directory = '';
@@ -28,12 +30,16 @@ const line = (count: number, text = `line ${count}`, tag = 'F', stream = 'stdout
 async function texts(
   request: Partial<LogRequest>,
   ended: Promise<void> = Promise.resolve(),
+  found: string[] = [],
 ): Promise<string[]> {
-  const found: string[] = [];
-  for await (const record of readLog({ path, ended }, { ...all, ...request }, AbortSignal.timeout(5000))) {
+  const source = { files: new LogFiles(path), ended };
+  for await (const record of readLog(source, { ...all, ...request }, AbortSignal.timeout(5000))) {
     found.push(new TextDecoder().decode(record.data));
   }
   return found;
+}
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await Bun.sleep(1);
 }
 
 test('an absent journal is an empty log', async () => expect(await texts({})).toEqual([]));
@@ -101,7 +107,7 @@ test('follow gives every line once, from before and after, and ends with the con
 test('follow ends when the client leaves', async () => {
   const controller = new AbortController();
   const reading = readLog(
-    { path, ended: new Promise(() => undefined) },
+    { files: new LogFiles(path), ended: new Promise(() => undefined) },
     { ...all, follow: true },
     controller.signal,
   );
@@ -110,4 +116,108 @@ test('follow ends when the client leaves', async () => {
   const next = reading.next();
   controller.abort();
   expect((await next).done).toBe(true);
+});
+
+const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
+const write = (from: number, to: number) =>
+  appendFileSync(
+    path,
+    numbered(from, to)
+      .map((count) => line(count))
+      .join(''),
+  );
+const shown = (from: number, to: number) => numbered(from, to).map((count) => `line ${count}\n`);
+/** As a rotation, oldest first. */
+function rotate(): void {
+  const numbers = readdirSync(directory).map((name) => Number(name.split('.')[2] ?? 0));
+  for (const number of numbers.sort((x, y) => y - x)) {
+    renameSync(number === 0 ? path : `${path}.${number}`, `${path}.${number + 1}`);
+  }
+}
+
+test('follow goes on over renames: the old file to its end, then the new one, nothing lost or doubled', async () => {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  write(0, 3);
+  const found: string[] = [];
+  const reading = texts({ follow: true, tail: 2 }, ended, found);
+  await until(() => found.length === 2);
+  for (let turn = 1; turn <= 40; turn++) {
+    const first = turn * 10;
+    write(first, first + 4);
+    if (turn % 3 === 0) await Bun.sleep(1);
+    rotate();
+    // The monitor writes to the file that it has until it has opened the new one.
+    appendFileSync(`${path}.1`, line(first + 4) + line(first + 5));
+    if (turn % 4 === 0) await Bun.sleep(1);
+    write(first + 6, first + 10);
+    await Bun.sleep(turn % 2 === 0 ? 5 : 0);
+  }
+  end();
+  expect(await reading).toEqual([...shown(1, 3), ...shown(10, 410)]);
+});
+
+test('a file that is removed while it is being followed is read to its end', async () => {
+  write(-2, -1);
+  rotate();
+  await Bun.sleep(10);
+  write(0, 2);
+  const files = new LogFiles(path);
+  const never = new Promise<void>(() => undefined);
+  const reading = readLog(
+    { files, ended: never },
+    { ...all, follow: true, tail: 2 },
+    AbortSignal.timeout(5000),
+  );
+  const next = async () => new TextDecoder().decode((await reading.next()).value?.data);
+  const found = [await next()];
+  write(2, 3);
+  rmSync(path);
+  write(3, 5);
+  for (let count = 1; count < 5; count++) found.push(await next());
+  expect(found).toEqual(shown(0, 5));
+  await reading.return(undefined);
+});
+
+test('a file that is cut short while it is being followed begins anew', async () => {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  write(0, 5);
+  const found: string[] = [];
+  const reading = texts({ follow: true }, ended, found);
+  await until(() => found.length === 5);
+  truncateSync(path);
+  write(7, 9);
+  await until(() => found.length === 7);
+  end();
+  expect(await reading).toEqual([...shown(0, 5), ...shown(7, 9)]);
+});
+
+test('a log that had not begun when its end was looked for is shown from its beginning', async () => {
+  const cursor = new LogCursor(new LogFiles(path));
+  const start = { sinceNano: undefined, tail: 0 };
+  expect(await Array.fromAsync(cursor.advance(start))).toEqual([]);
+  write(0, 3);
+  expect(await Array.fromAsync(cursor.advance(start))).toHaveLength(3);
+  await cursor.close();
+});
+
+test('all, tail and since read over the files of a rotated log', async () => {
+  write(0, 10);
+  appendFileSync(path, line(10, 'a', 'P'));
+  rotate();
+  appendFileSync(path, line(10, 'b') + line(11));
+  rotate();
+  write(12, 20);
+  const whole = [...shown(0, 10), 'a', 'b\n', ...shown(11, 20)];
+  expect(await texts({})).toEqual(whole);
+  for (const tail of numbered(0, 22)) {
+    // The line in two parts is one.
+    const from = tail < 10 ? 21 - tail : Math.max(0, 20 - tail);
+    expect([tail, await texts({ tail })]).toEqual([tail, whole.slice(from)]);
+  }
+  for (const since of numbered(0, 21)) {
+    const from = since <= 10 ? since : since + 1;
+    expect([since, await texts({ sinceNano: second(since) })]).toEqual([since, whole.slice(from)]);
+  }
+  expect(await texts({ sinceNano: second(5), tail: 3 })).toEqual(shown(17, 20));
+  expect(await texts({ sinceNano: second(18), tail: 15, untilNano: second(18) })).toEqual(shown(18, 19));
 });

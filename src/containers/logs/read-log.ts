@@ -1,11 +1,11 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { dirname } from 'node:path';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { LogLine, LogRequest } from '../container-backend.ts';
-import { JournalFile } from './journal-file.ts';
+import { LogCursor } from './log-cursor.ts';
+import type { LogFiles } from './log-files.ts';
 
 export interface LogSource {
-  path: string;
+  files: LogFiles;
   /** Resolves once the journal will grow no more: the container has stopped. */
   ended: Promise<void>;
 }
@@ -16,55 +16,32 @@ export async function* readLog(
   request: LogRequest,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const growth = request.follow ? new Growth(source.path, signal) : undefined;
+  const { sinceNano, untilNano } = request;
+  const growth = request.follow ? new Growth(source.files.directory, signal) : undefined;
   let stopped = !request.follow;
   void source.ended.then(() => {
     stopped = true;
     growth?.wake();
   });
+  const cursor = new LogCursor(source.files);
   try {
-    let offset: number | undefined;
     while (!signal.aborted) {
       const isLast = stopped;
-      offset = yield* readOnce(source.path, offset, request);
-      if (offset === PAST_UNTIL || isLast || growth === undefined) return;
+      for await (const record of cursor.advance(request)) {
+        if (untilNano !== undefined && record.timeNano > untilNano) return;
+        if (sinceNano !== undefined && record.timeNano < sinceNano) continue;
+        if (record.stream === 'stdout' ? request.stdout : request.stderr) yield record;
+      }
+      if (isLast || growth === undefined) return;
       await growth.next();
     }
   } finally {
     growth?.close();
+    await cursor.close();
   }
 }
 
-const PAST_UNTIL = -1;
-
-/** Lines from `offset` (undefined: where the request starts) to the present end; returns where to go on. */
-async function* readOnce(
-  path: string,
-  offset: number | undefined,
-  request: LogRequest,
-): AsyncGenerator<LogLine, number | undefined> {
-  const file = await JournalFile.open(path);
-  if (file === undefined) return offset;
-  try {
-    const records = file.records(offset ?? (await startOf(file, request)));
-    while (true) {
-      const { done, value } = await records.next();
-      if (done) return value;
-      if (request.untilNano !== undefined && value.timeNano > request.untilNano) return PAST_UNTIL;
-      if (request.sinceNano !== undefined && value.timeNano < request.sinceNano) continue;
-      if (value.stream === 'stdout' ? request.stdout : request.stderr) yield value;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-async function startOf(file: JournalFile, request: LogRequest): Promise<number> {
-  const since = request.sinceNano === undefined ? 0 : await file.offsetOfTime(request.sinceNano);
-  return request.tail === undefined ? since : Math.max(since, await file.offsetOfLast(request.tail));
-}
-
-/** Tells when a file has grown, also one that is not there yet. Growth between two calls of `next` is not missed. */
+/** Tells when a file in a folder has grown, also one that is not there yet. Growth between two calls of `next` is not missed. */
 class Growth {
   readonly #watcher: FSWatcher | undefined;
   #pending = true;
@@ -72,9 +49,9 @@ class Growth {
   readonly #onAbort = () => this.wake();
   readonly #signal: AbortSignal;
 
-  constructor(path: string, signal: AbortSignal) {
+  constructor(directory: string, signal: AbortSignal) {
     this.#signal = signal;
-    this.#watcher = this.#watch(dirname(path));
+    this.#watcher = this.#watch(directory);
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 

@@ -48,11 +48,18 @@ export class FakeStateDb implements StateDb {
     else this.volumes.delete(name);
   }
 
+  #markStopped(id: string): void {
+    const row = this.rows.get(id);
+    if (row !== undefined)
+      this.rows.set(id, JSON.stringify({ ...(JSON.parse(row) as object), stoppedByUser: true }));
+  }
+
   #apply(sql: string, params: string[]): void {
     const [first = '', second = '', third = ''] = params;
     if (sql.includes('volumes')) this.#applyToVolumes(sql, first);
     else if (sql.startsWith('INSERT')) this.rows.set(first, third);
     else if (sql.startsWith('DELETE')) this.rows.delete(first);
+    else if (sql.includes('json_set')) this.#markStopped(first);
     else if (this.rows.has(third)) this.rows.set(third, second);
   }
 }
@@ -197,14 +204,15 @@ function fakeNetworks(machine: FakeMachine): Networks {
       return `/run/netns/${id}`;
     },
     removeNamespace: async (id) => void namespaces.delete(`namespace of ${id}`),
-    connect: async (id) => {
+    connect: async ({ containerId, network }) => {
       machine.fail('connect');
-      endpoints.add(`endpoint of ${id}`);
-      return endpointOf(id);
+      const endpoint = testEndpoint(containerId, network);
+      endpoints.add(endpoint.endpointId);
+      return endpoint;
     },
-    disconnect: async ({ containerId }) => void endpoints.delete(`endpoint of ${containerId}`),
+    disconnect: async ({ endpointId }) => void endpoints.delete(endpointId),
     recover: async (keep, kept) => {
-      const ids = new Set(keep.map(({ containerId }) => `endpoint of ${containerId}`));
+      const ids = new Set(keep.map(({ endpointId }) => endpointId));
       for (const endpoint of endpoints) if (!ids.has(endpoint)) endpoints.delete(endpoint);
       for (const name of namespaces)
         if (!kept.has(name.replace('namespace of ', ''))) namespaces.delete(name);
@@ -213,12 +221,12 @@ function fakeNetworks(machine: FakeMachine): Networks {
   return used as Networks;
 }
 
-function endpointOf(containerId: string): Endpoint {
+export function testEndpoint(containerId: string, networkName: string): Endpoint {
   return {
     containerId,
-    endpointId: 'e',
+    endpointId: `endpoint of ${containerId} on ${networkName}`,
     networkId: 'n',
-    networkName: 'bridge',
+    networkName,
     networkDriver: 'bridge',
     interfaceName: 'eth0',
     hostInterfaceName: 'v0',

@@ -73,7 +73,7 @@ export interface BlobStore {
   read(digest: Digest, options: { maxBytes: number }): Promise<Uint8Array>;
   stream(digest: Digest, options?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
   write(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
-  ingest(key: string): Promise<BlobIngest>;
+  ingest(key: string, options?: { ephemeral?: boolean }): Promise<BlobIngest>;
   remove(digest: Digest): Promise<void>;
 }
 

@@ -99,6 +99,14 @@ describe('createRegistryHandler()', () => {
     expect((await call(session)).status).toBe(404);
   });
 
+  test('uploads that begin at once count as those that have begun', async () => {
+    const { call } = open({ maxSessions: 3 });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => call('a/blobs/uploads/', { method: 'POST' })),
+    );
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(3);
+  });
+
   test('read-only serves and changes nothing', async () => {
     const { backend, call } = open({ readOnly: true });
     const image = sampleImage(['x']);

@@ -46,7 +46,7 @@ export class StoreBlobBackend implements BlobBackend {
   }
 
   async upload(id: string): Promise<BlobUpload> {
-    const ingest = await this.#store.ingest(`registry-${id}`);
+    const ingest = await this.#store.ingest(`registry-${id}`, { ephemeral: true });
     return {
       get offset() {
         return ingest.offset;

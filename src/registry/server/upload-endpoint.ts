@@ -29,6 +29,8 @@ export class UploadEndpoint {
   readonly #backend: BlobBackend;
   readonly #limits: UploadLimits;
   readonly #sessions = new Map<string, Session>();
+  /** Sessions that are being made. */
+  #opening = 0;
   readonly #sweeper: ReturnType<typeof setInterval>;
 
   constructor(backend: BlobBackend, limits: UploadLimits) {
@@ -89,15 +91,20 @@ export class UploadEndpoint {
 
   async #open(repository: string): Promise<Session> {
     await this.#sweep();
-    if (this.#sessions.size >= this.#limits.maxSessions)
+    if (this.#sessions.size + this.#opening >= this.#limits.maxSessions)
       throw new RegistryRefusal(429, 'TOOMANYREQUESTS', 'too many uploads at once', {
         headers: { 'retry-after': '5' },
       });
     const id = randomUUID();
-    const upload = await this.#backend.upload(id);
-    const session: Session = { id, repository, upload, busy: false, touchedMs: Date.now() };
-    this.#sessions.set(id, session);
-    return session;
+    this.#opening++;
+    try {
+      const upload = await this.#backend.upload(id);
+      const session: Session = { id, repository, upload, busy: false, touchedMs: Date.now() };
+      this.#sessions.set(id, session);
+      return session;
+    } finally {
+      this.#opening--;
+    }
   }
 
   /** Without `from`, any repository's blob will do: whoever names its digest knows it. What is not to be mounted is uploaded. */

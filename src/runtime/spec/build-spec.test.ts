@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeSpec } from '../runtime-spec.ts';
 import { buildSpec } from './build-spec.ts';
 import { plainHostOptions } from './plain-host-options.ts';
+import { readFileInRoot } from './root-path.ts';
 import { compileSeccomp } from './seccomp.ts';
 import { defaultSeccompProfile } from './seccomp-table.ts';
 import type { SpecHostOptions, SpecInput } from './spec-input.ts';
@@ -353,6 +354,22 @@ describe('accounts come from inside the root only', () => {
     writeFileSync(join(inner, 'data/accounts'), 'who:x:77:78::/:/bin/sh\n');
     const { spec } = buildSpec(input({}, { rootDirectory: inner, process: process_({ user: 'who' }) }));
     expect(spec.process.user).toEqual({ uid: 77, gid: 78, additionalGids: [78] });
+    rmSync(inner, { recursive: true });
+  });
+
+  test('what is no regular file is not even opened: to open a device can be to use it', async () => {
+    const inner = mkdtempSync(join(tmpdir(), 'sampan-spec-'));
+    mkdirSync(join(inner, 'etc'));
+    const fifo = join(inner, 'etc/passwd');
+    Bun.spawnSync(['mkfifo', fifo]);
+    const opened = Bun.spawn(['sh', '-c', 'exec 3> "$0"', fifo]);
+    while (!/^State:\s+S/m.test(readFileSync(`/proc/${opened.pid}/status`, 'utf8'))) await Bun.sleep(5);
+    expect(readFileInRoot(inner, '/etc/passwd', 100)).toBeUndefined();
+    expect(await Promise.race([opened.exited, Bun.sleep(200).then(() => 'waits for a reader')])).toBe(
+      'waits for a reader',
+    );
+    opened.kill();
+    await opened.exited;
     rmSync(inner, { recursive: true });
   });
 

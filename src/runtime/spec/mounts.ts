@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { SpecMount } from '../runtime-spec.ts';
+import { checkProcMount } from './proc-mounts.ts';
 import { resolveInRoot } from './root-path.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
@@ -14,6 +15,8 @@ const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated
 /**
  * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
  * the engine's own file (`-v ./hosts:/etc/hosts`).
+ *
+ * @throws EngineError for what may not be mounted there.
  */
 export function containerMounts(input: SpecInput): SpecMount[] {
   const bound = new Set(input.binds.map((bind) => bind.destination));
@@ -26,6 +29,7 @@ export function containerMounts(input: SpecInput): SpecMount[] {
       .filter((mount) => !bound.has(mount.destination))
       .map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
   ];
+  for (const mount of asked) checkProcMount(input.rootDirectory, mount);
   const places = new Set(asked.map((mount) => mount.destination));
   const defaults = defaultMounts(input).filter(
     (mount) =>

@@ -7,10 +7,13 @@ const MAX_LINKS = 40;
 /**
  * Where `path` leads inside `root`: symlinks are followed as if `root` were `/`, and never lead out of it. Nothing has to exist.
  *
+ * `stopAt`: a place where something else will be mounted; what the root has below it does not count, and what is left of the way stays
+ * below.
+ *
  * Only for roots in which nobody else works at the same time (before a start): a walk by names can be raced.
  * @throws EngineError "invalid" when there are more links than the kernel would follow.
  */
-export function resolveInRoot(root: string, path: string): string {
+export function resolveInRoot(root: string, path: string, options: { stopAt?: string } = {}): string {
   const pending = path.split('/');
   const done: string[] = [];
   let links = 0;
@@ -23,6 +26,8 @@ export function resolveInRoot(root: string, path: string): string {
     const target = linkTarget(join(root, ...done, part));
     if (target === undefined) {
       done.push(part);
+      if (`/${done.join('/')}` === options.stopAt)
+        return join(root, ...done, ...pending.filter((left) => left !== '..'));
       continue;
     }
     if (++links > MAX_LINKS)
@@ -33,14 +38,16 @@ export function resolveInRoot(root: string, path: string): string {
   return join(root, ...done);
 }
 
-/** The text of a regular file inside `root`, at most `maxBytes` of it. Undefined when there is none. */
+/**
+ * The text of a regular file inside `root`, at most `maxBytes` of it. Undefined when there is none. What is there is looked at first: an
+ * image may have a device in the file's place, and to open one can be to use it (a watchdog, a tape).
+ */
 export function readFileInRoot(root: string, path: string, maxBytes: number): string | undefined {
+  const place = resolveInRoot(root, path);
   let fd: number;
   try {
-    fd = openSync(
-      resolveInRoot(root, path),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
-    );
+    if (!lstatSync(place).isFile()) return undefined;
+    fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errnoCodeOf(error) ?? '')) return undefined;
     throw error;

@@ -1,6 +1,6 @@
 import type { RegistryCredentials } from '../../registry/registry-client.ts';
 import { type AuthConfig, decodeRegistryAuth } from '../../wire/registry-auth.ts';
-import type { ApiRequest } from '../api-request.ts';
+import { type ApiRequest, boolParam, textParam } from '../api-request.ts';
 
 /** Docker's AuthConfig as credentials; `auth` (base64 of `user:password`) counts where the two are not given. */
 export function credentialsOf(auth: AuthConfig): RegistryCredentials {
@@ -36,6 +36,10 @@ export function registryAccess(request: ApiRequest): {
   credentials: RegistryCredentials | undefined;
   tlsVerify: boolean | undefined;
 } {
-  const tlsVerify = request.query.get('tlsVerify') === '0' ? false : undefined;
-  return { credentials: registryCredentials(request), tlsVerify };
+  return { credentials: registryCredentials(request), tlsVerify: tlsVerifyParam(request) };
+}
+
+/** False where a call says so: for its registry, and for this call alone. */
+export function tlsVerifyParam(request: ApiRequest): false | undefined {
+  return textParam(request, 'tlsVerify') === undefined || boolParam(request, 'tlsVerify') ? undefined : false;
 }

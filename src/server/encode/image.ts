@@ -16,9 +16,10 @@ import type {
   ManifestSummary,
   ProgressMessage,
 } from '../../wire/image.ts';
+import { encodeOciPlatform } from '../../wire/oci-descriptor.ts';
 import { formatTime, parseTime } from '../../wire/time.ts';
 import { encodeHealthcheck, keySet, nullIfEmpty } from './container-config.ts';
-import { encodeOciDescriptor, encodeOciPlatform } from './descriptor.ts';
+import { encodeOciDescriptor } from './descriptor.ts';
 
 /** Answer of `GET /images/{name}/json`. */
 export function encodeImage(view: ImageView, driver: string): ImageInspect {

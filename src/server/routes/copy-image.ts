@@ -25,6 +25,7 @@ async function copy(registry: RegistryBackend, request: ApiRequest, response: Ap
   const { credentials, tlsVerify } = registryAccess(request);
   const platform = textParam(request, 'platform');
   const to = nameParam(request, 'to');
+  if (to.digest !== undefined) throw new EngineError('invalid', 'cannot push a digest reference');
   const progress = new ProgressWriter(response);
   try {
     const { digest, size } = await registry.copy(

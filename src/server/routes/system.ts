@@ -5,7 +5,7 @@ import { parseTimeParameter } from '../../wire/time.ts';
 import { API_VERSION } from '../../wire/versions.ts';
 import { type ApiRequest, jsonBody, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
-import { credentialsOf } from '../decode/credentials.ts';
+import { credentialsOf, tlsVerifyParam } from '../decode/credentials.ts';
 import { encodeEvent } from '../encode/event.ts';
 import { forVersion } from '../encode/for-version.ts';
 import { encodeInfo, encodeVersion } from '../encode/system.ts';
@@ -43,7 +43,7 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
         const credentials = credentialsOf(toAuthConfig(await jsonBody(request)));
         const { status, identityToken } = await system.authenticate(credentials, {
           signal: request.signal,
-          ...(request.query.get('tlsVerify') === '0' ? { tlsVerify: false } : {}),
+          tlsVerify: tlsVerifyParam(request),
         });
         response.json(200, { IdentityToken: identityToken, Status: status });
       },

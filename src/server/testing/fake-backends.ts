@@ -201,6 +201,14 @@ export class FakeEngine implements Backends {
         },
       ];
     },
+    layers: async (name, { withFiles }) => {
+      this.calls.push(['layers', this.#image(name).id, withFiles]);
+      return ['{"Id":', '"x"}'].map((piece) => new TextEncoder().encode(piece));
+    },
+    diff: async (name, { to }) => {
+      this.calls.push(['diff', this.#image(name).id, to]);
+      return [new TextEncoder().encode('{"Changes":[]}')];
+    },
     tag: async (name, target: Reference) => {
       this.#image(name).repoTags.push(familiarName(target));
     },

@@ -9,6 +9,7 @@ import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import type {
   LayerInfo,
+  LayerPlace,
   LayerStaging,
   MountOptions,
   SnapshotKey,
@@ -115,6 +116,15 @@ export class ErofsSnapshotter implements Snapshotter {
 
   async tree(chainId: ChainId): Promise<Tree> {
     return openStackTree(this.#layout, await this.#layers.stack(chainId));
+  }
+
+  async places(chainId: ChainId): Promise<LayerPlace[]> {
+    return (await this.#layers.chain(chainId)).map(({ chainId: chain, diffId, hidesBelow }) => ({
+      driver: 'erofs',
+      index: this.#layout.index(chain),
+      data: [this.#layout.tar(diffId), this.#layout.side(diffId)],
+      opaqueRoot: hidesBelow === true,
+    }));
   }
 
   async prepare(

@@ -60,6 +60,17 @@ export class LayerStore {
     return layers;
   }
 
+  /** All layers of a chain, lowest first, those too that one above hides whole. @throws as `stack`. */
+  async chain(chainId: ChainId): Promise<LayerRecord[]> {
+    const layers: LayerRecord[] = [];
+    for (let next: ChainId | undefined = chainId; next !== undefined; ) {
+      const record: LayerRecord = await this.get(next);
+      layers.unshift(record);
+      next = record.parent;
+    }
+    return layers;
+  }
+
   async list(): Promise<LayerRecord[]> {
     const names = await readdir(this.#layout.chains);
     const records = await Promise.all(names.map((name) => this.find(`sha256:${name}` as ChainId)));

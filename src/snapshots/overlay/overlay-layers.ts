@@ -14,7 +14,7 @@ import {
   setTimes,
   statNode,
 } from '../node-attributes.ts';
-import type { LayerInfo, StagedLayer } from '../snapshotter.ts';
+import type { LayerInfo, LayerPlace, StagedLayer } from '../snapshotter.ts';
 import type { UnpackedLayer } from './layer-unpacker.ts';
 import type { OverlayLayout } from './overlay-layout.ts';
 import { stageFiles } from './overlay-layout.ts';
@@ -73,6 +73,18 @@ export class OverlayLayers {
       next = record.opaqueRoot ? undefined : record.parent;
     }
     return directories;
+  }
+
+  /** All layers of a chain, lowest first. @throws EngineError "not-found". */
+  async places(chainId: ChainId): Promise<LayerPlace[]> {
+    const places: LayerPlace[] = [];
+    for (let next: ChainId | undefined = chainId; next !== undefined; ) {
+      const record: LayerRecord = await this.#mustHave(next);
+      const directory = stageFiles(this.#layout.layer(next)).fs;
+      places.unshift({ driver: 'overlay', directory, opaqueRoot: record.opaqueRoot });
+      next = record.parent;
+    }
+    return places;
   }
 
   tarPath(chainId: ChainId): string {

@@ -10,6 +10,7 @@ import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
 import type {
   LayerInfo,
+  LayerPlace,
   LayerStaging,
   SnapshotKey,
   Snapshotter,
@@ -84,6 +85,10 @@ export class OverlaySnapshotter implements Snapshotter {
 
   async tree(chainId: ChainId): Promise<Tree> {
     return new OverlayTree(await this.#layers.stack(chainId));
+  }
+
+  places(chainId: ChainId): Promise<LayerPlace[]> {
+    return this.#layers.places(chainId);
   }
 
   prepare(key: SnapshotKey, parent: ChainId | undefined, options: { signal: AbortSignal }): Promise<void> {

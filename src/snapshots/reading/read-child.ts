@@ -1,6 +1,6 @@
 // Reads a root file system for `readRoot`: a process in a mount namespace of its own whose root it becomes, so that whatever links a container has made
-// there, none leads out. The request is the first argument; the answer goes to stdout, an error as JSON to stderr.
-import { writeSync } from 'node:fs';
+// there, none leads out. The request comes on stdin; the answer goes to stdout, an error as JSON to stderr.
+import { readFileSync, writeSync } from 'node:fs';
 import { serializeError } from '../../errors/engine-error.ts';
 import { enterRoot } from '../../sys/enter-root.ts';
 import { listMounts, mountErofs, mountOverlay } from '../../sys/mount.ts';
@@ -48,7 +48,7 @@ function writtenNode({ path, stat }: WalkedNode): WrittenNode {
 }
 
 try {
-  const request = JSON.parse(process.argv[2] ?? '') as ReadRequest;
+  const request = JSON.parse(readFileSync(0, 'utf8')) as ReadRequest;
   enterRoot(typeof request.root === 'string' ? request.root : mountView(request.root));
   if (request.form === 'list') list();
   else {

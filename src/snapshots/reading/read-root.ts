@@ -1,4 +1,4 @@
-import { close, read } from 'node:fs';
+import { close, read, write } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -12,6 +12,7 @@ import { type DetachedChild, spawnDetached } from '../../sys/spawn.ts';
 import type { ReadRequest } from './read-request.ts';
 
 const readFile = promisify(read);
+const writeFile = promisify(write);
 const closeFile = promisify(close);
 const program = fileURLToPath(new URL('./read-child.ts', import.meta.url));
 
@@ -54,22 +55,26 @@ class ReadChild {
   #killed = false;
 
   constructor(request: ReadRequest) {
+    const input = openPipe();
     const output = openPipe();
     const errors = openPipe();
     try {
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program];
-      this.#child = spawnDetached([...command, JSON.stringify(request)], {
-        stdio: ['ignore', output.second, errors.second],
+      this.#child = spawnDetached(command, {
+        stdio: [input.first, output.second, errors.second],
         cwd: '/',
       });
     } catch (error) {
+      closeFd(input.second);
       closeFd(output.first);
       closeFd(errors.first);
       throw error;
     } finally {
+      closeFd(input.first);
       closeFd(output.second);
       closeFd(errors.second);
     }
+    void send(input.second, JSON.stringify(request));
     this.#output = output.first;
     this.#errors = errors.first;
     void this.#child.exited.then(() => {
@@ -121,6 +126,19 @@ class ReadChild {
     } finally {
       await closeFile(errors);
     }
+  }
+}
+
+/** Not by an argument, of which the kernel takes 128 KiB. A child that has ended tells so itself. */
+async function send(pipe: number, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  try {
+    for (let at = 0; at < bytes.length; )
+      at += (await writeFile(pipe, bytes, at, bytes.length - at)).bytesWritten;
+  } catch (error) {
+    if (errnoCodeOf(error) !== 'EPIPE') throw error;
+  } finally {
+    await closeFile(pipe);
   }
 }
 

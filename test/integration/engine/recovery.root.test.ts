@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { eventually } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
@@ -45,6 +47,30 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     expect((await follower.end()).code).toBe(0);
   },
 );
+
+test('a log that is rotated under the monitor is followed, and read after, without a line lost or doubled', async () => {
+  await engine.out(['run', '-d', '--name', 'counter', 'busybox', 'sh', '-c', COUNTING]);
+  const [id = '', path = ''] = (await engine.out(['inspect', '-f', '{{.Id}} {{.LogPath}}', 'counter'])).split(
+    ' ',
+  );
+  const follower = engine.startCommand(['logs', '-f', 'counter']);
+  for (const turn of [1, 2, 3]) {
+    await follower.until(new RegExp(`line ${turn * 20}\n`));
+    for (let number = turn - 1; number >= 0; number--)
+      renameSync(number === 0 ? path : `${path}.${number}`, `${path}.${number + 1}`);
+    // Its order to open the file anew.
+    writeFileSync(join(engine.execRoot, 'tasks', id, '1', 'ctl'), '2 0 0\n');
+    await eventually(() => existsSync(path));
+  }
+  await follower.until(/line 80\n/);
+  await engine.out(['stop', '-t', '0', 'counter']);
+  const { code, stdout } = await follower.end();
+  const lines = stdout.trimEnd().split('\n');
+  expect([code, lines]).toEqual([0, lines.map((_, index) => `line ${index}`)]);
+  expect(lines.length).toBeGreaterThan(80);
+  expect((await engine.out(['logs', 'counter'])).split('\n')).toEqual(lines);
+  expect(await engine.out(['logs', '--tail', '70', 'counter'])).toBe(lines.slice(-70).join('\n'));
+});
 
 test('exits that happened while the daemon was away are found, with their codes and times; --rm is kept', async () => {
   await engine.out(['run', '-d', '--name', 'nine', 'busybox', 'sh', '-c', 'sleep 0.6; exit 9']);

@@ -108,6 +108,16 @@ describe.each(['erofs', 'overlay'])('%s', (driver) => {
     await web.stop(true);
   });
 
+  test('commit leaves out directories that are as they were, however many', async () => {
+    const name = 'a-name-that-is-long-enough-for-many-of-them-to-be-no-argument';
+    const make = `for i in $(seq 2500); do echo /many/${name}-$i; done | xargs mkdir -p`;
+    await engine.out(['run', '--name', 'maker', 'base', 'sh', '-c', make]);
+    await engine.out(['commit', 'maker', 'many']);
+    await engine.out(['run', '--name', 'toucher', 'many', 'sh', '-c', 'chmod -R 755 /many; echo x > /x']);
+    expect(await engine.out(['diff', 'toucher'])).toBe('A /x');
+    expect(await engine.out(['commit', 'toucher'])).toMatch(/^sha256:[0-9a-f]{64}$/);
+  }, 30_000);
+
   test('commit makes an image that has the changes and runs', async () => {
     const id = await engine.out([
       'commit',

@@ -7,6 +7,7 @@ import { chainIdOn } from '../../../src/oci/chain-id.ts';
 import type { ChainId, DiffId } from '../../../src/oci/digest.ts';
 import type {
   LayerInfo,
+  LayerPlace,
   LayerSink,
   LayerStaging,
   SnapshotDriver,
@@ -80,6 +81,9 @@ export class FakeSnapshotter implements Snapshotter {
     throw refused();
   }
   async tree(): Promise<Tree> {
+    throw refused();
+  }
+  async places(): Promise<LayerPlace[]> {
     throw refused();
   }
   async prepare(): Promise<void> {

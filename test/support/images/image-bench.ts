@@ -5,6 +5,7 @@ import { LocalContentStore } from '../../../src/content/local-content-store.ts';
 import { type Logger, silentLogger } from '../../../src/errors/logger.ts';
 import type { EngineEvent } from '../../../src/events/event.ts';
 import { threadedReceiver } from '../../../src/images/archive-receiver.ts';
+import { explorePool } from '../../../src/images/explore-runner.ts';
 import type { PullProgress } from '../../../src/images/image-backend.ts';
 import { imageMigrations, imageTransferTables } from '../../../src/images/image-schema.ts';
 import { ImageService } from '../../../src/images/image-service.ts';
@@ -111,6 +112,7 @@ export class ImageBench {
         this.#mirror === undefined
           ? (source, options) => receiveArchive(source, { content, ...options })
           : threadedReceiver(content.root),
+      explorer: explorePool(),
       openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },

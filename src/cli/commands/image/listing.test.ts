@@ -111,6 +111,21 @@ test('search', async () => {
   expect(request?.headers['x-registry-auth']).toBe('e30=');
 });
 
+test('search lets no text of a registry steer the terminal', async () => {
+  const key = 'GET /images/search';
+  const before = daemon.answers[key];
+  const hostile = { name: 'a\x1b[2J', description: 'b\x1b]0;c\x07\u202e', star_count: 0, is_official: false };
+  daemon.answers[key] = { body: [hostile] };
+  expect((await run(['search', '--no-trunc', 'x'])).out).toBe(
+    'NAME       DESCRIPTION           STARS     OFFICIAL\n' +
+      'a\\x1b[2J   b\\x1b]0;c\\x07\\u202e   0         \n',
+  );
+  expect(JSON.parse((await run(['search', '--format', 'json', 'x'])).out)).toMatchObject({
+    Name: hostile.name,
+  });
+  if (before !== undefined) daemon.answers[key] = before;
+});
+
 test('system df', async () => {
   expect((await run(['system', 'df'])).out).toBe(
     'TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE\n' +

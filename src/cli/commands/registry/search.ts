@@ -7,6 +7,7 @@ import { TLS_VERIFY_FLAG } from '../../flags/tls-verify-flag.ts';
 import { readImageName } from '../../image-name.ts';
 import { ellipsis } from '../../output/labels.ts';
 import { formatList } from '../../output/list-format.ts';
+import { printable } from '../../output/printable.ts';
 import { Struct } from '../../output/template/value.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
 
@@ -91,11 +92,13 @@ function domainOf(term: string): string {
 }
 
 function row(result: ImageSearchResult, { truncate, json }: { truncate: boolean; json: boolean }): Struct {
-  const description = result.description.replaceAll(/[\n\r]/g, ' ');
+  // A registry's texts: they may not steer the terminal. In JSON they can't.
+  const shown = json ? (text: string) => text : printable;
+  const description = shown(result.description.replaceAll(/[\n\r]/g, ' '));
   return new Struct('*registry.searchContext', {
     Description: () => (truncate ? ellipsis(description, DESCRIPTION_WIDTH) : description),
     IsOfficial: () => (json ? String(result.is_official) : result.is_official ? '[OK]' : ''),
-    Name: () => result.name,
+    Name: () => shown(result.name),
     StarCount: () => String(result.star_count),
   });
 }
