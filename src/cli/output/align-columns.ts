@@ -4,20 +4,26 @@ export function alignColumns(lines: readonly string[], options: { minimum?: numb
   const rows = lines.map((line) => line.split('\t'));
   const widths: number[] = [];
   for (const row of rows)
-    for (const [index, cell] of row.slice(0, -1).entries())
-      widths[index] = Math.max(widths[index] ?? options.minimum ?? 10, width(cell) + padding);
-  return rows
-    .map(
-      (row) =>
-        `${row.map((cell, index) => (index === row.length - 1 ? cell : pad(cell, widths[index] ?? 0))).join('')}\n`,
-    )
-    .join('');
+    for (let index = 0; index < row.length - 1; index++)
+      widths[index] = Math.max(
+        widths[index] ?? options.minimum ?? 10,
+        characters(row[index] ?? '') + padding,
+      );
+  let text = '';
+  for (const row of rows) {
+    for (const [index, cell] of row.entries())
+      text += index === row.length - 1 ? `${cell}\n` : pad(cell, widths[index] ?? 0);
+  }
+  return text;
 }
 
 function pad(cell: string, to: number): string {
-  return cell + ' '.repeat(Math.max(0, to - width(cell)));
+  return cell + ' '.repeat(Math.max(0, to - characters(cell)));
 }
 
-function width(text: string): number {
-  return Array.from(text).length;
+/** Code points: of a pair of surrogates the second one is not counted. A list has thousands of cells, so nothing is allocated. */
+function characters(text: string): number {
+  let count = text.length;
+  for (let at = 0; at < text.length; at++) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) count--;
+  return count;
 }
