@@ -47,9 +47,9 @@ export function cgroupProcesses(path: string): number[] {
   });
 }
 
-/** Kill what runs in the cgroup and remove it. */
+/** Kill what runs in the cgroup and remove it. On a busy machine it takes seconds until the dead are gone. */
 export async function removeCgroup(path: string): Promise<void> {
-  for (let tries = 0; tries < 100 && existsSync(path); tries++) {
+  for (let tries = 0; tries < 500 && existsSync(path); tries++) {
     for (const pid of cgroupProcesses(path)) if (pid > 1) kill(pid);
     try {
       for (const folder of cgroupTree(path)) rmdirSync(folder);
