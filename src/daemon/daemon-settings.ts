@@ -5,6 +5,7 @@ import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
 import type { RegistryOptions } from './embedded-registry/start-registry.ts';
+import { proxyOf } from './proxy-environment.ts';
 import type { RegistryDaemonSettings } from './registry-access.ts';
 import { checkInsecure, checkMirror, checkRegistries } from './registry-settings.ts';
 import { settings } from './setting-table.ts';
@@ -237,22 +238,10 @@ function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'
       'invalid',
       `unable to configure the daemon with file ${file.path}: the following directives don't match any configuration option: ${unknown.join(', ')}`,
     );
-  const pick = (key: string, ...variables: string[]) => {
+  return proxyOf((key) => {
     const fromFile = nested[key];
-    const value =
-      source.string(key) ||
-      (typeof fromFile === 'string' ? fromFile : '') ||
-      variables.map((name) => process.env[name]).find(Boolean);
-    return value || undefined;
-  };
-  const http = pick('http-proxy', 'HTTP_PROXY', 'http_proxy');
-  const https = pick('https-proxy', 'HTTPS_PROXY', 'https_proxy');
-  const no = pick('no-proxy', 'NO_PROXY', 'no_proxy');
-  return {
-    ...(http === undefined ? {} : { http }),
-    ...(https === undefined ? {} : { https }),
-    ...(no === undefined ? {} : { no }),
-  };
+    return source.string(key) || (typeof fromFile === 'string' ? fromFile : '');
+  });
 }
 
 function tlsSettings(source: Source): DaemonSettings['tls'] {

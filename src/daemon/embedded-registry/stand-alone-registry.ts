@@ -6,6 +6,7 @@ import { collectGarbage } from '../../registry/server/gc/collect-garbage.ts';
 import { notifySystemd } from '../../sys/sd-notify.ts';
 import { parseDuration } from '../../wire/time.ts';
 import { createLogger } from '../daemon-logger.ts';
+import { proxyOf } from '../proxy-environment.ts';
 import { logStrayErrors } from '../stray-errors.ts';
 import { byteSize, isLoopback, proxyOptions } from './embedded-settings.ts';
 import { type ControlPorts, serveControl } from './registry-control.ts';
@@ -40,7 +41,7 @@ export async function serveStandAlone(flags: ParsedFlags): Promise<void> {
     insecure: [],
     certsDirectories: [flags.string('certs-dir')],
     userAgent: 'sampan',
-    proxy: proxyOfEnvironment(),
+    proxy: proxyOf(),
   };
   const running = await startRegistry(options, { root, keeper, client, logger });
   const ports = { root, keeper, logger };
@@ -138,20 +139,6 @@ function collectEvery(
     collect().catch((error: unknown) => logger.warn('cannot collect garbage', { reason: messageOf(error) }));
   };
   return setInterval(run, Math.min(everyMs, MAX_TIMER_MS));
-}
-
-function proxyOfEnvironment(): { http?: string; https?: string; no?: string } {
-  const pick = (...names: string[]) => names.map((name) => process.env[name]).find(Boolean);
-  const [http, https, no] = [
-    pick('HTTP_PROXY', 'http_proxy'),
-    pick('HTTPS_PROXY', 'https_proxy'),
-    pick('NO_PROXY', 'no_proxy'),
-  ];
-  return {
-    ...(http === undefined ? {} : { http }),
-    ...(https === undefined ? {} : { https }),
-    ...(no === undefined ? {} : { no }),
-  };
 }
 
 async function untilSignal(): Promise<void> {
