@@ -82,7 +82,8 @@ export function errorOfTrailers(trailers: Readonly<Record<string, unknown>>): Gr
   if (status === '0') return undefined;
   if (status === undefined)
     return new GrpcError(GRPC.unavailable, 'the connection ended in the middle of a call');
-  return new GrpcError(Number(status), percentDecoded(String(trailers['grpc-message'] ?? '')));
+  const message = trailers['grpc-message'];
+  return new GrpcError(Number(status), typeof message === 'string' ? percentDecoded(message) : '');
 }
 
 /** Of the message's bytes those outside of printable ASCII, and `%`: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
