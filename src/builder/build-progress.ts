@@ -53,7 +53,14 @@ export interface BuildWarning {
   lines?: { start: number; end: number };
 }
 
+/** The Dockerfile of the build, told once it is read: what `lines` are lines of. */
+export interface BuildDockerfile {
+  name: string;
+  data: Uint8Array;
+}
+
 export type BuildEvent =
+  | { type: 'dockerfile'; dockerfile: BuildDockerfile }
   | { type: 'vertex'; vertex: BuildVertex }
   | { type: 'transfer'; transfer: BuildTransfer }
   | { type: 'log'; log: BuildLog }
