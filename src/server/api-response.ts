@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+import { EngineError } from '../errors/engine-error.ts';
 import { stringifyJson } from '../wire/json.ts';
 import type { Attachment } from './attachment.ts';
 import { HijackedConnection, hijackHead } from './hijack.ts';
@@ -80,6 +82,17 @@ export class ApiResponse {
     this.#started = true;
     taken.socket.write(hijackHead({ upgrade: taken.upgrade, tty, version }));
     return new HijackedConnection(taken.socket, { multiplexed: !tty, wantsStdin, signal });
+  }
+
+  /** Leave HTTP for the protocol that the client asked for. @throws EngineError "invalid" when it asked for none of that name. */
+  switchProtocol(name: string): Duplex {
+    const taken = this.#port.hijack;
+    if (taken?.upgrade?.toLowerCase() !== name)
+      throw new EngineError('invalid', `no upgrade to ${name} in the request`);
+    this.#hijacked = true;
+    this.#started = true;
+    taken.socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${name}\r\n\r\n`);
+    return taken.socket;
   }
 
   #head(status: number, headers: Readonly<Record<string, string>>): void {

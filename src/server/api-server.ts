@@ -10,6 +10,7 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -45,6 +46,7 @@ export class ApiServer {
     this.#options = options;
     this.#router = new Router([
       ...systemRoutes(backends, options.build),
+      ...buildkitRoutes(backends),
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
@@ -68,6 +70,7 @@ export class ApiServer {
     this.#front = new SocketFront({
       request: (message, response) => this.#serveHttp(message, response),
       upgrade: (message, socket) => this.#serveSocket(message, socket),
+      http2: (socket) => backends.buildkit.acceptCalls(socket),
     });
   }
 

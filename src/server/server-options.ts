@@ -1,3 +1,4 @@
+import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
@@ -7,6 +8,7 @@ import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 
 /** The engine, as the API serves it. */
 export interface Backends {
+  buildkit: BuildkitBackend;
   containers: ContainerBackend;
   images: ImageBackend;
   networks: NetworkBackend;

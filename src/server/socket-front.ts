@@ -14,6 +14,8 @@ export interface FrontHandlers {
   request(message: IncomingMessage, response: ServerResponse): void;
   /** The connection has left HTTP: by `Upgrade`, or as an attach without. */
   upgrade(message: IncomingMessage, socket: Duplex): void;
+  /** The client speaks HTTP/2 from the start. */
+  http2(socket: Duplex): void;
 }
 
 interface Connection extends ListenerKind {
@@ -44,8 +46,7 @@ export class SocketFront {
       maxHeaderSize: 1 << 20,
       requestTimeout: 0,
       keepAliveTimeout: 0,
-      // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'tcp',
+      shouldUpgradeCallback: leavesHttp,
     });
     this.#http.on('request', (message, response) => {
       this.#count(message.socket, response);
@@ -111,6 +112,12 @@ export class SocketFront {
   }
 
   #decide(socket: Socket, head: Buffer): void {
+    if (isHttp2(head)) {
+      socket.unshift(head);
+      this.#busy(socket);
+      this.#handlers.http2(socket);
+      return;
+    }
     if (!mayBeAttach(head)) {
       this.#toHttp(socket, head);
       return;
@@ -168,6 +175,20 @@ export class SocketFront {
     entry.requests++;
     return entry;
   }
+}
+
+const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n';
+
+/** From its second byte on no method of HTTP/1 looks like it. */
+function isHttp2(head: Buffer): boolean {
+  const length = Math.min(HTTP2_PREFACE.length, head.length);
+  return length >= 2 && head.toString('latin1', 0, length) === HTTP2_PREFACE.slice(0, length);
+}
+
+/** Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP, but where nothing else is spoken. */
+function leavesHttp({ headers, url = '' }: IncomingMessage): boolean {
+  const wanted = headers.upgrade?.toLowerCase();
+  return wanted === 'tcp' || (wanted === 'h2c' && /^(?:\/v[0-9.]+)?\/(?:session|grpc)(?:\?|$)/.test(url));
 }
 
 /** Whether more bytes could still make this the head of an attach. */

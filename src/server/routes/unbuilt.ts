@@ -15,8 +15,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['DELETE', '/containers/{}/checkpoints/{}', 'checkpoints'],
   ['POST', '/build', 'building images'],
   ['POST', '/build/cancel', 'building images'],
-  ['POST', '/session', 'building images with BuildKit'],
-  ['POST', '/grpc', 'building images with BuildKit'],
   ['POST', '/networks/create', 'creating networks'],
   ['POST', '/networks/{}/connect', 'connecting networks'],
   ['POST', '/networks/{}/disconnect', 'disconnecting networks'],
