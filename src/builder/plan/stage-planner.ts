@@ -1,0 +1,253 @@
+import { formatPlatform } from '../../oci/platform.ts';
+import { isGitUrl, isHttpUrl } from '../sources/remote-sources.ts';
+import { expandWord, expandWords } from '../expansion/expand-word.ts';
+import { expandExpose } from '../instructions/expand-expose.ts';
+import { expandInstruction, readMounts, type WordExpander } from '../instructions/expand-instruction.ts';
+import type { Dockerfile } from '../instructions/dockerfile.ts';
+import type {
+  AddInstruction,
+  ArgInstruction,
+  CopyInstruction,
+  Instruction,
+  RunInstruction,
+  WorkdirInstruction,
+} from '../instructions/instruction.ts';
+import { atRange } from '../parser/dockerfile-error.ts';
+import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
+import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
+import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
+import { stagePrefix, totalSteps } from './step-names.ts';
+import { proxyVariables } from './platform-args.ts';
+import { heredocCommand, heredocSummary } from './run-command.ts';
+import { planMounts } from './run-mounts.ts';
+import { linesOf, type StageNode } from './stage-graph.ts';
+import { addHistory, type StageState } from './stage-state.ts';
+import { digestOf } from './step-id.ts';
+
+export interface StageContext {
+  node: StageNode;
+  state: StageState;
+  instructions: readonly Instruction[];
+  dockerfile: Dockerfile;
+  options: PlanOptions;
+  globals: ReadonlyMap<string, string>;
+  usedArgs: Set<string>;
+  contexts: ContextPaths;
+  tree: (from: string) => StepTree;
+  tell: (line: PlannedLine) => void;
+}
+
+/** Turns a stage's instructions into steps and configuration, one after the other. */
+export class StagePlanner {
+  readonly #context: StageContext;
+  readonly #state: StageState;
+  readonly #total: number;
+  readonly #expand: WordExpander;
+  readonly #ignoreCache: boolean;
+  #index: number;
+
+  constructor(context: StageContext) {
+    const { node, state, dockerfile, options } = context;
+    const { escapeToken } = dockerfile;
+    this.#context = context;
+    this.#state = state;
+    this.#total = totalSteps(node, context.instructions);
+    this.#index = node.base.kind === 'image' ? 1 : 0;
+    const { name } = node.stage;
+    this.#ignoreCache =
+      options.noCache || options.noCacheStages.some((stage) => stage !== '' && stage.toLowerCase() === name);
+    this.#expand = {
+      word: (text) => expandWord(text, state.variables, { escapeToken }).result,
+      raw: (text) => expandWord(text, state.variables, { escapeToken, skipQuotes: true }).result,
+    };
+  }
+
+  /** @throws DockerfileError with the instruction's lines. */
+  run(): void {
+    for (const instruction of this.#context.instructions) {
+      try {
+        const before = this.#state.head;
+        this.#dispatch(instruction);
+        const step = this.#state.head === before ? undefined : this.#state.head;
+        this.#context.tell({ code: instruction.code, lines: linesOf(instruction.range), step });
+      } catch (error) {
+        throw atRange(error, instruction.range);
+      }
+    }
+  }
+
+  #dispatch(written: Instruction): void {
+    if (written.kind === 'arg') return this.#arg(written);
+    if (written.kind === 'run') return this.#run(written);
+    const instruction = expandInstruction(written, this.#expand);
+    switch (instruction.kind) {
+      case 'copy':
+      case 'add':
+        return this.#transfer(instruction, written.code);
+      case 'workdir':
+        return this.#workdir(instruction);
+      case 'expose':
+        return exposePorts(this.#state, this.#ports(instruction.ports));
+      default:
+        changeImage(this.#state, instruction);
+    }
+  }
+
+  #ports(words: readonly string[]): string[] {
+    const { escapeToken } = this.#context.dockerfile;
+    return expandExpose(words, (word) => expandWords(word, this.#state.variables, { escapeToken }));
+  }
+
+  /** A value of the command line, else the default, else the one from above the first FROM. */
+  #arg({ args }: ArgInstruction): void {
+    const { options, globals, usedArgs } = this.#context;
+    const told: string[] = [];
+    for (const { key, value } of args) {
+      const given = options.buildArgs.get(key);
+      if (given !== undefined) usedArgs.add(key);
+      const found = given ?? (value === undefined ? globals.get(key) : this.#expand.word(value));
+      if (found !== undefined) this.#state.variables.set(key, found);
+      if (!this.#state.args.includes(key)) this.#state.args.push(key);
+      told.push(found === undefined ? key : `${key}=${found}`);
+    }
+    addHistory(this.#state, `ARG ${told.join(' ')}`, { layer: false });
+  }
+
+  #run(instruction: RunInstruction): void {
+    const command = heredocCommand(instruction);
+    const args = withShell({ commandLine: command.args, prependShell: instruction.prependShell }, this.#state);
+    const mounts = planMounts(readMounts(instruction, this.#expand), {
+      tree: (from) => this.#context.tree(from),
+      context: this.#mainContext(),
+      workdir: this.#workdirNow,
+      reads: (tree, path) => this.#reads(tree, path),
+    });
+    const env = [...this.#state.variables].map(([name, value]) => `${name}=${value}`);
+    const summary = heredocSummary(instruction);
+    this.#add(instruction, `${instruction.code}${summary}`, {
+      kind: 'run',
+      parent: this.#state.head,
+      args,
+      env,
+      proxyEnv: proxyVariables(this.#context.options.buildArgs),
+      workdir: this.#workdirNow,
+      user: this.#state.config.user,
+      mounts: [...mounts, ...command.mounts],
+      network: instruction.network,
+      security: instruction.security,
+    });
+    const set = this.#state.args.map((name) => `${name}=${this.#state.variables.get(name) ?? ''}`);
+    const shown = [...(set.length === 0 ? [] : [`|${set.length}`, ...set]), ...args].join(' ');
+    addHistory(this.#state, `RUN ${shown} # buildkit`, { layer: true });
+  }
+
+  get #workdirNow(): string {
+    return this.#state.config.workingDir === '' ? '/' : this.#state.config.workingDir;
+  }
+
+  #mainContext(): StepTree {
+    return this.#context.options.hasContext
+      ? { kind: 'context', context: { main: true } }
+      : { kind: 'step', step: undefined };
+  }
+
+  #reads(tree: StepTree, path: string): void {
+    if (tree.kind !== 'context') return;
+    const key = tree.context.main ? '' : tree.context.name;
+    const known = this.#context.contexts.get(key) ?? { context: tree.context, paths: new Set<string>() };
+    known.paths.add(path);
+    this.#context.contexts.set(key, known);
+  }
+
+  #transfer(instruction: CopyInstruction | AddInstruction, code: string): void {
+    const isAdd = instruction.kind === 'add';
+    const sources = [
+      ...instruction.contents.map(({ path, data }): StepSource => ({ kind: 'text', name: path, data })),
+      ...instruction.sources.map((word) => this.#source(word, instruction)),
+    ];
+    this.#add(instruction, code, {
+      kind: 'file',
+      parent: this.#state.head,
+      link: instruction.link,
+      work: {
+        kind: 'copy',
+        sources,
+        options: {
+          command: isAdd ? 'ADD' : 'COPY',
+          destination: instruction.destination,
+          workdir: this.#workdirNow,
+          chown: instruction.chown,
+          chmod: instruction.chmod,
+          parents: !isAdd && instruction.parents,
+          exclude: instruction.exclude,
+          unpack: isAdd ? instruction.unpack : undefined,
+        },
+      },
+    });
+    addHistory(this.#state, transferHistory(instruction), { layer: true });
+  }
+
+  #source(word: string, instruction: CopyInstruction | AddInstruction): StepSource {
+    if (instruction.kind === 'add') {
+      const checksum = instruction.checksum === '' ? undefined : instruction.checksum;
+      if (isGitUrl(word)) return { kind: 'git', url: word, checksum, keepGitDir: instruction.keepGitDir ?? false };
+      if (isHttpUrl(word)) return { kind: 'url', url: word, checksum };
+    }
+    const from = instruction.kind === 'copy' ? instruction.from : '';
+    const tree = from === '' ? this.#mainContext() : this.#context.tree(from);
+    this.#reads(tree, word);
+    return { kind: 'path', tree, path: word };
+  }
+
+  #workdir(instruction: WorkdirInstruction): void {
+    const path = joinWorkdir(this.#workdirNow, instruction.path);
+    this.#state.config = { ...this.#state.config, workingDir: path };
+    if (path !== '/')
+      this.#add(instruction, instruction.code, {
+        kind: 'file',
+        parent: this.#state.head,
+        link: false,
+        work: { kind: 'directory', path, user: this.#state.config.user },
+      });
+    addHistory(this.#state, `WORKDIR ${path}`, { layer: path !== '/' });
+  }
+
+  #add(instruction: Instruction, text: string, step: DistributiveOmit<BuildStep, keyof StepHead>): void {
+    const { node, options } = this.#context;
+    this.#index++;
+    const head: StepHead = {
+      id: digestOf([step, formatPlatform(this.#state.platform)]),
+      name: `${stagePrefix(node, options, { index: this.#index, total: this.#total })}${this.#shown(text)}`,
+      lines: linesOf(instruction.range),
+      platform: this.#state.platform,
+      ignoreCache: this.#ignoreCache,
+    };
+    this.#state.head = { ...step, ...head } as BuildStep;
+  }
+
+  /** Variables in, where that can be done: it is for people. */
+  #shown(text: string): string {
+    const upper = text.replace(/^\S+/, (keyword) => keyword.toUpperCase());
+    const { escapeToken } = this.#context.dockerfile;
+    try {
+      return expandWord(upper, this.#state.variables, { escapeToken, rawQuotes: true, skipUnset: true }).result;
+    } catch {
+      return upper;
+    }
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+function transferHistory(instruction: CopyInstruction | AddInstruction): string {
+  const { chown, chmod, sources, contents, destination } = instruction;
+  const words = [
+    instruction.kind === 'add' ? 'ADD' : 'COPY',
+    ...(chown === '' ? [] : [`--chown=${chown}`]),
+    ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
+    ...sources,
+    ...contents.map(({ path }) => `<<${path}`),
+    destination,
+  ];
+  return `${words.join(' ')} # buildkit`;
+}
