@@ -20,10 +20,10 @@ import { readAdd, readCopy } from './read-transfer.ts';
 import { didYouMean } from './suggest.ts';
 
 /** All keywords, in capitals. */
-export const KEYWORDS: readonly string[] = [
-  ...['ADD', 'ARG', 'CMD', 'COPY', 'ENTRYPOINT', 'ENV', 'EXPOSE', 'FROM', 'HEALTHCHECK', 'LABEL'],
-  ...['MAINTAINER', 'ONBUILD', 'RUN', 'SHELL', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR'],
-];
+export const KEYWORDS: readonly string[] =
+  'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(
+    ' ',
+  );
 
 /** Understand one node that is no FROM. @throws DockerfileError without a range, in BuildKit's words. */
 export function instructionOf(node: DockerfileNode): Instruction {

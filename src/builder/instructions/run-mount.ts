@@ -9,23 +9,10 @@ type Draft = { -readonly [K in keyof RunMount]: RunMount[K] } & { readOnlySet: b
 
 const TYPES: readonly RunMountType[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const SHARINGS: readonly CacheSharing[] = ['shared', 'private', 'locked'];
-const KEYS = [
-  ...[
-    'type',
-    'from',
-    'source',
-    'target',
-    'readonly',
-    'id',
-    'sharing',
-    'required',
-    'size',
-    'mode',
-    'uid',
-    'gid',
-  ],
-  ...['src', 'dst', 'destination', 'ro', 'rw', 'readwrite', 'env'],
-];
+const KEYS: readonly string[] =
+  'type from source target readonly id sharing required size mode uid gid src dst destination ro rw readwrite env'.split(
+    ' ',
+  );
 
 /**
  * Look at a `--mount` before variables are known: only that it is a list of fields, and that `from` names its stage without any.

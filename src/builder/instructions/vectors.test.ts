@@ -14,7 +14,7 @@ const vectors = join(import.meta.dir, '../../../../shared/vectors/dockerfiles.js
 interface Vector {
   name: string;
   text: string;
-  parse: unknown;
+  parse: { nodes?: { flags: string[] | null }[] };
   instructions: unknown;
 }
 
@@ -154,8 +154,11 @@ describe.skipIf(!existsSync(vectors))('Dockerfiles of public repositories', () =
   test('parse as BuildKit parses them', () => {
     const all = rows();
     expect(all.length).toBeGreaterThan(0);
-    for (const { name, text, parse } of all)
+    for (const { name, text, parse } of all) {
+      // Go's null is the empty list that was never made: of a keyword without anything behind it.
+      for (const node of parse.nodes ?? []) node.flags ??= [];
       expect({ name, parse: parseView(text) } as unknown).toEqual({ name, parse });
+    }
   });
 
   test('are understood as BuildKit understands them', () => {
@@ -166,8 +169,8 @@ describe.skipIf(!existsSync(vectors))('Dockerfiles of public repositories', () =
 });
 
 test.skipIf(existsSync(vectors))(
-  'the Dockerfiles of public repositories are not here: ../shared/vectors',
+  'the Dockerfiles of public repositories (../shared/vectors) are not here',
   () => {
-    console.log(`${vectors} is missing: the project's own cases alone were tested`);
+    expect(existsSync(vectors)).toBeFalse();
   },
 );
