@@ -1,4 +1,5 @@
 import type { InlineFile, RunInstruction } from '../instructions/instruction.ts';
+import { chompHeredoc, readHeredocWord } from '../parser/heredocs.ts';
 import type { StepMount } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
 
@@ -18,7 +19,7 @@ export function heredocCommand({ commandLine, files }: RunInstruction): HeredocC
   const [line = ''] = commandLine;
   const [first] = files;
   if (first === undefined) return { args: commandLine, mounts: [] };
-  if (!isWholeHeredoc(line)) {
+  if (readHeredocWord(line) === undefined) {
     const full = files.reduce((text, { data, name }) => `${text}\n${data}${name}`, line);
     return { args: [full], mounts: [] };
   }
@@ -26,13 +27,8 @@ export function heredocCommand({ commandLine, files }: RunInstruction): HeredocC
   return { args: [contentOf(first)], mounts: [] };
 }
 
-/** `<<EOF`, `0<<-"EOF"` and nothing else. */
-export function isWholeHeredoc(line: string): boolean {
-  return /^\d*<<-?(?:[^<\s'"]+|'[^']*'|"[^"]*")$/.test(line.trim());
-}
-
 function contentOf({ data, chomp }: InlineFile): string {
-  return chomp ? data.replaceAll(/^\t+/gm, '') : data;
+  return chomp ? chompHeredoc(data) : data;
 }
 
 function program(file: InlineFile): HeredocCommand {
@@ -53,7 +49,7 @@ function program(file: InlineFile): HeredocCommand {
 /** ` (first line...)` behind a RUN whose command is a heredoc. */
 export function heredocSummary({ commandLine, files }: RunInstruction): string {
   const [first] = files;
-  if (first === undefined || !isWholeHeredoc(commandLine[0] ?? '')) return '';
+  if (first === undefined || readHeredocWord(commandLine[0] ?? '') === undefined) return '';
   const [line = '', ...more] = first.data.trim().replaceAll('\r\n', '\n').split('\n');
   return ` (${line}${more.length > 0 ? '...' : ''})`;
 }

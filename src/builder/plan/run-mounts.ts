@@ -1,13 +1,16 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
+import type { Platform } from '../../oci/platform.ts';
 import type { RunMount } from '../instructions/instruction.ts';
 import type { StepMount, StepTree } from './build-step.ts';
+import { copyToRoot } from './copy-to-root.ts';
 
 export interface MountContext {
   tree: (from: string) => StepTree;
   /** The build's context. */
   context: StepTree;
   workdir: string;
+  platform: Platform;
   reads: (tree: StepTree, path: string) => void;
 }
 
@@ -40,21 +43,30 @@ function targetOf({ target }: RunMount, { workdir }: MountContext): string {
 }
 
 function bind(mount: RunMount, context: MountContext): StepMount {
-  const tree = mount.from === '' ? context.context : context.tree(mount.from);
+  const from = mount.from === '' ? context.context : context.tree(mount.from);
   const source = posix.resolve('/', mount.source);
-  context.reads(tree, source);
-  return { type: 'bind', tree, source, target: targetOf(mount, context), readOnly: mount.readOnly };
+  context.reads(from, source);
+  return { type: 'bind', tree: asStep(from, source, context), source, target: targetOf(mount, context), readOnly: mount.readOnly };
+}
+
+/** What of a context is mounted is made a tree of its own first, which is kept as any other step's. */
+function asStep(tree: StepTree, path: string, { platform }: MountContext): StepTree {
+  if (tree.kind === 'step') return tree;
+  const step = copyToRoot({ kind: 'path', tree, path }, `[internal] files of the context: ${path}`, platform);
+  if (path !== '/' && step.work.kind === 'copy')
+    step.work = { ...step.work, options: { ...step.work.options, parents: true } };
+  return { kind: 'step', step };
 }
 
 function cache(mount: RunMount, context: MountContext): StepMount {
   const target = targetOf(mount, context);
-  const tree: StepTree = mount.from === '' ? { kind: 'step', step: undefined } : context.tree(mount.from);
+  const from: StepTree = mount.from === '' ? { kind: 'step', step: undefined } : context.tree(mount.from);
   const source = posix.resolve('/', mount.source);
-  context.reads(tree, source);
+  context.reads(from, source);
   return {
     type: 'cache',
     id: mount.id === '' ? posix.normalize(target) : mount.id,
-    tree,
+    tree: asStep(from, source, context),
     source,
     target,
     sharing: mount.sharing ?? 'shared',

@@ -120,6 +120,7 @@ export class StagePlanner {
       tree: (from) => this.#context.tree(from),
       context: this.#mainContext(),
       workdir: this.#workdirNow,
+      platform: this.#state.platform,
       reads: (tree, path) => this.#reads(tree, path),
     });
     const env = [...this.#state.variables].map(([name, value]) => `${name}=${value}`);
