@@ -16,7 +16,6 @@ export interface DigestJob {
 export interface CopyJob {
   kind: 'copy';
   staging: LayerStaging;
-  contentRoot: string;
   /** Lowest first; empty: `FROM scratch` or `--link`. */
   parent: readonly LayerPlace[];
   /** Names of `--chown` are looked up here; `parent` but for `--link`. */
@@ -30,8 +29,9 @@ export interface CopyJob {
 export interface UpperJob {
   kind: 'upper';
   staging: LayerStaging;
-  contentRoot: string;
   upper: string;
+  /** What the run began with, lowest first: a directory of which only the time differs for a mount point's sake isn't written. */
+  parent: readonly LayerPlace[];
   /** Paths to leave out, each with what is below: mount points that the run needed. */
   skip: readonly string[];
   clock: LayerClock;
@@ -43,8 +43,10 @@ export interface ReceiveJob {
   kind: 'receive';
   /** The received archive, compressed or not. */
   file: string;
-  /** Where tar and index go; made by the job. */
+  /** Where tar and index go. */
   directory: string;
+  /** What is no archive is a Dockerfile, and the tree's only file. */
+  orDockerfile: boolean;
 }
 
 /** Seconds since 1970. */
@@ -60,8 +62,8 @@ export type LayerCompression = 'gzip' | 'none';
 
 export interface LayerOutcome {
   staged: StagedLayer;
-  /** The blob lies under this key as an ingest of the content store, to be committed by who holds the lease. Undefined: the tar is the blob. */
-  blob: { ingest: string; digest: Digest; size: number } | undefined;
+  /** The file lies in the stage, synced, for the content store to adopt once a lease holds its digest. */
+  blob: { file: string; digest: Digest; size: number; compression: LayerCompression };
 }
 
 export type FileProgress = { copiedBytes: number };
