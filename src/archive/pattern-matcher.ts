@@ -1,87 +1,99 @@
 import { EngineError } from '../errors/engine-error.ts';
+import { PathPattern } from './path-pattern.ts';
 
-export interface ParentMatch {
-  readonly matched: readonly boolean[];
+interface Rule {
+  readonly pattern: PathPattern;
+  /** `!`: what it matches is taken back in. */
+  readonly negated: boolean;
 }
 
-interface Pattern {
-  exclusion: boolean;
-  expression: RegExp;
+/** What is known of one path, to be handed on to the paths below it. */
+export interface PathMatch {
+  /** Whether the patterns take the path: in a `.dockerignore`, whether it is left out. */
+  readonly matched: boolean;
+  /** By pattern: whether it matches the path or a folder above it, as far as that was asked. */
+  readonly byRule: readonly boolean[];
 }
 
-/** Patterns of `.dockerignore`; the last that matches a path or a directory above it decides, `!` takes back. */
+/**
+ * A list of patterns as `.dockerignore` and `--exclude` have it: the last one that matches a path, or a folder above it, decides.
+ * Paths are relative, `/`-separated, without a `/` at the start.
+ */
 export class PatternMatcher {
-  readonly #patterns: Pattern[];
+  readonly #rules: readonly Rule[];
 
+  /** Blank patterns are dropped, the others cleaned. @throws EngineError "invalid", in Docker's words. */
   constructor(patterns: readonly string[]) {
-    this.#patterns = patterns.flatMap((text) => parse(text.trim()) ?? []);
+    this.#rules = patterns
+      .map((pattern) => pattern.trim())
+      .filter((pattern) => pattern !== '')
+      .map((pattern) => ruleOf(cleanPath(pattern)));
   }
 
-  get hasExceptions(): boolean {
-    return this.#patterns.some(({ exclusion }) => exclusion);
+  /** The patterns as they are matched, in their order. */
+  get patterns(): readonly { readonly text: string; readonly negated: boolean }[] {
+    return this.#rules.map(({ pattern, negated }) => ({ text: pattern.text, negated }));
   }
 
-  /** `parent`: what `match` said of the directory above; undefined: it wasn't asked. */
-  match(path: string, parent: ParentMatch | undefined): { matches: boolean; state: ParentMatch } {
-    let matches = false;
-    const matched = this.#patterns.map(({ exclusion, expression }, at) => {
-      let match = parent?.matched[at] ?? false;
-      if (!match) {
-        if (exclusion !== matches) return false;
-        match =
-          expression.test(path) ||
-          (parent === undefined && parentsOf(path).some((above) => expression.test(above)));
+  /** Whether any pattern begins with `!`. */
+  get hasNegated(): boolean {
+    return this.#rules.some((rule) => rule.negated);
+  }
+
+  /** Whether the list takes `path`; folders above it are looked at too. */
+  matches(path: string): boolean {
+    return this.match(path).matched;
+  }
+
+  /** The same, with what a walk already knows of the folder that `path` lies in. */
+  match(path: string, parent?: PathMatch): PathMatch {
+    let matched = false;
+    const byRule = this.#rules.map(({ pattern, negated }, index) => {
+      if (parent?.byRule[index] === true) {
+        matched = !negated;
+        return true;
       }
-      if (match) matches = !exclusion;
-      return match;
+      // A pattern that could change nothing is not asked.
+      if (negated !== matched) return false;
+      const hit = pattern.matches(path) || (parent === undefined && matchesFolderOf(path, pattern));
+      if (hit) matched = !negated;
+      return hit;
     });
-    return { matches, state: { matched } };
+    return { matched, byRule };
   }
 
-  /** The pattern that matches `path` alone. */
-  static literal(path: string): string {
-    return path.replace(/[*?[\]\\!]/g, '\\$&');
+  /** Whether all below `folder` is taken as it is itself, so that a walk that wants nothing of it need not go in. */
+  takesAllBelow(folder: string, { matched, byRule }: PathMatch): boolean {
+    if (!matched) return false;
+    const decisive = this.#rules.findLastIndex((rule, index) => !rule.negated && byRule[index] === true);
+    return !this.#rules.some(
+      ({ pattern, negated }, index) => negated && index > decisive && pattern.mayMatchBelow(folder),
+    );
   }
 }
 
-function parentsOf(path: string): string[] {
-  const names = path.split('/').slice(0, -1);
-  return names.map((_, at) => names.slice(0, at + 1).join('/'));
+function ruleOf(cleaned: string): Rule {
+  const negated = cleaned.startsWith('!');
+  if (cleaned === '!') throw new EngineError('invalid', 'illegal exclusion pattern: "!"');
+  return { pattern: new PathPattern(negated ? cleaned.slice(1) : cleaned), negated };
 }
 
-function parse(text: string): Pattern | undefined {
-  if (text === '') return undefined;
-  const exclusion = text.startsWith('!');
-  const cleaned = clean(exclusion ? text.slice(1) : text);
-  if (exclusion && text.length === 1) throw new EngineError('invalid', 'illegal exclusion pattern: "!"');
-  return { exclusion, expression: compile(cleaned) };
-}
-
-function clean(pattern: string): string {
-  const kept: string[] = [];
-  for (const name of pattern.split('/'))
-    if (name === '..' && kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (name !== '' && name !== '.') kept.push(name);
-  return (pattern.startsWith('/') ? '/' : '') + (kept.join('/') || (pattern.startsWith('/') ? '' : '.'));
-}
-
-function compile(pattern: string): RegExp {
-  let source = '^';
-  for (let at = 0; at < pattern.length; at++) {
-    const character = pattern[at] ?? '';
-    if (character === '*' && pattern[at + 1] === '*') {
-      at++;
-      if (pattern[at + 1] === '/') at++;
-      source += at + 1 >= pattern.length ? '.*' : '(.*/)?';
-    } else if (character === '*') source += '[^/]*';
-    else if (character === '?') source += '[^/]';
-    else if (character === '\\') source += `\\${pattern[++at] ?? '\\'}`;
-    else if (character === '[' || character === ']') source += character;
-    else source += character.replace(/[.$^{}()|+/]/, '\\$&');
+function matchesFolderOf(path: string, pattern: PathPattern): boolean {
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    if (pattern.matches(path.slice(0, at))) return true;
   }
-  try {
-    return new RegExp(`${source}$`, 's');
-  } catch (error) {
-    throw new EngineError('invalid', 'syntax error in pattern', { cause: error });
+  return false;
+}
+
+/** Go's `filepath.Clean`: the shortest spelling, without a `/` at the end. (Bun's own `path` loses what is not UTF-8.) */
+export function cleanPath(path: string): string {
+  const root = path.startsWith('/') ? '/' : '';
+  const names: string[] = [];
+  for (const name of path.split('/')) {
+    if (name === '' || name === '.') continue;
+    if (name !== '..') names.push(name);
+    else if (names.length > 0 && names.at(-1) !== '..') names.pop();
+    else if (root === '') names.push(name);
   }
+  return root + names.join('/') || '.';
 }
