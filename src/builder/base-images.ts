@@ -69,7 +69,7 @@ export class BaseImages {
         signal,
         progress: ({ id, status, current, total }) => {
           if (id === undefined || current === undefined) return;
-          teller.transfer(`${status.toLowerCase()} ${id}`, current, { total: total ?? 0 });
+          teller.transfer(status, current, { id, total: total ?? 0 });
         },
       },
     );

@@ -1,42 +1,55 @@
+import { rm } from 'node:fs/promises';
+import { readIgnoreFile } from '../archive/ignore-file.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageService } from '../images/image-service.ts';
 import type { GcRoots, Lease } from '../images/lease-store.ts';
 import { hostPlatform, type Platform } from '../oci/platform.ts';
-import { canonicalName, familiarName, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
+import {
+  canonicalName,
+  familiarName,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../oci/reference.ts';
 import { BaseImages } from './base-images.ts';
+import type { BuildBackend, PostedBuild } from './build-backend.ts';
 import { atLines } from './build-error.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildOutput, BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
-import type { BuildCachePrune, BuildCacheRecord, Builder, BuildResult } from './builder.ts';
-import { builtConfig } from './export/image-config.ts';
+import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
 import { builtLayers } from './export/built-layers.ts';
-import { storeBuild, type StoredBuild } from './export/image-output.ts';
+import { builtConfig } from './export/image-config.ts';
+import { type StoredBuild, storeBuild } from './export/image-output.ts';
 import { writeTree } from './export/tree-output.ts';
 import { readInstructions } from './instructions/read-instructions.ts';
-import { ignorePatterns, loadDockerfile, loadIgnoreFile } from './load-dockerfile.ts';
+import { loadDockerfile, loadIgnoreFile } from './load-dockerfile.ts';
 import { parseDockerfile } from './parser/parse-dockerfile.ts';
 import type { BuildPlan } from './plan/build-plan.ts';
 import type { ContextName } from './plan/build-step.ts';
 import { planBuild } from './plan/plan-build.ts';
-import { CachePruner, type CacheLimits } from './solver/prune-cache.ts';
+import { PostedSession } from './posted-session.ts';
 import { BuildContexts } from './solver/build-contexts.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
 import { watched } from './solver/build-progress-teller.ts';
+import { type CacheLimits, CachePruner } from './solver/prune-cache.ts';
 import { BuildSolver } from './solver/solve-build.ts';
+import { ArchiveContext } from './sources/archive-context.ts';
 
 export interface BuildServiceOptions {
   images: ImageService;
   content: LocalContentStore;
   solver: SolverPorts;
   limits: CacheLimits;
+  /** For contexts that are being built; emptied at start. */
+  contextsDirectory: string;
   logger: Logger;
 }
 
 /** Builds by Dockerfiles. */
-export class BuildService implements Builder {
+export class BuildService implements BuildBackend {
   readonly #options: BuildServiceOptions;
   readonly #pruner: CachePruner;
   readonly #running = new Set<Promise<unknown>>();
@@ -78,6 +91,19 @@ export class BuildService implements Builder {
     return await this.#pruner.prune(prune, options);
   }
 
+  async receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession> {
+    const contexts = new Map<string, ArchiveContext>();
+    const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
+    try {
+      for (const [name, body] of posted.contexts)
+        contexts.set(name, await ArchiveContext.receive(body, ports, options));
+      return new PostedSession({ ...posted, contexts });
+    } catch (error) {
+      await Promise.all([...contexts.values()].map((context) => context.close()));
+      throw error;
+    }
+  }
+
   /** What a collection of images must leave alone. */
   roots(): GcRoots {
     return this.#options.solver.store.roots();
@@ -85,6 +111,7 @@ export class BuildService implements Builder {
 
   /** What a dead daemon left of builds and containers' recovery does not know. */
   async recover(): Promise<void> {
+    await rm(this.#options.contextsDirectory, { recursive: true, force: true });
     await this.#options.solver.mounts.recover();
   }
 
@@ -130,11 +157,17 @@ class Build {
     try {
       const [platform = hostPlatform(), ...more] = this.#request.platforms;
       if (more.length > 0)
-        throw new EngineError('not-implemented', 'Multi-platform build is not supported yet: name one platform');
+        throw new EngineError(
+          'not-implemented',
+          'Multi-platform build is not supported yet: name one platform',
+        );
       const plan = await planBuild(dockerfile, this.#planOptions(platform), {
         baseImage: (name, wanted) => bases.get(name, wanted),
       });
-      watch({ type: 'plan', lines: plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })) });
+      watch({
+        type: 'plan',
+        lines: plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
+      });
       return await this.#solve(plan, { references, lease, ignore: definition.ignore });
     } finally {
       bases.release();
@@ -186,22 +219,27 @@ class Build {
     const title = dockerfile.from === 'text' ? 'Dockerfile' : dockerfile.path;
     const loaded = await watched(watch, `[internal] load build definition from ${title}`, async (teller) => {
       if (dockerfile.from === 'text') return { text: dockerfile.text, ignore: undefined };
-      const source = dockerfile.from === 'session' ? session.context('dockerfile') : this.#source({ main: true });
+      const source =
+        dockerfile.from === 'session' ? session.context('dockerfile') : this.#source({ main: true });
       const received = (bytes: number): void => teller.transfer('transferring dockerfile:', bytes);
       return await loadDockerfile(source, dockerfile.path, { signal, received });
     });
-    if (loaded.ignore !== undefined) return { text: loaded.text, ignore: ignorePatterns(loaded.ignore) };
+    if (loaded.ignore !== undefined) return { text: loaded.text, ignore: readIgnoreFile(loaded.ignore) };
     if (context.type === 'none') return { text: loaded.text, ignore: [] };
     const ignore = await watched(watch, '[internal] load .dockerignore', async (teller) => {
       const received = (bytes: number): void => teller.transfer('transferring context:', bytes);
       return await loadIgnoreFile(this.#source({ main: true }), { signal, received });
     });
-    return { text: loaded.text, ignore: ignore === undefined ? [] : ignorePatterns(ignore) };
+    return { text: loaded.text, ignore: ignore === undefined ? [] : readIgnoreFile(ignore) };
   }
 
   async #solve(
     plan: BuildPlan,
-    { references, lease, ignore }: { references: Map<BuildOutput, Reference[]>; lease: Lease; ignore: string[] },
+    {
+      references,
+      lease,
+      ignore,
+    }: { references: Map<BuildOutput, Reference[]>; lease: Lease; ignore: string[] },
   ): Promise<BuildResult> {
     const { solver: ports, watch, signal } = this.#context;
     const { session, network, extraHosts, limits, entitlements, sourceDateEpoch } = this.#request;
@@ -299,7 +337,7 @@ class Build {
       for (const reference of references) await images.tag(stored.imageId, reference);
       const names = references.length === 0 ? [stored.imageId as string] : references.map(familiarName);
       const archive = await images.save({ names, platforms: [] });
-      await this.#request.session.output(output.id).write(ReadableStream.from(archive), { signal });
+      await this.#request.session.output(output.id).write(streamOf(archive), { signal });
       return resultOf(stored, { references, platform: built.plan.platform });
     });
   }
@@ -314,6 +352,23 @@ class Build {
   }
 }
 
+function streamOf(pieces: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 interface BuiltTree {
   chain: Parameters<typeof builtLayers>[0];
   lease: Lease;
@@ -321,7 +376,13 @@ interface BuiltTree {
 }
 
 function emptyResult(platform: Platform): BuildResult {
-  return { imageId: undefined, descriptor: undefined, configDigest: undefined, platforms: [platform], metadata: {} };
+  return {
+    imageId: undefined,
+    descriptor: undefined,
+    configDigest: undefined,
+    platforms: [platform],
+    metadata: {},
+  };
 }
 
 function resultOf(

@@ -1,5 +1,5 @@
-import { EngineError } from '../errors/engine-error.ts';
 import type { Tree } from '../archive/tree.ts';
+import { EngineError } from '../errors/engine-error.ts';
 import type { ContextSource, ContextTree } from './build-session.ts';
 
 const MAX_DOCKERFILE_BYTES = 16 << 20;
@@ -7,19 +7,27 @@ const MAX_IGNORE_BYTES = 4 << 20;
 const MAX_LINKS = 20;
 
 /** A small file of a context; undefined where there is none. Links are followed inside the context. @throws EngineError "invalid" for what is no file, or too large. */
-export async function readContextFile(tree: Tree, path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+export async function readContextFile(
+  tree: Tree,
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   const place = await followed(tree, path);
   if (place === undefined) return undefined;
   const node = await tree.lookup(place);
   if (node === undefined) return undefined;
-  if (node.type !== 'file') throw new EngineError('invalid', `failed to read ${path}: it is a ${node.type}, not a file`);
+  if (node.type !== 'file')
+    throw new EngineError('invalid', `failed to read ${path}: it is a ${node.type}, not a file`);
   if (node.size > maxBytes)
-    throw new EngineError('invalid', `failed to read ${path}: larger than ${maxBytes} bytes`, { code: 'size-exceeded' });
+    throw new EngineError('invalid', `failed to read ${path}: larger than ${maxBytes} bytes`, {
+      code: 'size-exceeded',
+    });
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of tree.read(place)) {
     size += chunk.length;
-    if (size > maxBytes) throw new EngineError('invalid', `failed to read ${path}: larger than ${maxBytes} bytes`);
+    if (size > maxBytes)
+      throw new EngineError('invalid', `failed to read ${path}: larger than ${maxBytes} bytes`);
     chunks.push(chunk.slice());
   }
   return Buffer.concat(chunks, size);
@@ -85,30 +93,4 @@ async function withTree<T>(
   } finally {
     await opened.release();
   }
-}
-
-/** The patterns of an ignore file: no comments, no blank lines, paths cleaned. */
-export function ignorePatterns(file: Uint8Array): string[] {
-  const text = new TextDecoder().decode(file).replace(/^\uFEFF/, '');
-  return text.split('\n').flatMap((line) => {
-    if (line.startsWith('#')) return [];
-    const pattern = line.trim();
-    if (pattern === '') return [];
-    const inverted = pattern.startsWith('!');
-    const path = (inverted ? pattern.slice(1) : pattern).trim();
-    if (path === '') return [pattern];
-    const clean = cleanPath(path);
-    return [`${inverted ? '!' : ''}${clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean}`];
-  });
-}
-
-function cleanPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
-    else parts.push(part);
-  }
-  const joined = parts.join('/');
-  return path.startsWith('/') ? `/${joined}` : joined === '' ? '.' : joined;
 }

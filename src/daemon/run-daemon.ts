@@ -52,6 +52,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
       {
         containers: engine.containers,
         images: engine.images,
+        builder: engine.builder,
         networks: engine.networks,
         volumes: engine.volumes,
         registry: new RegistryService(engine.registry, settings),

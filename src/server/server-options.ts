@@ -1,3 +1,4 @@
+import type { BuildBackend } from '../builder/build-backend.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
@@ -9,6 +10,7 @@ import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 export interface Backends {
   containers: ContainerBackend;
   images: ImageBackend;
+  builder: BuildBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;
   registry: RegistryBackend;

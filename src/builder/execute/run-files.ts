@@ -35,7 +35,10 @@ function extraLine(text: string, gateway: string | undefined): string {
   const address = raw.replace(/^\[(.*)\]$/, '$1');
   const found = address === 'host-gateway' ? gateway : address;
   if (found === undefined)
-    throw new EngineError('invalid', 'unable to derive the IP value for host-gateway: there is no bridge network');
+    throw new EngineError(
+      'invalid',
+      'unable to derive the IP value for host-gateway: there is no bridge network',
+    );
   if (isIP(found) === 0)
     throw new EngineError('invalid', `invalid IP address in add-host: ${JSON.stringify(raw)}`);
   return `${found}\t${name}`;

@@ -1,6 +1,6 @@
 import type { ChainId } from '../../oci/digest.ts';
-import type { BuildSession } from '../build-session.ts';
 import type { StepLimits } from '../build-request.ts';
+import type { BuildSession } from '../build-session.ts';
 import type { RunStep, StepMount } from '../plan/build-step.ts';
 
 /** A mount of a RUN whose files are known. */

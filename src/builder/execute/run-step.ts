@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { TaskHandle } from '../../runtime/runtime.ts';
+import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
+import { quote } from '../../wire/quote.ts';
 import { BuildError } from '../build-error.ts';
-import { goQuote } from '../plan/go-text.ts';
 import { LogLimit } from './log-limit.ts';
 import { missingPlaces, removePlaces } from './mount-stubs.ts';
 import { hostsText, resolvConfText } from './run-files.ts';
@@ -29,7 +29,11 @@ type Undo = (what: string, step: () => Promise<unknown>) => void;
  *
  * @throws BuildError `process "…" did not complete successfully: …`; EngineErrors of mounts and networks; the signal's reason.
  */
-export async function runStep(request: RunRequest, ports: RunPorts, options: RunOptions): Promise<FinishedRun> {
+export async function runStep(
+  request: RunRequest,
+  ports: RunPorts,
+  options: RunOptions,
+): Promise<FinishedRun> {
   const { signal } = options;
   signal.throwIfAborted();
   ports.runtime.anticipate?.();
@@ -145,7 +149,7 @@ async function execute(parts: Parameters<typeof stepSpec>[1], run: Run): Promise
   const limit = new LogLimit(options.log);
   const command = request.step.args.join(' ');
   const failed = (how: string, details: ConstructorParameters<typeof BuildError>[1]): BuildError =>
-    new BuildError(`process ${goQuote(command)} did not complete successfully: ${how}`, details);
+    new BuildError(`process ${quote(command)} did not complete successfully: ${how}`, details);
   const id = { containerId: parts.id, generation: 1 };
   const { signal } = options;
   let handle: TaskHandle;
@@ -179,7 +183,10 @@ async function execute(parts: Parameters<typeof stepSpec>[1], run: Run): Promise
 }
 
 function isStartFailure(error: unknown): boolean {
-  return error instanceof EngineError && (error.code === 'command-not-found' || error.code === 'command-not-executable');
+  return (
+    error instanceof EngineError &&
+    (error.code === 'command-not-found' || error.code === 'command-not-executable')
+  );
 }
 
 /** A command that can't be started is the step's own failure, told as BuildKit tells it: on its output, with code 1. */
@@ -196,7 +203,9 @@ function startFailure(
     to.limit.write(2, new TextEncoder().encode(`${error.message}\n`));
     return to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
   }
-  return error.kind === 'invalid' || error.kind === 'not-found' ? to.failed(error.message, { cause: error }) : error;
+  return error.kind === 'invalid' || error.kind === 'not-found'
+    ? to.failed(error.message, { cause: error })
+    : error;
 }
 
 /** Join its streams, let it go, wait for its end. An abort kills it; the end is waited for all the same. */

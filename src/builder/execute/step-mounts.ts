@@ -132,4 +132,3 @@ async function agent(
     env: [`SSH_AUTH_SOCK=${mount.target}`],
   };
 }
-

@@ -54,10 +54,9 @@ export function stepSpec(
   return spec;
 }
 
-function hostLimits(limits: Partial<StepLimits>): Pick<
-  SpecHostOptions,
-  'resources' | 'ulimits' | 'shmSizeBytes' | 'cgroupParent'
-> {
+function hostLimits(
+  limits: Partial<StepLimits>,
+): Pick<SpecHostOptions, 'resources' | 'ulimits' | 'shmSizeBytes' | 'cgroupParent'> {
   return {
     shmSizeBytes: limits.shmSizeBytes ?? 0,
     ulimits: limits.ulimits ?? [],

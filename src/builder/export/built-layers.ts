@@ -13,7 +13,8 @@ export async function builtLayers(
   const layers: BuiltLayer[] = [];
   for (let chain = head; chain !== undefined && chain !== base; ) {
     const layer = store.layer(chain);
-    if (layer === undefined) throw new EngineError('internal', `Layer ${chain} of the build is not in its cache`);
+    if (layer === undefined)
+      throw new EngineError('internal', `Layer ${chain} of the build is not in its cache`);
     layers.push(layer);
     chain = (await snapshotter.layer(chain))?.parent;
   }

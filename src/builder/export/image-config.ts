@@ -29,7 +29,10 @@ export function builtConfig({ state, layers, labels, sourceDateEpoch }: ConfigPa
 }
 
 /** Layers that no entry stands for get one. */
-function completed({ baseHistory, baseDiffIds, history }: StageState, layers: readonly BuiltLayer[]): HistoryEntry[] {
+function completed(
+  { baseHistory, baseDiffIds, history }: StageState,
+  layers: readonly BuiltLayer[],
+): HistoryEntry[] {
   return [
     ...baseHistory,
     ...untold(baseDiffIds.length - count(baseHistory)),
@@ -43,7 +46,13 @@ function count(history: readonly HistoryEntry[]): number {
 }
 
 function untold(missing: number): HistoryEntry[] {
-  const entry = { created: undefined, createdBy: '', author: '', comment: 'buildkit.exporter.image.v0', emptyLayer: false };
+  const entry = {
+    created: undefined,
+    createdBy: '',
+    author: '',
+    comment: 'buildkit.exporter.image.v0',
+    emptyLayer: false,
+  };
   return Array.from({ length: Math.max(0, missing) }, () => entry);
 }
 

@@ -6,8 +6,8 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image-config.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts';
-import type { BuiltLayer } from '../solver/cache-record.ts';
 import type { BaseImage } from '../plan/build-step.ts';
+import type { BuiltLayer } from '../solver/cache-record.ts';
 
 export interface StoredBuild {
   imageId: Digest;
@@ -39,7 +39,11 @@ export async function storeBuild(
   const { config: described, mediaType } = parseManifest(bytes);
   return {
     imageId,
-    manifest: { mediaType: mediaType ?? 'application/vnd.oci.image.manifest.v1+json', digest: imageId, size: bytes.length },
+    manifest: {
+      mediaType: mediaType ?? 'application/vnd.oci.image.manifest.v1+json',
+      digest: imageId,
+      size: bytes.length,
+    },
     configDigest: described.digest,
   };
 }

@@ -36,8 +36,7 @@ export interface ImageStep extends StepHead {
 /** A tree that a step reads from. `step: undefined` is the empty one. */
 export type StepTree =
   /** Files of the session's context; `context` is its name there. */
-  | { kind: 'context'; context: ContextName }
-  | { kind: 'step'; step: BuildStep | undefined };
+  { kind: 'context'; context: ContextName } | { kind: 'step'; step: BuildStep | undefined };
 
 /** Which of the build's contexts: the main one, or a named one of that name. */
 export type ContextName = { main: true } | { main: false; name: string };

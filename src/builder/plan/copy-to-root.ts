@@ -3,11 +3,7 @@ import type { FileStep, StepSource } from './build-step.ts';
 import { digestOf } from './step-id.ts';
 
 /** All of a source as a tree of its own, on nothing. */
-export function copyToRoot(
-  source: StepSource,
-  name: string,
-  platform: Platform,
-): FileStep {
+export function copyToRoot(source: StepSource, name: string, platform: Platform): FileStep {
   const options = {
     command: 'COPY',
     destination: '/',

@@ -1,34 +1,8 @@
-/** Go's `%q` of a string, for history entries. */
-export function goQuote(text: string): string {
-  const inner = [...text].map(quoteRune).join('');
-  return `"${inner}"`;
-}
-
-const SHORT: Readonly<Record<string, string>> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '"': '\\"',
-  '\\': '\\\\',
-};
-
-function quoteRune(rune: string): string {
-  const short = SHORT[rune];
-  if (short !== undefined) return short;
-  const code = rune.codePointAt(0) ?? 0;
-  if (code < 0x20 || code === 0x7f) return `\\x${code.toString(16).padStart(2, '0')}`;
-  if (/\p{C}|[\p{Z}--\x20]/v.test(rune))
-    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
-  return rune;
-}
+import { quote } from '../../wire/quote.ts';
 
 /** Go's `%q` of a list: `["a" "b"]`. */
 export function goQuoteList(list: readonly string[]): string {
-  return `[${list.map(goQuote).join(' ')}]`;
+  return `[${list.map(quote).join(' ')}]`;
 }
 
 /** Go's `%v` of a list: `[a b]`. */
@@ -39,7 +13,7 @@ export function goList(list: readonly string[]): string {
 /** Go's `%q` of a small number: as the rune of that code. */
 export function goQuoteNumber(value: number): string {
   const rune = String.fromCodePoint(value);
-  return rune === "'" ? "'\\''" : rune === '"' ? `'"'` : `'${quoteRune(rune)}'`;
+  return rune === '"' ? `'"'` : rune === "'" ? String.raw`'\''` : `'${quote(rune).slice(1, -1)}'`;
 }
 
 /** Go's `Duration.String()`. */
@@ -59,6 +33,9 @@ export function goDuration(nanoseconds: bigint): string {
 }
 
 function fraction(value: bigint, unit: bigint): string {
-  const rest = (value % unit).toString().padStart(unit.toString().length - 1, '0').replace(/0+$/, '');
+  const rest = (value % unit)
+    .toString()
+    .padStart(unit.toString().length - 1, '0')
+    .replace(/0+$/, '');
   return rest === '' ? String(value / unit) : `${value / unit}.${rest}`;
 }

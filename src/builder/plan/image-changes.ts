@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { quote } from '../../wire/quote.ts';
 import type {
   CmdInstruction,
   CommandLine,
@@ -8,13 +9,16 @@ import type {
   Instruction,
   LabelInstruction,
 } from '../instructions/instruction.ts';
-import { goDuration, goList, goQuote, goQuoteList, goQuoteNumber } from './go-text.ts';
+import { goDuration, goList, goQuoteList, goQuoteNumber } from './go-text.ts';
 import { addHistory, type StageState } from './stage-state.ts';
 
 export const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
 
 /** The command as it runs: a shell form with the stage's SHELL in front. */
-export function withShell(line: Pick<CommandLine, 'commandLine' | 'prependShell'>, state: StageState): string[] {
+export function withShell(
+  line: Pick<CommandLine, 'commandLine' | 'prependShell'>,
+  state: StageState,
+): string[] {
   if (!line.prependShell) return [...line.commandLine];
   return [...(state.config.shell ?? DEFAULT_SHELL), line.commandLine.join(' ')];
 }
@@ -114,11 +118,10 @@ function setEntrypoint(state: StageState, instruction: EntrypointInstruction): t
 function setHealthcheck(state: StageState, { healthcheck }: HealthcheckInstruction): true {
   state.config = { ...state.config, healthcheck };
   const { test, intervalNs, timeoutNs, startPeriodNs, startIntervalNs, retries } = healthcheck;
-  const durations = [intervalNs, timeoutNs, startPeriodNs, startIntervalNs].map((ns) => goQuote(goDuration(ns)));
-  return told(
-    state,
-    `HEALTHCHECK &{${goQuoteList(test)} ${durations.join(' ')} ${goQuoteNumber(retries)}}`,
+  const durations = [intervalNs, timeoutNs, startPeriodNs, startIntervalNs].map((ns) =>
+    quote(goDuration(ns)),
   );
+  return told(state, `HEALTHCHECK &{${goQuoteList(test)} ${durations.join(' ')} ${goQuoteNumber(retries)}}`);
 }
 
 /** EXPOSE's ports, with their protocols, ranges taken apart. */

@@ -9,13 +9,21 @@ import { readInstruction } from '../instructions/read-instructions.ts';
 import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
 import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
 import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
-import { platformArgs } from './platform-args.ts';
 import { copyToRoot } from './copy-to-root.ts';
+import { platformArgs } from './platform-args.ts';
+import {
+  findSource,
+  findTarget,
+  fromsOf,
+  linesOf,
+  linkStages,
+  neededStages,
+  type StageNode,
+} from './stage-graph.ts';
 import { StagePlanner } from './stage-planner.ts';
-import { stagePrefix, totalSteps } from './step-names.ts';
-import { findSource, findTarget, fromsOf, linesOf, linkStages, neededStages, type StageNode } from './stage-graph.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
+import { stagePrefix, totalSteps } from './step-names.ts';
 
 /**
  * Make a plan of a Dockerfile for one platform: which steps, on which, and what the image will say. Only the stages that the target needs
@@ -176,8 +184,12 @@ class Planner {
       const context = { main: false, name: named.name } as const;
       return { kind: 'tree', tree: { kind: 'context', context } };
     }
-    if (named?.type === 'remote') return { kind: 'tree', tree: { kind: 'step', step: remoteTree(named.url, platform) } };
-    throw new EngineError('not-implemented', `context ${name}: OCI layouts as contexts are not supported yet`);
+    if (named?.type === 'remote')
+      return { kind: 'tree', tree: { kind: 'step', step: remoteTree(named.url, platform) } };
+    throw new EngineError(
+      'not-implemented',
+      `context ${name}: OCI layouts as contexts are not supported yet`,
+    );
   }
 
   async #planStage(node: StageNode): Promise<StageState> {
@@ -271,7 +283,8 @@ class Planner {
   }
 
   async #treeOf(from: string, node: StageNode): Promise<StepTree> {
-    const source = this.#named(from) === undefined ? findSource(from, this.#dockerfile.stages) : imageNamed(from);
+    const source =
+      this.#named(from) === undefined ? findSource(from, this.#dockerfile.stages) : imageNamed(from);
     if (source.kind === 'scratch') return { kind: 'step', step: undefined };
     if (source.kind === 'stage') return { kind: 'step', step: this.#states.get(source.index)?.head };
     const platform = this.#platformOf(node);
@@ -282,7 +295,15 @@ class Planner {
 
   #externalStep(image: BaseImage, platform: Platform): ImageStep {
     const id = digestOf(['image', image.name, image.manifestDigest, formatPlatform(platform)]);
-    return { kind: 'image', id, name: `FROM ${image.name}`, lines: undefined, platform, ignoreCache: false, image };
+    return {
+      kind: 'image',
+      id,
+      name: `FROM ${image.name}`,
+      lines: undefined,
+      platform,
+      ignoreCache: false,
+      image,
+    };
   }
 }
 

@@ -37,7 +37,8 @@ function program(file: InlineFile): HeredocCommand {
     os: 'linux',
     architecture: 'amd64',
   });
-  if (step.work.kind === 'copy') step.work = { ...step.work, options: { ...step.work.options, chmod: '0755' } };
+  if (step.work.kind === 'copy')
+    step.work = { ...step.work, options: { ...step.work.options, chmod: '0755' } };
   return {
     args: [`${PROGRAM_DIRECTORY}${file.name}`],
     mounts: [

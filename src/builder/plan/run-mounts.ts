@@ -46,7 +46,13 @@ function bind(mount: RunMount, context: MountContext): StepMount {
   const from = mount.from === '' ? context.context : context.tree(mount.from);
   const source = posix.resolve('/', mount.source);
   context.reads(from, source);
-  return { type: 'bind', tree: asStep(from, source, context), source, target: targetOf(mount, context), readOnly: mount.readOnly };
+  return {
+    type: 'bind',
+    tree: asStep(from, source, context),
+    source,
+    target: targetOf(mount, context),
+    readOnly: mount.readOnly,
+  };
 }
 
 /** What of a context is mounted is made a tree of its own first, which is kept as any other step's. */
@@ -81,7 +87,8 @@ function secret(mount: RunMount, context: MountContext): StepMount {
   const id = mount.id === '' ? posix.basename(mount.target) : mount.id;
   if (id === '') throw new EngineError('invalid', 'one of source, target required');
   const wantsFile = mount.env === undefined || mount.target !== '';
-  const target = mount.target === '' ? `${SECRETS_DIRECTORY}/${posix.basename(id)}` : targetOf(mount, context);
+  const target =
+    mount.target === '' ? `${SECRETS_DIRECTORY}/${posix.basename(id)}` : targetOf(mount, context);
   const env = mount.env === '' ? id : mount.env;
   return {
     type: 'secret',

@@ -1,8 +1,8 @@
 import { parseReference } from '../../oci/reference.ts';
 import { type DockerfileLines } from '../build-error.ts';
-import { DockerfileError } from '../parser/dockerfile-error.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import type { Instruction, Stage } from '../instructions/instruction.ts';
+import { DockerfileError } from '../parser/dockerfile-error.ts';
 
 /** More stages than any Dockerfile needs, few enough to be planned at once. */
 export const MAX_STAGES = 2000;
@@ -52,7 +52,9 @@ export function findSource(name: string, stages: readonly Stage[]): StageBase {
 export function linkStages(dockerfile: Dockerfile, expand: FromExpander): StageNode[] {
   const { stages } = dockerfile;
   if (stages.length > MAX_STAGES)
-    throw new DockerfileError(`Cannot build a Dockerfile of ${stages.length} stages: at most ${MAX_STAGES} are taken`);
+    throw new DockerfileError(
+      `Cannot build a Dockerfile of ${stages.length} stages: at most ${MAX_STAGES} are taken`,
+    );
   const isTitled = stages.length > 1 || stages.some((stage) => stage.instructions.some(readsElsewhere));
   const byName = new Map<string, number>();
   const nodes = stages.map((stage, index): StageNode => {
@@ -82,9 +84,13 @@ function baseOf(stage: Stage, byName: ReadonlyMap<string, number>, expand: FromE
   try {
     parseReference(name);
   } catch (error) {
-    throw new DockerfileError(`failed to parse stage name ${JSON.stringify(name)}: invalid reference format`, stage.range, {
-      cause: error,
-    });
+    throw new DockerfileError(
+      `failed to parse stage name ${JSON.stringify(name)}: invalid reference format`,
+      stage.range,
+      {
+        cause: error,
+      },
+    );
   }
   return { kind: 'image', name };
 }

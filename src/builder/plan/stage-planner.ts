@@ -1,13 +1,18 @@
 import { formatPlatform } from '../../oci/platform.ts';
-import { isGitUrl, isHttpUrl } from '../sources/remote-sources.ts';
-import { expandWord, expandWords } from '../expansion/expand-word.ts';
-import { expandExpose } from '../instructions/expand-expose.ts';
-import { expandInstruction, readMounts, type WordExpander } from '../instructions/expand-instruction.ts';
+import { expandWord } from '../expansion/expand-word.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
+import {
+  expandInstruction,
+  readMounts,
+  type WordExpander,
+  wordExpander,
+} from '../instructions/expand-instruction.ts';
+import { readExposedPorts } from '../instructions/exposed-ports.ts';
 import type {
   AddInstruction,
   ArgInstruction,
   CopyInstruction,
+  ExposeInstruction,
   Instruction,
   RunInstruction,
   WorkdirInstruction,
@@ -16,13 +21,14 @@ import { atRange } from '../parser/dockerfile-error.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
 import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
 import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
-import { stagePrefix, totalSteps } from './step-names.ts';
 import { proxyVariables } from './platform-args.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
+import { isGitUrl, isHttpUrl } from './source-words.ts';
 import { linesOf, type StageNode } from './stage-graph.ts';
 import { addHistory, type StageState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
+import { stagePrefix, totalSteps } from './step-names.ts';
 
 export interface StageContext {
   node: StageNode;
@@ -56,10 +62,7 @@ export class StagePlanner {
     const { name } = node.stage;
     this.#ignoreCache =
       options.noCache || options.noCacheStages.some((stage) => stage !== '' && stage.toLowerCase() === name);
-    this.#expand = {
-      word: (text) => expandWord(text, state.variables, { escapeToken }).result,
-      raw: (text) => expandWord(text, state.variables, { escapeToken, skipQuotes: true }).result,
-    };
+    this.#expand = wordExpander(state.variables, { escapeToken });
   }
 
   /** @throws DockerfileError with the instruction's lines. */
@@ -87,15 +90,19 @@ export class StagePlanner {
       case 'workdir':
         return this.#workdir(instruction);
       case 'expose':
-        return exposePorts(this.#state, this.#ports(instruction.ports));
+        return this.#expose(instruction);
       default:
         changeImage(this.#state, instruction);
     }
   }
 
-  #ports(words: readonly string[]): string[] {
+  #expose(instruction: ExposeInstruction): void {
     const { escapeToken } = this.#context.dockerfile;
-    return expandExpose(words, (word) => expandWords(word, this.#state.variables, { escapeToken }));
+    const words = readExposedPorts(instruction, this.#state.variables, escapeToken);
+    exposePorts(
+      this.#state,
+      words.flatMap(({ ports }) => ports),
+    );
   }
 
   /** A value of the command line, else the default, else the one from above the first FROM. */
@@ -115,7 +122,10 @@ export class StagePlanner {
 
   #run(instruction: RunInstruction): void {
     const command = heredocCommand(instruction);
-    const args = withShell({ commandLine: command.args, prependShell: instruction.prependShell }, this.#state);
+    const args = withShell(
+      { commandLine: command.args, prependShell: instruction.prependShell },
+      this.#state,
+    );
     const mounts = planMounts(readMounts(instruction, this.#expand), {
       tree: (from) => this.#context.tree(from),
       context: this.#mainContext(),
@@ -191,7 +201,8 @@ export class StagePlanner {
   #source(word: string, instruction: CopyInstruction | AddInstruction): StepSource {
     if (instruction.kind === 'add') {
       const checksum = instruction.checksum === '' ? undefined : instruction.checksum;
-      if (isGitUrl(word)) return { kind: 'git', url: word, checksum, keepGitDir: instruction.keepGitDir ?? false };
+      if (isGitUrl(word))
+        return { kind: 'git', url: word, checksum, keepGitDir: instruction.keepGitDir ?? false };
       if (isHttpUrl(word)) return { kind: 'url', url: word, checksum };
     }
     const from = instruction.kind === 'copy' ? instruction.from : '';
@@ -231,7 +242,8 @@ export class StagePlanner {
     const upper = text.replace(/^\S+/, (keyword) => keyword.toUpperCase());
     const { escapeToken } = this.#context.dockerfile;
     try {
-      return expandWord(upper, this.#state.variables, { escapeToken, rawQuotes: true, skipUnset: true }).result;
+      return expandWord(upper, this.#state.variables, { escapeToken, rawQuotes: true, skipUnset: true })
+        .result;
     } catch {
       return upper;
     }

@@ -1,6 +1,6 @@
 import { emptyProcessConfig } from '../../images/import-changes.ts';
-import type { HistoryEntry, ImageProcessConfig } from '../../oci/image-config.ts';
 import type { DiffId } from '../../oci/digest.ts';
+import type { HistoryEntry, ImageProcessConfig } from '../../oci/image-config.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { BaseImage, BuildStep } from './build-step.ts';
 
@@ -70,7 +70,14 @@ export function childState(parent: StageState): StageState {
   const variables = new Map(parent.variables);
   const config = { ...parent.config, env: withPath(parent.config.env) };
   for (const [name, value] of config.env.map(splitVariable)) variables.set(name, value);
-  return { ...parent, config, variables, args: [...parent.args], history: [...parent.history], hasCmd: false };
+  return {
+    ...parent,
+    config,
+    variables,
+    args: [...parent.args],
+    history: [...parent.history],
+    hasCmd: false,
+  };
 }
 
 function withPath(env: readonly string[]): string[] {

@@ -12,5 +12,7 @@ export function digestOf(value: unknown): Digest {
 }
 
 function isStep(value: unknown): value is BuildStep {
-  return typeof value === 'object' && value !== null && 'kind' in value && 'id' in value && 'ignoreCache' in value;
+  return (
+    typeof value === 'object' && value !== null && 'kind' in value && 'id' in value && 'ignoreCache' in value
+  );
 }

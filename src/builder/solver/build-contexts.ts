@@ -9,7 +9,10 @@ export interface ContextOptions {
   ignore: readonly string[];
   paths: ContextPaths;
   signal: AbortSignal;
-  watch: (name: ContextName, opening: (received: (bytes: number) => void) => Promise<ContextTree>) => Promise<ContextTree>;
+  watch: (
+    name: ContextName,
+    opening: (received: (bytes: number) => void) => Promise<ContextTree>,
+  ) => Promise<ContextTree>;
 }
 
 /** The contexts of one build: each is brought here once, with all that the plan reads of it, when the first step wants it. */

@@ -1,11 +1,11 @@
 import type { Lease } from '../../images/lease-store.ts';
+import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { CacheMounts } from '../execute/cache-mounts.ts';
-import type { FinishedRun } from '../execute/run-step.ts';
-import type { RunOptions, RunRequest } from '../execute/run-request.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
+import type { RunOptions, RunRequest } from '../execute/run-request.ts';
+import type { FinishedRun } from '../execute/run-step.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
-import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { BuiltLayer } from './cache-record.ts';
 import type { CacheStore } from './cache-store.ts';
 import type { SharedWork } from './shared-work.ts';

@@ -1,8 +1,8 @@
-import type { Digest } from '../../oci/digest.ts';
 import { messageOf } from '../../errors/engine-error.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { BuildVertex, BuildWatcher } from '../build-progress.ts';
 import type { DockerfileLines } from '../build-error.ts';
+import type { BuildVertex, BuildWatcher } from '../build-progress.ts';
 import { digestOf } from '../plan/step-id.ts';
 
 export interface VertexHead {
@@ -42,12 +42,12 @@ export class VertexTeller {
     this.#watch({ type: 'log', log: { vertex: this.#vertex.digest, stream, data, timeNano: nowNano() } });
   }
 
-  transfer(name: string, current: number, { total = 0, done = false } = {}): void {
+  transfer(name: string, current: number, { id = name, total = 0, done = false } = {}): void {
     const timeNano = nowNano();
     this.#watch({
       type: 'transfer',
       transfer: {
-        id: name,
+        id,
         vertex: this.#vertex.digest,
         name,
         current,
@@ -81,7 +81,12 @@ export async function watched<T>(
   name: string,
   work: (teller: VertexTeller) => Promise<T>,
 ): Promise<T> {
-  const teller = new VertexTeller(watch, { digest: digestOf(['internal', name]), name, inputs: [], lines: undefined });
+  const teller = new VertexTeller(watch, {
+    digest: digestOf(['internal', name]),
+    name,
+    inputs: [],
+    lines: undefined,
+  });
   teller.start();
   try {
     const result = await work(teller);

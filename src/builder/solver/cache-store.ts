@@ -82,7 +82,10 @@ export class CacheStore {
     record.usedNano = nowNano();
     record.uses++;
     this.#unwritten.add(record.id);
-    this.#writing ??= setTimeout(() => void this.#writeUses().catch(() => undefined), USES_WRITTEN_MS).unref();
+    this.#writing ??= setTimeout(
+      () => void this.#writeUses().catch(() => undefined),
+      USES_WRITTEN_MS,
+    ).unref();
   }
 
   setSize(record: CacheRecord, sizeBytes: number): void {

@@ -22,10 +22,15 @@ export interface CachePrunerOptions {
 /** What is to go so that no more than `keepBytes` is left: the longest unused first, none before those that stand on it. */
 export function planPrune(
   records: readonly CacheRecord[],
-  { keepBytes, matches, inUse }: { keepBytes: number; matches: (record: CacheRecord) => boolean; inUse: (id: string) => boolean },
+  {
+    keepBytes,
+    matches,
+    inUse,
+  }: { keepBytes: number; matches: (record: CacheRecord) => boolean; inUse: (id: string) => boolean },
 ): CacheRecord[] {
   const children = new Map<string, number>();
-  for (const { parent } of records) if (parent !== undefined) children.set(parent, (children.get(parent) ?? 0) + 1);
+  for (const { parent } of records)
+    if (parent !== undefined) children.set(parent, (children.get(parent) ?? 0) + 1);
   const blocked = (record: CacheRecord): boolean =>
     record.layer !== undefined && (children.get(record.layer.chainId) ?? 0) > 0;
   let left = records.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -123,7 +128,19 @@ export class CachePruner {
   }
 }
 
-const FILTERS = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private', 'mutable', 'immutable'];
+const FILTERS = [
+  'until',
+  'unused-for',
+  'id',
+  'parent',
+  'type',
+  'description',
+  'inuse',
+  'shared',
+  'private',
+  'mutable',
+  'immutable',
+];
 
 /** @throws EngineError "invalid" for what is no filter. */
 function cacheFilter(filters: ReadonlyMap<string, readonly string[]>): (record: CacheRecord) => boolean {
@@ -140,7 +157,15 @@ function cacheFilter(filters: ReadonlyMap<string, readonly string[]>): (record: 
     (texts.length === 0 || texts.some((text) => record.description.includes(text)));
 }
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
 
 /** A Go duration. */
 function parseAge(text: string): bigint {

@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import type { MadeLayer } from '../../images/make-layer.ts';
 import type { Lease } from '../../images/lease-store.ts';
+import type { MadeLayer } from '../../images/make-layer.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
@@ -8,9 +8,9 @@ import { atLines, BuildError } from '../build-error.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
-import { makeFileLayer, makeRunLayer } from '../copy/make-file-layer.ts';
 import type { FileAction } from '../copy/file-action.ts';
 import type { LayerClock } from '../copy/file-job.ts';
+import { makeFileLayer, makeRunLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
 import type { HeldCache } from '../execute/cache-mounts.ts';
 import type { ReadyMount } from '../execute/run-request.ts';
@@ -147,7 +147,9 @@ export class BuildSolver {
     try {
       const cached = step.ignoreCache ? undefined : await this.#cached(prepared.key);
       if (cached !== undefined) {
-        teller.explain(`cached: made ${new Date(Number(cached.createdNano / 1_000_000n)).toISOString()} of the same inputs`);
+        teller.explain(
+          `cached: made ${new Date(Number(cached.createdNano / 1_000_000n)).toISOString()} of the same inputs`,
+        );
         teller.complete({ cached: true });
         return { chain: cached.chainId };
       }
@@ -250,7 +252,9 @@ export class BuildSolver {
 
   async #placeOf(tree: StepTree): Promise<FilePlace> {
     if (tree.kind === 'context') return (await this.#options.contexts.tree(tree.context)).place;
-    return await this.#placeOfChain(tree.step === undefined ? undefined : (await this.#solve(tree.step)).chain);
+    return await this.#placeOfChain(
+      tree.step === undefined ? undefined : (await this.#solve(tree.step)).chain,
+    );
   }
 
   async #prepareFiles(step: FileStep): Promise<Prepared> {
@@ -263,24 +267,18 @@ export class BuildSolver {
       const { actions, content } = await this.#actionsOf(step, releases);
       const key = this.#key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
       const make: Prepared['make'] = async ({ signal, tell, lease }) => {
-        const leave = await this.#ports.turns.enter(signal);
-        try {
-          tell({ type: 'started' });
-          const { layers } = this.#ports;
-          const made = await makeFileLayer(actions, {
-            ports: layers,
-            lease,
-            parent,
-            clock: this.#clock,
-            compression: 'none',
-            signal,
-            link: step.link,
-            progress: ({ copiedBytes }) => tell({ type: 'copied', bytes: copiedBytes }),
-          });
-          return this.#built(made, parent);
-        } finally {
-          leave();
-        }
+        tell({ type: 'started' });
+        const made = await makeFileLayer(actions, {
+          ports: this.#ports.layers,
+          lease,
+          parent,
+          clock: this.#clock,
+          compression: 'none',
+          signal,
+          link: step.link,
+          progress: ({ copiedBytes }) => tell({ type: 'copied', bytes: copiedBytes }),
+        });
+        return this.#built(made, parent);
       };
       const reason = 'the instruction, its files or what it stands on were not seen before';
       return { key, parent, reason, make, release };

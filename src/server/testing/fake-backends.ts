@@ -1,3 +1,4 @@
+import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
 import type {
   AttachClient,
@@ -48,6 +49,13 @@ export class FakeEngine implements Backends {
     async function* () {};
   info: SystemInfo = systemInfo();
   #nextId = 1;
+
+  readonly builder: BuildBackend = {
+    build: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    cache: async () => [],
+    pruneCache: async () => ({ deleted: [], reclaimedBytes: 0 }),
+    receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+  };
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),
