@@ -1,4 +1,13 @@
-import { lstatSync, readdirSync, rmdirSync, type Stats, unlinkSync, utimesSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  type Stats,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 
@@ -16,6 +25,16 @@ export function missingPlaces(root: string, targets: readonly string[]): string[
     }
   }
   return [...missing].sort((a, b) => b.length - a.length);
+}
+
+/** Where the runtime mounts its own, made as runc makes it: crun's /dev has a sticky bit. They stay in the layer, as BuildKit's do. */
+export function makeRootPlaces(root: string): void {
+  for (const name of ['proc', 'sys', 'dev']) {
+    const place = join(root, name);
+    if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) continue;
+    mkdirSync(place);
+    chmodSync(place, 0o755);
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
 import { quote } from '../../wire/quote.ts';
 import { BuildError } from '../build-error.ts';
 import { LogLimit } from './log-limit.ts';
-import { missingPlaces, removePlaces } from './mount-stubs.ts';
+import { makeRootPlaces, missingPlaces, removePlaces } from './mount-stubs.ts';
 import { hostsText, resolvConfText } from './run-files.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { RunOptions, RunRequest } from './run-request.ts';
@@ -86,6 +86,7 @@ async function runMounted(id: string, run: Run): Promise<void> {
   ] as const);
   signal.throwIfAborted();
   const mounts = [...(await networkFiles(files, network, run)), ...mounted.mounts];
+  makeRootPlaces(root);
   const places = missingPlaces(
     root,
     mounts.map(({ destination }) => destination),
