@@ -17,7 +17,7 @@ export function parseModeChange(text: string): ModeChange | undefined {
   if (text === '') return undefined;
   const octal = octalMode(text);
   if (octal !== undefined) return () => octal;
-  const changes = text.split(',').map((clause) => parseClause(clause, text));
+  const changes = text.split(',').map((clause) => parseClause(clause));
   return (mode, isDirectory) => changes.reduce((now, change) => change(now, isDirectory), mode);
 }
 
@@ -30,9 +30,9 @@ export function octalMode(text: string): number | undefined {
   return value;
 }
 
-function parseClause(clause: string, text: string): ModeChange {
+function parseClause(clause: string): ModeChange {
   const [, who = '', actions = ''] = CLAUSE.exec(clause) ?? [];
-  if (actions === '') throw new EngineError('invalid', `invalid mode string: ${JSON.stringify(text)}`);
+  if (actions === '') throw new EngineError('invalid', 'invalid syntax');
   const classes = who === '' || who.includes('a') ? EVERYONE : who;
   const steps = [...actions.matchAll(/([+=-])([^+=-]*)/g)].map(
     ([, operator = '', permissions = '']): ModeChange =>

@@ -42,7 +42,7 @@ class Copy {
     this.#action = action;
     this.#context = context;
     this.#changeMode = parseModeChange(action.mode);
-    this.#madeMode = octalMode(action.mode) ?? 0o755;
+    this.#madeMode = (octalMode(action.mode) ?? 0o755) & 0o777;
   }
 
   async from(root: SourceRoot): Promise<void> {

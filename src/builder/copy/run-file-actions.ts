@@ -28,7 +28,7 @@ export async function runFileActions(
 ): Promise<DraftNode> {
   const { places, parent, users } = options;
   const draft = DraftNode.root(places.open({ kind: 'layers', layers: parent }));
-  const names = places.open({ kind: 'layers', layers: users });
+  const names = users.length === 0 ? undefined : places.open({ kind: 'layers', layers: users });
   for (const action of actions) {
     const owner = ownerOf(action.owner, names);
     if (action.kind === 'make-directory') {
@@ -39,7 +39,7 @@ export async function runFileActions(
   return draft;
 }
 
-function ownerOf(owner: FileOwner | undefined, names: FileNode): UserId | undefined {
+function ownerOf(owner: FileOwner | undefined, names: FileNode | undefined): UserId | undefined {
   return owner && resolveOwner(owner, names);
 }
 

@@ -134,7 +134,7 @@ class Extraction {
   #parentOf(root: DraftNode, path: string): DraftNode {
     const slash = path.lastIndexOf('/');
     if (slash === -1) return root;
-    const real = resolvePath<DraftNode>(root, path.slice(0, slash), { followLast: true }).path;
+    const real = resolvePath<DraftNode>(root, path.slice(0, slash), { followLast: true, refuseWayOut }).path;
     let node = root;
     for (const name of real) {
       const child = node.child(name) ?? node.put(name, this.#impliedDirectory());
@@ -150,19 +150,20 @@ class Extraction {
   }
 
   #hardlink(root: DraftNode, parent: DraftNode, { name, entry }: { name: string; entry: TarEntry }): void {
-    let target: DraftNode | undefined = this.#find(root, entry.linkTarget);
+    const target = this.#find(root, entry.linkTarget);
     if (target === undefined || target.type === 'directory')
       throw new EngineError(
         'invalid',
         `Cannot extract ${JSON.stringify(entry.path)}: it links to ${JSON.stringify(entry.linkTarget)}, which is no file here`,
       );
     if (target === parent.child(name)) return;
-    if (!target.isTouched) target = broughtUp(target);
+    const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = this.#attributes(entry);
+    target.change({ mode, uid, gid, mtimeSeconds, mtimeNanoseconds });
     parent.link(name, target);
   }
 
   #find(root: DraftNode, path: string): DraftNode | undefined {
-    return resolvePath<DraftNode>(root, path, { followLast: false }).node;
+    return resolvePath<DraftNode>(root, path, { followLast: false, refuseWayOut }).node;
   }
 
   #attributes(entry: TarEntry): DraftAttributes {
@@ -184,8 +185,9 @@ class Extraction {
   }
 }
 
-/** A file of below gets its place in the layer, so that another name can be given to it. */
-function broughtUp(node: DraftNode): DraftNode {
-  node.change({});
-  return node;
+/** As Docker, for which the directory is all that there is. */
+function refuseWayOut(path: string): never {
+  throw new EngineError('invalid', `statat ${path.split('/')[0]}: path escapes from parent`, {
+    code: 'archive-hostile',
+  });
 }

@@ -12,17 +12,18 @@ const MAX_FILE_BYTES = 10 << 20;
 const MAX_ID = 2 ** 32 - 2;
 
 /**
- * Numbers of an owner, names looked up in `root`'s /etc/passwd and /etc/group (links followed inside it). A name that isn't there is root's, as BuildKit
- * has it; a number is its own group.
+ * Numbers of an owner, names looked up in `root`'s (undefined: a stage without files) /etc/passwd and /etc/group (links followed inside it). A user that isn't there is root, as BuildKit
+ * has it, a group the user's own; a number is its own group.
  *
  * @throws EngineError "invalid" for a number no user can have, and for files of users that are none.
  */
-export function resolveOwner(owner: FileOwner, root: FileNode): UserId {
+export function resolveOwner(owner: FileOwner, root: FileNode | undefined): UserId {
   const { uid, gid } = userOf(owner.user, root);
-  return { uid, gid: owner.group === undefined ? gid : groupOf(owner.group, root) };
+  return { uid, gid: (owner.group === undefined ? undefined : groupOf(owner.group, root)) ?? gid };
 }
 
-function userOf(user: string, root: FileNode): UserId {
+function userOf(user: string, root: FileNode | undefined): UserId {
+  if (user === '') return { uid: 0, gid: 0 };
   const number = numberOf(user);
   if (number !== undefined) return { uid: number, gid: number };
   for (const fields of linesOf(root, '/etc/passwd'))
@@ -30,11 +31,11 @@ function userOf(user: string, root: FileNode): UserId {
   return { uid: 0, gid: 0 };
 }
 
-function groupOf(group: string, root: FileNode): number {
+function groupOf(group: string, root: FileNode | undefined): number | undefined {
   const number = numberOf(group);
   if (number !== undefined) return number;
   for (const fields of linesOf(root, '/etc/group')) if (fields[0] === group) return idOf(fields[2]);
-  return 0;
+  return undefined;
 }
 
 function numberOf(text: string): number | undefined {
@@ -49,7 +50,8 @@ function idOf(text: string | undefined): number {
   return /^[0-9]+$/.test(text ?? '') ? Math.min(Number(text), MAX_ID) : 0;
 }
 
-function* linesOf(root: FileNode, path: string): Generator<string[]> {
+function* linesOf(root: FileNode | undefined, path: string): Generator<string[]> {
+  if (root === undefined) throw new EngineError('invalid', 'invalid user index: -1');
   const { node } = resolvePath(root, path, { followLast: true });
   if (node === undefined) return;
   if (node.type !== 'file') throw new EngineError('invalid', `${path} is not a regular file`);

@@ -42,6 +42,7 @@ class DraftWriter {
   }
 
   async #node(node: DraftNode, path: string): Promise<void> {
+    if (path.startsWith('.wh.', path.lastIndexOf('/') + 1)) throw ambiguous(path);
     if (node.writtenAs !== undefined && node.type !== 'directory') {
       const linkTarget = node.writtenAs;
       return await this.#out.put(
@@ -100,6 +101,14 @@ class DraftWriter {
       source.close();
     }
   }
+}
+
+/** A layer can't have it: it would remove another file. */
+function ambiguous(path: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `Cannot copy to ${JSON.stringify(`/${path}`)}: a name that begins with .wh. says in a layer that a file is gone`,
+  );
 }
 
 /** A file of the layers below whose attributes were changed, or that got another name. */

@@ -1,4 +1,3 @@
-import { PatternMatcher } from '../../archive/pattern-matcher.ts';
 import type { FileType, NodeAttributes } from '../../archive/tree.ts';
 import type { ContentStamp, FileNode, OpenContent } from './file-node.ts';
 import type { PlaceFilter } from './file-place.ts';
@@ -80,6 +79,11 @@ export class FilteredNode implements FileNode {
 function followed(root: FileNode, paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     const end = resolvePath(root, path, { followLast: true });
-    return [path, PatternMatcher.literal(end.path.join('/'))].filter((pattern) => pattern !== '');
+    return [path, literal(end.path.join('/'))].filter((pattern) => pattern !== '');
   });
+}
+
+/** The pattern that matches `path` alone. */
+function literal(path: string): string {
+  return path.replace(/[*?[\]\\!]/g, '\\$&');
 }

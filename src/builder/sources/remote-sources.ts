@@ -1,4 +1,4 @@
-import type { ContextTree } from '../build-session.ts';
+import type { ContextTree, ContextWant } from '../build-session.ts';
 import type { FilePlace } from './file-place.ts';
 
 /** What was fetched from elsewhere and is here now. */
@@ -20,24 +20,30 @@ export interface HttpOptions {
 
 export interface GitOptions {
   signal: AbortSignal;
-  keepGitDir?: boolean;
+  keepGitDir?: boolean | undefined;
   /** The commit, or its beginning, that must be found. */
   checksum?: string | undefined;
-  /** For https: sent as `Authorization`; for git and ssh unused. */
+  /** For https: who asks (`x-access-token`'s password). */
   token?: string | undefined;
+  /** Socket of the ssh agent that may be asked. */
+  agent?: string | undefined;
+}
+
+export interface RemoteContextOptions {
+  signal: AbortSignal;
+  want?: ContextWant;
 }
 
 /** Fetches what Dockerfiles and contexts name by URL, and keeps it: a second time only asks whether it is still the same. */
 export interface RemoteSources {
-  /** A file of a URL, mode 0600, its time from Last-Modified. @throws EngineError "invalid" with BuildKit's words. */
+  /**
+   * A file of a URL, mode 0600, its time from Last-Modified.
+   *
+   * @throws EngineError "invalid" with BuildKit's words; code digest-mismatch for another content than `checksum`.
+   */
   http(url: string, options: HttpOptions): Promise<RemoteFiles>;
   /** `url[#ref[:directory]]`. @throws EngineError "unavailable" where there is no git; "invalid" with git's words. */
   git(url: string, options: GitOptions): Promise<RemoteFiles>;
   /** A context by URL: a repository, a tar (compressed or not), or a Dockerfile alone, which is then the tree's `Dockerfile`. */
-  context(url: string, options: { signal: AbortSignal }): Promise<ContextTree>;
+  context(url: string, options: RemoteContextOptions): Promise<ContextTree>;
 }
-
-/** Whether BuildKit takes a source word for a repository. */
-export declare function isGitUrl(source: string): boolean;
-/** Whether it takes it for a download. */
-export declare function isHttpUrl(source: string): boolean;

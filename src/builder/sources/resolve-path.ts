@@ -27,7 +27,13 @@ const MAX_COMPONENTS = 8192;
 export function resolvePath<Node extends LinkedNode<Node>>(
   root: Node,
   path: string,
-  { followLast }: { followLast: boolean },
+  {
+    followLast,
+    refuseWayOut,
+  }: {
+    followLast: boolean /** Told of what leads out, instead of staying inside. */;
+    refuseWayOut?: (path: string) => never;
+  },
 ): ResolvedPath<Node> {
   const todo = componentsOf(path).reverse();
   const trail: { name: string; node: Node | undefined }[] = [];
@@ -35,14 +41,14 @@ export function resolvePath<Node extends LinkedNode<Node>>(
   let links = 0;
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     if (name === '..') {
-      trail.pop();
+      if (trail.pop() === undefined) refuseWayOut?.(path);
       continue;
     }
     const node = here()?.child(name);
     if (node?.type === 'symlink' && (followLast || todo.length > 0)) {
-      if (++links > MAX_LINKS)
-        throw new EngineError('invalid', `Cannot resolve ${JSON.stringify(path)}: too many links`);
+      if (++links > MAX_LINKS) throw new EngineError('invalid', 'too many links');
       const { linkTarget = '' } = node.attributes();
+      if (linkTarget.startsWith('/')) refuseWayOut?.(path);
       if (linkTarget.startsWith('/')) trail.length = 0;
       todo.push(...componentsOf(linkTarget).reverse());
     } else trail.push({ name, node });

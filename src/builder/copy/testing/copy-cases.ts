@@ -224,13 +224,6 @@ export const copyCases: readonly CopyCase[] = [
     sources: ['*.nope', 'b.txt'],
     destination: '/x/',
   },
-  {
-    name: 'a backslash that takes a star',
-    parent: [],
-    files: ['f 644 0:0 *star s', 'f 644 0:0 nostar n'],
-    sources: ['[*]star'],
-    destination: '/x/',
-  },
   { name: 'a missing file', parent: [], files: tree, sources: ['nope'], destination: '/x' },
   {
     name: 'a missing file in a directory',

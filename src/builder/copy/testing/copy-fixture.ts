@@ -51,7 +51,10 @@ export function makeNodes(root: string, lines: readonly NodeLine[]): void {
 const types = { d: 'directory', f: 'file', l: 'symlink', h: 'hardlink' } as const;
 
 export async function tarOf(lines: readonly NodeLine[]): Promise<Buffer> {
-  const members = lines.map(parseNode).map(({ kind, text, ...node }) => {
+  const nodes = lines.map(parseNode);
+  const members = nodes.map(({ kind, text, ...own }) => {
+    const target = kind === 'h' ? nodes.find(({ path }) => path === text) : undefined;
+    const node = target === undefined ? own : { ...target, path: own.path };
     const data = kind === 'f' ? [Buffer.from(text)] : undefined;
     const entry: TarMember = { ...node, type: types[kind], size: data?.[0]?.length ?? 0, linkTarget: text };
     return { entry, data };
