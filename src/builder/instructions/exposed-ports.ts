@@ -43,7 +43,7 @@ export function readExposedPorts(
 /** @throws DockerfileError without a range. */
 function parsePortWord(text: string): PortWord {
   const { address, hostPort, containerPort } = splitParts(text);
-  const [port = '', protocol = ''] = cut(containerPort, '/');
+  const [port, protocol = ''] = cut(containerPort, '/');
   if (port === '') throw new DockerfileError(`invalid port: ${quote(text)}: no port specified`);
   if (!['', 'tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
     throw new DockerfileError(`invalid port: ${quote(text)}: invalid proto: ${protocol}`);
@@ -89,7 +89,7 @@ function checkHostPort(hostPort: string, port: string, range: Range): void {
 }
 
 function parseRange(text: string): Range | undefined {
-  const [from = '', to] = cut(text, '-');
+  const [from, to] = cut(text, '-');
   const start = parsePort(from);
   const end = to === undefined ? start : parsePort(to);
   return start === undefined || end === undefined || end < start ? undefined : { start, end };
