@@ -8,7 +8,7 @@ import { findTarget, resolveStageNames, type StageSource } from '../instructions
 import { DockerfileError } from '../parser/dockerfile-error.ts';
 import { parseDockerfile } from '../parser/parse-dockerfile.ts';
 import type { ParsedDockerfile } from '../parser/parsed-dockerfile.ts';
-import { checkDefaultBases, checkFrom } from './check-from.ts';
+import { checkDefaultBases, checkFromPlatform, checkUndefinedArgs } from './check-from.ts';
 import { CheckReport, type CheckWarning } from './check-report.ts';
 import { type CheckSettings, parseCheckSettings } from './check-settings.ts';
 import { checkEachSpelling, checkSpellingOverall } from './check-spelling.ts';
@@ -82,8 +82,10 @@ export function runRules(dockerfile: Dockerfile, options: CheckOptions, report: 
   checkDefaultBases(dockerfile, { predefined, escapeToken }, report);
   const globals = globalArgs(metaArgs, { predefined, buildArgs, escapeToken });
   const bases = stages.map((stage) => {
-    const from = expandFrom(stage, globals.variables, escapeToken);
-    checkFrom(stage, from, globals, report);
+    const onUnmatched = (names: ReadonlySet<string>): void =>
+      checkUndefinedArgs(stage, names, globals, report);
+    const from = expandFrom(stage, { variables: globals.variables, escapeToken, onUnmatched });
+    checkFromPlatform(stage, from, globals, report);
     return from;
   });
   findTarget(stages, target);

@@ -31,24 +31,28 @@ export function checkDefaultBases(
   }
 }
 
-/** UndefinedArgInFrom, RedundantTargetPlatform, FromPlatformFlagConstDisallowed. */
-export function checkFrom(stage: Stage, from: ExpandedFrom, globals: GlobalArgs, report: CheckReport): void {
-  checkUndefined(stage, from.base, globals, report);
+/** RedundantTargetPlatform, FromPlatformFlagConstDisallowed. */
+export function checkFromPlatform(
+  stage: Stage,
+  from: ExpandedFrom,
+  globals: GlobalArgs,
+  report: CheckReport,
+): void {
   const word = from.platformWord;
   if (word === undefined) return;
-  checkUndefined(stage, word, globals, report);
   checkRedundantPlatform(stage, word, globals, report);
   checkConstantPlatform(stage, word, report);
 }
 
-export function checkUndefined(
+/** UndefinedArgInFrom: a FROM asked for `names`, which nobody set. */
+export function checkUndefinedArgs(
   stage: Stage,
-  { unmatched }: Pick<ExpandedWord, 'unmatched'>,
+  names: ReadonlySet<string>,
   { declared, variables }: GlobalArgs,
   report: CheckReport,
 ): void {
   const known = [...declared.union(new Set(variables.keys()))];
-  for (const name of unmatched) {
+  for (const name of names) {
     if (known.includes(name)) continue;
     const detail = `FROM argument '${name}' is not declared${didYouMean(name, known)}`;
     report.add('UndefinedArgInFrom', stage, detail);

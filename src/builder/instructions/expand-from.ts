@@ -13,26 +13,41 @@ export interface ExpandedFrom {
   readonly platform: Platform | undefined;
 }
 
+/** What a FROM is expanded with. */
+export interface FromScope {
+  /** `globalArgs`' variables. */
+  readonly variables: ReadonlyMap<string, string>;
+  readonly escapeToken: EscapeToken;
+  /** Hears of variables that nobody set, first those of the base, also when the FROM fails. */
+  readonly onUnmatched?: (names: ReadonlySet<string>) => void;
+}
+
 /** @throws DockerfileError with the FROM's lines, in BuildKit's words. */
-export function expandFrom(
-  stage: Stage,
-  variables: ReadonlyMap<string, string>,
-  escapeToken: EscapeToken,
-): ExpandedFrom {
+export function expandFrom(stage: Stage, scope: FromScope): ExpandedFrom {
   try {
-    const base = expandWord(stage.base, variables, { escapeToken });
+    const base = expand(stage.base, scope);
     if (base.result === '') throw new DockerfileError(`base name (${stage.base}) should not be blank`);
     if (stage.platform === '') return { base, platformWord: undefined, platform: undefined };
-    const platformWord = expandPlatform(stage, variables, escapeToken);
-    return { base, platformWord, platform: platformOf(stage, platformWord, variables) };
+    const platformWord = expandPlatform(stage, scope);
+    return { base, platformWord, platform: platformOf(stage, platformWord, scope.variables) };
   } catch (error) {
     throw atRange(error, stage.range);
   }
 }
 
-function expandPlatform(stage: Stage, variables: ReadonlyMap<string, string>, escapeToken: EscapeToken) {
+function expand(word: string, { variables, escapeToken, onUnmatched }: FromScope): ExpandedWord {
+  const unmatched = new Set<string>();
+  const onLookUp = (name: string, isSet: boolean): unknown => !isSet && unmatched.add(name);
   try {
-    return expandWord(stage.platform, variables, { escapeToken });
+    return expandWord(word, variables, { escapeToken, onLookUp });
+  } finally {
+    onUnmatched?.(unmatched);
+  }
+}
+
+function expandPlatform(stage: Stage, scope: FromScope): ExpandedWord {
+  try {
+    return expand(stage.platform, scope);
   } catch (error) {
     if (!(error instanceof DockerfileError)) throw error;
     throw new DockerfileError(`failed to process arguments for platform : ${error.message}`);

@@ -19,22 +19,20 @@ export interface PortWord {
 /** More than every port of every protocol is a mistake. */
 const MAX_PORTS = 3 * 65_536;
 
-/** The words of an EXPOSE with variables put in; a variable may hold several. @throws DockerfileError with the instruction's lines. */
-export function readExposedPorts(
+/** The words of an EXPOSE, one after the other, variables put in; one may hold several. @throws DockerfileError with its lines. */
+export function* readExposedPorts(
   expose: ExposeInstruction,
   variables: Variables,
   escapeToken: EscapeToken,
-): PortWord[] {
+): Generator<PortWord, void> {
   try {
     let left = MAX_PORTS;
-    return expose.ports
-      .flatMap((word) => expandWords(word, variables, { escapeToken }))
-      .map((word) => {
-        const parsed = parsePortWord(word);
-        left -= parsed.ports.length;
-        if (left < 0) throw new DockerfileError(`EXPOSE names more than ${MAX_PORTS} ports`);
-        return parsed;
-      });
+    for (const word of expose.ports.flatMap((each) => expandWords(each, variables, { escapeToken }))) {
+      const parsed = parsePortWord(word);
+      left -= parsed.ports.length;
+      if (left < 0) throw new DockerfileError(`EXPOSE names more than ${MAX_PORTS} ports`);
+      yield parsed;
+    }
   } catch (error) {
     throw atRange(error, expose.range);
   }
