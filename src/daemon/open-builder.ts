@@ -12,8 +12,6 @@ import { Turnstile } from '../builder/solver/turnstile.ts';
 import { remoteSources } from '../builder/sources/unavailable-sources.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import type { ImageService } from '../images/image-service.ts';
-import type { GcRoots } from '../images/lease-store.ts';
-import type { StateDb } from '../storage/state-db.ts';
 
 export interface BuilderRooms extends RunPorts {
   dataRoot: string;

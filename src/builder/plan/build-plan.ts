@@ -42,6 +42,4 @@ export interface BuildPlan {
   state: StageState;
   lines: PlannedLine[];
   contexts: ContextPaths;
-  /** Build arguments that no ARG took. */
-  unusedArgs: string[];
 }

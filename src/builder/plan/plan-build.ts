@@ -1,25 +1,23 @@
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import { formatPlatform, type Platform, parsePlatform } from '../../oci/platform.ts';
+import { EngineError } from '../../errors/engine-error.ts';
+import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import type { NamedContext } from '../build-request.ts';
-import { expandWord } from '../expansion/expand-word.ts';
+import { globalArgs, platformArgs } from '../expansion/arg-scope.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import type { Instruction, Stage } from '../instructions/instruction.ts';
 import { readInstruction } from '../instructions/read-instructions.ts';
-import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
+import { checkRunMount } from '../instructions/run-mount.ts';
+import {
+  findTarget,
+  instructionSources,
+  type KnownStages,
+  type StageSource,
+} from '../instructions/stage-names.ts';
+import { atRange } from '../parser/dockerfile-error.ts';
 import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
 import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
-import { platformArgs } from './platform-args.ts';
-import {
-  findSource,
-  findTarget,
-  fromsOf,
-  linesOf,
-  linkStages,
-  neededStages,
-  type StageNode,
-} from './stage-graph.ts';
+import { linesOf, linkStages, neededStages, type StageNode } from './stage-graph.ts';
 import { StagePlanner } from './stage-planner.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
@@ -57,8 +55,8 @@ class Planner {
   readonly #dockerfile: Dockerfile;
   readonly #options: PlanOptions;
   readonly #ports: PlanPorts;
-  readonly #globals: Map<string, string>;
-  readonly #usedArgs = new Set<string>();
+  readonly #globals: ReadonlyMap<string, string>;
+  readonly #known: KnownStages;
   readonly #states = new Map<number, StageState>();
   readonly #images = new Map<string, Promise<BaseImage>>();
   readonly #lines: (PlannedLine & { stage: number })[] = [];
@@ -69,17 +67,27 @@ class Planner {
     this.#dockerfile = dockerfile;
     this.#options = options;
     this.#ports = ports;
-    this.#globals = new Map(platformArgs(options.buildPlatform, options.platform, options.target));
-    for (const name of this.#globals.keys()) this.#override(name);
+    const { buildPlatform, platform: targetPlatform, target: targetStage, buildArgs } = options;
+    this.#globals = globalArgs(dockerfile.metaArgs, {
+      predefined: platformArgs({ buildPlatform, targetPlatform, targetStage, buildArgs }),
+      buildArgs,
+      escapeToken: dockerfile.escapeToken,
+    }).variables;
+    this.#known = {
+      names: new Map(
+        dockerfile.stages.flatMap(({ name }, index): [string, number][] =>
+          name === '' ? [] : [[name, index]],
+        ),
+      ),
+      count: dockerfile.stages.length,
+      escapeToken: dockerfile.escapeToken,
+    };
   }
 
   async plan(): Promise<BuildPlan> {
-    this.#expandMetaArgs();
-    this.#nodes = linkStages(this.#dockerfile, {
-      base: (text) => this.#global(text),
-      platform: (text) => this.#global(text),
-    });
-    const target = findTarget(this.#nodes, this.#options.target);
+    this.#nodes = linkStages(this.#dockerfile, this.#globals);
+    const target = this.#nodes[findTarget(this.#dockerfile.stages, this.#options.target)];
+    if (target === undefined) throw new EngineError('internal', 'The plan has no target');
     const needed = neededStages(this.#nodes, target);
     this.#askForImages(needed);
     for (const node of needed) this.#states.set(node.index, await this.#planStage(node));
@@ -90,55 +98,21 @@ class Planner {
       state,
       lines: this.#lines.sort((a, b) => a.stage - b.stage),
       contexts: this.#contexts,
-      unusedArgs: [...this.#options.buildArgs.keys()].filter((name) => !this.#usedArgs.has(name)),
     };
-  }
-
-  #override(name: string): boolean {
-    const value = this.#options.buildArgs.get(name);
-    if (value === undefined) return false;
-    this.#usedArgs.add(name);
-    this.#globals.set(name, value);
-    return true;
-  }
-
-  #expandMetaArgs(): void {
-    for (const { args, range } of this.#dockerfile.metaArgs)
-      for (const { key, value } of args)
-        if (!this.#override(key) && value !== undefined) {
-          try {
-            this.#globals.set(key, this.#global(value));
-          } catch (error) {
-            throw atRange(error, range);
-          }
-        }
-  }
-
-  #global(text: string): string {
-    return expandWord(text, this.#globals, { escapeToken: this.#dockerfile.escapeToken }).result;
   }
 
   /** All at once; who needs one waits for it then. */
   #askForImages(needed: readonly StageNode[]): void {
     for (const node of needed) {
-      if (node.base.kind === 'image') this.#image(node.base.name, this.#platformOf(node));
-      for (const instruction of node.stage.instructions)
-        for (const from of fromsOf(instruction)) {
-          const source = findSource(from, this.#dockerfile.stages);
-          if (source.kind === 'image') this.#image(source.name, this.#platformOf(node));
-        }
+      const platform = this.#platformOf(node);
+      const sources = node.stage.instructions.flatMap((one) => instructionSources(one, this.#known));
+      for (const source of [node.base, ...sources])
+        if (source.kind === 'image') this.#image(source.name, platform);
     }
   }
 
-  #platformOf({ platform, stage }: StageNode): Platform {
-    if (platform === '') return this.#options.platform;
-    try {
-      return parsePlatform(platform);
-    } catch (error) {
-      throw new DockerfileError(`failed to parse platform ${platform}: ${messageOf(error)}`, stage.range, {
-        cause: error,
-      });
-    }
+  #platformOf({ platform }: StageNode): Platform {
+    return platform ?? this.#options.platform;
   }
 
   #image(name: string, platform: Platform): Promise<BaseImage> | undefined {
@@ -207,9 +181,8 @@ class Planner {
         dockerfile: this.#dockerfile,
         options: this.#options,
         globals: this.#globals,
-        usedArgs: this.#usedArgs,
         contexts: this.#contexts,
-        tree: (from) => trees.get(from) ?? { kind: 'step', step: undefined },
+        trees: (instruction) => trees.get(instruction) ?? [],
         tell: (line) => this.#lines.push({ ...line, stage: node.index }),
       });
       planner.run();
@@ -231,7 +204,7 @@ class Planner {
       tell(parent.head);
       return childState(parent);
     }
-    if (base.kind === 'scratch') {
+    if (base.kind !== 'image') {
       tell(undefined);
       return scratchState(platform);
     }
@@ -268,29 +241,46 @@ class Planner {
     this.#contexts.set(key, known);
   }
 
-  /** What each `from=` of these instructions leads to. */
-  async #treesOf(instructions: readonly Instruction[], node: StageNode): Promise<Map<string, StepTree>> {
-    const trees = new Map<string, StepTree>();
-    for (const instruction of instructions)
-      for (const from of fromsOf(instruction)) {
-        try {
-          if (!trees.has(from)) trees.set(from, await this.#treeOf(from, node));
-        } catch (error) {
-          throw atRange(error, instruction.range);
-        }
+  /** What COPY and the mounts of RUN take their files from, one for each. */
+  async #treesOf(
+    instructions: readonly Instruction[],
+    node: StageNode,
+  ): Promise<Map<Instruction, StepTree[]>> {
+    const trees = new Map<Instruction, StepTree[]>();
+    for (const instruction of instructions) {
+      const sources = instructionSources(instruction, this.#known);
+      const names = namesOf(instruction);
+      const found: StepTree[] = [];
+      try {
+        for (const [at, source] of sources.entries())
+          found.push(await this.#treeOf(source, names[at] ?? '', node));
+      } catch (error) {
+        throw atRange(error, instruction.range);
       }
+      trees.set(instruction, found);
+    }
     return trees;
   }
 
-  async #treeOf(from: string, node: StageNode): Promise<StepTree> {
-    const source =
-      this.#named(from) === undefined ? findSource(from, this.#dockerfile.stages) : imageNamed(from);
-    if (source.kind === 'scratch') return { kind: 'step', step: undefined };
-    if (source.kind === 'stage') return { kind: 'step', step: this.#states.get(source.index)?.head };
-    const platform = this.#platformOf(node);
-    const found = await this.#find(source.name, platform);
-    if (found.kind === 'tree') return found.tree;
-    return { kind: 'step', step: this.#externalStep(found.image, platform) };
+  async #treeOf(source: StageSource, name: string, node: StageNode): Promise<StepTree> {
+    const wanted =
+      name !== '' && this.#named(name) !== undefined ? ({ kind: 'image', name } as const) : source;
+    switch (wanted.kind) {
+      case 'context':
+        return this.#options.hasContext
+          ? { kind: 'context', context: { main: true } }
+          : { kind: 'step', step: undefined };
+      case 'scratch':
+        return { kind: 'step', step: undefined };
+      case 'stage':
+        return { kind: 'step', step: this.#states.get(wanted.index)?.head };
+      case 'image': {
+        const platform = this.#platformOf(node);
+        const found = await this.#find(wanted.name, platform);
+        if (found.kind === 'tree') return found.tree;
+        return { kind: 'step', step: this.#externalStep(found.image, platform) };
+      }
+    }
   }
 
   #externalStep(image: BaseImage, platform: Platform): ImageStep {
@@ -307,15 +297,16 @@ class Planner {
   }
 }
 
-function imageNamed(name: string): { kind: 'image'; name: string } {
-  return { kind: 'image', name };
+/** As they are written, in the order of `instructionSources`. */
+function namesOf(instruction: Instruction): string[] {
+  if (instruction.kind === 'copy') return [instruction.from];
+  return instruction.kind === 'run' ? instruction.mounts.map(checkRunMount) : [];
 }
 
 /** An ONBUILD trigger of the base image. */
 function trigger(text: string, stage: Stage): Instruction {
   try {
-    const instruction = readInstruction(text);
-    return { ...instruction, range: stage.range };
+    return readInstruction(text, stage.range);
   } catch (error) {
     throw atRange(error, stage.range);
   }

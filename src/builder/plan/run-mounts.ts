@@ -6,9 +6,8 @@ import type { StepMount, StepTree } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
 
 export interface MountContext {
-  tree: (from: string) => StepTree;
-  /** The build's context. */
-  context: StepTree;
+  /** One for each mount. */
+  trees: readonly StepTree[];
   workdir: string;
   platform: Platform;
   reads: (tree: StepTree, path: string) => void;
@@ -20,12 +19,13 @@ const AGENT_PATH = '/run/buildkit/ssh_agent';
 /** RUN's mounts with their defaults. @throws EngineError "invalid" in BuildKit's words. */
 export function planMounts(mounts: readonly RunMount[], context: MountContext): StepMount[] {
   let agents = 0;
-  return mounts.map((mount): StepMount => {
+  return mounts.map((mount, at): StepMount => {
+    const from = context.trees[at] ?? { kind: 'step', step: undefined };
     switch (mount.type) {
       case 'bind':
-        return bind(mount, context);
+        return bind(mount, from, context);
       case 'cache':
-        return cache(mount, context);
+        return cache(mount, mount.from === '' ? { kind: 'step', step: undefined } : from, context);
       case 'tmpfs':
         return { type: 'tmpfs', target: targetOf(mount, context), sizeBytes: mount.sizeBytes };
       case 'secret':
@@ -42,8 +42,7 @@ function targetOf({ target }: RunMount, { workdir }: MountContext): string {
   return path;
 }
 
-function bind(mount: RunMount, context: MountContext): StepMount {
-  const from = mount.from === '' ? context.context : context.tree(mount.from);
+function bind(mount: RunMount, from: StepTree, context: MountContext): StepMount {
   const source = posix.resolve('/', mount.source);
   context.reads(from, source);
   return {
@@ -64,9 +63,8 @@ function asStep(tree: StepTree, path: string, { platform }: MountContext): StepT
   return { kind: 'step', step };
 }
 
-function cache(mount: RunMount, context: MountContext): StepMount {
+function cache(mount: RunMount, from: StepTree, context: MountContext): StepMount {
   const target = targetOf(mount, context);
-  const from: StepTree = mount.from === '' ? { kind: 'step', step: undefined } : context.tree(mount.from);
   const source = posix.resolve('/', mount.source);
   context.reads(from, source);
   return {

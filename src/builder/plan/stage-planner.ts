@@ -1,4 +1,5 @@
 import { formatPlatform } from '../../oci/platform.ts';
+import { declareArg, PROXY_ARGS } from '../expansion/arg-scope.ts';
 import { expandWord } from '../expansion/expand-word.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import {
@@ -21,7 +22,6 @@ import { atRange } from '../parser/dockerfile-error.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
 import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
 import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
-import { proxyVariables } from './platform-args.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
 import { isGitUrl, isHttpUrl } from './source-words.ts';
@@ -37,9 +37,9 @@ export interface StageContext {
   dockerfile: Dockerfile;
   options: PlanOptions;
   globals: ReadonlyMap<string, string>;
-  usedArgs: Set<string>;
   contexts: ContextPaths;
-  tree: (from: string) => StepTree;
+  /** What COPY and the mounts of RUN take their files from. */
+  trees: (instruction: Instruction) => readonly StepTree[];
   tell: (line: PlannedLine) => void;
 }
 
@@ -86,7 +86,7 @@ export class StagePlanner {
     switch (instruction.kind) {
       case 'copy':
       case 'add':
-        return this.#transfer(instruction, written.code);
+        return this.#transfer(instruction, written);
       case 'workdir':
         return this.#workdir(instruction);
       case 'expose':
@@ -101,22 +101,22 @@ export class StagePlanner {
     const words = readExposedPorts(instruction, this.#state.variables, escapeToken);
     exposePorts(
       this.#state,
-      words.flatMap(({ ports }) => ports),
+      [...words].flatMap(({ ports }) => ports),
     );
   }
 
   /** A value of the command line, else the default, else the one from above the first FROM. */
-  #arg({ args }: ArgInstruction): void {
-    const { options, globals, usedArgs } = this.#context;
-    const told: string[] = [];
-    for (const { key, value } of args) {
-      const given = options.buildArgs.get(key);
-      if (given !== undefined) usedArgs.add(key);
-      const found = given ?? (value === undefined ? globals.get(key) : this.#expand.word(value));
-      if (found !== undefined) this.#state.variables.set(key, found);
-      if (!this.#state.args.includes(key)) this.#state.args.push(key);
-      told.push(found === undefined ? key : `${key}=${found}`);
-    }
+  #arg({ args, range }: ArgInstruction): void {
+    const { options, globals, dockerfile } = this.#context;
+    const { variables } = this.#state;
+    const told = args.map((arg) => {
+      const { buildArgs } = options;
+      const { escapeToken } = dockerfile;
+      const value = declareArg(arg, { globals, buildArgs, variables, escapeToken, range });
+      if (value !== undefined) variables.set(arg.key, value);
+      if (!this.#state.args.includes(arg.key)) this.#state.args.push(arg.key);
+      return value === undefined ? arg.key : `${arg.key}=${value}`;
+    });
     addHistory(this.#state, `ARG ${told.join(' ')}`, { layer: false });
   }
 
@@ -127,8 +127,7 @@ export class StagePlanner {
       this.#state,
     );
     const mounts = planMounts(readMounts(instruction, this.#expand), {
-      tree: (from) => this.#context.tree(from),
-      context: this.#mainContext(),
+      trees: this.#context.trees(instruction),
       workdir: this.#workdirNow,
       platform: this.#state.platform,
       reads: (tree, path) => this.#reads(tree, path),
@@ -140,7 +139,9 @@ export class StagePlanner {
       parent: this.#state.head,
       args,
       env,
-      proxyEnv: proxyVariables(this.#context.options.buildArgs),
+      proxyEnv: [...this.#context.options.buildArgs].flatMap(([name, value]) =>
+        PROXY_ARGS.has(name) ? [`${name}=${value}`] : [],
+      ),
       workdir: this.#workdirNow,
       user: this.#state.config.user,
       mounts: [...mounts, ...command.mounts],
@@ -170,13 +171,13 @@ export class StagePlanner {
     this.#context.contexts.set(key, known);
   }
 
-  #transfer(instruction: CopyInstruction | AddInstruction, code: string): void {
+  #transfer(instruction: CopyInstruction | AddInstruction, written: Instruction): void {
     const isAdd = instruction.kind === 'add';
     const sources = [
       ...instruction.contents.map(({ path, data }): StepSource => ({ kind: 'text', name: path, data })),
-      ...instruction.sources.map((word) => this.#source(word, instruction)),
+      ...instruction.sources.map((word) => this.#source(word, instruction, written)),
     ];
-    this.#add(instruction, code, {
+    this.#add(instruction, written.code, {
       kind: 'file',
       parent: this.#state.head,
       link: instruction.link,
@@ -198,15 +199,14 @@ export class StagePlanner {
     addHistory(this.#state, transferHistory(instruction), { layer: true });
   }
 
-  #source(word: string, instruction: CopyInstruction | AddInstruction): StepSource {
+  #source(word: string, instruction: CopyInstruction | AddInstruction, written: Instruction): StepSource {
     if (instruction.kind === 'add') {
       const checksum = instruction.checksum === '' ? undefined : instruction.checksum;
       if (isGitUrl(word))
         return { kind: 'git', url: word, checksum, keepGitDir: instruction.keepGitDir ?? false };
       if (isHttpUrl(word)) return { kind: 'url', url: word, checksum };
     }
-    const from = instruction.kind === 'copy' ? instruction.from : '';
-    const tree = from === '' ? this.#mainContext() : this.#context.tree(from);
+    const tree = this.#context.trees(written)[0] ?? this.#mainContext();
     this.#reads(tree, word);
     return { kind: 'path', tree, path: word };
   }

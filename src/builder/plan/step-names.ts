@@ -17,9 +17,7 @@ export function stagePrefix(
   { index, total }: { index: number; total: number },
 ): string {
   if (total === 0) return '';
-  const shown = options.namesPlatform
-    ? `${platform === '' ? formatPlatform(options.platform) : platform} `
-    : '';
+  const shown = options.namesPlatform ? `${formatPlatform(platform ?? options.platform)} ` : '';
   const width = Math.floor(1 + Math.log10(total));
   return `[${shown}${title === '' ? '' : `${title} `}${String(index).padStart(width)}/${total}] `;
 }
