@@ -1,5 +1,6 @@
 import type { Tree } from '../archive/tree.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { FilePlace } from './sources/file-place.ts';
 
 /** What of a context is wanted. Patterns are `.dockerignore`'s grammar; paths are relative, `/`-separated. */
 export interface ContextWant {
@@ -14,6 +15,8 @@ export interface ContextWant {
 /** A tree of source files that is here now, as files or as an index of an archive. */
 export interface ContextTree {
   tree: Tree;
+  /** The same files for a worker thread: COPY, ADD and cache keys read them there. */
+  place: FilePlace;
   /**
    * A directory of this host with the same files, for binding into a RUN: read-only to its user, gone or changed after `release`.
    * Undefined: there is none, and who needs one makes a layer of the tree.

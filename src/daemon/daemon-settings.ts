@@ -2,6 +2,7 @@ import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
+import { type BuildCacheSettings, buildCacheSettings } from './build-cache-settings.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
 import type { RegistryOptions } from './embedded-registry/start-registry.ts';
@@ -33,6 +34,7 @@ export interface DaemonSettings {
   embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
+  buildCache: BuildCacheSettings;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
@@ -163,6 +165,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
     maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
+    buildCache: buildCacheSettings(file.values.get('builder')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),

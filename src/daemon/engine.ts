@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildService } from '../builder/build-service.ts';
+import { CacheStore } from '../builder/solver/cache-store.ts';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
@@ -30,6 +32,7 @@ import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
@@ -37,6 +40,7 @@ import { migrations } from './schema.ts';
 export class Engine {
   readonly images: ImageService;
   readonly containers: ContainerService;
+  readonly builder: BuildService;
   readonly networks: BridgeNetworks;
   readonly volumes: VolumeService;
   readonly events: EventBus;
@@ -51,6 +55,7 @@ export class Engine {
   private constructor(rooms: Rooms) {
     this.images = rooms.images;
     this.containers = rooms.containers;
+    this.builder = rooms.builder;
     this.networks = rooms.networks;
     this.volumes = rooms.volumes;
     this.events = rooms.events;
@@ -72,6 +77,7 @@ export class Engine {
     const rooms = await openRooms(settings, logger);
     await rooms.networks.start();
     await rooms.containers.recover();
+    await rooms.builder.recover();
     await rooms.images.collectGarbage();
     void rooms.runtime.warm();
     return new Engine(rooms);
@@ -84,6 +90,7 @@ export class Engine {
 
   /** Let go of everything in order; containers run on. */
   async close(): Promise<void> {
+    await this.builder.close();
     await this.containers.close();
     await this.images.close();
     await this.runtime.close();
@@ -107,6 +114,7 @@ interface Rooms {
   embeddedRegistry: EngineRegistry;
   images: ImageService;
   containers: ContainerService;
+  builder: BuildService;
 }
 
 /** Tells daemons on one machine apart by their data root. */
@@ -145,6 +153,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
+  const buildCache = await CacheStore.open(db);
   const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
   const registry = new RegistryAccess(settings, registryLogger);
   /** Filled below: images, containers and the registry know of each other. */
@@ -165,7 +174,11 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
       roots: () => {
         const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
-        return { ...used, blobs: [...used.blobs, ...embeddedRegistry.roots().blobs] };
+        const cached = buildCache.roots();
+        return {
+          blobs: [...used.blobs, ...embeddedRegistry.roots().blobs, ...cached.blobs],
+          chains: [...used.chains, ...cached.chains],
+        };
       },
     },
     events,
@@ -181,6 +194,22 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     onWarning: (warning: string) => logger.warn(warning),
   };
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
+  const resolver = async (network: 'host' | 'own'): Promise<ResolverSettings> =>
+    resolverOf(settings, await networks.resolvConf(network));
+  const builder = openBuilder({
+    dataRoot,
+    store: buildCache,
+    content,
+    images,
+    snapshotter,
+    runtime,
+    networks,
+    resolver,
+    paths,
+    cgroups: { parent: cgroupParent, driver: cgroupDriver, version: cgroupVersion },
+    limits: settings.buildCache,
+    logger,
+  });
   const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
@@ -191,7 +220,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
-    resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
+    resolver,
     events,
     logger,
   });
@@ -210,6 +239,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     embeddedRegistry,
     images,
     containers,
+    builder,
   };
 }
 

@@ -1,3 +1,4 @@
+import { buildCacheTables } from '../builder/solver/cache-schema.ts';
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
 import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
@@ -13,4 +14,5 @@ export const migrations: Migration[] = [
   },
   { version: 2, name: 'volumes', statements: volumeTables },
   { version: 3, name: 'blob sources, image extras', statements: imageTransferTables },
+  { version: 4, name: 'build cache', statements: buildCacheTables },
 ];

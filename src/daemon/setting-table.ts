@@ -334,7 +334,7 @@ export const settings: Setting[] = [
     use: 'warned',
     neutral: ['{}', '{"containerd-snapshotter":true}', '{"buildkit":true}'],
   },
-  { key: 'builder', type: 'object', use: 'warned', neutral: ['{}'] },
+  { key: 'builder', type: 'object', use: 'honoured' },
   { key: 'experimental', type: 'bool', use: 'warned', neutral: ['false'] },
   { key: 'host-gateway-ip', type: 'string', use: 'warned' },
   { key: 'host-gateway-ips', type: 'strings', use: 'warned' },

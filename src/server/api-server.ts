@@ -10,6 +10,7 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { buildRoutes } from './routes/build.ts';
 import { buildkitRoutes } from './routes/buildkit.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
@@ -55,6 +56,7 @@ export class ApiServer {
       ...copyImageRoutes(backends),
       diskUsageRoute(backends),
       ...registryRoutes(backends),
+      ...buildRoutes(backends),
       ...moveImageRoutes(backends),
       ...exploreImageRoutes(backends),
       ...imageRoutes(backends),

@@ -1,3 +1,4 @@
+import type { BuildBackend } from '../builder/build-backend.ts';
 import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { Logger } from '../errors/logger.ts';
@@ -11,6 +12,7 @@ export interface Backends {
   buildkit: BuildkitBackend;
   containers: ContainerBackend;
   images: ImageBackend;
+  builder: BuildBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;
   registry: RegistryBackend;

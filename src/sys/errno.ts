@@ -12,6 +12,7 @@ export const errno = {
   ENOTBLK: 15,
   EBUSY: 16,
   EEXIST: 17,
+  EXDEV: 18,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
@@ -19,6 +20,7 @@ export const errno = {
   EROFS: 30,
   EPIPE: 32,
   ENOSYS: 38,
+  ELOOP: 40,
   ENODATA: 61,
   EOPNOTSUPP: 95,
 } as const;

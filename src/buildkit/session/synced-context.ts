@@ -38,7 +38,8 @@ export class SyncedContext implements ContextSource {
       metadata: headerValues({ ...patternsOf(want), 'dir-name': [this.#name] }),
     });
     const { sharedKey, id } = this.#session;
-    const key = JSON.stringify([sharedKey === '' ? id : sharedKey, this.#name]);
+    // Single files have a directory of their own: their transfer would take all others from the whole context's.
+    const key = JSON.stringify([sharedKey === '' ? id : sharedKey, this.#name, ...want.include]);
     return this.#openDirectory(await this.#contexts.receive(key, stream, options));
   }
 }

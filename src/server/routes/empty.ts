@@ -25,7 +25,6 @@ export function emptyRoutes(): Route[] {
     answer('POST', '/networks/prune', { NetworksDeleted: null }),
     answer('GET', '/plugins', []),
     missing('GET', '/plugins/{*}/json', noPlugin),
-    answer('POST', '/build/prune', { CachesDeleted: null, SpaceReclaimed: 0 }),
     missing('GET', '/exec/{}/json', noExec),
     missing('POST', '/exec/{}/start', noExec),
     missing('POST', '/exec/{}/resize', noExec),

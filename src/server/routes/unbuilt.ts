@@ -13,8 +13,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['GET', '/containers/{}/checkpoints', 'checkpoints'],
   ['POST', '/containers/{}/checkpoints', 'checkpoints'],
   ['DELETE', '/containers/{}/checkpoints/{}', 'checkpoints'],
-  ['POST', '/build', 'building images'],
-  ['POST', '/build/cancel', 'building images'],
   ['POST', '/networks/create', 'creating networks'],
   ['POST', '/networks/{}/connect', 'connecting networks'],
   ['POST', '/networks/{}/disconnect', 'disconnecting networks'],

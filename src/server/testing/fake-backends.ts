@@ -1,3 +1,5 @@
+import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
 import type {
   AttachClient,
@@ -48,6 +50,18 @@ export class FakeEngine implements Backends {
     async function* () {};
   info: SystemInfo = systemInfo();
   #nextId = 1;
+
+  readonly builder: BuildBackend = {
+    build: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    cache: async () => [],
+    pruneCache: async () => ({ deleted: [], reclaimedBytes: 0 }),
+    receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+  };
+
+  readonly buildkit: BuildkitBackend = {
+    acceptCalls: (socket) => void socket.destroy(),
+    acceptSession: async (socket) => void socket.destroy(),
+  };
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),

@@ -1,4 +1,4 @@
-import { parseByteSize } from '../../../flags/byte-size.ts';
+import { parseByteSize } from '../../../../wire/byte-size.ts';
 import { parseCsv } from '../../../flags/csv.ts';
 import { parseBool } from '../../../flags/flag-value.ts';
 
