@@ -29,7 +29,7 @@ export interface ContextTree {
 /** Files that a client offers to a build: its context, or a named one. */
 export interface ContextSource {
   /**
-   * Bring what is wanted here. Callers of the same build may ask several times with different wants.
+   * Bring what is wanted here. Callers of the same build may ask several times with different wants. `received` is told how many bytes have come so far.
    *
    * @throws EngineError "invalid" on hostile names or trees; the client's own words where it can't send.
    */

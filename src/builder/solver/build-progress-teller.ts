@@ -2,7 +2,7 @@ import { messageOf } from '../../errors/engine-error.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
 import type { DockerfileLines } from '../build-error.ts';
-import type { BuildVertex, BuildWatcher } from '../build-progress.ts';
+import type { BuildTransfer, BuildVertex, BuildWatcher } from '../build-progress.ts';
 import { digestOf } from '../plan/step-id.ts';
 
 export interface VertexHead {
@@ -17,6 +17,8 @@ export class VertexTeller {
   readonly #watch: BuildWatcher;
   #vertex: BuildVertex;
   #startedNano: bigint | undefined;
+  /** Transfers under way, by id: they end with the step. */
+  readonly #open = new Map<string, BuildTransfer>();
 
   constructor(watch: BuildWatcher, { digest, name, inputs, lines }: VertexHead) {
     this.#watch = watch;
@@ -44,29 +46,31 @@ export class VertexTeller {
 
   transfer(name: string, current: number, { id = name, total = 0, done = false } = {}): void {
     const timeNano = nowNano();
-    this.#watch({
-      type: 'transfer',
-      transfer: {
-        id,
-        vertex: this.#vertex.digest,
-        name,
-        current,
-        total,
-        timeNano,
-        startedNano: this.#startedNano ?? timeNano,
-        ...(done ? { completedNano: timeNano } : {}),
-      },
-    });
+    const { digest: vertex } = this.#vertex;
+    const startedNano = this.#open.get(id)?.startedNano ?? this.#startedNano ?? timeNano;
+    const transfer = { id, vertex, name, current, total, timeNano, startedNano };
+    if (done) this.#end(transfer);
+    else {
+      this.#open.set(id, transfer);
+      this.#watch({ type: 'transfer', transfer });
+    }
   }
 
   complete(options: { cached?: boolean } = {}): void {
     this.start();
+    for (const transfer of this.#open.values()) this.#end(transfer);
     this.#tell({ completedNano: nowNano(), cached: options.cached ?? false });
   }
 
   fail(error: unknown): void {
     this.start();
     this.#tell({ completedNano: nowNano(), error: messageOf(error) });
+  }
+
+  #end(transfer: BuildTransfer): void {
+    this.#open.delete(transfer.id);
+    const timeNano = nowNano();
+    this.#watch({ type: 'transfer', transfer: { ...transfer, timeNano, completedNano: timeNano } });
   }
 
   #tell(change: Partial<BuildVertex>): void {

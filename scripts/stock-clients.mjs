@@ -1,33 +1,40 @@
-// Other people's registry clients, for the tests: unpacked into `.cache/registry-clients`, not installed, since skopeo's package would bring iptables along.
+// Other people's clients, for the tests: unpacked into `.cache/stock-clients`, not installed, since some packages would bring iptables or another engine along.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { step } from './progress.mjs';
 
-/** By program: the packages that hold it. crane and oras are in newer suites than Debian 12; being static, they run on any. */
-const CLIENTS = { skopeo: ['skopeo', 'libgpgme11'], crane: ['crane'], oras: ['oras'] };
+const PLUGINS = 'usr/libexec/docker/cli-plugins';
+/** Where a program lies, and the packages that hold it. What is in newer suites than Debian 12 runs on any, being static. `sid`: what the older suite has by that name is another program. */
+const CLIENTS = [
+  { file: 'usr/bin/skopeo', packages: ['skopeo', 'libgpgme11'] },
+  { file: 'usr/bin/crane', packages: ['crane'] },
+  { file: 'usr/bin/oras', packages: ['oras'] },
+  { file: `${PLUGINS}/docker-buildx`, packages: ['docker-buildx'], sid: true },
+  { file: `${PLUGINS}/docker-compose`, packages: ['docker-compose'], sid: true },
+];
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** What can't be had is said and left out: the tests that want it say so too. */
-export async function unpackRegistryClients(root) {
-  const into = join(root, '.cache/registry-clients');
-  for (const [program, packages] of Object.entries(CLIENTS)) {
-    if (existsSync(join(into, 'usr/bin', program))) continue;
+export async function unpackStockClients(root) {
+  const into = join(root, '.cache/stock-clients');
+  for (const { file, packages, sid = false } of CLIENTS) {
+    if (existsSync(join(into, file))) continue;
     try {
-      await unpack(packages, into);
+      await unpack(packages, { into, sid });
     } catch (error) {
-      console.log(`The tests go without ${program}: ${error.message.split('\n')[0]}`);
+      console.log(`The tests go without ${basename(file)}: ${error.message.split('\n')[0]}`);
     }
   }
   rmSync(join(root, '.cache/sid'), { recursive: true, force: true });
 }
 
-async function unpack(packages, into) {
+async function unpack(packages, { into, sid }) {
   const cache = join(into, '..');
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'clients-'));
   try {
-    const options = packages.every(hasCandidate) ? [] : await listsOfSid(cache);
+    const options = !sid && packages.every(hasCandidate) ? [] : await listsOfSid(cache);
     await step(`Fetching ${packages.join(' ')}`, 'apt-get', [...options, 'download', '-qq', ...packages], {
       cwd: work,
     });
