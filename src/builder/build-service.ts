@@ -95,7 +95,7 @@ export class BuildService implements BuildBackend {
     const contexts = new Map<string, ArchiveContext>();
     const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
     try {
-      for (const [name, body] of posted.contexts)
+      for await (const [name, body] of posted.contexts)
         contexts.set(name, await ArchiveContext.receive(body, ports, options));
       return new PostedSession({ ...posted, contexts });
     } catch (error) {
@@ -225,7 +225,8 @@ class Build {
       return await loadDockerfile(source, dockerfile.path, { signal, received });
     });
     if (loaded.ignore !== undefined) return { text: loaded.text, ignore: readIgnoreFile(loaded.ignore) };
-    if (context.type === 'none') return { text: loaded.text, ignore: [] };
+    if (context.type === 'none' || this.#request.isContextFiltered === true)
+      return { text: loaded.text, ignore: [] };
     const ignore = await watched(watch, '[internal] load .dockerignore', async (teller) => {
       const received = (bytes: number): void => teller.transfer('transferring context:', bytes);
       return await loadIgnoreFile(this.#source({ main: true }), { signal, received });
