@@ -210,7 +210,7 @@ class Build {
     if (!name.main) return session.context(name.name);
     if (context.type !== 'remote') return session.context('context');
     const { url } = context;
-    return { open: (_want, { signal }) => this.#context.solver.remote.context(url, { signal }) };
+    return { open: (want, { signal }) => this.#context.solver.remote.context(url, { signal, want }) };
   }
 
   async #loadDefinition(): Promise<{ text: Uint8Array; ignore: string[] }> {

@@ -133,9 +133,7 @@ export class SampanBuilds {
 }
 
 /** Secrets first, then the contexts, which are read as the builder takes them in, one after the other. */
-async function readParts(
-  parts: BodyParts,
-): Promise<{
+async function readParts(parts: BodyParts): Promise<{
   secrets: Map<string, Uint8Array>;
   contexts: AsyncIterable<[string, AsyncIterable<Uint8Array>]>;
 }> {
