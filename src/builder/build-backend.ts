@@ -6,7 +6,9 @@ import type { PostedSession } from './posted-session.ts';
 /** What a client posts with its build. */
 export interface PostedBuild {
   /** Archives by context name, taken in one after the other. */
-  contexts: ReadonlyMap<string, AsyncIterable<Uint8Array>>;
+  contexts:
+    | AsyncIterable<[string, AsyncIterable<Uint8Array>]>
+    | Iterable<[string, AsyncIterable<Uint8Array>]>;
   secrets: ReadonlyMap<string, Uint8Array>;
   credentials: ReadonlyMap<string, RegistryCredentials>;
   outputs: ReadonlyMap<string, OutputSink>;

@@ -95,7 +95,7 @@ export class BuildService implements BuildBackend {
     const contexts = new Map<string, ArchiveContext>();
     const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
     try {
-      for (const [name, body] of posted.contexts)
+      for await (const [name, body] of posted.contexts)
         contexts.set(name, await ArchiveContext.receive(body, ports, options));
       return new PostedSession({ ...posted, contexts });
     } catch (error) {
@@ -211,7 +211,7 @@ class Build {
     if (!name.main) return session.context(name.name);
     if (context.type !== 'remote') return session.context('context');
     const { url } = context;
-    return { open: (_want, { signal }) => this.#context.solver.remote.context(url, { signal }) };
+    return { open: (want, { signal }) => this.#context.solver.remote.context(url, { signal, want }) };
   }
 
   async #loadDefinition(): Promise<{ name: string; text: Uint8Array; ignore: string[] }> {
@@ -227,7 +227,8 @@ class Build {
     });
     if (loaded.ignore !== undefined)
       return { name: title, text: loaded.text, ignore: readIgnoreFile(loaded.ignore) };
-    if (context.type === 'none') return { name: title, text: loaded.text, ignore: [] };
+    if (context.type === 'none' || this.#request.isContextFiltered === true)
+      return { name: title, text: loaded.text, ignore: [] };
     const ignore = await watched(watch, '[internal] load .dockerignore', async (teller) => {
       const received = (bytes: number): void => teller.transfer('transferring context:', bytes);
       return await loadIgnoreFile(this.#source({ main: true }), { signal, received });

@@ -1,6 +1,8 @@
 import type { CatalogEntry, Noun } from './command.ts';
 
 export const NOUNS: readonly Noun[] = [
+  { name: 'builder', short: 'Manage builds' },
+  { name: 'buildx', short: 'Build, by the words of buildx' },
   { name: 'container', short: 'Manage containers' },
   { name: 'image', short: 'Manage images' },
   { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
@@ -25,6 +27,17 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: 'List containers',
     group: 'common',
     load: () => import('./commands/container/list.ts'),
+  },
+  {
+    paths: ['image build', 'build', 'builder build', 'buildx build'],
+    short: 'Build an image from a Dockerfile',
+    group: 'common',
+    load: () => import('./commands/build/build.ts'),
+  },
+  {
+    paths: ['builder prune', 'buildx prune'],
+    short: 'Remove build cache',
+    load: () => import('./commands/build/prune.ts'),
   },
   {
     paths: ['image pull', 'pull'],

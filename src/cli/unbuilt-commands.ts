@@ -21,11 +21,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: `As root, while it runs: cp -a /proc/${PID}/root/PATH DEST_PATH, or mount a folder with -v.`,
   },
   {
-    paths: ['build', 'image build', 'builder', 'buildx'],
-    instead:
-      'Build elsewhere, push to a registry and pull from it, or import a root file system: sampan import.',
-  },
-  {
     paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },

@@ -1,3 +1,4 @@
+import { BuildClient } from './build-client.ts';
 import { ContainerClient } from './container-client.ts';
 import { DistributionClient } from './distribution-client.ts';
 import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
@@ -13,6 +14,7 @@ import { VolumeClient } from './volume-client.ts';
  * Every call throws ApiError for an answer of 400 and above, and EngineError "unavailable" when there is no daemon.
  */
 export class EngineClient {
+  readonly builds: BuildClient;
   readonly containers: ContainerClient;
   readonly distribution: DistributionClient;
   readonly images: ImageClient;
@@ -24,6 +26,7 @@ export class EngineClient {
 
   constructor(transport: Transport, options: ConnectionOptions = {}) {
     this.connection = new EngineConnection(transport, options);
+    this.builds = new BuildClient(this.connection);
     this.containers = new ContainerClient(this.connection);
     this.distribution = new DistributionClient(this.connection);
     this.images = new ImageClient(this.connection);

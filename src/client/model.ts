@@ -2,6 +2,7 @@
 
 import type { VolumeInspect } from '../wire/volume.ts';
 
+export type { BuildMessage } from '../wire/build.ts';
 export type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
 export type {
   ImageSearchResult,

@@ -196,7 +196,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const resolver = async (network: 'host' | 'own'): Promise<ResolverSettings> =>
     resolverOf(settings, await networks.resolvConf(network));
-  const builder = openBuilder({
+  const builder = await openBuilder({
     dataRoot,
     store: buildCache,
     content,

@@ -9,7 +9,7 @@ import { withMountedChain } from '../builder/export/tree-output.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
 import { SharedWork } from '../builder/solver/shared-work.ts';
 import { Turnstile } from '../builder/solver/turnstile.ts';
-import { remoteSources } from '../builder/sources/unavailable-sources.ts';
+import { FetchedSources } from '../builder/sources/fetched-sources.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import type { ImageService } from '../images/image-service.ts';
 
@@ -22,7 +22,7 @@ export interface BuilderRooms extends RunPorts {
 }
 
 /** The builder on the engine's rooms. */
-export function openBuilder(rooms: BuilderRooms): BuildService {
+export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const { snapshotter, content, images, logger, store } = rooms;
   const directory = join(rooms.dataRoot, 'builder');
   const files = filePool(logger);
@@ -42,7 +42,7 @@ export function openBuilder(rooms: BuilderRooms): BuildService {
     solver: {
       snapshotter,
       layers: { content, snapshotter, gc, files },
-      remote: remoteSources,
+      remote: await FetchedSources.open({ root: join(directory, 'remote'), files }),
       takeLease: () => leases.take(),
       store,
       mounts,

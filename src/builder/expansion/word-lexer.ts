@@ -155,9 +155,9 @@ export class WordLexer {
     const isPattern = kind === '#' || kind === '%';
     if (isPattern && operator.length > 1) throw unsupported(operator);
     const word = this.#readOperand('}', isPattern, "syntax error: missing '}'");
-    if (!'+-?#%'.includes(kind) || operator === ':') throw unsupported(operator);
     const variable: ExpandedVariable = { name, value: this.#lookUp(name) };
     if (this.#options.skipUnset && variable.value === undefined) return `\${${name}${operator}${word}}`;
+    if (!'+-?#%'.includes(kind) || operator === ':') throw unsupported(operator);
     return applyModifier(variable, operator, word);
   }
 

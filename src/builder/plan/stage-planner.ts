@@ -19,12 +19,12 @@ import type {
   WorkdirInstruction,
 } from '../instructions/instruction.ts';
 import { atRange } from '../parser/dockerfile-error.ts';
+import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
 import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
 import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
-import { isGitUrl, isHttpUrl } from './source-words.ts';
 import { linesOf, type StageNode } from './stage-graph.ts';
 import { addHistory, type StageState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';

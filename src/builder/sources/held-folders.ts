@@ -54,6 +54,14 @@ export class HeldFolders {
     return held;
   }
 
+  /** Give the folder `from`, which nobody holds, the name `to`, and hold it. */
+  async take(from: string, to: string): Promise<{ path: string; release: () => Promise<void> }> {
+    await rename(this.path(from), this.path(to));
+    const held = await this.hold(to);
+    if (held === undefined) throw new TypeError(`folder ${to} went away`);
+    return held;
+  }
+
   /** Remove what an earlier process left unfinished. */
   async recover(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
@@ -64,7 +72,8 @@ export class HeldFolders {
   /** Remove all that nobody holds and was last used before `beforeMs`. */
   async collect(beforeMs: number): Promise<void> {
     for (const name of await readdir(this.#root)) {
-      if (name.startsWith('.new-') || (this.#holders.get(name) ?? 0) > 0) continue;
+      const isFolder = (await stat(this.path(name)).catch(() => undefined))?.isDirectory() === true;
+      if (!isFolder || name.startsWith('.new-') || (this.#holders.get(name) ?? 0) > 0) continue;
       const { mtimeMs } = await stat(this.path(name));
       if (mtimeMs < beforeMs) await rm(this.path(name), { recursive: true, force: true });
     }

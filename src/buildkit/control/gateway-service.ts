@@ -82,9 +82,12 @@ function imageDefinition(imageId: string): MessageInitShape<typeof DefinitionSch
     OpSchema,
     create(OpSchema, { op: { case: 'source', value: { identifier: `${RESULT_IMAGE}${imageId}` } } }),
   );
-  const digest = `sha256:${new Bun.CryptoHasher('sha256').update(source).digest('hex')}`;
-  const head = toBinary(OpSchema, create(OpSchema, { inputs: [{ digest }] }));
-  return { def: [source, head] };
+  const head = toBinary(OpSchema, create(OpSchema, { inputs: [{ digest: digestOf(source) }] }));
+  return { def: [source, head], metadata: { [digestOf(source)]: {}, [digestOf(head)]: {} } };
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return `sha256:${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}`;
 }
 
 /** Results of ours that a client hands back, by the names of the inputs. @throws EngineError "not-implemented" for graphs of others. */

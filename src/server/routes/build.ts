@@ -10,17 +10,25 @@ import { ClassicProgress } from '../encode/classic-build.ts';
 import { ProgressWriter } from '../progress-writer.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
+import { SampanBuilds } from './sampan-build.ts';
 
 /** Builds under way by the id that their client gave them, for `POST /build/cancel`. */
 type RunningBuilds = Map<string, AbortController>;
 
 export function buildRoutes({ builder }: Backends): Route[] {
   const running: RunningBuilds = new Map();
+  const own = new SampanBuilds(builder);
   return [
+    ...own.routes(),
     {
       method: 'POST',
       pattern: '/build',
-      handler: (request, response) => build(builder, running, { request, response }),
+      handler: (request, response) =>
+        build(running, request, (signal) =>
+          textParam(request, 'version') === 'sampan'
+            ? own.build(request, response, signal)
+            : classic(builder, signal, { request, response }),
+        ),
     },
     {
       method: 'POST',
@@ -41,16 +49,16 @@ export function buildRoutes({ builder }: Backends): Route[] {
 }
 
 async function build(
-  builder: BuildBackend,
   running: RunningBuilds,
-  { request, response }: { request: ApiRequest; response: ApiResponse },
+  request: ApiRequest,
+  work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const canceled = new AbortController();
   const signal = AbortSignal.any([request.signal, canceled.signal]);
   const id = textParam(request, 'buildid');
   if (id !== undefined) running.set(id, canceled);
   try {
-    await classic(builder, signal, { request, response });
+    await work(signal);
   } finally {
     if (id !== undefined) running.delete(id);
   }
@@ -64,7 +72,7 @@ async function classic(
   const isRemote = textParam(request, 'remote') !== undefined;
   const session = await builder.receive(
     {
-      contexts: new Map(isRemote ? [] : [['context', request.body]]),
+      contexts: isRemote ? [] : [['context', request.body]],
       secrets: new Map(),
       credentials: registryConfig(request),
       outputs: new Map(),
