@@ -1,6 +1,7 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ImageService } from '../images/image-service.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { BuildWatcher } from './build-progress.ts';
@@ -30,6 +31,7 @@ export class BaseImages {
 
   /** @throws EngineError `x: failed to resolve source metadata for docker.io/library/x:latest: …`. */
   async get(name: string, platform: Platform): Promise<BaseImage> {
+    if (isDigest(name)) return await this.#byId(name);
     const reference = withDefaultTag(parseReference(name));
     const canonical = canonicalName(reference);
     const title = `[internal] load metadata for ${canonical}`;
@@ -47,6 +49,14 @@ export class BaseImages {
     });
     const { manifestDigest, chainId, config } = view;
     return { name: canonical, manifestDigest, chainId, config };
+  }
+
+  /** An image that is here, whatever its names: the result of another build. */
+  async #byId(id: Digest): Promise<BaseImage> {
+    const image = await this.#hold(id, {});
+    if (image === undefined) throw new EngineError('not-found', `No such image: ${id}`);
+    const { manifestDigest, chainId, config } = image;
+    return { name: id, manifestDigest, chainId, config };
   }
 
   release(): void {

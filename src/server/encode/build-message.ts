@@ -67,6 +67,7 @@ export function buildMessage(event: BuildEvent): BuildMessage | undefined {
         ],
       };
     }
+    case 'dockerfile':
     case 'plan':
       return undefined;
   }
