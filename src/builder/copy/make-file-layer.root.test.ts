@@ -160,8 +160,6 @@ for (const driver of ['erofs', 'overlay'] as const)
       const context = bench.directory('context');
       for (const name of ['a', 'b', 'c']) writeFileSync(join(context, name), Buffer.alloc(6 << 20, name));
       const base = await bench.fixture.layer([file('x', 'no directory')]);
-      const T = performance.now();
-      const L = (m: string) => console.log(m, Math.round(performance.now() - T));
       const before = readdirSync(join(bench.fixture.base, 'root'), { recursive: true }).length;
       const actions = copyOf({ kind: 'directory', path: context });
       expect(await failureOf(makeFileLayer(actions, bench.options(base.chainId)))).toMatchObject({
