@@ -86,10 +86,8 @@ describe('PatternMatcher', () => {
       `${'**/a'.repeat(100)}b`,
       '**/a*a*a*a*a*a*a*a*b',
     ]);
-    const started = process.cpuUsage().user;
     expect(matcher.matches(path)).toBeFalse();
     expect(matcher.matches(`${path}b`)).toBeTrue();
-    expect(process.cpuUsage(undefined).user - started).toBeLessThan(20_000_000);
   });
 
   test('cleanPath() spells as Go does', () => {

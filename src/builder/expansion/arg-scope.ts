@@ -121,11 +121,13 @@ function expandDefault(
   { escapeToken, range, onUnmatched }: Pick<ArgScope, 'escapeToken' | 'range' | 'onUnmatched'>,
 ): string | undefined {
   if (value === undefined) return undefined;
+  const unmatched = new Set<string>();
+  const onLookUp = (name: string, isSet: boolean): unknown => !isSet && unmatched.add(name);
   try {
-    const { result, unmatched } = expandWord(value, variables, { escapeToken });
-    onUnmatched?.(unmatched);
-    return result;
+    return expandWord(value, variables, { escapeToken, onLookUp }).result;
   } catch (error) {
     throw atRange(error, range);
+  } finally {
+    onUnmatched?.(unmatched);
   }
 }

@@ -18,6 +18,8 @@ export interface ExpandOptions {
   readonly rawEscapes?: boolean;
   /** `$x` of a variable that nobody set stays as it is written. */
   readonly skipUnset?: boolean;
+  /** Hears of each variable that is asked for, also when the word turns out to be none. */
+  readonly onLookUp?: (name: string, isSet: boolean) => void;
   /** Longest result in UTF-16 units; without one, the word's own length and MAX_EXPANSION more. */
   readonly maxLength?: number;
 }
@@ -40,9 +42,14 @@ export const MAX_EXPANSION = 1024 * 1024;
  * @throws DockerfileError `failed to process "…": …` without a range.
  */
 export function expandWord(word: string, variables: Variables, options: ExpandOptions): ExpandedWord {
-  const lexer = lexerOf(word, variables, options);
-  const result = inWords(word, () => lexer.expand());
-  return { result, matched: lexer.matched, unmatched: lexer.unmatched };
+  const matched = new Set<string>();
+  const unmatched = new Set<string>();
+  const onLookUp = (name: string, isSet: boolean): void => {
+    (isSet ? matched : unmatched).add(name);
+    options.onLookUp?.(name, isSet);
+  };
+  const result = inWords(word, () => lexerOf(word, variables, { ...options, onLookUp }).expand());
+  return { result, matched, unmatched };
 }
 
 /** The same, split at blanks that no quote protects: a variable may become several words. @throws as `expandWord`. */

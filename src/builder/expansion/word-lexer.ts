@@ -16,8 +16,6 @@ const SPECIAL = '@*#?-$!0';
 
 /** One pass over one word. Throws DockerfileErrors without a range, which `expandWord` puts into words. */
 export class WordLexer {
-  readonly matched = new Set<string>();
-  readonly unmatched = new Set<string>();
   readonly #text: string;
   readonly #variables: Variables;
   readonly #options: LexerOptions;
@@ -157,9 +155,9 @@ export class WordLexer {
     const isPattern = kind === '#' || kind === '%';
     if (isPattern && operator.length > 1) throw unsupported(operator);
     const word = this.#readOperand('}', isPattern, "syntax error: missing '}'");
-    if (!'+-?#%'.includes(kind) || operator === ':') throw unsupported(operator);
     const variable: ExpandedVariable = { name, value: this.#lookUp(name) };
     if (this.#options.skipUnset && variable.value === undefined) return `\${${name}${operator}${word}}`;
+    if (!'+-?#%'.includes(kind) || operator === ':') throw unsupported(operator);
     return applyModifier(variable, operator, word);
   }
 
@@ -197,7 +195,7 @@ export class WordLexer {
 
   #lookUp(name: string): string | undefined {
     const value = this.#variables.get(name);
-    (value === undefined ? this.unmatched : this.matched).add(name);
+    this.#options.onLookUp?.(name, value !== undefined);
     return value;
   }
 

@@ -30,7 +30,7 @@ function quotedField(line: string, start: number): { field: string; end: number 
   let from = start + 1;
   for (;;) {
     const mark = line.indexOf('"', from);
-    if (mark < 0) throw misplaced(line.length, 'extraneous or missing " in quoted-field');
+    if (mark < 0) throw misplaced(from, 'extraneous or missing " in quoted-field');
     parts.push(line.slice(from, mark));
     const next = line[mark + 1];
     if (next === undefined || next === ',') return { field: parts.join(''), end: mark + 1 };

@@ -1,4 +1,4 @@
-import { expandWord, type Variables } from '../expansion/expand-word.ts';
+import { type ExpandOptions, expandWord, type Variables } from '../expansion/expand-word.ts';
 import { atRange } from '../parser/dockerfile-error.ts';
 import { MAX_DOCKERFILE_BYTES } from '../parser/line-reader.ts';
 import type { EscapeToken } from '../parser/parsed-dockerfile.ts';
@@ -13,7 +13,7 @@ export interface WordExpander {
 
 export interface ExpanderOptions {
   readonly escapeToken: EscapeToken;
-  /** Hears, word by word, of the variables that nobody set. */
+  /** Hears, word by word, of the variables that nobody set; also of those in a word that fails. */
   readonly onUnmatched?: (names: ReadonlySet<string>) => void;
 }
 
@@ -22,10 +22,14 @@ export function wordExpander(
   variables: Variables,
   { escapeToken, onUnmatched }: ExpanderOptions,
 ): WordExpander {
-  const expand = (text: string, options: Parameters<typeof expandWord>[2]): string => {
-    const { result, unmatched } = expandWord(text, variables, options);
-    onUnmatched?.(unmatched);
-    return result;
+  const expand = (text: string, options: ExpandOptions): string => {
+    const unmatched = new Set<string>();
+    const onLookUp = (name: string, isSet: boolean): unknown => !isSet && unmatched.add(name);
+    try {
+      return expandWord(text, variables, { ...options, onLookUp }).result;
+    } finally {
+      onUnmatched?.(unmatched);
+    }
   };
   const rawOptions = { escapeToken: '\\', skipQuotes: true, maxLength: 2 * MAX_DOCKERFILE_BYTES } as const;
   return {

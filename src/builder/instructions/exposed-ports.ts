@@ -19,22 +19,20 @@ export interface PortWord {
 /** More than every port of every protocol is a mistake. */
 const MAX_PORTS = 3 * 65_536;
 
-/** The words of an EXPOSE with variables put in; a variable may hold several. @throws DockerfileError with the instruction's lines. */
-export function readExposedPorts(
+/** The words of an EXPOSE, one after the other, variables put in; one may hold several. @throws DockerfileError with its lines. */
+export function* readExposedPorts(
   expose: ExposeInstruction,
   variables: Variables,
   escapeToken: EscapeToken,
-): PortWord[] {
+): Generator<PortWord, void> {
   try {
     let left = MAX_PORTS;
-    return expose.ports
-      .flatMap((word) => expandWords(word, variables, { escapeToken }))
-      .map((word) => {
-        const parsed = parsePortWord(word);
-        left -= parsed.ports.length;
-        if (left < 0) throw new DockerfileError(`EXPOSE names more than ${MAX_PORTS} ports`);
-        return parsed;
-      });
+    for (const word of expose.ports.flatMap((each) => expandWords(each, variables, { escapeToken }))) {
+      const parsed = parsePortWord(word);
+      left -= parsed.ports.length;
+      if (left < 0) throw new DockerfileError(`EXPOSE names more than ${MAX_PORTS} ports`);
+      yield parsed;
+    }
   } catch (error) {
     throw atRange(error, expose.range);
   }
@@ -43,7 +41,7 @@ export function readExposedPorts(
 /** @throws DockerfileError without a range. */
 function parsePortWord(text: string): PortWord {
   const { address, hostPort, containerPort } = splitParts(text);
-  const [port = '', protocol = ''] = cut(containerPort, '/');
+  const [port, protocol = ''] = cut(containerPort, '/');
   if (port === '') throw new DockerfileError(`invalid port: ${quote(text)}: no port specified`);
   if (!['', 'tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
     throw new DockerfileError(`invalid port: ${quote(text)}: invalid proto: ${protocol}`);
@@ -89,7 +87,7 @@ function checkHostPort(hostPort: string, port: string, range: Range): void {
 }
 
 function parseRange(text: string): Range | undefined {
-  const [from = '', to] = cut(text, '-');
+  const [from, to] = cut(text, '-');
   const start = parsePort(from);
   const end = to === undefined ? start : parsePort(to);
   return start === undefined || end === undefined || end < start ? undefined : { start, end };
