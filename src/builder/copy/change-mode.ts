@@ -53,7 +53,7 @@ function changed(mode: number, step: Step): number {
   const bits = bitsOf(mode, step);
   if (step.operator === '+') return mode | bits;
   if (step.operator === '-') return mode & ~bits;
-  const cleared = [...step.classes].reduce(
+  const cleared = Array.from(step.classes).reduce(
     (mask, name) => mask | (7 << (SHIFT[name] ?? 0)) | special(name),
     0,
   );

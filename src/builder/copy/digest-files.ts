@@ -26,6 +26,8 @@ export async function digestFiles(actions: readonly FileAction[], options: Diges
   for (const [at, action] of actions.entries()) {
     if (action.kind !== 'copy') continue;
     const { root, digests } = options.open(action);
+    // How it is put there, but for what the caller knows: destination, owner, mode.
+    hash.update(`${action.contentsOnly ? 'contents' : ''} ${action.unpack ? 'unpack' : ''}`);
     const missing = new Set(action.required);
     const base = componentsOf(action.path);
     for (const source of sourceRoots(root, action)) {

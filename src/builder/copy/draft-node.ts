@@ -125,7 +125,8 @@ export class DraftNode {
   }
 
   #touch(): void {
-    for (let node: DraftNode | undefined = this; node !== undefined && !node.#isTouched; node = node.#parent)
-      node.#isTouched = true;
+    if (this.#isTouched) return;
+    this.#isTouched = true;
+    if (this.#parent !== undefined) this.#parent.#touch();
   }
 }

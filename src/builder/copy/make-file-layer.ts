@@ -12,14 +12,14 @@ import type { FileProgress, FileRunner, LayerClock, LayerCompression, LayerOutco
 export interface FileLayerPorts {
   content: ContentStore;
   snapshotter: Snapshotter;
-  gc: ImageGc;
+  gc: Pick<ImageGc, 'exclusively'>;
   files: FileRunner;
 }
 
 export interface FileLayerOptions {
   ports: FileLayerPorts;
   /** Comes to hold blob and chain. */
-  lease: Lease;
+  lease: Pick<Lease, 'add'>;
   parent: ChainId | undefined;
   clock: LayerClock;
   compression: LayerCompression;

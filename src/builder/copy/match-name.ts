@@ -11,14 +11,14 @@ export function hasWildcards(component: string): boolean {
 /** One name against one component of a pattern, as Go's `filepath.Match`; a malformed pattern matches nothing. */
 export function matchName(pattern: string, name: string): boolean {
   const parts = parsePattern(pattern);
-  return parts !== undefined && matchParts(parts, [...name]);
+  return parts !== undefined && matchParts(parts, Array.from(name));
 }
 
 type Part = { kind: 'any' } | { kind: 'one'; matches: (character: string) => boolean };
 
 function parsePattern(pattern: string): Part[] | undefined {
   const parts: Part[] = [];
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at] ?? '';
     if (character === '*') parts.push({ kind: 'any' });

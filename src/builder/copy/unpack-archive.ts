@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { decompressDetected } from '../../archive/compression.ts';
 import type { TarEntry } from '../../archive/entry.ts';
+import { blockSize, isTarHeader } from '../../archive/tar-header.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { FileNode, OpenContent } from '../sources/file-node.ts';
@@ -37,19 +38,21 @@ export async function unpackArchive(source: FileNode, options: UnpackOptions): P
   const extraction = new Extraction(options);
   const reader = new TarReader(extraction);
   let scratch: Scratch | undefined;
+  let head = Buffer.alloc(0);
   try {
     const { compression, stream } = await decompressDetected(contentStream(content, source.size));
     if (compression !== 'none') scratch = new Scratch(options.scratchFile);
     extraction.open = scratch === undefined ? () => source.open() : scratch.opener();
     for await (const chunk of stream) {
       options.signal.throwIfAborted();
+      if (head.length < blockSize) head = Buffer.concat([head, chunk.subarray(0, blockSize - head.length)]);
       scratch?.write(chunk);
       reader.write(chunk);
     }
     reader.finish();
   } catch (error) {
     scratch?.close();
-    if (extraction.hasBegun || !(error instanceof EngineError) || error.kind !== 'invalid') throw error;
+    if (isTarHeader(head) || !(error instanceof EngineError) || error.kind !== 'invalid') throw error;
     return false;
   } finally {
     content.close();

@@ -80,8 +80,9 @@ class DraftWriter {
     await this.#out.put(this.#writer.padding());
   }
 
-  async #content({ open, start, sparse }: DraftContent, { path, size }: TarMember): Promise<void> {
-    const source = open();
+  async #content(content: DraftContent, { path, size }: TarMember): Promise<void> {
+    const { start, sparse } = content;
+    const source = content.open();
     try {
       const short = (): EngineError =>
         new EngineError(

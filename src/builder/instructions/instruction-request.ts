@@ -6,7 +6,7 @@ import type { InlineFile, InstructionSource } from './instruction.ts';
 /** What every instruction takes over from its node. */
 export function sourceOf(node: DockerfileNode): InstructionSource {
   const { keyword, original, range, comments } = node;
-  return { keyword, code: trimSpace(original), range, comments };
+  return { keyword, code: trimSpace(original).toWellFormed(), range, comments };
 }
 
 /** `# <name> <text>` among the comments above: the text. */
@@ -15,9 +15,9 @@ export function docComment(comments: readonly string[], name: string): string {
   return comments.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? '';
 }
 
-/** Shell form: the whole text as one argument. Exec form: its strings. */
+/** Shell form: the whole text as one argument. Exec form: its strings. What goes into a config is UTF-8. */
 export function commandArguments(args: readonly string[], json: boolean): readonly string[] {
-  return json || args.length === 0 ? args : [args.join(' ')];
+  return json || args.length === 0 ? args : [args.join(' ').toWellFormed()];
 }
 
 export function inlineFiles(node: DockerfileNode): InlineFile[] {

@@ -66,7 +66,7 @@ function readPlain(node: DockerfileNode): Instruction {
     case 'label':
       return { kind: 'label', ...source, labels: readKeyValues(node, 'LABEL') };
     case 'maintainer':
-      return { kind: 'maintainer', ...source, maintainer: readOne(node, 'MAINTAINER') };
+      return { kind: 'maintainer', ...source, maintainer: readOne(node, 'MAINTAINER').toWellFormed() };
     case 'user':
       return { kind: 'user', ...source, user: readOne(node, 'USER') };
     case 'workdir':
@@ -144,5 +144,5 @@ function readOnbuild(node: DockerfileNode): OnbuildInstruction {
   }
   const line = trimSpace(node.original).replace(/^onbuild\s*/i, '');
   const heredocs = node.heredocs.map(({ name, content }) => `\n${content}${name}`);
-  return { kind: 'onbuild', ...sourceOf(node), expression: line + heredocs.join('') };
+  return { kind: 'onbuild', ...sourceOf(node), expression: (line + heredocs.join('')).toWellFormed() };
 }

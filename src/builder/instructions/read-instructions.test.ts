@@ -163,6 +163,16 @@ describe('readInstructions()', () => {
   });
 });
 
+test('bytes that are no UTF-8: RUN refuses them, COPY keeps them, a config gets the replacement', () => {
+  const read = (line: string) =>
+    readInstructions(parseDockerfile(Buffer.from(`FROM scratch\n${line}\n`, 'latin1')));
+  const first = (line: string) => read(line).stages[0]?.instructions[0];
+  expect(() => read('RUN echo \xff')).toThrow('dockerfile parse error on line 2: RUN contains invalid UTF-8');
+  expect(() => read('RUN <<A\n\xff\nA')).toThrow('RUN contains invalid UTF-8');
+  expect(first('CMD echo \xff')).toMatchObject({ commandLine: ['echo \ufffd'], code: 'CMD echo \ufffd' });
+  expect(first('COPY <<A /x\n\xff\nA')).toMatchObject({ contents: [{ data: '\udcff\n' }] });
+});
+
 test('readInstruction() understands one trigger, at the place it is told', () => {
   const range = { startLine: 7, endLine: 7 };
   expect(readInstruction('RUN x', range)).toMatchObject({ kind: 'run', range });

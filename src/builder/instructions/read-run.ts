@@ -17,6 +17,8 @@ export function readRun(node: DockerfileNode): RunInstruction {
   });
   const mounts = flags.strings('mount');
   mounts.forEach(checkRunMount);
+  const texts = [...node.args, ...node.heredocs.map(({ content }) => content)];
+  if (!texts.every((text) => text.isWellFormed())) throw new DockerfileError('RUN contains invalid UTF-8');
   return {
     kind: 'run',
     ...commandLineOf(node),

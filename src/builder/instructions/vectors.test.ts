@@ -150,27 +150,24 @@ function plainFields(each: Instruction): unknown {
   }
 }
 
-describe.skipIf(!existsSync(vectors))('Dockerfiles of public repositories', () => {
-  test('parse as BuildKit parses them', () => {
-    const all = rows();
-    expect(all.length).toBeGreaterThan(0);
-    for (const { name, text, parse } of all) {
-      // Go's null is the empty list that was never made: of a keyword without anything behind it.
-      for (const node of parse.nodes ?? []) node.flags ??= [];
-      expect({ name, parse: parseView(text) } as unknown).toEqual({ name, parse });
-    }
-  });
+if (!existsSync(vectors)) {
+  test('the Dockerfiles of public repositories are not here: own cases only', () => undefined);
+} else {
+  describe('Dockerfiles of public repositories', () => {
+    test('parse as BuildKit parses them', () => {
+      const all = rows();
+      expect(all.length).toBeGreaterThan(0);
+      for (const { name, text, parse } of all) {
+        // Go's null is the empty list that was never made: of a keyword without anything behind it.
+        for (const node of parse.nodes ?? []) node.flags ??= [];
+        expect({ name, parse: parseView(text) } as unknown).toEqual({ name, parse });
+      }
+    });
 
-  test('are understood as BuildKit understands them', () => {
-    for (const { name, text, instructions } of rows()) {
-      expect({ name, instructions: instructionsView(text) } as unknown).toEqual({ name, instructions });
-    }
+    test('are understood as BuildKit understands them', () => {
+      for (const { name, text, instructions } of rows()) {
+        expect({ name, instructions: instructionsView(text) } as unknown).toEqual({ name, instructions });
+      }
+    });
   });
-});
-
-test.skipIf(existsSync(vectors))(
-  'the Dockerfiles of public repositories (../shared/vectors) are not here',
-  () => {
-    expect(existsSync(vectors)).toBeFalse();
-  },
-);
+}

@@ -4,7 +4,8 @@ import type { SourceRange } from './source-range.ts';
  * The Dockerfile as lines of instructions, not yet understood.
  *
  * All text is a string in the form of `archive/path-bytes`: bytes that are not UTF-8 (a comment in Latin-1, say) stand in it as lone
- * surrogates, and `encodePath` gives the bytes back. What goes into an image or a process must be `isWellFormed()`.
+ * surrogates, and `encodePath` gives the bytes back. Once understood and expanded only the heredocs of COPY and ADD and the comments still
+ * have them: RUN refuses such bytes, elsewhere they become U+FFFD.
  */
 export interface ParsedDockerfile {
   /** `\` or, by the `escape` directive, a backtick. */
@@ -37,7 +38,7 @@ export interface DockerfileNode {
   readonly heredocs: readonly Heredoc[];
   /** The joined line from which this was read. */
   readonly original: string;
-  /** Comment lines directly above, without `#`, trimmed; an empty comment line forgets those before it. */
+  /** Comment lines since the instruction before, without `#`, trimmed; an empty one forgets those before it, a blank line doesn't. */
   readonly comments: readonly string[];
   readonly range: SourceRange;
 }

@@ -107,7 +107,7 @@ class Planner {
       const platform = this.#platformOf(node);
       const sources = node.stage.instructions.flatMap((one) => instructionSources(one, this.#known));
       for (const source of [node.base, ...sources])
-        if (source.kind === 'image') this.#image(source.name, platform);
+        if (source.kind === 'image') void this.#image(source.name, platform);
     }
   }
 

@@ -1,4 +1,4 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import type { Lease } from '../../images/lease-store.ts';
 import type { MadeLayer } from '../../images/make-layer.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
@@ -124,8 +124,8 @@ export class BuildSolver {
       inputs: inputs.map(({ id }) => id),
       lines: step.lines,
     });
-    teller.announce();
     const solved = inputs.map((input) => this.#solve(input));
+    teller.announce();
     await Promise.all(solved);
     try {
       this.#signal.throwIfAborted();
@@ -314,7 +314,7 @@ export class BuildSolver {
     }
     const found = await Promise.all(work.sources.map((source) => this.#sourceOf(source, releases)));
     const actions = planCopy(found, work.options);
-    const digest = await this.#ports.layers.files.digest({ actions }, { signal: this.#signal });
+    const digest = await this.#digest(actions);
     const { destination, workdir, chown, chmod } = work.options;
     return { actions, content: [digest, work.options.command, destination, workdir, chown, chmod] };
   }
@@ -396,7 +396,19 @@ export class BuildSolver {
       unpack: undefined,
     } as const;
     const actions = planCopy([{ kind: 'path', place, path }], options);
-    return await this.#ports.layers.files.digest({ actions }, { signal: this.#signal });
+    return await this.#digest(actions);
+  }
+
+  /** @throws EngineError in BuildKit's words for what isn't there. */
+  async #digest(actions: readonly FileAction[]): Promise<Digest> {
+    try {
+      return await this.#ports.layers.files.digest({ actions }, { signal: this.#signal });
+    } catch (error) {
+      if (kindOf(error) !== 'not-found') throw error;
+      throw new EngineError('not-found', `failed to compute cache key: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   async #run(

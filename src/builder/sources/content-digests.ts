@@ -4,7 +4,7 @@ import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ContentStamp, FileNode } from './file-node.ts';
 
 const RECORD_BYTES = 72;
-const MAGIC = Buffer.from('sampan digests 2\n'.padEnd(24, '\0'));
+const MAGIC = Buffer.from('sampan digests 3\n'.padEnd(24, '\0'));
 /** A file changed so shortly before it was read may change again within the same tick of the file system's clock. */
 const SETTLED_NS = 100_000_000n;
 const PIECE_BYTES = 1 << 20;
@@ -12,7 +12,7 @@ const MAX_BYTES = 256 << 20;
 
 interface Known {
   stamp: ContentStamp;
-  digest: Buffer;
+  digest: Uint8Array;
 }
 
 /**
@@ -21,43 +21,45 @@ interface Known {
  */
 export class ContentDigests {
   readonly #file: string | undefined;
-  readonly #known = new Map<string, Known>();
+  readonly #known: KnownRecords;
   /** Of files that have no stamp, for as long as this lives. */
   readonly #byKey = new Map<string, Buffer>();
-  readonly #seen = new Map<string, Known>();
+  readonly #seen = new Map<number, Known>();
   readonly #buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
   #isChanged = false;
 
   constructor(file: string | undefined) {
     this.#file = file;
-    if (file !== undefined) for (const known of readRecords(file)) this.#known.set(keyOf(known.stamp), known);
+    this.#known = new KnownRecords(file === undefined ? undefined : read(file));
   }
 
   /** sha256, 32 bytes. */
   of(node: FileNode): Uint8Array {
     const stamp = node.stamp();
     if (stamp === undefined) return this.#byNode(node);
-    const key = keyOf(stamp);
-    const known = this.#seen.get(key) ?? this.#known.get(key);
-    if (known !== undefined && isSame(known.stamp, stamp)) {
-      this.#seen.set(key, known);
-      return known.digest;
+    const key = Number(stamp.inode);
+    const seen = this.#seen.get(key);
+    if (seen !== undefined && isSame(seen.stamp, stamp)) return seen.digest;
+    const known = this.#known.find(key, stamp);
+    if (known !== undefined) {
+      this.#seen.set(key, { stamp, digest: known });
+      return known;
     }
     const now = BigInt(Date.now()) * 1_000_000n;
     const digest = this.#read(node);
     this.#isChanged = true;
     if (stamp.ctimeNs + SETTLED_NS < now) this.#seen.set(key, { stamp, digest });
-    else this.#known.delete(key);
     return digest;
   }
 
   /** Keep what was learnt; what can't be kept is learnt again. Files that weren't asked for are kept too, up to twice as many. */
   save(): void {
     if (this.#file === undefined || !this.#isChanged) return;
-    const others = [...this.#known].filter(([key]) => !this.#seen.has(key)).map(([, known]) => known);
-    const kept = [...this.#seen.values(), ...others.slice(0, this.#seen.size + 10_000)];
+    const others = this.#known.others(this.#seen, this.#seen.size + 10_000);
     const temporary = `${this.#file}.${randomUUID()}.tmp`;
-    writeFileSync(temporary, Buffer.concat([MAGIC, ...kept.map(encode)]), { mode: 0o600 });
+    writeFileSync(temporary, Buffer.concat([MAGIC, ...[...this.#seen.values()].map(encode), ...others]), {
+      mode: 0o600,
+    });
     renameSync(temporary, this.#file);
   }
 
@@ -87,31 +89,48 @@ export class ContentDigests {
   }
 }
 
-function keyOf({ device, inode }: ContentStamp): string {
-  return `${device}:${inode}`;
-}
-
 function isSame(a: ContentStamp, b: ContentStamp): boolean {
-  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  const isFile = a.inode === b.inode && a.device === b.device;
+  return isFile && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 
 function encode({ stamp, digest }: Known): Buffer {
   const record = Buffer.alloc(RECORD_BYTES);
-  const fields = [stamp.device, stamp.inode, stamp.size, stamp.mtimeNs, stamp.ctimeNs];
-  for (const [at, field] of fields.entries()) record.writeBigInt64LE(BigInt.asIntN(64, field), at * 8);
-  digest.copy(record, 40);
+  for (const [at, field] of fieldsOf(stamp).entries())
+    record.writeBigInt64LE(BigInt.asIntN(64, field), at * 8);
+  record.set(digest, 40);
   return record;
 }
 
-/** None where there is no such file, or one of another make. */
-function* readRecords(path: string): Generator<Known> {
-  const bytes = read(path);
-  if (bytes === undefined || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return;
-  for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
-    const field = (index: number): bigint => bytes.readBigInt64LE(at + index * 8);
-    const [device, inode] = [BigInt.asUintN(64, field(0)), BigInt.asUintN(64, field(1))];
-    const stamp = { device, inode, size: field(2), mtimeNs: field(3), ctimeNs: field(4) };
-    yield { stamp, digest: bytes.subarray(at + 40, at + RECORD_BYTES) };
+function fieldsOf({ inode, device, size, mtimeNs, ctimeNs }: ContentStamp): bigint[] {
+  return [inode, device, size, mtimeNs, ctimeNs];
+}
+
+/** The file's records as they were read, looked up in place. None where there is no such file, or one of another make. */
+class KnownRecords {
+  readonly #bytes: Buffer;
+  readonly #places = new Map<number, number>();
+
+  constructor(bytes: Buffer | undefined) {
+    const isOurs = bytes?.subarray(0, MAGIC.length).equals(MAGIC) === true;
+    this.#bytes = isOurs ? bytes : Buffer.alloc(0);
+    for (let at = MAGIC.length; at + RECORD_BYTES <= this.#bytes.length; at += RECORD_BYTES)
+      this.#places.set(Number(this.#bytes.readBigUInt64LE(at)), at);
+  }
+
+  find(key: number, stamp: ContentStamp): Uint8Array | undefined {
+    const at = this.#places.get(key);
+    if (at === undefined) return undefined;
+    const isSame = fieldsOf(stamp).every(
+      (field, index) => this.#bytes.readBigInt64LE(at + index * 8) === BigInt.asIntN(64, field),
+    );
+    return isSame ? this.#bytes.subarray(at + 40, at + RECORD_BYTES) : undefined;
+  }
+
+  /** At most `count` records of files that aren't among `seen`. */
+  others(seen: ReadonlyMap<number, unknown>, count: number): Buffer[] {
+    const places = [...this.#places].filter(([key]) => !seen.has(key)).slice(0, count);
+    return places.map(([, at]) => this.#bytes.subarray(at, at + RECORD_BYTES));
   }
 }
 

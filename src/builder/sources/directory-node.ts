@@ -68,7 +68,7 @@ export class DirectoryNode implements FileNode {
     if (!this.#stat.isDirectory()) return [];
     try {
       const names = readdirSync(fsPath(this.#hostPath()), { encoding: 'buffer' });
-      return names.sort(Buffer.compare).map(decodePath);
+      return names.sort((a, b) => Buffer.compare(a, b)).map(decodePath);
     } catch (error) {
       if (errnoCodeOf(error) === 'ENOENT' || errnoCodeOf(error) === 'ENOTDIR') throw this.#changed();
       throw error;

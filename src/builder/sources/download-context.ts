@@ -7,9 +7,10 @@ import type { RemoteFiles } from './remote-sources.ts';
 
 /** A downloaded file as a context: an archive is indexed, what is none is a Dockerfile. The download is released with it. */
 export async function downloadContext(
-  { place, name, release }: RemoteFiles,
+  download: RemoteFiles,
   options: { directory: string; files: FileRunner; signal: AbortSignal },
 ): Promise<Pick<RemoteFiles, 'place' | 'release'>> {
+  const { place, name } = download;
   if (place.kind !== 'directory') throw new EngineError('internal', 'Cannot read download: it is no file');
   const directory = join(options.directory, randomUUID());
   try {
@@ -21,7 +22,7 @@ export async function downloadContext(
       place: received,
       release: async () => {
         await rm(directory, { recursive: true, force: true });
-        await release();
+        await download.release();
       },
     };
   } catch (error) {

@@ -71,9 +71,10 @@ export class FetchedSources implements RemoteSources {
 }
 
 function contextOf(
-  { place, release }: Pick<RemoteFiles, 'place' | 'release'>,
+  files: Pick<RemoteFiles, 'place' | 'release'>,
   { want }: RemoteContextOptions,
 ): ContextTree {
+  const { place } = files;
   const isFiltered = want !== undefined && (place.kind === 'archive' || place.kind === 'directory');
   const shown: FilePlace = isFiltered ? { ...place, filter: { ...want } } : place;
   const tree = new FileTree(shown);
@@ -83,7 +84,7 @@ function contextOf(
     directory: !isFiltered && place.kind === 'directory' ? place.path : undefined,
     release: async () => {
       await tree.close();
-      await release();
+      await files.release();
     },
   };
 }

@@ -78,8 +78,10 @@ export class FilteredNode implements FileNode {
 /** The paths themselves, every link on the way, and what they lead to, as patterns. */
 function followed(root: FileNode, paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
-    const end = resolvePath(root, path, { followLast: true });
-    return [path, literal(end.path.join('/'))].filter((pattern) => pattern !== '');
+    const links: string[] = [];
+    const onLink = (link: readonly string[]): void => void links.push(literal(link.join('/')));
+    const end = resolvePath(root, path, { followLast: true, onLink });
+    return [path, ...links, literal(end.path.join('/'))].filter((pattern) => pattern !== '');
   });
 }
 

@@ -19,7 +19,8 @@ export interface GitReference {
 const SCP_STYLE =
   /^([a-zA-Z0-9_][a-zA-Z0-9_.-]*@)([a-zA-Z0-9][a-zA-Z0-9.-]*):(?!\/\/)([^?#]*)(\?[^#]*)?(#.*)?$/;
 const SCHEME = /^([a-zA-Z0-9]+):\/\//;
-const SAFE_REF = /^[^\s\0-\x1f\x7f~^:?*[\\-][^\s\0-\x1f\x7f~^:?*[\\]*$/;
+/** What git does not take for the name of a ref, and what its commands would take for an option. */
+const UNSAFE_REF = /^-|[\s~^:?*[\\]|\p{Cc}/u;
 
 /** Whether a word names a repository: `git@host:path`, `git://`, `ssh://`, or an http(s) URL whose path ends in `.git`. */
 export function isGitUrl(source: string): boolean {
@@ -45,16 +46,16 @@ export function isHttpUrl(source: string): boolean {
  */
 export function parseGitReference(source: string): GitReference {
   const full = source.startsWith('github.com/') ? `https://${source}` : source;
-  const [beforeFragment = '', fragment = ''] = split(full, '#');
-  const [remote = '', query = ''] = split(beforeFragment, '?');
-  const [ref = '', directory = ''] = split(fragment, ':');
+  const [beforeFragment, fragment] = split(full, '#');
+  const [remote, query] = split(beforeFragment, '?');
+  const [ref, directory] = split(fragment, ':');
   const reference = { remote, ref, directory, ...readQuery(new URLSearchParams(query)) };
   const merged = {
     ...reference,
     ref: agreed('ref', ref, reference.queryRef),
     directory: relative(agreed('subdir', directory, reference.queryDirectory)),
   };
-  if (merged.ref !== '' && !SAFE_REF.test(merged.ref))
+  if (UNSAFE_REF.test(merged.ref))
     throw new EngineError('invalid', `invalid git ref ${JSON.stringify(merged.ref)}`);
   const { checksum, keepGitDir, submodules } = merged;
   return { remote, ref: merged.ref, directory: merged.directory, checksum, keepGitDir, submodules };

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import { HttpSource } from './http-source.ts';
 import type { RemoteFiles } from './remote-sources.ts';
 
@@ -10,6 +12,8 @@ const signal = new AbortController().signal;
 const modified = 'Wed, 21 Oct 2015 07:28:00 GMT';
 let root: string;
 let server: ReturnType<typeof Bun.serve>;
+/** Promises more than it sends. */
+let broken: Server;
 let requests: string[] = [];
 let content = 'first';
 let etag = '"one"';
@@ -18,8 +22,6 @@ function respond(request: Request): Response {
   const { pathname } = new URL(request.url);
   requests.push(`${request.method} ${pathname}`);
   if (pathname === '/missing') return new Response('no', { status: 404 });
-  if (pathname === '/cut')
-    return new Response(new ReadableStream({ start: (controller) => controller.error(new Error('cut')) }));
   if (pathname === '/stuck')
     return new Response(
       new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('some')) }),
@@ -30,13 +32,18 @@ function respond(request: Request): Response {
   return new Response(content, { headers: { etag, 'last-modified': modified } });
 }
 
-beforeAll(() => {
+beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'http-source-'));
   server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: respond });
+  broken = createServer((socket) => {
+    socket.on('error', () => undefined).end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this');
+  });
+  await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
 });
 
 afterAll(async () => {
   await server.stop(true);
+  broken.close();
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -93,19 +100,23 @@ describe('HttpSource', () => {
     const checksum = `sha256:${'0'.repeat(64)}`;
     const got = `sha256:${createHash('sha256').update(content).digest('hex')}`;
     const message = `digest mismatch for ${at('/file')}: ${got} (expected: ${checksum})`;
-    expect(http.fetch(at('/file'), { signal, checksum })).rejects.toMatchObject({ kind: 'invalid', message });
+    expect(await failureOf(http.fetch(at('/file'), { signal, checksum }))).toMatchObject({
+      kind: 'invalid',
+      message,
+    });
     await http.fetch(at('/file'), { signal, checksum }).catch(() => undefined);
     expect(readdirSync(join(root, 'mismatch'))).toEqual([]);
   });
 
   test('fetch() tells the status of a refusal, and leaves nothing of a body that breaks off', async () => {
     const http = await source('refusals');
-    expect(http.fetch(at('/missing'), { signal })).rejects.toMatchObject({
+    const cut = `http://127.0.0.1:${(broken.address() as AddressInfo).port}/cut`;
+    expect(await failureOf(http.fetch(at('/missing'), { signal }))).toMatchObject({
       kind: 'invalid',
       message: 'invalid response status 404',
     });
-    expect(http.fetch(at('/cut'), { signal })).rejects.toMatchObject({ kind: 'invalid' });
-    await http.fetch(at('/cut'), { signal }).catch(() => undefined);
+    expect(await failureOf(http.fetch(cut, { signal }))).toMatchObject({ kind: 'invalid' });
+    await http.fetch(cut, { signal }).catch(() => undefined);
     expect(readdirSync(join(root, 'refusals'))).toEqual([]);
   });
 

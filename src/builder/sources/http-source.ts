@@ -153,19 +153,27 @@ async function writeBody(
   const hash = new Bun.CryptoHasher('sha256');
   const file: FileHandle = await open(path, 'wx', 0o600);
   try {
-    for await (const chunk of response.body ?? []) {
-      signal.throwIfAborted();
+    for await (const chunk of bodyOf(response, signal)) {
       hash.update(chunk);
       for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
       received?.(chunk.length);
     }
     return `sha256:${hash.digest('hex')}`;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (errnoCodeOf(error)?.startsWith('E') === true) throw error;
-    throw new EngineError('invalid', `Cannot read response: ${messageOf(error)}`, { cause: error });
   } finally {
     await file.close();
+  }
+}
+
+/** @throws EngineError "invalid" where it breaks off; the signal's reason. */
+async function* bodyOf({ body }: Response, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    for await (const chunk of body ?? []) {
+      signal.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new EngineError('invalid', `Cannot read response: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompressDetected } from '../../archive/compression.ts';
 import type { TarEntry } from '../../archive/entry.ts';
+import { blockSize, isTarHeader } from '../../archive/tar-header.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { IndexBuilder } from '../../snapshots/erofs/index-builder.ts';
@@ -28,10 +29,9 @@ export async function receiveArchiveContext(file: string, options: ReceiveOption
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const side = new SideFile(join(directory, 'context.side'));
   const index = new IndexBuilder(side, { plain: true });
-  let members = 0;
+  let head = Buffer.alloc(0);
   const reader = new TarReader({
     entry: (entry: TarEntry) => {
-      members++;
       if (entry.path !== '' || entry.type === 'directory') index.entry(entry);
     },
     data: (chunk) => index.data(chunk),
@@ -44,6 +44,7 @@ export async function receiveArchiveContext(file: string, options: ReceiveOption
     try {
       for await (const chunk of stream) {
         signal.throwIfAborted();
+        if (head.length < blockSize) head = Buffer.concat([head, chunk.subarray(0, blockSize - head.length)]);
         reader.write(chunk);
         if (out !== undefined) await writeAll(out, chunk);
       }
@@ -59,7 +60,7 @@ export async function receiveArchiveContext(file: string, options: ReceiveOption
   } catch (error) {
     side.close();
     const isInvalid = error instanceof EngineError && error.kind === 'invalid';
-    if (options.orDockerfile && isInvalid && members === 0) return await dockerfileAlone(file);
+    if (options.orDockerfile && isInvalid && !isTarHeader(head)) return await dockerfileAlone(file);
     throw error;
   }
 }

@@ -14,6 +14,14 @@ export interface ResolvedPath<Node> {
   node: Node | undefined;
 }
 
+export interface ResolveOptions {
+  followLast: boolean;
+  /** Told of what leads out, which otherwise stays inside. */
+  refuseWayOut?: (path: string) => never;
+  /** Told of every link on the way. */
+  onLink?: (path: readonly string[]) => void;
+}
+
 /** As continuity's `fs.RootPath`. */
 const MAX_LINKS = 255;
 const MAX_COMPONENTS = 8192;
@@ -27,13 +35,7 @@ const MAX_COMPONENTS = 8192;
 export function resolvePath<Node extends LinkedNode<Node>>(
   root: Node,
   path: string,
-  {
-    followLast,
-    refuseWayOut,
-  }: {
-    followLast: boolean /** Told of what leads out, instead of staying inside. */;
-    refuseWayOut?: (path: string) => never;
-  },
+  { followLast, refuseWayOut, onLink }: ResolveOptions,
 ): ResolvedPath<Node> {
   const todo = componentsOf(path).reverse();
   const trail: { name: string; node: Node | undefined }[] = [];
@@ -47,6 +49,7 @@ export function resolvePath<Node extends LinkedNode<Node>>(
     const node = here()?.child(name);
     if (node?.type === 'symlink' && (followLast || todo.length > 0)) {
       if (++links > MAX_LINKS) throw new EngineError('invalid', 'too many links');
+      onLink?.([...trail.map((step) => step.name), name]);
       const { linkTarget = '' } = node.attributes();
       if (linkTarget.startsWith('/')) refuseWayOut?.(path);
       if (linkTarget.startsWith('/')) trail.length = 0;

@@ -1,6 +1,6 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildRequest } from '../../builder/build-request.ts';
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
@@ -116,7 +116,12 @@ function shown(name: string): string {
 /** The classic builder's words for a command that failed, with its code. */
 function classicError(error: unknown): unknown {
   const exit = exitOf(error);
-  if (exit === undefined) return error;
+  if (exit === undefined) {
+    const [, path] = /^failed to compute cache key: "\/?(.*)": not found$/.exec(messageOf(error)) ?? [];
+    if (path === undefined) return error;
+    const message = `COPY failed: file not found in build context or excluded by .dockerignore: stat ${path}: file does not exist`;
+    return new EngineError('invalid', message, { cause: error });
+  }
   const message = `The command '${exit.command}' returned a non-zero code: ${exit.code}`;
   return Object.assign(new EngineError('invalid', message, { cause: error }), { exitCode: exit.code });
 }

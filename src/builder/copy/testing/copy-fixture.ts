@@ -5,7 +5,7 @@ import { writeTar } from '../../../archive/tar-writer.ts';
 import { openLayerSink } from '../../../snapshots/layer-sink.ts';
 import type { LayerPlace } from '../../../snapshots/snapshotter.ts';
 import type { FileNode } from '../../sources/file-node.ts';
-import type { CopyCase, NodeLine } from './copy-cases.ts';
+import type { CopyCase, NodeLine } from './copy-case.ts';
 
 interface ParsedNode {
   kind: 'd' | 'f' | 'l' | 'h';

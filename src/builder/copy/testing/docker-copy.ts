@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expanded, readTar } from '../../../archive/testing/read-tar.ts';
-import type { CopyCase } from './copy-cases.ts';
+import type { CopyCase } from './copy-case.ts';
 import { instructionOf, makeNodes, nodeLine, tarOf } from './copy-fixture.ts';
 
 /** Result of a case: a listing, or one line `error: …`. */

@@ -6,7 +6,7 @@ import type { FilePlace } from '../../sources/file-place.ts';
 import { OpenPlaces } from '../../sources/open-file-place.ts';
 import { planCopy } from '../plan-copy.ts';
 import { runFileJob } from '../run-file-job.ts';
-import type { CopyCase } from './copy-cases.ts';
+import type { CopyCase } from './copy-case.ts';
 import { layerOf, listing, placeOfStage } from './copy-fixture.ts';
 import { makeContext } from './docker-copy.ts';
 
