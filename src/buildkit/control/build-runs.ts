@@ -1,4 +1,5 @@
 import type { BuildWarning } from '../../builder/build-progress.ts';
+import type { ContextSource } from '../../builder/build-session.ts';
 import type { Builder, BuildResult } from '../../builder/builder.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
@@ -49,8 +50,12 @@ export class BuildRuns {
     this.#ports = ports;
   }
 
-  /** `Control.Solve`: run to its end. Resolves to what exporters tell. @throws GrpcError. */
-  async solve(request: SolveRequest, signal: AbortSignal): Promise<Record<string, string>> {
+  /** `Control.Solve`: run to its end. Resolves to what exporters tell. `context`: the main one, where the session's isn't meant. @throws GrpcError. */
+  async solve(
+    request: SolveRequest,
+    signal: AbortSignal,
+    context?: ContextSource,
+  ): Promise<Record<string, string>> {
     if (request.definition !== undefined && request.definition.def.length > 0)
       throw new EngineError('not-implemented', 'building a graph is not implemented; Dockerfiles are');
     const job = this.jobs.begin(request.ref);
@@ -64,6 +69,7 @@ export class BuildRuns {
                 frontend: request.frontend,
                 signal,
                 inputs: new Map(),
+                context,
               })
             ).result;
       job.end(result === undefined ? {} : { result }, nowNano());
@@ -119,7 +125,13 @@ export class BuildRuns {
   async #frontend(
     job: BuildJob,
     request: SolveRequest,
-    asked: { attributes: Attributes; frontend: string; inputs: FrontendInputs; signal: AbortSignal },
+    asked: {
+      attributes: Attributes;
+      frontend: string;
+      inputs: FrontendInputs;
+      signal: AbortSignal;
+      context?: ContextSource | undefined;
+    },
   ): Promise<FrontendAnswer> {
     const { attributes, signal } = asked;
     checkFrontend(asked.frontend, attributes);
@@ -129,7 +141,7 @@ export class BuildRuns {
     const session = await this.#ports.sessions.get(request.session, signal);
     const { outputs, sinks } = exportsOf(request, session, this.#ports.scratch);
     const build = buildRequestOf(attributes, {
-      session: new ClientSession(session, this.#ports, sinks),
+      session: new ClientSession(session, this.#ports, { outputs: sinks, context: asked.context }),
       outputs,
       cacheFrom: (request.cache?.imports ?? []).map(({ type, attrs }) => cacheSource(type, attrs)),
       cacheTo: (request.cache?.exports ?? []).map(({ type, attrs }) => cacheTarget(type, attrs)),

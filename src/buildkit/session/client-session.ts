@@ -22,19 +22,22 @@ export class ClientSession implements BuildSession {
   readonly #session: OpenSession;
   readonly #ports: ClientSessionPorts;
   readonly #outputs: ReadonlyMap<string, OutputSink>;
+  readonly #context: ContextSource | undefined;
 
-  /** `outputs`: where results go, by the ids of the build's exporters. */
+  /** `outputs`: where results go, by the ids of the build's exporters. `context`: the main one, where the client sent it otherwise. */
   constructor(
     session: OpenSession,
     ports: ClientSessionPorts,
-    outputs: ReadonlyMap<string, OutputSink> = new Map(),
+    given: { outputs?: ReadonlyMap<string, OutputSink>; context?: ContextSource | undefined } = {},
   ) {
     this.#session = session;
     this.#ports = ports;
-    this.#outputs = outputs;
+    this.#outputs = given.outputs ?? new Map();
+    this.#context = given.context;
   }
 
   context(name: string): ContextSource {
+    if (this.#context !== undefined && name === 'context') return this.#context;
     return new SyncedContext(name, this.#session, this.#ports);
   }
 

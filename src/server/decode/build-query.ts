@@ -49,8 +49,6 @@ function imageOutput(request: ApiRequest): BuildOutput {
 
 function refuseUnknown(request: ApiRequest): void {
   const version = textParam(request, 'version') ?? '1';
-  if (version === '2')
-    throw new EngineError('invalid', 'BuildKit builds need a session: this daemon has none yet');
   if (version !== '1') throw new EngineError('invalid', `invalid version ${version}`);
   if (boolParam(request, 'squash'))
     throw new EngineError('invalid', 'squash is only supported with experimental mode');
@@ -69,7 +67,7 @@ function refuseUnknown(request: ApiRequest): void {
     );
 }
 
-function jsonParam(request: ApiRequest, name: string): unknown {
+export function jsonParam(request: ApiRequest, name: string): unknown {
   const text = textParam(request, name);
   if (text === undefined || text === 'null' || text === '[]' || text === '{}') return undefined;
   try {
@@ -84,7 +82,7 @@ function jsonParam(request: ApiRequest, name: string): unknown {
 }
 
 /** A JSON object of strings; what is null is left out: its value was the client's to give. */
-function stringMap(request: ApiRequest, name: string): Map<string, string> {
+export function stringMap(request: ApiRequest, name: string): Map<string, string> {
   const value = jsonParam(request, name);
   if (value === undefined) return new Map();
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(name);
@@ -108,7 +106,7 @@ function networkMode(request: ApiRequest): string {
 }
 
 /** Comma-separated, or given several times. */
-function extraHosts(request: ApiRequest): string[] {
+export function extraHosts(request: ApiRequest): string[] {
   return request.query
     .getAll('extrahosts')
     .flatMap((text) => text.split(','))
@@ -131,7 +129,7 @@ function limits(request: ApiRequest): Partial<StepLimits> {
   };
 }
 
-function ulimits(request: ApiRequest): { name: string; soft: number; hard: number }[] {
+export function ulimits(request: ApiRequest): { name: string; soft: number; hard: number }[] {
   const value = jsonParam(request, 'ulimits');
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw new EngineError('invalid', 'error reading ulimit settings');

@@ -11,24 +11,27 @@ import { ProgressWriter } from '../progress-writer.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
 import { SampanBuilds } from './sampan-build.ts';
+import { SessionBuilds } from './session-build.ts';
 
 /** Builds under way by the id that their client gave them, for `POST /build/cancel`. */
 type RunningBuilds = Map<string, AbortController>;
 
-export function buildRoutes({ builder }: Backends): Route[] {
+export function buildRoutes({ builder, buildkit }: Backends): Route[] {
   const running: RunningBuilds = new Map();
   const own = new SampanBuilds(builder);
+  const sessions = new SessionBuilds(buildkit, builder);
   return [
     ...own.routes(),
     {
       method: 'POST',
       pattern: '/build',
       handler: (request, response) =>
-        build(running, request, (signal) =>
-          textParam(request, 'version') === 'sampan'
-            ? own.build(request, response, signal)
-            : classic(builder, signal, { request, response }),
-        ),
+        build(running, request, (signal) => {
+          const version = textParam(request, 'version');
+          if (version === 'sampan') return own.build(request, response, signal);
+          if (version === '2') return sessions.build(request, response, signal);
+          return classic(builder, signal, { request, response });
+        }),
     },
     {
       method: 'POST',

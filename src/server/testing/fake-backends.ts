@@ -59,6 +59,7 @@ export class FakeEngine implements Backends {
   };
 
   readonly buildkit: BuildkitBackend = {
+    build: async () => ({}),
     acceptCalls: (socket) => void socket.destroy(),
     acceptSession: async (socket) => void socket.destroy(),
   };
