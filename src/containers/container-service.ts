@@ -29,6 +29,7 @@ import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
+import { startInOrder } from './start-due.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
@@ -41,6 +42,8 @@ export class ContainerService implements ContainerBackend {
   readonly #streams: StreamService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
+  /** What is to run and has not been started yet. */
+  #due: LiveContainer[] = [];
 
   constructor(deps: ContainerDependencies) {
     this.#deps = deps;
@@ -50,7 +53,14 @@ export class ContainerService implements ContainerBackend {
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
-    await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+  }
+
+  /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
+  async startDue(): Promise<void> {
+    const due = this.#due;
+    this.#due = [];
+    await startInOrder(due, (container) => this.#lifecycle.startHeld(container));
   }
 
   async close(): Promise<void> {
@@ -61,9 +71,7 @@ export class ContainerService implements ContainerBackend {
   usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
     const uses = ({ record }: LiveContainer) =>
       [record.image.id, record.image.manifestDigest, record.image.configDigest].includes(image);
-    return [...this.#index.values()]
-      .filter(uses)
-      .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+    return [...this.#index.values()].filter(uses).map(({ id, name, isUp }) => ({ id, name, running: isUp }));
   }
 
   /** Ids of the containers that have a volume. */
@@ -158,7 +166,9 @@ export class ContainerService implements ContainerBackend {
   async kill(nameOrId: string, signal: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     try {
-      await this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
+      const kill = () => this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
+      // Between two runs the next one may begin just now.
+      await (container.pendingRestart === undefined ? kill() : container.queue.run(kill));
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       throw new EngineError(error.kind, `cannot kill container: ${nameOrId}: ${error.message}`, {
@@ -186,10 +196,7 @@ export class ContainerService implements ContainerBackend {
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
       const name = this.#allocate(newName);
       try {
-        await this.#deps.store.update({ ...container.record, name });
-        this.#index.rename(container, () => {
-          container.record = { ...container.record, name };
-        });
+        await this.#rename(container, name);
       } finally {
         this.#reserved.delete(name);
       }
@@ -209,6 +216,9 @@ export class ContainerService implements ContainerBackend {
       if (task !== undefined) {
         if (!options.force) throw cannotRemove(container);
         await this.#lifecycle.forceEnd(container, task, { killed: killed === task });
+      } else if (container.pendingRestart !== undefined) {
+        if (!options.force) throw cannotRemove(container);
+        await this.#lifecycle.endRestarts(container);
       }
       if (!container.removing) await this.#lifecycle.remove(container, options);
     });
@@ -270,7 +280,7 @@ export class ContainerService implements ContainerBackend {
     const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
-      .filter((container) => all || container.task !== undefined)
+      .filter((container) => all || container.isUp)
       .map((container) => viewOf(container, context));
     const sorted = views.filter(matches).sort((a, b) => (a.createdNano < b.createdNano ? 1 : -1));
     return request.limit === undefined ? sorted : sorted.slice(0, request.limit);
@@ -337,6 +347,23 @@ export class ContainerService implements ContainerBackend {
     return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
   }
 
+  /** In memory first: an exit that is written meanwhile has the new name with it, and no write has what another one replaced. */
+  async #rename(container: LiveContainer, name: string): Promise<void> {
+    const oldName = container.name;
+    const assign = (to: string) =>
+      this.#index.rename(container, () => {
+        container.record = { ...container.record, name: to };
+      });
+    assign(name);
+    try {
+      await this.#deps.store.update(container.record);
+    } catch (error) {
+      assign(oldName);
+      await this.#deps.store.update(container.record).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** @returns the task that was killed. */
   async #killAtOnce(container: LiveContainer): Promise<LiveTask | undefined> {
     const { task } = container;
@@ -375,8 +402,9 @@ export class ContainerService implements ContainerBackend {
 }
 
 function cannotRemove(container: LiveContainer): EngineError {
+  const state = container.pendingRestart === undefined ? 'running' : 'restarting';
   const reason = container.task?.paused
     ? 'container is paused and must be unpaused first'
-    : 'container is running: stop the container before removing or force remove';
+    : `container is ${state}: stop the container before removing or force remove`;
   return new EngineError('conflict', `cannot remove container "${container.name}": ${reason}`);
 }

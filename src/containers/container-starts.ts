@@ -25,14 +25,33 @@ export class ContainerStarts {
     this.#removal = removal;
   }
 
-  /** @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`. */
+  /**
+   * On a user's word: restarts count from here on.
+   *
+   * @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`.
+   */
   async start(container: LiveContainer): Promise<void> {
     if (container.removing)
       throw new EngineError('conflict', 'container is marked for removal and cannot be started');
     if (container.task?.paused)
       throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
-    if (container.task !== undefined)
-      throw new EngineError('not-modified', `container ${container.id} is already running`);
+    if (container.isUp) throw new EngineError('not-modified', `container ${container.id} is already running`);
+    container.lastDelayMs = 0;
+    container.record = { ...container.record, restartCount: 0 };
+    await this.#run(container);
+  }
+
+  /** By the policy: what is pending is settled with it. @throws EngineError as `startTask`. */
+  async startAnew(container: LiveContainer): Promise<void> {
+    try {
+      await this.#run(container);
+    } catch (error) {
+      container.nextExit.notify(container.lastResult);
+      throw error;
+    }
+  }
+
+  async #run(container: LiveContainer): Promise<void> {
     await container.cleaning;
     await clearResidue(container, this.#deps);
     let task: LiveTask;
@@ -43,6 +62,7 @@ export class ContainerStarts {
       throw error;
     }
     container.task = task;
+    container.pendingRestart = undefined;
     publishMountEvents(this.#deps.events, 'mount', container.record);
     for (const endpoint of task.endpoints) publishEndpointEvent(this.#deps.events, 'connect', endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
@@ -51,7 +71,8 @@ export class ContainerStarts {
 
   async #failed(container: LiveContainer, error: unknown): Promise<void> {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
-    container.record = { ...container.record, ...failed, active: false };
+    container.record = { ...container.record, ...failed, active: false, restartDue: false };
+    container.pendingRestart = undefined;
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const networks = await Promise.all(
       networksOf(container.record).map(({ network }) => this.#deps.networks.get(network)),

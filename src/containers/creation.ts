@@ -64,6 +64,7 @@ function newRecordOf(
     startedAtNano: 0n,
     finishedAtNano: 0n,
     restartCount: 0,
+    restartDue: false,
     volumes: [],
   };
 }

@@ -10,6 +10,7 @@ import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { writeNetworkFiles } from './network-files.ts';
+import { noteTask } from './note-task.ts';
 import { UndoStack } from './undo.ts';
 
 export function snapshotKeyOf(id: string): SnapshotKey {
@@ -60,6 +61,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     ...previous,
     active: true,
     stoppedByUser: false,
+    restartDue: false,
     startedAtNano: nowNano(),
     error: '',
     exitCode: 0,
@@ -67,7 +69,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   };
   try {
     // First: a start that is on disk without a note would count as one that ended with the machine.
-    note(container, deps, task);
+    noteTask(container, task, deps);
     await settled([
       deps.store.update(container.record),
       deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
@@ -78,15 +80,6 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     await deps.store.update(previous);
     throw error;
   }
-}
-
-function note(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): void {
-  deps.notes.write(container.id, {
-    handle: task.handle,
-    startedAtNano: String(container.record.startedAtNano),
-    endpoints: task.endpoints,
-    paused: task.paused,
-  });
 }
 
 interface HostSide {

@@ -33,6 +33,9 @@ import { EngineRegistry } from './embedded-registry/engine-registry.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
+/** How long the daemon waits with serving for containers that start with it. */
+const START_PATIENCE_MS = 20_000;
+
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
 export class Engine {
   readonly images: ImageService;
@@ -73,6 +76,7 @@ export class Engine {
     await rooms.networks.start();
     await rooms.containers.recover();
     await rooms.images.collectGarbage();
+    await startDue(rooms.containers, logger);
     void rooms.runtime.warm();
     return new Engine(rooms);
   }
@@ -93,6 +97,19 @@ export class Engine {
     this.embeddedRegistry.close();
     await this.#db.close();
   }
+}
+
+/**
+ * What is to run does so when the daemon serves, as in Docker; what takes longer, since a runtime hangs, is started behind it.
+ */
+async function startDue(containers: ContainerService, logger: Logger): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    logger.warn('Containers are still being started: serving meanwhile');
+    late.resolve();
+  }, START_PATIENCE_MS);
+  await Promise.race([containers.startDue(), late.promise]);
+  clearTimeout(timer);
 }
 
 interface Rooms {

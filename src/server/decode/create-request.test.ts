@@ -150,9 +150,6 @@ test('each field that is not built yet is refused by name, unless it is zero', (
   expect(() => decode({ Image: 'x', MacAddress: '02:00:00:00:00:01' })).toThrow(
     'Config.MacAddress (--mac-address)',
   );
-  expect(() => decode({ Image: 'x', HostConfig: { RestartPolicy: { Name: 'always' } } })).toThrow(
-    'HostConfig.RestartPolicy',
-  );
   expect(() => decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { mine: {} } } })).toThrow(
     'network "mine"',
   );

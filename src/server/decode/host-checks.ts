@@ -13,7 +13,14 @@ export function checkHost(host: HostOptions): void {
   checkNamespaces(host);
   checkFiles(host);
   checkProcess(host);
-  if (host.restartPolicy.maximumRetryCount !== 0 && host.restartPolicy.name !== 'on-failure')
+  checkRestartPolicy(host.restartPolicy);
+}
+
+/** @throws EngineError "invalid" for a number of retries that makes no sense. */
+export function checkRestartPolicy({ name, maximumRetryCount }: HostOptions['restartPolicy']): void {
+  if (name === 'on-failure') {
+    if (maximumRetryCount < 0) refuse('invalid restart policy: maximum retry count cannot be negative');
+  } else if (maximumRetryCount !== 0)
     refuse("invalid restart policy: maximum retry count can only be used with 'on-failure'");
 }
 

@@ -300,16 +300,10 @@ function decodeRestartPolicy(...[value, field]: Parameters<Decoder<RestartPolicy
   const fields = new Fields(value, field, 'container.RestartPolicy');
   const name = fields.get('Name', string) ?? '';
   const maximumRetryCount = fields.get('MaximumRetryCount', int) ?? 0;
-  if (name !== '' && name !== 'no') {
-    if (name !== 'always' && name !== 'unless-stopped' && name !== 'on-failure')
-      throw new EngineError(
-        'invalid',
-        `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
-      );
-    throw new EngineError(
-      'not-implemented',
-      `HostConfig.RestartPolicy (--restart ${name}) is not implemented yet`,
-    );
-  }
-  return { name, maximumRetryCount };
+  if (name === '' || name === 'no' || name === 'always' || name === 'unless-stopped' || name === 'on-failure')
+    return { name, maximumRetryCount };
+  throw new EngineError(
+    'invalid',
+    `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+  );
 }
