@@ -13,6 +13,7 @@ const record = {
   host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
   volumes: [{ name: 'v', destination: '/data' }],
   restartDue: true,
+  networkFilesOf: 'd',
 } as unknown as ContainerRecord;
 
 test('a record comes back as it was', () => {
@@ -20,7 +21,7 @@ test('a record comes back as it was', () => {
 });
 
 test('what an earlier version did not write is what it meant', () => {
-  const { volumes: _volumes, restartDue: _due, host, ...rest } = record;
+  const { volumes: _volumes, restartDue: _due, networkFilesOf: _files, host, ...rest } = record;
   const { isolation: _isolation, emptyLists: _lists, resources, ...oldHost } = host;
   const { memorySwappiness: _swappiness, ...oldResources } = resources;
   const old = { ...rest, host: { ...oldHost, resources: oldResources } } as unknown as ContainerRecord;

@@ -24,6 +24,8 @@ export interface ContainerRecord {
   restartCount: number;
   /** The policy was to start it again when this was written. */
   restartDue: boolean;
+  /** The container whose hosts, hostname and resolv.conf it has, since it joined its network; '': its own. */
+  networkFilesOf: string;
   /** Made for it, without a name; its own until it is removed. */
   volumes: VolumeMount[];
 }
@@ -47,7 +49,7 @@ export function decodeRecord(text: string): ContainerRecord {
 function withLaterFields(record: ContainerRecord): ContainerRecord {
   const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
   const host = Object.assign({ isolation: '', emptyLists: [] }, record.host, { resources });
-  return Object.assign({ volumes: [], restartDue: false }, record, { host });
+  return Object.assign({ volumes: [], restartDue: false, networkFilesOf: '' }, record, { host });
 }
 
 function toBigInts<T extends object>(target: T, keys: (keyof T & string)[]): void {

@@ -20,6 +20,7 @@ import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { FileChange } from './file-changes.ts';
+import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
@@ -111,7 +112,12 @@ export class ContainerService implements ContainerBackend {
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
     const engine = await this.#deps.runtime.info();
     checkRuntimeName(request.host.runtime, engine.name);
-    const { record, warnings } = newRecord(request, image, { id: newContainerId(), name, engine });
+    const host = withOwnerIds(request.host, this.#index);
+    const { record, warnings } = newRecord({ ...request, host }, image, {
+      id: newContainerId(),
+      name,
+      engine,
+    });
     const volumes: Volume[] = [];
     this.#reserve(name);
     try {

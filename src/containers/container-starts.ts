@@ -9,6 +9,7 @@ import {
 import type { ContainerExits } from './container-exits.ts';
 import { networksOf } from './container-networks.ts';
 import type { ContainerRemoval } from './container-removal.ts';
+import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { startFailureCode, startFailureText, startTask } from './task-starter.ts';
@@ -16,13 +17,19 @@ import { startFailureCode, startFailureText, startTask } from './task-starter.ts
 /** Starts containers, and records those that could not be. */
 export class ContainerStarts {
   readonly #deps: ContainerDependencies;
+  readonly #containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>;
   readonly #exits: ContainerExits;
   readonly #removal: ContainerRemoval;
 
-  constructor(deps: ContainerDependencies, exits: ContainerExits, removal: ContainerRemoval) {
+  constructor(
+    deps: ContainerDependencies,
+    containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>,
+    after: { exits: ContainerExits; removal: ContainerRemoval },
+  ) {
     this.#deps = deps;
-    this.#exits = exits;
-    this.#removal = removal;
+    this.#containers = containers;
+    this.#exits = after.exits;
+    this.#removal = after.removal;
   }
 
   /**
@@ -56,7 +63,7 @@ export class ContainerStarts {
     await clearResidue(container, this.#deps);
     let task: LiveTask;
     try {
-      task = await startTask(container, this.#deps);
+      task = await startTask(container, this.#deps, this.#containers);
     } catch (error) {
       await this.#failed(container, error);
       throw error;

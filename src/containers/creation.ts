@@ -65,6 +65,7 @@ function newRecordOf(
     finishedAtNano: 0n,
     restartCount: 0,
     restartDue: false,
+    networkFilesOf: '',
     volumes: [],
   };
 }

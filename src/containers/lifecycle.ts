@@ -31,7 +31,7 @@ export class Lifecycle {
       restarts: this.#restarts,
       background: this.#background,
     });
-    this.#starts = new ContainerStarts(deps, this.#exits, this.#removal);
+    this.#starts = new ContainerStarts(deps, index, { exits: this.#exits, removal: this.#removal });
     this.#stops = new ContainerStops(deps, this.#restarts);
   }
 

@@ -71,6 +71,7 @@ async function recoverHost(
   for (const name of await readdir(deps.paths.tasksAll).catch(() => [])) {
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
+  await deps.sharedMemory.recover(ids);
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
   await deps.volumes.recover();
   for (const name of await readdir(deps.paths.all).catch(() => [])) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
+import { HostSharedMemory } from '../containers/host-shared-memory.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
@@ -208,6 +209,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
+    sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,
