@@ -15,6 +15,7 @@ import type {
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
+import type { ContainerChange } from './container-update.ts';
 import { type ViewContext, viewOf } from './container-view.ts';
 import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
@@ -34,6 +35,7 @@ import { startInOrder } from './start-due.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
+import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -117,6 +119,7 @@ export class ContainerService implements ContainerBackend {
       id: newContainerId(),
       name,
       engine,
+      defaults: this.#deps.defaults,
     });
     const volumes: Volume[] = [];
     this.#reserve(name);
@@ -210,6 +213,11 @@ export class ContainerService implements ContainerBackend {
         attributes: { oldName: `/${oldName}` },
       });
     });
+  }
+
+  async update(nameOrId: string, change: ContainerChange): Promise<string[]> {
+    const container = this.#index.resolve(nameOrId);
+    return await container.queue.run(() => updateContainer(container, change, this.#deps));
   }
 
   async remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void> {

@@ -6,6 +6,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { Volumes } from '../volumes/volumes.ts';
+import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
@@ -40,6 +41,7 @@ export interface ContainerDependencies {
   resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
   volumes: Volumes;
   sharedMemory: SharedMemory;
+  defaults: ContainerDefaults;
   events: EventSink;
   logger: Logger;
 }

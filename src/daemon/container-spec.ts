@@ -20,6 +20,11 @@ export interface SpecHost {
   cgroupParent: string;
   cgroupDriver: 'cgroupfs' | 'systemd';
   cgroupVersion: '1' | '2';
+  /** Whether an init goes before the command where a container says neither yes nor no, and which. */
+  init: boolean;
+  initPath: string | undefined;
+  /** `--security-opt`s before those of a container. */
+  security: readonly string[];
   onWarning: (warning: string) => void;
 }
 
@@ -27,7 +32,7 @@ export interface SpecHost {
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
   const { record, rootDirectory, namespaces, sharedMemory, paths, volumes } = context;
   const { config } = record;
-  const init = usesInit(record.host) ? findInitProgram() : undefined;
+  const init = usesInit(record.host, host) ? (host.initPath ?? findInitProgram()) : undefined;
   const mounts = [...networkFileMounts(paths, record.networkFilesOf || record.id), ...initMounts(init)];
   layOutRoot(rootDirectory);
   await makeVolumeFolders(rootDirectory, config.volumes);
@@ -54,14 +59,16 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     cgroupParent: host.cgroupParent,
     cgroupDriver: host.cgroupDriver,
     cgroupVersion: host.cgroupVersion,
+    // Its own words only take a privileged one's freedom to call what it likes.
+    securityDefaults: host.security.filter((one) => !record.host.privileged || !one.startsWith('seccomp=')),
   });
   for (const warning of warnings) host.onWarning(warning);
   return spec;
 }
 
 /** Where the processes are the host's, or another container's, there is a first one already. */
-function usesInit({ init, pidMode }: HostOptions): boolean {
-  return init === true && pidMode !== 'host' && ownerOf(pidMode) === undefined;
+function usesInit({ init, pidMode }: HostOptions, host: SpecHost): boolean {
+  return (init ?? host.init) && pidMode !== 'host' && ownerOf(pidMode) === undefined;
 }
 
 function initMounts(init: string | undefined): SpecMount[] {

@@ -28,6 +28,7 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
+import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
@@ -196,6 +197,9 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupParent,
     cgroupDriver,
     cgroupVersion,
+    init: settings.containers.init,
+    initPath: settings.containers.initPath,
+    security: await defaultSecurity(settings.containers),
     onWarning: (warning: string) => logger.warn(warning),
   };
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
@@ -209,6 +213,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
+    defaults: settings.containers.defaults,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,

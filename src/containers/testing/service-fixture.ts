@@ -15,6 +15,7 @@ import type { StateDb, Statement } from '../../storage/state-db.ts';
 import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
+import { plainDefaults } from '../container-defaults.ts';
 import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
@@ -152,6 +153,7 @@ export async function bootDaemon(
       logger: silentLogger,
     }),
     sharedMemory: fakeSharedMemory(machine),
+    defaults: plainDefaults,
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },

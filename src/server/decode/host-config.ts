@@ -216,6 +216,22 @@ export function emptyLists(fields: Fields): string[] {
 /** Every field of Docker's `HostConfig`. */
 export const HOST_RULES: Rules<keyof HostConfig> = { ...RESOURCE_RULES, ...PLACEMENT_RULES };
 
+/** The fields of an update that mean something: Docker's `UpdateConfig`. */
+export const UPDATE_RULES: Record<string, FieldRule<HostOptions>> = {
+  ...RESOURCE_RULES,
+  RestartPolicy: PLACEMENT_RULES.RestartPolicy,
+  // Taken and left as they are, as in Docker.
+  CgroupParent: ignore(),
+  Devices: ignore(),
+  DeviceCgroupRules: ignore(),
+  DeviceRequests: ignore(),
+  Init: ignore(),
+  KernelMemoryTCP: ignore(),
+  MemorySwappiness: ignore(),
+  OomKillDisable: ignore(),
+  Ulimits: ignore(),
+};
+
 /** What a `HostConfig` is of which nothing was said. */
 export function emptyHost(): HostOptions {
   return {
