@@ -106,7 +106,7 @@ function ulimits(values: Values): ContainerDefaults['ulimits'] {
 function ulimitTexts(inFile: object): string[] {
   return Object.entries(inFile).map(([key, value]) => {
     const { Name = key, Soft = 0, Hard = 0 } = (value ?? {}) as Partial<Record<string, unknown>>;
-    return `${Name}=${Soft}:${Hard}`;
+    return `${String(Name)}=${String(Soft)}:${String(Hard)}`;
   });
 }
 

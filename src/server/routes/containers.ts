@@ -103,16 +103,30 @@ export function containerRoutes(backends: Backends): Route[] {
       method: 'DELETE',
       pattern: '/containers/{}',
       handler: async (request, response) => {
-        if (boolParam(request, 'link'))
-          throw new EngineError('not-implemented', 'removing a link (--link) is not implemented yet');
-        await containers.remove(pathParam(request), {
+        const name = pathParam(request);
+        if (boolParam(request, 'link')) await refuseLink(containers, name);
+        await containers.remove(name, {
           force: boolParam(request, 'force'),
           volumes: boolParam(request, 'v'),
         });
         response.empty(204);
       },
     },
+    {
+      method: 'DELETE',
+      // A container's name for another one, by a link: there are none.
+      pattern: '/containers/{}/{}',
+      handler: ({ params: [name = '', alias = ''] }) => {
+        throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+      },
+    },
   ];
+}
+
+/** No container has a link, so what is named is at most a container's own name. @throws EngineError in Docker's words. */
+async function refuseLink(containers: Backends['containers'], name: string): Promise<never> {
+  await containers.inspect(name);
+  throw new EngineError('internal', 'Conflict, cannot remove the default link name of the container');
 }
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
