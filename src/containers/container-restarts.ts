@@ -7,21 +7,27 @@ import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, PendingRestart } from './live-container.ts';
 import { planRestart } from './restart-plan.ts';
 
+export interface RestartActs {
+  /** One start, by the policy; the pending restart is settled when it begins to run or fails. */
+  start(container: LiveContainer): Promise<void>;
+  /** Whether one whose namespaces it joins is itself to be restarted. */
+  mustWait(container: LiveContainer): boolean;
+}
+
 /** Starts anew, after its time, what the policy wants to run. Between two runs a container counts as running. */
 export class ContainerRestarts {
   readonly #deps: Pick<ContainerDependencies, 'store' | 'events' | 'logger'>;
   readonly #background: BackgroundWork;
-  readonly #start: (container: LiveContainer) => Promise<void>;
+  readonly #act: RestartActs;
 
-  /** @param start one start, by the policy; the pending restart is settled when it begins to run or fails */
   constructor(
     deps: Pick<ContainerDependencies, 'store' | 'events' | 'logger'>,
     background: BackgroundWork,
-    start: (container: LiveContainer) => Promise<void>,
+    act: RestartActs,
   ) {
     this.#deps = deps;
     this.#background = background;
-    this.#start = start;
+    this.#act = act;
   }
 
   /** After an end: the record as it is now, and whether a restart is pending. */
@@ -53,7 +59,7 @@ export class ContainerRestarts {
       if (pending === undefined || container.pendingRestart !== pending) return;
       if (this.#background.closing.aborted) return;
       try {
-        await this.#start(container);
+        await this.#act.start(container);
       } catch (error) {
         const details = { container: container.id, error: messageOf(error) };
         this.#deps.logger.warn('Cannot start a container as its restart policy says', details);
@@ -79,7 +85,8 @@ export class ContainerRestarts {
   async #after(container: LiveContainer, pending: PendingRestart, delayMs: number): Promise<void> {
     const signal = AbortSignal.any([this.#background.closing, pending.cancelled.signal]);
     try {
-      await sleep(delayMs, undefined, { signal });
+      do await sleep(delayMs, undefined, { signal });
+      while (this.#act.mustWait(container));
     } catch {
       return;
     }

@@ -114,11 +114,19 @@ export class ContainerStops {
       if (ends) await this.endRestarts(container);
       return;
     }
-    if (task === undefined || task.exited) throw notRunning(container);
+    if (task === undefined) throw notRunning(container);
+    // It has ended of itself just now: as in Docker, the policy does not start it again.
+    const endsAnyway = ends && !['', 'no'].includes(container.record.host.restartPolicy.name);
+    if (task.exited && !endsAnyway) throw notRunning(container);
     const intended = ends ? this.#recordStopIntent(container) : undefined;
     if (signal === SIGKILL) container.hub.release('stopping');
     await intended;
-    await this.#deps.runtime.kill(task.handle, signal);
+    try {
+      await this.#deps.runtime.kill(task.handle, signal);
+    } catch (error) {
+      if (endsAnyway && error instanceof EngineError && error.kind === 'conflict') return;
+      throw error;
+    }
     this.#publishKill(container, signal);
   }
 

@@ -8,6 +8,7 @@ import { ContainerStops, type StopOptions } from './container-stops.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask, TaskStop } from './live-container.ts';
+import { namespaceOwners } from './namespace-modes.ts';
 
 /** The life of containers from start to removal. Callers queue per container. */
 export class Lifecycle {
@@ -23,9 +24,11 @@ export class Lifecycle {
     this.#deps = deps;
     this.#background = new BackgroundWork(deps.logger);
     this.#removal = new ContainerRemoval(deps, index, this.#background);
-    this.#restarts = new ContainerRestarts(deps, this.#background, (container) =>
-      this.#starts.startAnew(container),
-    );
+    this.#restarts = new ContainerRestarts(deps, this.#background, {
+      start: (container) => this.#starts.startAnew(container),
+      mustWait: ({ record }) =>
+        namespaceOwners(record.host).some((id) => index.get(id)?.pendingRestart !== undefined),
+    });
     this.#exits = new ContainerExits(deps, {
       removal: this.#removal,
       restarts: this.#restarts,

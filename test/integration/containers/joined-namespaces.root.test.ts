@@ -91,6 +91,18 @@ test('--pid container: one process table, and its owner ends them all', async ()
   );
 });
 
+test('what joins one that is restarted comes up after it', async () => {
+  await owner('first', '--restart', 'always');
+  await owner('second', '--restart', 'always', '--pid', 'container:first', '--network', 'container:first');
+  const [pid = ''] = (await engine.out(['inspect', '-f', '{{.State.Pid}}', 'first'])).split('\n');
+  process.kill(Number(pid), 'SIGKILL');
+  const shown = ['inspect', '-f', '{{.State.Status}} {{.RestartCount}}', 'first', 'second'];
+  await eventually(async () => (await engine.out(shown)) === 'running 1\nrunning 1', {
+    what: () => 'both to run again',
+  });
+  expect(await guest(['--pid', 'container:second'], 'ps -o args | grep -c "^sleep"')).toBe('2');
+});
+
 test('--ipc container: shared memory is one for those that may', async () => {
   const id = await owner('ipc', '--ipc', 'shareable', '--shm-size', '8m');
   await owner('private');
