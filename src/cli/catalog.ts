@@ -232,6 +232,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/unpause.ts'),
   },
   {
+    paths: ['container update', 'update'],
+    short: 'Change limits and restart policy of one or more containers',
+    group: 'command',
+    load: () => import('./commands/container/update.ts'),
+  },
+  {
     paths: ['container wait', 'wait'],
     short: 'Wait until one or more containers stop, then print their exit codes',
     group: 'command',

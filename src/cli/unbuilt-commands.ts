@@ -29,10 +29,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
   },
   {
-    paths: ['update', 'container update'],
-    instead: 'Make the container anew with the limits that it shall have.',
-  },
-  {
     paths: ['volume create', 'volume update'],
     instead: 'Mount a folder of the host: sampan run -v /path/on/host:/path IMAGE',
   },

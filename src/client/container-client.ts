@@ -85,6 +85,11 @@ export class ContainerClient {
     return (await this.#engine.call('GET', this.#path(id, 'json'), { query })).text;
   }
 
+  /** `body` is Docker's `UpdateConfig`: resources and `RestartPolicy`; what is zero stays. */
+  update(id: string, body: object) {
+    return this.#engine.json<{ Warnings: string[] | null }>('POST', this.#path(id, 'update'), { json: body });
+  }
+
   async start(id: string, options: { detachKeys?: string | undefined } = {}): Promise<void> {
     const query = { detachKeys: options.detachKeys || undefined };
     await this.#engine.call('POST', this.#path(id, 'start'), { query });

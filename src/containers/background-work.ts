@@ -30,6 +30,19 @@ export class BackgroundWork {
     await sleep(milliseconds, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
 
+  /** Resolves with `work`, or when the daemon is closed and it goes on for nobody. */
+  async untilClosed(work: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const leave = () => resolve();
+    this.#closing.signal.addEventListener('abort', leave, { once: true });
+    if (this.#closing.signal.aborted) leave();
+    try {
+      await Promise.race([work, promise]);
+    } finally {
+      this.#closing.signal.removeEventListener('abort', leave);
+    }
+  }
+
   /** Resolves when nothing is under way any more. */
   async settled(): Promise<void> {
     while (this.#jobs.size > 0) await Promise.all(this.#jobs);

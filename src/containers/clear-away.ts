@@ -18,6 +18,8 @@ export async function clearAway(
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   undo.add('remove the mount point', () => rmdir(rootfs).catch(() => undefined));
   undo.add('unmount the root', () => deps.snapshotter.unmount(snapshotKeyOf(record.id), rootfs));
+  if (record.host.ipcMode === 'shareable')
+    undo.add('remove the shared memory', () => deps.sharedMemory.unmount(record.id));
   if (usesOwnNetwork(record.host.networkMode)) {
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));
   }

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
+import type { ContainerChange } from './container-update.ts';
 import type { FileChange } from './file-changes.ts';
 
 export interface CreateRequest {
@@ -110,6 +111,8 @@ export interface ContainerBackend {
   pause(nameOrId: string): Promise<void>;
   unpause(nameOrId: string): Promise<void>;
   rename(nameOrId: string, name: string): Promise<void>;
+  /** @returns what was left out. @throws "invalid" for senseless limits, "conflict" `Cannot update container …`. */
+  update(nameOrId: string, change: ContainerChange): Promise<string[]>;
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** Remove those that do not run and that `isWanted`. One that can't be removed, or runs meanwhile, is left. */
   prune(

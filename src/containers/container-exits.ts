@@ -6,6 +6,7 @@ import { clearAway, clearResidue } from './clear-away.ts';
 import { publishContainerEvent, publishEndpointEvent, publishMountEvents } from './container-events.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerRemoval } from './container-removal.ts';
+import type { ContainerRestarts } from './container-restarts.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 
@@ -16,12 +17,17 @@ const CLEARING_DELAY_MS = 10;
 export class ContainerExits {
   readonly #deps: ContainerDependencies;
   readonly #removal: ContainerRemoval;
+  readonly #restarts: ContainerRestarts;
   readonly #background: BackgroundWork;
 
-  constructor(deps: ContainerDependencies, removal: ContainerRemoval, background: BackgroundWork) {
+  constructor(
+    deps: ContainerDependencies,
+    after: { removal: ContainerRemoval; restarts: ContainerRestarts; background: BackgroundWork },
+  ) {
     this.#deps = deps;
-    this.#removal = removal;
-    this.#background = background;
+    this.#removal = after.removal;
+    this.#restarts = after.restarts;
+    this.#background = after.background;
   }
 
   /** Follow a running task to its end; also for one found at the daemon's start. */
@@ -53,7 +59,7 @@ export class ContainerExits {
 
   /** The state says so first, then those who wait are told; the commit and the clearing away follow. */
   async #ended(container: LiveContainer, task: LiveTask, exit: TaskExit): Promise<void> {
-    container.record = endedRecord(container.record, exit);
+    container.record = this.#restarts.afterEnd(container, endedRecord(container.record, exit));
     container.task = undefined;
     container.hub.end();
     this.#publish(container.record, task);
@@ -73,7 +79,7 @@ export class ContainerExits {
     if (record.oomKilled) publishContainerEvent(events, record, 'oom');
     for (const endpoint of task.endpoints) publishEndpointEvent(events, 'disconnect', endpoint, timeNano);
     publishMountEvents(events, 'unmount', record);
-    if (task.stopping) publishContainerEvent(events, record, 'stop', { timeNano });
+    if (task.stop !== undefined) publishContainerEvent(events, record, 'stop', { timeNano });
     publishContainerEvent(events, record, 'die', { attributes, timeNano });
   }
 

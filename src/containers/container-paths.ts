@@ -22,6 +22,11 @@ export class ContainerPaths {
     return join(this.#execRoot, 'rootfs');
   }
 
+  /** Shared memory of those that let others join their IPC namespace. */
+  get sharedMemory(): string {
+    return join(this.#execRoot, 'shm');
+  }
+
   directory(id: string): string {
     return join(this.all, id);
   }

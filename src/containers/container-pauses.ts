@@ -2,6 +2,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import { publishContainerEvent } from './container-events.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { noteTask } from './note-task.ts';
 import { notRunning, runningTask } from './running-task.ts';
 
 /** @throws EngineError "conflict" when it does not run, or is paused. */
@@ -28,9 +29,7 @@ async function setPaused(
   const { deps, task, paused } = change;
   if (container.task !== task) throw notRunning(container);
   task.paused = paused;
-  const { handle, endpoints } = task;
-  const startedAtNano = String(container.record.startedAtNano);
-  deps.notes.write(container.id, { handle, startedAtNano, endpoints, paused });
+  noteTask(container, task, deps);
   // Killed meanwhile: the note that was cleared away must not come back, or the next daemon would look for the task.
   if (container.task !== task) {
     await deps.notes.remove(container.id);

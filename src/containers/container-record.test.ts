@@ -12,6 +12,8 @@ const record = {
   config: testConfig('true'),
   host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
   volumes: [{ name: 'v', destination: '/data' }],
+  restartDue: true,
+  networkFilesOf: 'd',
 } as unknown as ContainerRecord;
 
 test('a record comes back as it was', () => {
@@ -19,12 +21,13 @@ test('a record comes back as it was', () => {
 });
 
 test('what an earlier version did not write is what it meant', () => {
-  const { volumes: _volumes, host, ...rest } = record;
+  const { volumes: _volumes, restartDue: _due, networkFilesOf: _files, host, ...rest } = record;
   const { isolation: _isolation, emptyLists: _lists, resources, ...oldHost } = host;
   const { memorySwappiness: _swappiness, ...oldResources } = resources;
   const old = { ...rest, host: { ...oldHost, resources: oldResources } } as unknown as ContainerRecord;
   const read = decodeRecord(encodeRecord(old));
   expect([read.volumes, read.host.isolation, read.host.emptyLists]).toEqual([[], '', []]);
+  expect(read.restartDue).toBe(false);
   expect(read.host.resources.memorySwappiness).toBe(-1);
 });
 

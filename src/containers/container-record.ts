@@ -20,7 +20,12 @@ export interface ContainerRecord {
   error: string;
   startedAtNano: bigint;
   finishedAtNano: bigint;
+  /** Restarts by the policy since the last start on a user's word. */
   restartCount: number;
+  /** The policy was to start it again when this was written. */
+  restartDue: boolean;
+  /** The container whose hosts, hostname and resolv.conf it has, since it joined its network; '': its own. */
+  networkFilesOf: string;
   /** Made for it, without a name; its own until it is removed. */
   volumes: VolumeMount[];
 }
@@ -44,7 +49,7 @@ export function decodeRecord(text: string): ContainerRecord {
 function withLaterFields(record: ContainerRecord): ContainerRecord {
   const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
   const host = Object.assign({ isolation: '', emptyLists: [] }, record.host, { resources });
-  return Object.assign({ volumes: [] }, record, { host });
+  return Object.assign({ volumes: [], restartDue: false, networkFilesOf: '' }, record, { host });
 }
 
 function toBigInts<T extends object>(target: T, keys: (keyof T & string)[]): void {

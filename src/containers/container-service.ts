@@ -15,11 +15,13 @@ import type {
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
+import type { ContainerChange } from './container-update.ts';
 import { type ViewContext, viewOf } from './container-view.ts';
 import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { FileChange } from './file-changes.ts';
+import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
@@ -29,9 +31,11 @@ import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
+import { startInOrder } from './start-due.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
+import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -41,6 +45,8 @@ export class ContainerService implements ContainerBackend {
   readonly #streams: StreamService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
+  /** What is to run and has not been started yet. */
+  #due: LiveContainer[] = [];
 
   constructor(deps: ContainerDependencies) {
     this.#deps = deps;
@@ -50,7 +56,14 @@ export class ContainerService implements ContainerBackend {
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
-    await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+  }
+
+  /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
+  async startDue(): Promise<void> {
+    const due = this.#due;
+    this.#due = [];
+    await startInOrder(due, (container) => this.#lifecycle.startHeld(container));
   }
 
   async close(): Promise<void> {
@@ -61,9 +74,7 @@ export class ContainerService implements ContainerBackend {
   usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
     const uses = ({ record }: LiveContainer) =>
       [record.image.id, record.image.manifestDigest, record.image.configDigest].includes(image);
-    return [...this.#index.values()]
-      .filter(uses)
-      .map(({ id, name, task }) => ({ id, name, running: task !== undefined }));
+    return [...this.#index.values()].filter(uses).map(({ id, name, isUp }) => ({ id, name, running: isUp }));
   }
 
   /** Ids of the containers that have a volume. */
@@ -103,7 +114,13 @@ export class ContainerService implements ContainerBackend {
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
     const engine = await this.#deps.runtime.info();
     checkRuntimeName(request.host.runtime, engine.name);
-    const { record, warnings } = newRecord(request, image, { id: newContainerId(), name, engine });
+    const host = withOwnerIds(request.host, this.#index);
+    const { record, warnings } = newRecord({ ...request, host }, image, {
+      id: newContainerId(),
+      name,
+      engine,
+      defaults: this.#deps.defaults,
+    });
     const volumes: Volume[] = [];
     this.#reserve(name);
     try {
@@ -158,7 +175,9 @@ export class ContainerService implements ContainerBackend {
   async kill(nameOrId: string, signal: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     try {
-      await this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
+      const kill = () => this.#lifecycle.kill(container, parseSignal(signal || 'KILL'));
+      // Between two runs the next one may begin just now.
+      await (container.pendingRestart === undefined ? kill() : container.queue.run(kill));
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       throw new EngineError(error.kind, `cannot kill container: ${nameOrId}: ${error.message}`, {
@@ -186,10 +205,7 @@ export class ContainerService implements ContainerBackend {
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
       const name = this.#allocate(newName);
       try {
-        await this.#deps.store.update({ ...container.record, name });
-        this.#index.rename(container, () => {
-          container.record = { ...container.record, name };
-        });
+        await this.#rename(container, name);
       } finally {
         this.#reserved.delete(name);
       }
@@ -197,6 +213,11 @@ export class ContainerService implements ContainerBackend {
         attributes: { oldName: `/${oldName}` },
       });
     });
+  }
+
+  async update(nameOrId: string, change: ContainerChange): Promise<string[]> {
+    const container = this.#index.resolve(nameOrId);
+    return await container.queue.run(() => updateContainer(container, change, this.#deps));
   }
 
   async remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void> {
@@ -209,6 +230,9 @@ export class ContainerService implements ContainerBackend {
       if (task !== undefined) {
         if (!options.force) throw cannotRemove(container);
         await this.#lifecycle.forceEnd(container, task, { killed: killed === task });
+      } else if (container.pendingRestart !== undefined) {
+        if (!options.force) throw cannotRemove(container);
+        await this.#lifecycle.endRestarts(container);
       }
       if (!container.removing) await this.#lifecycle.remove(container, options);
     });
@@ -270,7 +294,7 @@ export class ContainerService implements ContainerBackend {
     const all = request.all || request.limit !== undefined || request.filters.has('status');
     const context = await this.#viewContext();
     const views = [...this.#index.values()]
-      .filter((container) => all || container.task !== undefined)
+      .filter((container) => all || container.isUp)
       .map((container) => viewOf(container, context));
     const sorted = views.filter(matches).sort((a, b) => (a.createdNano < b.createdNano ? 1 : -1));
     return request.limit === undefined ? sorted : sorted.slice(0, request.limit);
@@ -337,6 +361,23 @@ export class ContainerService implements ContainerBackend {
     return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
   }
 
+  /** In memory first: an exit that is written meanwhile has the new name with it, and no write has what another one replaced. */
+  async #rename(container: LiveContainer, name: string): Promise<void> {
+    const oldName = container.name;
+    const assign = (to: string) =>
+      this.#index.rename(container, () => {
+        container.record = { ...container.record, name: to };
+      });
+    assign(name);
+    try {
+      await this.#deps.store.update(container.record);
+    } catch (error) {
+      assign(oldName);
+      await this.#deps.store.update(container.record).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** @returns the task that was killed. */
   async #killAtOnce(container: LiveContainer): Promise<LiveTask | undefined> {
     const { task } = container;
@@ -375,8 +416,9 @@ export class ContainerService implements ContainerBackend {
 }
 
 function cannotRemove(container: LiveContainer): EngineError {
+  const state = container.pendingRestart === undefined ? 'running' : 'restarting';
   const reason = container.task?.paused
     ? 'container is paused and must be unpaused first'
-    : 'container is running: stop the container before removing or force remove';
+    : `container is ${state}: stop the container before removing or force remove`;
   return new EngineError('conflict', `cannot remove container "${container.name}": ${reason}`);
 }

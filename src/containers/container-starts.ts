@@ -9,6 +9,7 @@ import {
 import type { ContainerExits } from './container-exits.ts';
 import { networksOf } from './container-networks.ts';
 import type { ContainerRemoval } from './container-removal.ts';
+import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { startFailureCode, startFailureText, startTask } from './task-starter.ts';
@@ -16,33 +17,59 @@ import { startFailureCode, startFailureText, startTask } from './task-starter.ts
 /** Starts containers, and records those that could not be. */
 export class ContainerStarts {
   readonly #deps: ContainerDependencies;
+  readonly #containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>;
   readonly #exits: ContainerExits;
   readonly #removal: ContainerRemoval;
 
-  constructor(deps: ContainerDependencies, exits: ContainerExits, removal: ContainerRemoval) {
+  constructor(
+    deps: ContainerDependencies,
+    containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>,
+    after: { exits: ContainerExits; removal: ContainerRemoval },
+  ) {
     this.#deps = deps;
-    this.#exits = exits;
-    this.#removal = removal;
+    this.#containers = containers;
+    this.#exits = after.exits;
+    this.#removal = after.removal;
   }
 
-  /** @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`. */
+  /**
+   * On a user's word: restarts count from here on.
+   *
+   * @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`.
+   */
   async start(container: LiveContainer): Promise<void> {
     if (container.removing)
       throw new EngineError('conflict', 'container is marked for removal and cannot be started');
     if (container.task?.paused)
       throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
-    if (container.task !== undefined)
-      throw new EngineError('not-modified', `container ${container.id} is already running`);
+    if (container.isUp) throw new EngineError('not-modified', `container ${container.id} is already running`);
+    container.lastDelayMs = 0;
+    container.record = { ...container.record, restartCount: 0 };
+    await this.#run(container);
+  }
+
+  /** By the policy: what is pending is settled with it. @throws EngineError as `startTask`. */
+  async startAnew(container: LiveContainer): Promise<void> {
+    try {
+      await this.#run(container);
+    } catch (error) {
+      container.nextExit.notify(container.lastResult);
+      throw error;
+    }
+  }
+
+  async #run(container: LiveContainer): Promise<void> {
     await container.cleaning;
     await clearResidue(container, this.#deps);
     let task: LiveTask;
     try {
-      task = await startTask(container, this.#deps);
+      task = await startTask(container, this.#deps, this.#containers);
     } catch (error) {
       await this.#failed(container, error);
       throw error;
     }
     container.task = task;
+    container.pendingRestart = undefined;
     publishMountEvents(this.#deps.events, 'mount', container.record);
     for (const endpoint of task.endpoints) publishEndpointEvent(this.#deps.events, 'connect', endpoint);
     publishContainerEvent(this.#deps.events, container.record, 'start');
@@ -51,7 +78,8 @@ export class ContainerStarts {
 
   async #failed(container: LiveContainer, error: unknown): Promise<void> {
     const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
-    container.record = { ...container.record, ...failed, active: false };
+    container.record = { ...container.record, ...failed, active: false, restartDue: false };
+    container.pendingRestart = undefined;
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
     const networks = await Promise.all(
       networksOf(container.record).map(({ network }) => this.#deps.networks.get(network)),

@@ -4,6 +4,7 @@ import type { LiveContainer } from './live-container.ts';
 export function statusOf(container: LiveContainer): ContainerStatus {
   if (container.removing) return 'removing';
   if (container.task !== undefined) return container.task.paused ? 'paused' : 'running';
+  if (container.pendingRestart !== undefined) return 'restarting';
   return container.record.startedAtNano === 0n ? 'created' : 'exited';
 }
 

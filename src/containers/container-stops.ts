@@ -1,15 +1,25 @@
+import { constants } from 'node:os';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { unpauseContainer } from './container-pauses.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { ContainerRestarts } from './container-restarts.ts';
 import type { ContainerDependencies } from './dependencies.ts';
-import type { LiveContainer, LiveTask } from './live-container.ts';
+import type { LiveContainer, LiveTask, TaskStop } from './live-container.ts';
+import { noteTask } from './note-task.ts';
 import { notRunning } from './running-task.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
 /** `setTimeout` takes no more; a longer time-out counts as none. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** What is sent to end a container; another signal leaves the restart policy as it is, other than in Docker. */
+const ENDING_SIGNALS = new Set<number>([
+  constants.signals.SIGINT,
+  constants.signals.SIGQUIT,
+  SIGTERM,
+  SIGKILL,
+]);
 /** How long a killed container may take until it counts as stuck. */
 export const KILL_GRACE_MS = 10_000;
 
@@ -21,14 +31,20 @@ export interface StopOptions {
 /** Ends containers on a user's word. */
 export class ContainerStops {
   readonly #deps: ContainerDependencies;
+  readonly #restarts: ContainerRestarts;
 
-  constructor(deps: ContainerDependencies) {
+  constructor(deps: ContainerDependencies, restarts: ContainerRestarts) {
     this.#deps = deps;
+    this.#restarts = restarts;
   }
 
   /** Send the stop signal. `ended` resolves when the container has, of itself or, after its time, by SIGKILL. */
   async begin(container: LiveContainer, options: StopOptions): Promise<{ ended: Promise<void> }> {
     const { task } = container;
+    if (container.pendingRestart !== undefined) {
+      await this.endRestarts(container);
+      return { ended: Promise.resolve() };
+    }
     if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
     const { config } = container.record;
     const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
@@ -38,9 +54,33 @@ export class ContainerStops {
     container.hub.release('stopping');
     if (task.paused) await unpauseContainer(container, this.#deps);
     await intended;
-    task.stopping = true;
-    await this.#signal(container, task, signal);
+    task.stop = { signal, seconds, sent: false, sinceMs: Date.now(), restarts: container.restarting };
+    this.#note(container, task);
+    return await this.#carryOut(container, task, task.stop);
+  }
+
+  /** Go on with a stop that the last daemon had begun: as much time as was left. */
+  async resume(container: LiveContainer, task: LiveTask, stop: TaskStop): Promise<void> {
+    const elapsed = Math.max(0, (Date.now() - stop.sinceMs) / 1000);
+    const seconds = stop.seconds < 0 ? stop.seconds : Math.max(0, stop.seconds - elapsed);
+    const { ended } = await this.#carryOut(container, task, { ...stop, seconds });
+    await ended;
+  }
+
+  async #carryOut(
+    container: LiveContainer,
+    task: LiveTask,
+    { signal, sent, seconds }: TaskStop,
+  ): Promise<{ ended: Promise<void> }> {
+    if (!sent) await this.#signal(container, task, signal);
+    if (task.stop !== undefined) task.stop.sent = true;
+    this.#note(container, task);
     return { ended: this.#finish(container, task, seconds) };
+  }
+
+  /** A task that has ended meanwhile has no note any more. */
+  #note(container: LiveContainer, task: LiveTask): void {
+    if (container.task === task && !task.exited) noteTask(container, task, this.#deps);
   }
 
   async #finish(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
@@ -51,6 +91,7 @@ export class ContainerStops {
   /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
   async forceEnd(container: LiveContainer, task: LiveTask, { killed = false } = {}): Promise<void> {
     container.hub.release('stopping');
+    if (!container.restarting && !container.record.stoppedByUser) await this.#recordStopIntent(container);
     if (!killed) await this.#signal(container, task, SIGKILL);
     if (await endsWithin(task, KILL_GRACE_MS)) return;
     throw new EngineError(
@@ -59,15 +100,33 @@ export class ContainerStops {
     );
   }
 
+  /** Between two runs: the policy starts it no more, unless it is stopped for a restart on a user's word. */
+  async endRestarts(container: LiveContainer): Promise<void> {
+    if (!container.restarting) container.record = { ...container.record, stoppedByUser: true };
+    await this.#restarts.cancel(container);
+  }
+
   /** @throws EngineError "conflict" when it does not run. */
   async kill(container: LiveContainer, signal: number): Promise<void> {
     const { task } = container;
-    if (task === undefined || task.exited) throw notRunning(container);
-    const ends = signal === SIGKILL || signal === stopSignalOf(container.record);
+    const ends = ENDING_SIGNALS.has(signal) || signal === stopSignalOf(container.record);
+    if (container.pendingRestart !== undefined) {
+      if (ends) await this.endRestarts(container);
+      return;
+    }
+    if (task === undefined) throw notRunning(container);
+    // It has ended of itself just now: as in Docker, the policy does not start it again.
+    const endsAnyway = ends && !['', 'no'].includes(container.record.host.restartPolicy.name);
+    if (task.exited && !endsAnyway) throw notRunning(container);
     const intended = ends ? this.#recordStopIntent(container) : undefined;
     if (signal === SIGKILL) container.hub.release('stopping');
     await intended;
-    await this.#deps.runtime.kill(task.handle, signal);
+    try {
+      await this.#deps.runtime.kill(task.handle, signal);
+    } catch (error) {
+      if (endsAnyway && error instanceof EngineError && error.kind === 'conflict') return;
+      throw error;
+    }
     this.#publishKill(container, signal);
   }
 

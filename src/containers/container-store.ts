@@ -88,6 +88,11 @@ export class ContainerIndex<T extends Named> {
     return this.#byName.has(name);
   }
 
+  /** By its whole id. */
+  get(id: string): T | undefined {
+    return this.#byId.get(id);
+  }
+
   byName(name: string): T | undefined {
     return this.#byName.get(name);
   }

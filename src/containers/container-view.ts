@@ -8,6 +8,7 @@ import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { LiveContainer } from './live-container.ts';
+import { ownerOf } from './namespace-modes.ts';
 
 /** What of the engine is seen in its containers. */
 export interface ViewContext {
@@ -24,6 +25,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
   const { record } = container;
   const { paths, driver } = context;
   const started = record.generation > 0;
+  const filesOf = record.networkFilesOf || record.id;
   const [path = '', ...args] = commandOf(record.config);
   return {
     id: record.id,
@@ -41,9 +43,9 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     endpoints: endpointViews(container, context),
     sandboxPath: sandboxPath(container, context),
     mounts: [...volumeViews(container, context), ...mountViews(container)],
-    resolvConfPath: started ? paths.resolvConf(record.id) : '',
-    hostnamePath: started ? paths.hostname(record.id) : '',
-    hostsPath: started ? paths.hosts(record.id) : '',
+    resolvConfPath: started ? paths.resolvConf(filesOf) : '',
+    hostnamePath: started ? paths.hostname(filesOf) : '',
+    hostsPath: started ? paths.hosts(filesOf) : '',
   };
 }
 
@@ -72,7 +74,7 @@ function endpointView(networkName: string, networkId: string, endpoint?: Endpoin
 }
 
 function sandboxPath({ id, record, task }: LiveContainer, { networks }: ViewContext): string | undefined {
-  if (task === undefined) return undefined;
+  if (task === undefined || ownerOf(record.host.networkMode) !== undefined) return undefined;
   return usesOwnNetwork(record.host.networkMode) ? networks.namespacePath(id) : '';
 }
 

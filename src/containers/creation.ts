@@ -11,6 +11,7 @@ import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import type { CreateRequest } from './container-backend.ts';
+import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type EngineFacts, effectiveOptions } from './effective-options.ts';
 import { parseExtraHost } from './network-files.ts';
@@ -33,13 +34,13 @@ export function newContainerId(): string {
 export function newRecord(
   request: CreateRequest,
   image: ImageView,
-  identity: { id: string; name: string; engine: EngineFacts },
+  identity: { id: string; name: string; engine: EngineFacts; defaults: ContainerDefaults },
 ): { record: ContainerRecord; warnings: string[] } {
-  const { id, name, engine } = identity;
+  const { id, name, engine, defaults } = identity;
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
   checkBuiltOptions(request.config, request.host);
-  const host = effectiveOptions(request.host, engine);
+  const host = effectiveOptions(request.host, engine, defaults);
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
     record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
@@ -64,6 +65,8 @@ function newRecordOf(
     startedAtNano: 0n,
     finishedAtNano: 0n,
     restartCount: 0,
+    restartDue: false,
+    networkFilesOf: '',
     volumes: [],
   };
 }

@@ -6,10 +6,12 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { Volumes } from '../volumes/volumes.ts';
+import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ResolverSettings } from './network-files.ts';
+import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
 
 /** What a start knows when its OCI spec is made. */
@@ -17,8 +19,10 @@ export interface SpecContext {
   record: ContainerRecord;
   /** Mounted. */
   rootDirectory: string;
-  /** Undefined: the host's. */
-  networkNamespace: string | undefined;
+  /** Namespaces that are there already: its own network's, and those that it joins. */
+  namespaces: { network?: string; pid?: string; ipc?: string };
+  /** What is its `/dev/shm`, where others see it too. */
+  sharedMemory: string | undefined;
   paths: ContainerPaths;
   volumes: Pick<Volumes, 'path'>;
 }
@@ -36,6 +40,8 @@ export interface ContainerDependencies {
   /** What containers without own `--dns` options get in their resolv.conf. */
   resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
   volumes: Volumes;
+  sharedMemory: SharedMemory;
+  defaults: ContainerDefaults;
   events: EventSink;
   logger: Logger;
 }

@@ -1,6 +1,7 @@
 import type { RuntimeInfo } from '../runtime/runtime.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../runtime/spec/build-spec.ts';
 import type { HostOptions } from './container.ts';
+import { type ContainerDefaults, plainDefaults } from './container-defaults.ts';
 
 /** What of the engine decides where a user has not. */
 export type EngineFacts = Pick<RuntimeInfo, 'name' | 'cgroupVersion'>;
@@ -9,12 +10,20 @@ export type EngineFacts = Pick<RuntimeInfo, 'name' | 'cgroupVersion'>;
  * What was asked for, with Docker's answer where nothing was: as a container is made, so `inspect` shows it, whatever the defaults
  * of a later daemon are.
  */
-export function effectiveOptions(asked: HostOptions, engine: EngineFacts): HostOptions {
+export function effectiveOptions(
+  asked: HostOptions,
+  engine: EngineFacts,
+  defaults: ContainerDefaults = plainDefaults,
+): HostOptions {
   const hidden = !asked.privileged;
+  const named = new Set(asked.ulimits.map(({ name }) => name));
   return {
     ...asked,
-    cgroupnsMode: asked.cgroupnsMode || (engine.cgroupVersion === '2' ? 'private' : 'host'),
-    ipcMode: asked.ipcMode || 'private',
+    cgroupnsMode:
+      asked.cgroupnsMode || defaults.cgroupnsMode || (engine.cgroupVersion === '2' ? 'private' : 'host'),
+    ipcMode: asked.ipcMode || defaults.ipcMode,
+    shmSizeBytes: asked.shmSizeBytes || defaults.shmSizeBytes,
+    ulimits: [...asked.ulimits, ...defaults.ulimits.filter(({ name }) => !named.has(name))],
     runtime: engine.name,
     securityOpt: sharesWithHost(asked) ? withoutLabel(asked.securityOpt) : asked.securityOpt,
     maskedPaths: asked.maskedPaths ?? (hidden ? [...defaultMaskedPaths] : undefined),

@@ -2,17 +2,20 @@ import { BackgroundWork } from './background-work.ts';
 import { ContainerExits } from './container-exits.ts';
 import { pauseContainer, unpauseContainer } from './container-pauses.ts';
 import { ContainerRemoval } from './container-removal.ts';
+import { ContainerRestarts } from './container-restarts.ts';
 import { ContainerStarts } from './container-starts.ts';
 import { ContainerStops, type StopOptions } from './container-stops.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
-import type { LiveContainer, LiveTask } from './live-container.ts';
+import type { LiveContainer, LiveTask, TaskStop } from './live-container.ts';
+import { namespaceOwners } from './namespace-modes.ts';
 
 /** The life of containers from start to removal. Callers queue per container. */
 export class Lifecycle {
   readonly #deps: ContainerDependencies;
   readonly #background: BackgroundWork;
   readonly #removal: ContainerRemoval;
+  readonly #restarts: ContainerRestarts;
   readonly #exits: ContainerExits;
   readonly #starts: ContainerStarts;
   readonly #stops: ContainerStops;
@@ -21,9 +24,18 @@ export class Lifecycle {
     this.#deps = deps;
     this.#background = new BackgroundWork(deps.logger);
     this.#removal = new ContainerRemoval(deps, index, this.#background);
-    this.#exits = new ContainerExits(deps, this.#removal, this.#background);
-    this.#starts = new ContainerStarts(deps, this.#exits, this.#removal);
-    this.#stops = new ContainerStops(deps);
+    this.#restarts = new ContainerRestarts(deps, this.#background, {
+      start: (container) => this.#starts.startAnew(container),
+      mustWait: ({ record }) =>
+        namespaceOwners(record.host).some((id) => index.get(id)?.pendingRestart !== undefined),
+    });
+    this.#exits = new ContainerExits(deps, {
+      removal: this.#removal,
+      restarts: this.#restarts,
+      background: this.#background,
+    });
+    this.#starts = new ContainerStarts(deps, index, { exits: this.#exits, removal: this.#removal });
+    this.#stops = new ContainerStops(deps, this.#restarts);
   }
 
   /** As `ContainerStarts.start`. */
@@ -45,11 +57,45 @@ export class Lifecycle {
   async restart(container: LiveContainer, options: StopOptions): Promise<void> {
     container.restarting = true;
     try {
-      if (container.task !== undefined) await (await this.#stops.begin(container, options)).ended;
+      if (container.isUp) await (await this.#stops.begin(container, options)).ended;
     } finally {
       container.restarting = false;
     }
     await this.start(container);
+  }
+
+  /** A container that is to run as the daemon starts: `startHeld` starts it. Its restarts count anew, unless one was due. */
+  hold(container: LiveContainer): void {
+    if (!container.record.restartDue) container.record = { ...container.record, restartCount: 0 };
+    this.#restarts.hold(container);
+  }
+
+  /** As `ContainerRestarts.release`. */
+  async startHeld(container: LiveContainer): Promise<void> {
+    await this.#restarts.release(container);
+  }
+
+  /** Go on, in the background, with a stop or restart that the last daemon had begun. */
+  resumeStop(container: LiveContainer, task: LiveTask, stop: TaskStop): void {
+    this.#background.track(this.#resumeStop(container, task, stop));
+  }
+
+  async #resumeStop(container: LiveContainer, task: LiveTask, stop: TaskStop): Promise<void> {
+    const stopping = this.#stops.resume(container, task, stop);
+    if (!stop.restarts) return await this.#background.untilClosed(stopping);
+    await container.queue.run(async () => {
+      try {
+        await this.#background.untilClosed(stopping);
+      } finally {
+        container.restarting = false;
+      }
+      if (!this.#background.closing.aborted) await this.start(container);
+    });
+  }
+
+  /** As `ContainerStops.endRestarts`. */
+  async endRestarts(container: LiveContainer): Promise<void> {
+    await this.#stops.endRestarts(container);
   }
 
   /** As `ContainerStops.forceEnd`. */

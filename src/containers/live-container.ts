@@ -16,7 +16,25 @@ export interface LiveTask {
   /** The process has exited; its last output may still be on the way. */
   exited: boolean;
   /** A user has asked for its end. */
-  stopping?: boolean;
+  stop?: TaskStop;
+}
+
+/** A stop under way. Plain data: the next daemon goes on with it. */
+export interface TaskStop {
+  signal: number;
+  /** Whether the signal has gone out. */
+  sent: boolean;
+  /** Until SIGKILL; negative: never. */
+  seconds: number;
+  /** Milliseconds since 1970. */
+  sinceMs: number;
+  /** Then it starts again. */
+  restarts: boolean;
+}
+
+/** The policy starts it again, at its time or as it is cancelled. */
+export interface PendingRestart {
+  cancelled: AbortController;
 }
 
 /** One container in the daemon's memory: its record, its present task and those who wait for it. */
@@ -33,6 +51,10 @@ export class LiveContainer {
   removing = false;
   /** Being stopped for a restart on a user's word: what removes itself at its end stays. */
   restarting = false;
+  /** Between two runs: it counts as running, without a task. */
+  pendingRestart: PendingRestart | undefined;
+  /** How long the last restart by the policy was held back; 0: there was none since the last start on a user's word. */
+  lastDelayMs = 0;
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
 
@@ -46,6 +68,11 @@ export class LiveContainer {
 
   get name(): string {
     return this.record.name;
+  }
+
+  /** Running, paused, or to be restarted. */
+  get isUp(): boolean {
+    return this.task !== undefined || this.pendingRestart !== undefined;
   }
 
   /** The result of the last run, as `wait` tells it. */

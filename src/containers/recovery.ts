@@ -9,6 +9,7 @@ import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import { startsWithDaemon } from './restart-plan.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 
@@ -19,12 +20,14 @@ const EXIT_CODE_LOST = 255;
  * At the daemon's start: join records (disk) with notes (tmpfs). A task of this boot whose start is on disk is taken up again, whether it runs,
  * has ended meanwhile or still waits to be let go; one whose start is not is killed, as though nobody had asked for it; a record that says
  * "runs" without a note ended with the machine. What no record owns is removed.
+ *
+ * @returns what does not run and is to, by its restart policy: held back until it is started.
  */
 export async function recoverContainers(
   deps: ContainerDependencies,
   index: ContainerIndex<LiveContainer>,
   lifecycle: Lifecycle,
-): Promise<void> {
+): Promise<LiveContainer[]> {
   for (const record of await deps.store.load()) index.add(new LiveContainer(record));
   const notes = await deps.notes.load();
   const known = new Map([...index.values()].map((container) => [container.id, container]));
@@ -41,6 +44,9 @@ export async function recoverContainers(
     else await deps.notes.remove(id);
   }
   for (const container of known.values()) await settle(container, deps, lifecycle);
+  const due = [...index.values()].filter((one) => one.task === undefined && startsWithDaemon(one.record));
+  for (const container of due) lifecycle.hold(container);
+  return due;
 }
 
 /** Its start is on disk, so that its command may run, and its end is not. An end found anew would know less. */
@@ -65,6 +71,7 @@ async function recoverHost(
   for (const name of await readdir(deps.paths.tasksAll).catch(() => [])) {
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
+  await deps.sharedMemory.recover(ids);
   await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
   await deps.volumes.recover();
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
@@ -88,6 +95,8 @@ async function takeUp(
   const { note, deps, lifecycle } = context;
   const { handle, endpoints, paused } = note;
   const task: LiveTask = { handle, endpoints, paused, ended: Promise.withResolvers<void>(), exited: false };
+  const { stop } = note;
+  if (stop !== undefined) task.stop = stop;
   container.record = {
     ...container.record,
     active: true,
@@ -101,7 +110,9 @@ async function takeUp(
     // It has ended meanwhile, or its monitor has: the exit tells.
     deps.logger.debug('No streams to take up', { container: container.id, error: messageOf(error) });
   }
+  if (stop?.restarts === true) container.restarting = true;
   lifecycle.watch(container, task);
+  if (stop !== undefined) lifecycle.resumeStop(container, task, stop);
 }
 
 /** What is not running: record a lost end, remove what was to go at its end. */

@@ -38,6 +38,11 @@ export class StreamService implements Pick<ContainerBackend, 'attach' | 'logs' |
         'conflict',
         `container ${nameOrId} is paused, unpause the container before attach`,
       );
+    if (container.pendingRestart !== undefined)
+      throw new EngineError(
+        'conflict',
+        `container ${nameOrId} is restarting, wait until the container is running before attach`,
+      );
     const client = connect({ tty: config.tty });
     publishContainerEvent(this.#deps.events, container.record, 'attach');
     if (request.logs) await this.#sendLog(container, request, client);
@@ -81,8 +86,8 @@ export class StreamService implements Pick<ContainerBackend, 'attach' | 'logs' |
   ): Promise<{ result: Promise<WaitResult> }> {
     const container = this.#index.resolve(nameOrId);
     if (condition === 'removed') return { result: container.removed.wait(options.signal) };
-    const running = container.task !== undefined;
-    if (condition === 'not-running' && !running) return { result: Promise.resolve(container.lastResult) };
+    if (condition === 'not-running' && !container.isUp)
+      return { result: Promise.resolve(container.lastResult) };
     return { result: container.nextExit.wait(options.signal) };
   }
 

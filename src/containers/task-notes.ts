@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
+import type { TaskStop } from './live-container.ts';
 
 /** What is known of a running task; lies on tmpfs and dies with the machine, as the task does. */
 export interface TaskNote {
@@ -10,6 +11,7 @@ export interface TaskNote {
   startedAtNano: string;
   endpoints: Endpoint[];
   paused: boolean;
+  stop?: TaskStop;
 }
 
 /** Keeps one note a container under `<execRoot>/notes`. */

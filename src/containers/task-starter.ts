@@ -3,13 +3,17 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ConnectRequest, Endpoint } from '../network/network-driver.ts';
 import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
+import { DEFAULT_SHM_BYTES } from '../runtime/spec/mounts.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
 import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import { type JoinedNamespaces, joinNamespaces } from './joined-namespaces.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { writeNetworkFiles } from './network-files.ts';
+import { noteTask } from './note-task.ts';
 import { UndoStack } from './undo.ts';
 
 export function snapshotKeyOf(id: string): SnapshotKey {
@@ -22,15 +26,22 @@ export function snapshotKeyOf(id: string): SnapshotKey {
  *
  * @throws EngineError of the step that failed.
  */
-export async function startTask(container: LiveContainer, deps: ContainerDependencies): Promise<LiveTask> {
+export async function startTask(
+  container: LiveContainer,
+  deps: ContainerDependencies,
+  containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>,
+): Promise<LiveTask> {
   deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
   const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
+  let joined: JoinedNamespaces | undefined;
   try {
+    joined = joinNamespaces(container.record, containers);
+    container.record = withOwnersNetwork(container.record, joined.networkOwner);
     // For its log and its network files.
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
-    const preparing = prepareHost(container, deps, undo);
+    const preparing = prepareHost(container, joined, { deps, undo });
     const handle = await createTask(container, { deps, undo, preparing, signal });
     const { endpoints } = await preparing;
     const task: LiveTask = {
@@ -47,7 +58,17 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     container.hub.end();
     await undo.unwind();
     throw error;
+  } finally {
+    joined?.close();
   }
+}
+
+/** As Docker: who joins a network has its owner's names and files. */
+function withOwnersNetwork(record: ContainerRecord, owner: LiveContainer | undefined): ContainerRecord {
+  if (owner === undefined) return record;
+  const { hostname, domainname } = owner.record.config;
+  const networkFilesOf = owner.record.networkFilesOf || owner.id;
+  return { ...record, config: { ...record.config, hostname, domainname }, networkFilesOf };
 }
 
 /**
@@ -60,6 +81,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     ...previous,
     active: true,
     stoppedByUser: false,
+    restartDue: false,
     startedAtNano: nowNano(),
     error: '',
     exitCode: 0,
@@ -67,7 +89,7 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   };
   try {
     // First: a start that is on disk without a note would count as one that ended with the machine.
-    note(container, deps, task);
+    noteTask(container, task, deps);
     await settled([
       deps.store.update(container.record),
       deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
@@ -80,31 +102,47 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
   }
 }
 
-function note(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): void {
-  deps.notes.write(container.id, {
-    handle: task.handle,
-    startedAtNano: String(container.record.startedAtNano),
-    endpoints: task.endpoints,
-    paused: task.paused,
-  });
-}
-
-interface HostSide {
+interface NetworkSide {
   endpoints: Endpoint[];
   networkNamespace: string | undefined;
 }
 
-/** Root file system and network, side by side. */
+interface HostSide {
+  endpoints: Endpoint[];
+  namespaces: JoinedNamespaces['paths'];
+  sharedMemory: string | undefined;
+}
+
+/** Root file system, network and shared memory, side by side. */
 async function prepareHost(
   container: LiveContainer,
-  deps: ContainerDependencies,
-  undo: UndoStack,
+  joined: JoinedNamespaces,
+  { deps, undo }: { deps: ContainerDependencies; undo: UndoStack },
 ): Promise<HostSide> {
-  const [, host] = await settled([
+  const [, network, sharedMemory] = await settled([
     mountRoot(container, deps, undo),
-    joinNetwork(container, deps, undo),
+    joined.networkOwner === undefined ? joinNetwork(container, deps, undo) : undefined,
+    mountSharedMemory(container, joined, { deps, undo }),
   ] as const);
-  return host;
+  const own = network?.networkNamespace;
+  return {
+    endpoints: network?.endpoints ?? [],
+    namespaces: { ...joined.paths, ...(own === undefined ? {} : { network: own }) },
+    sharedMemory,
+  };
+}
+
+async function mountSharedMemory(
+  { id, record }: LiveContainer,
+  { ipcOwner }: JoinedNamespaces,
+  { deps, undo }: { deps: ContainerDependencies; undo: UndoStack },
+): Promise<string | undefined> {
+  const { sharedMemory } = deps;
+  if (ipcOwner !== undefined)
+    return ipcOwner.record.host.ipcMode === 'host' ? '/dev/shm' : sharedMemory.path(ipcOwner.id);
+  if (record.host.ipcMode !== 'shareable') return undefined;
+  undo.add('remove the shared memory', () => sharedMemory.unmount(id));
+  return await sharedMemory.mount(id, record.host.shmSizeBytes || DEFAULT_SHM_BYTES);
 }
 
 /** As `Promise.all`, but nothing is still under way when it fails: what was made can be taken back. */
@@ -134,7 +172,7 @@ async function joinNetwork(
   container: LiveContainer,
   deps: ContainerDependencies,
   undo: UndoStack,
-): Promise<HostSide> {
+): Promise<NetworkSide> {
   const { record } = container;
   const joining = makeNetwork(record, deps, undo);
   const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
@@ -151,7 +189,7 @@ async function makeNetwork(
   record: ContainerRecord,
   deps: ContainerDependencies,
   undo: UndoStack,
-): Promise<HostSide> {
+): Promise<NetworkSide> {
   const { id: containerId, host } = record;
   let networkNamespace: string | undefined;
   if (usesOwnNetwork(host.networkMode)) {
@@ -191,9 +229,10 @@ async function createTask(
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
-  const spec = preparing.then(({ networkNamespace }) =>
-    deps.buildSpec({ record, rootDirectory, networkNamespace, paths: deps.paths, volumes: deps.volumes }),
-  );
+  const spec = preparing.then(({ namespaces, sharedMemory }) => {
+    const { paths, volumes } = deps;
+    return deps.buildSpec({ record, rootDirectory, namespaces, sharedMemory, paths, volumes });
+  });
   spec.catch(() => undefined);
   const request: OpenTaskRequest = {
     id: { containerId: record.id, generation: record.generation },

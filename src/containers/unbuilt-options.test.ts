@@ -18,9 +18,6 @@ function host(change: Partial<HostOptions> = {}): HostOptions {
 
 test('what is not built yet fails by name', () => {
   for (const [asked, text] of [
-    [host({ networkMode: 'container:x' }), '--network container:x'],
-    [host({ pidMode: 'container:x' }), '--pid container:x'],
-    [host({ ipcMode: 'container:x' }), '--ipc container:x'],
     [
       host({ logConfig: { type: 'syslog', config: {} } }),
       "logger: no log driver named 'syslog' is registered",

@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { ContainerConfig, HostOptions } from './container.ts';
+import { ownerOf } from './namespace-modes.ts';
 
 /** What Docker's json-file takes. */
 const LOG_OPTIONS = [
@@ -23,13 +24,7 @@ const IPC_MODES = ['', 'none', 'private', 'shareable', 'host'];
  * @throws EngineError "not-implemented" naming the option; "invalid" in Docker's words on values that nobody knows.
  */
 export function checkBuiltOptions(asked: ContainerConfig, host: HostOptions): void {
-  if (host.networkMode.startsWith('container:'))
-    refuse(`Joining the network of another container (--network ${host.networkMode})`);
-  if (host.pidMode.startsWith('container:'))
-    refuse(`Joining the processes of another container (--pid ${host.pidMode})`);
-  if (host.ipcMode.startsWith('container:'))
-    refuse(`Joining the IPC namespace of another container (--ipc ${host.ipcMode})`);
-  if (!IPC_MODES.includes(host.ipcMode))
+  if (!IPC_MODES.includes(host.ipcMode) && ownerOf(host.ipcMode) === undefined)
     throw new EngineError('invalid', `invalid IPC mode: ${host.ipcMode}`);
   checkLogging(host.logConfig);
 }
@@ -61,8 +56,4 @@ export function warningsOf(asked: ContainerConfig, host: HostOptions): string[] 
       ? []
       : [`Log options are without effect yet: ${Object.keys(config).join(', ')}`]),
   ];
-}
-
-function refuse(what: string): never {
-  throw new EngineError('not-implemented', `${what} is not implemented yet`);
 }

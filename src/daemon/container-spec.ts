@@ -4,6 +4,7 @@ import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
 import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
+import { ownerOf } from '../containers/namespace-modes.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
@@ -19,15 +20,20 @@ export interface SpecHost {
   cgroupParent: string;
   cgroupDriver: 'cgroupfs' | 'systemd';
   cgroupVersion: '1' | '2';
+  /** Whether an init goes before the command where a container says neither yes nor no, and which. */
+  init: boolean;
+  initPath: string | undefined;
+  /** `--security-opt`s before those of a container. */
+  security: readonly string[];
   onWarning: (warning: string) => void;
 }
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
-  const { record, rootDirectory, networkNamespace, paths, volumes } = context;
+  const { record, rootDirectory, namespaces, sharedMemory, paths, volumes } = context;
   const { config } = record;
-  const init = usesInit(record.host) ? findInitProgram() : undefined;
-  const mounts = [...networkFileMounts(paths, record.id), ...initMounts(init)];
+  const init = usesInit(record.host, host) ? (host.initPath ?? findInitProgram()) : undefined;
+  const mounts = [...networkFileMounts(paths, record.networkFilesOf || record.id), ...initMounts(init)];
   layOutRoot(rootDirectory);
   await makeVolumeFolders(rootDirectory, config.volumes);
   const { spec, warnings } = buildSpec({
@@ -48,18 +54,21 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
       ...record.volumes.map((mount) => volumeBind(mount, volumes)),
     ],
     mounts,
-    namespacePaths: networkNamespace === undefined ? {} : { network: networkNamespace },
+    namespacePaths: namespaces,
+    sharedMemory,
     cgroupParent: host.cgroupParent,
     cgroupDriver: host.cgroupDriver,
     cgroupVersion: host.cgroupVersion,
+    // Its own words only take a privileged one's freedom to call what it likes.
+    securityDefaults: host.security.filter((one) => !record.host.privileged || !one.startsWith('seccomp=')),
   });
   for (const warning of warnings) host.onWarning(warning);
   return spec;
 }
 
-/** Where the processes are the host's there is an init already. */
-function usesInit({ init, pidMode }: HostOptions): boolean {
-  return init === true && pidMode !== 'host';
+/** Where the processes are the host's, or another container's, there is a first one already. */
+function usesInit({ init, pidMode }: HostOptions, host: SpecHost): boolean {
+  return (init ?? host.init) && pidMode !== 'host' && ownerOf(pidMode) === undefined;
 }
 
 function initMounts(init: string | undefined): SpecMount[] {

@@ -4,6 +4,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type BuildCacheSettings, buildCacheSettings } from './build-cache-settings.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { type ContainerSettings, containerSettings } from './container-settings.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
 import type { RegistryOptions } from './embedded-registry/start-registry.ts';
 import { proxyOf } from './proxy-environment.ts';
@@ -24,6 +25,7 @@ export interface DaemonSettings {
   storageDriver: 'auto' | 'erofs' | 'overlay';
   defaultRuntime: string | undefined;
   cgroupParent: string | undefined;
+  containers: ContainerSettings;
   registryMirrors: string[];
   insecureRegistries: string[];
   /** By host, with port where it has one. */
@@ -121,6 +123,11 @@ class Source {
     return typeof value === 'string' ? value : this.#flags.string(flagName(key));
   }
 
+  /** Of the file, as it stands there. */
+  raw(key: string): unknown {
+    return this.#file.values.get(key);
+  }
+
   /** Undefined where it is empty. */
   optional(key: string): string | undefined {
     return this.string(key) || undefined;
@@ -160,6 +167,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     storageDriver: storageDriver(source.string('storage-driver')),
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),
+    containers: containerSettings(source),
     ...registries(source, file),
     signaturePolicy: signaturePolicy(source.string('signature-policy')),
     embeddedRegistry: embeddedRegistry((key) => source.string(key)),

@@ -6,6 +6,7 @@ import { CacheStore } from '../builder/solver/cache-store.ts';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
+import { HostSharedMemory } from '../containers/host-shared-memory.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
@@ -29,12 +30,16 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
+import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
+
+/** How long the daemon waits with serving for containers that start with it. */
+const START_PATIENCE_MS = 20_000;
 
 /** The engine's rooms, wired. What `server/` serves, and what a library embeds. */
 export class Engine {
@@ -79,6 +84,7 @@ export class Engine {
     await rooms.containers.recover();
     await rooms.builder.recover();
     await rooms.images.collectGarbage();
+    await startDue(rooms.containers, logger);
     void rooms.runtime.warm();
     return new Engine(rooms);
   }
@@ -100,6 +106,19 @@ export class Engine {
     this.embeddedRegistry.close();
     await this.#db.close();
   }
+}
+
+/**
+ * What is to run does so when the daemon serves, as in Docker; what takes longer, since a runtime hangs, is started behind it.
+ */
+async function startDue(containers: ContainerService, logger: Logger): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    logger.warn('Containers are still being started: serving meanwhile');
+    late.resolve();
+  }, START_PATIENCE_MS);
+  await Promise.race([containers.startDue(), late.promise]);
+  clearTimeout(timer);
 }
 
 interface Rooms {
@@ -191,6 +210,9 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupParent,
     cgroupDriver,
     cgroupVersion,
+    init: settings.containers.init,
+    initPath: settings.containers.initPath,
+    security: await defaultSecurity(settings.containers),
     onWarning: (warning: string) => logger.warn(warning),
   };
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
@@ -221,6 +243,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
     resolver,
+    defaults: settings.containers.defaults,
+    sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
     events,
     logger,
   });

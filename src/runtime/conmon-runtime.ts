@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
@@ -42,6 +42,7 @@ export interface ConmonRuntimeOptions {
 }
 
 const SIGKILL = 9;
+const RESOURCES_FILE = 'resources.json';
 const MONITOR_GRACE_MS = 2000;
 const CREATE_TIMEOUT_MS = 120_000;
 /** `conmon-term.XXXXXX` below it must fit in a socket address of 108 bytes. */
@@ -172,6 +173,18 @@ export class ConmonRuntime implements Runtime {
 
   async resume(handle: TaskHandle): Promise<void> {
     await this.#command.resume(handle.id.containerId);
+  }
+
+  async update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void> {
+    const watch = this.#watch(handle);
+    if (watch.ended) throw ended(handle);
+    const { pids, ...others } = resources as { pids?: { limit: number } };
+    const unlimited = pids !== undefined && pids.limit <= 0;
+    // crun (1.8) writes the number as it is, which is none to the kernel.
+    if (unlimited) watch.cgroup.unlimitProcesses();
+    const file = join(handle.directory, RESOURCES_FILE);
+    await writeFile(file, JSON.stringify(unlimited ? others : resources), { mode: 0o600 });
+    await this.#command.update(handle.id.containerId, file);
   }
 
   async resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void> {

@@ -27,7 +27,7 @@ export function globalArguments(options: OciCommandOptions): string[] {
   ];
 }
 
-/** `start`, `pause`, `resume`, `delete` of the runtime binary, one process each. */
+/** `start`, `pause`, `resume`, `update`, `delete` of the runtime binary, one process each. */
 export class OciCommand {
   readonly #options: OciCommandOptions;
   readonly #executable: () => string;
@@ -45,6 +45,12 @@ export class OciCommand {
 
   async pause(id: string): Promise<void> {
     await this.#checked(['pause', id], `Cannot pause container ${id}`);
+  }
+
+  /** @param file `linux.resources` as JSON */
+  async update(id: string, file: string): Promise<void> {
+    const { exitCode, stderr } = await this.#run(['update', '--resources', file, id]);
+    if (exitCode !== 0) throw new EngineError('internal', stderr.trim());
   }
 
   async resume(id: string): Promise<void> {

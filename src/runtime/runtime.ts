@@ -96,6 +96,12 @@ export interface Runtime {
   kill(handle: TaskHandle, signal: number, options?: { all?: boolean }): Promise<void>;
   pause(handle: TaskHandle): Promise<void>;
   resume(handle: TaskHandle): Promise<void>;
+  /**
+   * Give a task that runs other limits: `linux.resources` of the OCI spec; what is left out stays as it is.
+   *
+   * @throws EngineError "conflict" when the task has ended, "internal" with the runtime's words when the kernel does not take them.
+   */
+  update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void>;
   resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void>;
   /** Tell the monitor to open its log file anew, after a rename. */
   reopenLogs(handle: TaskHandle): Promise<void>;

@@ -40,6 +40,14 @@ export class TaskCgroup {
     }
   }
 
+  /** As many processes as may be. */
+  unlimitProcesses(): void {
+    for (const folder of this.#folders) {
+      const file = join(folder, 'pids.max');
+      if (existsSync(file)) writeFileSync(file, 'max');
+    }
+  }
+
   /** Remove it if no process and no other cgroup is in it. */
   removeIfEmpty(): void {
     for (const folder of this.#folders) {

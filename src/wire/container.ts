@@ -15,6 +15,11 @@ export interface ContainerCreateResponse {
   Warnings: string[];
 }
 
+/** Answer of `POST /containers/{id}/update`. */
+export interface ContainerUpdateResponse {
+  Warnings: string[] | null;
+}
+
 export type ContainerStatus =
   | 'created'
   | 'running'

@@ -15,9 +15,11 @@ import type { StateDb, Statement } from '../../storage/state-db.ts';
 import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
+import { plainDefaults } from '../container-defaults.ts';
 import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
+import type { SharedMemory } from '../shared-memory.ts';
 import { TaskNotes } from '../task-notes.ts';
 
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
@@ -150,6 +152,8 @@ export async function bootDaemon(
       db: machine.db,
       logger: silentLogger,
     }),
+    sharedMemory: fakeSharedMemory(machine),
+    defaults: plainDefaults,
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },
@@ -163,6 +167,22 @@ function recordingLogger(errors: string[]): Logger {
   const nothing = () => undefined;
   const error = (message: string, fields?: LogFields) => void errors.push(`${message}: ${fields?.['error']}`);
   return { debug: nothing, info: nothing, warn: nothing, error };
+}
+
+function fakeSharedMemory({ mounted }: FakeMachine): SharedMemory {
+  const path = (id: string) => `shared memory of ${id}`;
+  return {
+    path,
+    mount: async (id) => {
+      mounted.add(path(id));
+      return path(id);
+    },
+    unmount: async (id) => void mounted.delete(path(id)),
+    recover: async (keep) => {
+      for (const name of mounted)
+        if (name.startsWith(path('')) && !keep.has(name.slice(path('').length))) mounted.delete(name);
+    },
+  };
 }
 
 /** Only what containers ask of it. */

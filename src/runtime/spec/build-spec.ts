@@ -67,7 +67,7 @@ export function buildSpec(input: SpecInput): BuiltSpec {
   const warnings: string[] = [];
   const available = hostCapabilities();
   const capabilities = containerCapabilities(input.host, available);
-  const security = parseSecurityOptions(input.host.securityOpt);
+  const security = parseSecurityOptions([...(input.securityDefaults ?? []), ...input.host.securityOpt]);
   const { hostname } = input.process;
   return {
     spec: {

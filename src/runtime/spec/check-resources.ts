@@ -8,24 +8,26 @@ const NANO = 1_000_000_000n;
 const MAX_CPU_NUMBER = 65_536;
 
 /**
- * Refuse limits that make no sense, in Docker's words. Meant for `create`, so that a container that can't start is never made.
+ * Refuse limits that make no sense, in Docker's words. Meant for `create`, so that a container that can't start is never made. `update`: they
+ * come on top of others.
  *
  * @throws EngineError "invalid"
  */
-export function checkResources(resources: SpecResources): void {
-  checkMemory(resources);
+export function checkResources(resources: SpecResources, { update = false } = {}): void {
+  checkMemory(resources, update);
   checkSwappiness(resources);
   checkCpu(resources);
   checkSet({ kind: 'cpus', what: 'CPUs', value: resources.cpusetCpus });
   checkSet({ kind: 'mems', what: 'memory nodes', value: resources.cpusetMems });
 }
 
-function checkMemory({ memoryBytes, memoryReservationBytes, memorySwapBytes }: SpecResources): void {
+function checkMemory(resources: SpecResources, update: boolean): void {
+  const { memoryBytes, memoryReservationBytes, memorySwapBytes } = resources;
   if (memoryBytes !== 0n && memoryBytes < MIN_MEMORY) throw invalid('Minimum memory limit allowed is 6MB');
   if (memoryBytes > 0n && memorySwapBytes > 0n && memorySwapBytes < memoryBytes) {
     throw invalid('Minimum memoryswap limit should be larger than memory limit, see usage');
   }
-  if (memoryBytes === 0n && memorySwapBytes > 0n) {
+  if (memoryBytes === 0n && memorySwapBytes > 0n && !update) {
     throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
   }
   if (memoryReservationBytes > 0n && memoryReservationBytes < MIN_MEMORY) {

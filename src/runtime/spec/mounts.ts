@@ -6,7 +6,8 @@ import { resolveInRoot } from './root-path.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
-const DEFAULT_SHM_BYTES = 64 << 20;
+/** Docker's `--shm-size` where nothing is said. */
+export const DEFAULT_SHM_BYTES = 64 << 20;
 const HARDENED = ['nosuid', 'noexec', 'nodev'];
 const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 /** Known and without effect here: labels (no SELinux host yet), and hints for volumes and macOS. */
@@ -65,15 +66,19 @@ function defaultMounts(input: SpecInput): SpecMount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...HARDENED, ...lock] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...lock, ...HARDENED] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: HARDENED },
-    ...sharedMemory(ipcMode, input.host.shmSizeBytes),
+    ...sharedMemory(ipcMode, input),
   ];
 }
 
-function sharedMemory(ipcMode: string, sizeBytes: number): SpecMount[] {
-  if (ipcMode === 'none' || ipcMode.startsWith('container:')) return [];
+function sharedMemory(ipcMode: string, { sharedMemory: shared, host }: SpecInput): SpecMount[] {
+  if (ipcMode === 'none') return [];
   const destination = '/dev/shm';
   if (ipcMode === 'host')
     return [{ destination, type: 'bind', source: destination, options: ['rbind', 'rprivate'] }];
+  // crun takes from a bind what is not said again.
+  if (shared !== undefined)
+    return [{ destination, type: 'bind', source: shared, options: ['rbind', 'rprivate', ...HARDENED] }];
+  const sizeBytes = host.shmSizeBytes;
   const size = sizeBytes > 0 ? sizeBytes : DEFAULT_SHM_BYTES;
   return [{ destination, type: 'tmpfs', source: 'shm', options: [...HARDENED, 'mode=1777', `size=${size}`] }];
 }

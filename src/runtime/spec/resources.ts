@@ -42,6 +42,35 @@ export function containerResources(
   };
 }
 
+/** Which limits a change touches; the runtime needs those beside it too, since some are one file of the kernel's. */
+type ChangedResources = Omit<SpecResources, 'pidsLimit' | 'memorySwappiness'> & {
+  pidsLimit: number | undefined;
+};
+
+/** `linux.resources` for a task that runs: of `all`, which it is to have, the groups that `change` touches. */
+export function updatedResources(
+  change: ChangedResources,
+  all: SpecResources,
+  host: ResourceHost,
+): { resources: Record<string, unknown>; warnings: string[] } {
+  const wish = { ...all, oomKillDisable: false, rules: [] };
+  const { resources, warnings } = containerResources(wish, host);
+  const { memoryBytes, memorySwapBytes, memoryReservationBytes } = change;
+  const ofMemory = [memoryBytes, memorySwapBytes, memoryReservationBytes].some((value) => value !== 0n);
+  const { nanoCpus, cpuShares, cpuPeriodUs, cpuQuotaUs, cpusetCpus, cpusetMems } = change;
+  const ofCpu = nanoCpus !== 0n || cpuShares !== 0 || cpuPeriodUs !== 0 || cpuQuotaUs !== 0;
+  const unlimitedSwap = memorySwapBytes < 0n && host.swapLimit ? { swap: -1 } : {};
+  return {
+    resources: {
+      ...(ofMemory ? { memory: { ...(resources['memory'] as object | undefined), ...unlimitedSwap } } : {}),
+      ...(ofCpu || cpusetCpus !== '' || cpusetMems !== '' ? { cpu: resources['cpu'] } : {}),
+      ...(change.pidsLimit === undefined ? {} : { pids: { limit: all.pidsLimit > 0 ? all.pidsLimit : -1 } }),
+      ...(change.blkioWeight > 0 && host.blkioWeight ? { blockIO: resources['blockIO'] } : {}),
+    },
+    warnings,
+  };
+}
+
 function memoryOf(
   wish: SpecResources & { oomKillDisable: boolean },
   host: ResourceHost,

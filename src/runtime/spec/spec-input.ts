@@ -14,6 +14,10 @@ export interface SpecInput {
   devices?: readonly SpecDeviceRequest[];
   /** Paths of namespaces to join; those absent are made new or are the host's, by `host`'s modes. */
   namespacePaths: { network?: string; pid?: string; ipc?: string; uts?: string };
+  /** `--security-opt`s before the container's own: the daemon's defaults. */
+  securityDefaults?: readonly string[];
+  /** A tmpfs that others see too, to be its `/dev/shm`; absent: one of its own. */
+  sharedMemory?: string | undefined;
   /** Used where `host.cgroupParent` is empty: `/sampan-x`, or a slice with the systemd driver. */
   cgroupParent: string;
   cgroupDriver: 'cgroupfs' | 'systemd';

@@ -110,6 +110,20 @@ export function describeRuntime(
     });
   });
 
+  describe(`${name}: limits`, () => {
+    check('update() of a task that runs, and of one that has ended', async (subject) => {
+      const { runtime } = subject;
+      const handle = await started(subject, conformancePrograms.sleep);
+      await runtime.update(handle, { pids: { limit: 50 }, cpu: { shares: 512 } });
+      await runtime.pause(handle);
+      await runtime.update(handle, { pids: { limit: -1 } });
+      await runtime.kill(handle, 9);
+      await runtime.wait(handle, { signal });
+      await expectKind(runtime.update(handle, { pids: { limit: 50 } }), 'conflict');
+      await runtime.remove(handle);
+    });
+  });
+
   describe(`${name}: signals`, () => {
     check('a signal ends the task with 128 plus its number', async (subject) => {
       const { runtime } = subject;

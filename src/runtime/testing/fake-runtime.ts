@@ -135,6 +135,11 @@ export class FakeRuntime implements Runtime {
     this.#running(handle).paused = false;
   }
 
+  async update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#note(`update ${JSON.stringify(resources)}`, handle.id.containerId);
+    this.#running(handle);
+  }
+
   async resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void> {
     this.#note(`resize ${size.columns}x${size.rows}`, handle.id.containerId);
     this.#running(handle).process.size = size;

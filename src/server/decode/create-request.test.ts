@@ -150,9 +150,6 @@ test('each field that is not built yet is refused by name, unless it is zero', (
   expect(() => decode({ Image: 'x', MacAddress: '02:00:00:00:00:01' })).toThrow(
     'Config.MacAddress (--mac-address)',
   );
-  expect(() => decode({ Image: 'x', HostConfig: { RestartPolicy: { Name: 'always' } } })).toThrow(
-    'HostConfig.RestartPolicy',
-  );
   expect(() => decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { mine: {} } } })).toThrow(
     'network "mine"',
   );
@@ -193,13 +190,24 @@ test('values without sense are refused before a container is made', () => {
   );
 });
 
-test("another container's namespaces are refused aloud, not left out", () => {
-  expect(() => decode({ Image: 'x', HostConfig: { PidMode: 'container:a' } })).toThrow(
-    'HostConfig.PidMode (--pid container:a) is not implemented yet',
-  );
-  expect(() => decode({ Image: 'x', HostConfig: { IpcMode: 'container:a' } })).toThrow(
-    'HostConfig.IpcMode (--ipc container:a) is not implemented yet',
-  );
+test("another container's namespaces: whose they are is the start's to find, what contradicts them is refused", () => {
+  const { host } = decode({
+    Image: 'x',
+    HostConfig: { PidMode: 'container:a', IpcMode: 'container:', NetworkMode: 'container:b' },
+  });
+  expect([host.pidMode, host.ipcMode, host.networkMode]).toEqual([
+    'container:a',
+    'container:',
+    'container:b',
+  ]);
+  const refusals: [object, object, string][] = [
+    [{ PidMode: 'container:' }, {}, 'invalid PID mode: container:'],
+    [{ NetworkMode: 'container:' }, {}, 'invalid network mode: invalid container format container:<name|id>'],
+    [{ NetworkMode: 'container:b' }, { Hostname: 'h' }, 'conflicting options: hostname and the network mode'],
+    [{ NetworkMode: 'container:b', Dns: ['1.1.1.1'] }, {}, 'conflicting options: dns and the network mode'],
+  ];
+  for (const [hostConfig, config, text] of refusals)
+    expect(() => decode({ Image: 'x', ...config, HostConfig: { ...hostConfig } })).toThrow(text);
 });
 
 test('a network that only the mode names is left to the start', () => {

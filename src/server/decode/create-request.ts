@@ -5,7 +5,7 @@ import { CONFIG_RULES, emptyConfig } from './container-config.ts';
 import { applyRules } from './field-rule.ts';
 import { anything, Fields, isDeepZero } from './go-json.ts';
 import { checkHealthcheck } from './healthcheck.ts';
-import { checkHost } from './host-checks.ts';
+import { checkHost, checkJoinedNetwork } from './host-checks.ts';
 import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
 
 /** The networks that need no endpoint settings; `default` is the one that the mode means. */
@@ -38,6 +38,7 @@ export function decodeCreateRequest(
   checkHost(host);
   if (host.utsMode === 'host' && config.hostname !== '')
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
+  checkJoinedNetwork(config, host);
   checkNetworking(fields, host.networkMode);
   return { config, host, warnings };
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { HostOptions } from '../../containers/container.ts';
+import type { ContainerConfig, HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 
 const OCI_RUNTIMES = new Set(['', 'runc', 'crun', 'io.containerd.runc.v2']);
@@ -13,32 +13,41 @@ export function checkHost(host: HostOptions): void {
   checkNamespaces(host);
   checkFiles(host);
   checkProcess(host);
-  if (host.restartPolicy.maximumRetryCount !== 0 && host.restartPolicy.name !== 'on-failure')
+  checkRestartPolicy(host.restartPolicy);
+}
+
+/** @throws EngineError "invalid" for a number of retries that makes no sense. */
+export function checkRestartPolicy({ name, maximumRetryCount }: HostOptions['restartPolicy']): void {
+  if (name === 'on-failure') {
+    if (maximumRetryCount < 0) refuse('invalid restart policy: maximum retry count cannot be negative');
+  } else if (maximumRetryCount !== 0)
     refuse("invalid restart policy: maximum retry count can only be used with 'on-failure'");
 }
 
 function checkNamespaces(host: HostOptions): void {
-  namespaceMode('IPC mode', 'HostConfig.IpcMode (--ipc', {
-    value: host.ipcMode,
-    known: ['none', 'private', 'shareable', 'host'],
-  });
-  namespaceMode('PID mode', 'HostConfig.PidMode (--pid', { value: host.pidMode, known: ['host'] });
-  namespaceMode('UTS mode', undefined, { value: host.utsMode, known: ['host'] });
-  namespaceMode('cgroup namespace mode', undefined, {
-    value: host.cgroupnsMode,
-    known: ['host', 'private'],
-  });
+  // Whose it is meant to be is looked up by the start, also of nobody's.
+  if (!host.ipcMode.startsWith('container:'))
+    namespaceMode('IPC mode', host.ipcMode, ['none', 'private', 'shareable', 'host']);
+  if (!/^container:./.test(host.pidMode)) namespaceMode('PID mode', host.pidMode, ['host']);
+  namespaceMode('UTS mode', host.utsMode, ['host']);
+  namespaceMode('cgroup namespace mode', host.cgroupnsMode, ['host', 'private']);
+  if (host.networkMode === 'container:')
+    refuse('invalid network mode: invalid container format container:<name|id>');
 }
 
-function namespaceMode(
-  what: string,
-  joins: string | undefined,
-  { value, known }: { value: string; known: string[] },
-): void {
-  if (value === '' || known.includes(value)) return;
-  if (joins !== undefined && /^container:./.test(value))
-    throw new EngineError('not-implemented', `${joins} ${value}) is not implemented yet`);
-  refuse(`invalid ${what}: ${value}`);
+function namespaceMode(what: string, value: string, known: string[]): void {
+  if (value !== '' && !known.includes(value)) refuse(`invalid ${what}: ${value}`);
+}
+
+/** Another container's network is as it is there. @throws EngineError "invalid" in Docker's words. */
+export function checkJoinedNetwork(config: ContainerConfig, host: HostOptions): void {
+  if (!host.networkMode.startsWith('container:')) return;
+  const conflict = (what: string) => refuse(`conflicting options: ${what}`);
+  if (config.hostname !== '') conflict('hostname and the network mode');
+  if (host.dns.length > 0) conflict('dns and the network mode');
+  if (host.extraHosts.length > 0) conflict('custom host-to-IP mapping and the network mode');
+  if (host.publishAllPorts) conflict('port publishing and the container type network mode');
+  if (config.exposedPorts.length > 0) conflict('port exposing and the container type network mode');
 }
 
 function checkFiles(host: HostOptions): void {

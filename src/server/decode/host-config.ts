@@ -216,6 +216,22 @@ export function emptyLists(fields: Fields): string[] {
 /** Every field of Docker's `HostConfig`. */
 export const HOST_RULES: Rules<keyof HostConfig> = { ...RESOURCE_RULES, ...PLACEMENT_RULES };
 
+/** The fields of an update that mean something: Docker's `UpdateConfig`. */
+export const UPDATE_RULES: Record<string, FieldRule<HostOptions>> = {
+  ...RESOURCE_RULES,
+  RestartPolicy: PLACEMENT_RULES.RestartPolicy,
+  // Taken and left as they are, as in Docker.
+  CgroupParent: ignore(),
+  Devices: ignore(),
+  DeviceCgroupRules: ignore(),
+  DeviceRequests: ignore(),
+  Init: ignore(),
+  KernelMemoryTCP: ignore(),
+  MemorySwappiness: ignore(),
+  OomKillDisable: ignore(),
+  Ulimits: ignore(),
+};
+
 /** What a `HostConfig` is of which nothing was said. */
 export function emptyHost(): HostOptions {
   return {
@@ -300,16 +316,10 @@ function decodeRestartPolicy(...[value, field]: Parameters<Decoder<RestartPolicy
   const fields = new Fields(value, field, 'container.RestartPolicy');
   const name = fields.get('Name', string) ?? '';
   const maximumRetryCount = fields.get('MaximumRetryCount', int) ?? 0;
-  if (name !== '' && name !== 'no') {
-    if (name !== 'always' && name !== 'unless-stopped' && name !== 'on-failure')
-      throw new EngineError(
-        'invalid',
-        `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
-      );
-    throw new EngineError(
-      'not-implemented',
-      `HostConfig.RestartPolicy (--restart ${name}) is not implemented yet`,
-    );
-  }
-  return { name, maximumRetryCount };
+  if (name === '' || name === 'no' || name === 'always' || name === 'unless-stopped' || name === 'on-failure')
+    return { name, maximumRetryCount };
+  throw new EngineError(
+    'invalid',
+    `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+  );
 }

@@ -1,12 +1,17 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { ContainerCreateResponse, ContainerTopResponse } from '../../wire/container.ts';
+import type {
+  ContainerCreateResponse,
+  ContainerTopResponse,
+  ContainerUpdateResponse,
+} from '../../wire/container.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { platformParam } from '../decode/platform.ts';
+import { decodeUpdateRequest } from '../decode/update-request.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -68,6 +73,11 @@ export function containerRoutes(backends: Backends): Route[] {
         response.json(200, { Processes: processes, Titles: titles } satisfies ContainerTopResponse);
       },
     },
+    post('update', async (request, response) => {
+      const { change, warnings } = decodeUpdateRequest(await jsonBody(request));
+      const left = [...warnings, ...(await containers.update(pathParam(request), change))];
+      response.json(200, { Warnings: left.length === 0 ? null : left } satisfies ContainerUpdateResponse);
+    }),
     command('start', (name, request) => {
       if (textParam(request, 'checkpoint') !== undefined)
         throw new EngineError('not-implemented', 'starting from a checkpoint is not implemented yet');
@@ -93,16 +103,30 @@ export function containerRoutes(backends: Backends): Route[] {
       method: 'DELETE',
       pattern: '/containers/{}',
       handler: async (request, response) => {
-        if (boolParam(request, 'link'))
-          throw new EngineError('not-implemented', 'removing a link (--link) is not implemented yet');
-        await containers.remove(pathParam(request), {
+        const name = pathParam(request);
+        if (boolParam(request, 'link')) await refuseLink(containers, name);
+        await containers.remove(name, {
           force: boolParam(request, 'force'),
           volumes: boolParam(request, 'v'),
         });
         response.empty(204);
       },
     },
+    {
+      method: 'DELETE',
+      // A container's name for another one, by a link: there are none.
+      pattern: '/containers/{}/{}',
+      handler: ({ params: [name = '', alias = ''] }) => {
+        throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+      },
+    },
   ];
+}
+
+/** No container has a link, so what is named is at most a container's own name. @throws EngineError in Docker's words. */
+async function refuseLink(containers: Backends['containers'], name: string): Promise<never> {
+  await containers.inspect(name);
+  throw new EngineError('internal', 'Conflict, cannot remove the default link name of the container');
 }
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {

@@ -6,7 +6,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['POST', '/containers/{}/exec', 'exec'],
   ['GET', '/containers/{}/attach/ws', 'attach over WebSocket'],
   ['GET', '/containers/{}/stats', 'stats'],
-  ['POST', '/containers/{}/update', 'update'],
   ['GET', '/containers/{}/archive', 'copying out of a container'],
   ['HEAD', '/containers/{}/archive', 'copying out of a container'],
   ['PUT', '/containers/{}/archive', 'copying into a container'],

@@ -82,6 +82,11 @@ export class FakeEngine implements Backends {
         throw new EngineError('conflict', `container ${found.view.id} is not running`);
       this.#exit(found, 137);
     },
+    update: async (name, change) => {
+      this.calls.push(['update', name, change]);
+      this.#find(name);
+      return [];
+    },
     pause: async (name) => this.#setStatus(name, 'paused'),
     unpause: async (name) => this.#setStatus(name, 'running'),
     rename: async (name, newName) => {

@@ -1,0 +1,129 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
+import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
+import { type ClientName, startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
+
+// Answers of Docker 28.5 to the same words.
+let registry: SeedRegistry | undefined;
+let engine: TestDaemon;
+
+beforeAll(async () => {
+  registry = await startSeedRegistry();
+  engine = await startDaemon({ mirrors: [registry.url] });
+  await engine.pull('busybox');
+});
+afterEach(() => engine.removeContainers());
+afterAll(async () => {
+  await engine.close();
+  await registry?.close();
+});
+
+const CLIENTS: ClientName[] = ['docker', 'sampan'];
+
+test.each(CLIENTS)('%s: exit codes of run', async (client) => {
+  const code = async (...args: string[]) => (await engine.run(['run', '--rm', ...args], { client })).code;
+  expect(await code('busybox', 'sh', '-c', 'exit 7')).toBe(7);
+  expect(await code('busybox', 'nosuch')).toBe(127);
+  expect(await code('busybox', '/etc/passwd')).toBe(126);
+  expect(await code('busybox', 'sh', '-c', 'sh -c "kill -9 \\$\\$"; exit $?')).toBe(137);
+  expect(await code('--nosuchflag', 'busybox', 'true')).toBe(125);
+  expect(await code('--pull', 'never', 'nosuchimage:1', 'true')).toBe(125);
+});
+
+test.each(CLIENTS)('%s: stop signal and time of the container', async (client) => {
+  const script = 'trap "exit 9" USR1; while true; do sleep 0.1; done';
+  await engine.out(
+    [
+      'run',
+      '-d',
+      '--name',
+      'own',
+      '--stop-signal',
+      'USR1',
+      '--stop-timeout',
+      '30',
+      'busybox',
+      'sh',
+      '-c',
+      script,
+    ],
+    { client },
+  );
+  await Bun.sleep(500);
+  await engine.out(['stop', 'own'], { client });
+  expect(await engine.out(['wait', 'own'], { client })).toBe('9');
+});
+
+test.each(CLIENTS)('%s: rm of several goes on after one that is not there', async (client) => {
+  await engine.out(['create', '--name', 'one', 'busybox', 'true'], { client });
+  await engine.out(['create', '--name', 'two', 'busybox', 'true'], { client });
+  const { code, stdout, stderr } = await engine.run(['rm', 'one', 'nosuch', 'two'], { client });
+  expect([code, stdout, stderr.trim()]).toEqual([
+    1,
+    'one\ntwo\n',
+    'Error response from daemon: No such container: nosuch',
+  ]);
+  expect((await engine.run(['rm', '-f', 'nosuch'], { client })).code).toBe(0);
+});
+
+test.each(CLIENTS)('%s: rm of a link, where there is none', async (client) => {
+  await engine.out(['create', '--name', 'own', 'busybox', 'true'], { client });
+  const refusal = async (name: string) =>
+    (await engine.run(['rm', '-l', name], { client })).stderr
+      .trim()
+      .replace('Error response from daemon: ', '');
+  expect(await refusal('own')).toBe('Conflict, cannot remove the default link name of the container');
+  expect(await refusal('own/alias')).toBe('No such container: own/alias');
+  expect(await refusal('nosuch')).toBe('No such container: nosuch');
+});
+
+test('every filter of ps', async () => {
+  await engine.out(['create', '--name', 'first', '--label', 'a=b', 'busybox', 'true']);
+  await engine.run(['run', '--name', 'second', '--label', 'a=c', 'busybox', 'sh', '-c', 'exit 7']);
+  await engine.out([
+    'run',
+    '-d',
+    '--name',
+    'third',
+    '--expose',
+    '90',
+    '-v',
+    '/data',
+    'busybox',
+    'sleep',
+    '1000',
+  ]);
+  const names = async (filter: string) =>
+    (await engine.out(['ps', '-a', '--filter', filter, '--format', '{{.Names}}']))
+      .split('\n')
+      .toSorted()
+      .join(' ');
+  const all = 'first second third';
+  const expected: Record<string, string> = {
+    'ancestor=busybox': all,
+    'before=third': 'first second',
+    'since=first': 'second third',
+    'exited=7': 'second',
+    'expose=90': 'third',
+    'expose=80-100/tcp': 'third',
+    'health=none': all,
+    'id=zz': '',
+    'is-task=false': all,
+    'is-task=true': '',
+    'isolation=hyperv': all,
+    'label=a': 'first second',
+    'label=a=b': 'first',
+    'name=ir': 'first third',
+    'name=^/second$': 'second',
+    'network=bridge': all,
+    'network=host': '',
+    'publish=80': '',
+    'status=created': 'first',
+    'status=exited': 'second',
+    'status=running': 'third',
+    'volume=/data': 'third',
+    'volume=nosuch': '',
+  };
+  const seen: Record<string, string> = {};
+  for (const filter of Object.keys(expected)) seen[filter] = await names(filter);
+  expect(seen).toEqual(expected);
+});
