@@ -54,6 +54,7 @@ export class ContainerService implements ContainerBackend {
 
   async close(): Promise<void> {
     await this.#lifecycle.close();
+    await this.#deps.logs.close();
   }
 
   /** Containers that stand on an image, by its ID, manifest or config digest. */
@@ -102,7 +103,13 @@ export class ContainerService implements ContainerBackend {
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
     const engine = await this.#deps.runtime.info();
     checkRuntimeName(request.host.runtime, engine.name);
-    const { record, warnings } = newRecord(request, image, { id: newContainerId(), name, engine });
+    const logDefaults = this.#deps.logs.defaults;
+    const { record, warnings } = newRecord(request, image, {
+      id: newContainerId(),
+      name,
+      engine,
+      logDefaults,
+    });
     const volumes: Volume[] = [];
     this.#reserve(name);
     try {

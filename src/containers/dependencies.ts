@@ -9,6 +9,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ContainerLogs } from './logs/container-logs.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { TaskNotes } from './task-notes.ts';
 
@@ -36,6 +37,7 @@ export interface ContainerDependencies {
   /** What containers without own `--dns` options get in their resolv.conf. */
   resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
   volumes: Volumes;
+  logs: ContainerLogs;
   events: EventSink;
   logger: Logger;
 }

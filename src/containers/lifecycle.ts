@@ -243,6 +243,7 @@ export class Lifecycle {
     };
     container.task = undefined;
     container.hub.end();
+    deps.logs.ended(container.id);
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
     const attributes = { exitCode: String(exitCode), execDuration: String(seconds) };
@@ -308,6 +309,7 @@ export class Lifecycle {
       await container.cleaning;
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
+      await this.#deps.logs.forget(container.id);
       await rm(paths.directory(container.id), { recursive: true, force: true });
       this.#deps.images.containerGone(container.record.image.id);
       await this.#deps.volumes.discard(volumes);

@@ -36,11 +36,11 @@ export class StreamHub {
   #run = Promise.withResolvers<TaskStreams | undefined>();
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Take over the streams of a start; call before the command runs. */
-  begin(streams: TaskStreams): void {
+  /** Take over the streams of a start; call before the command runs. `onOutput` is told of all that it prints. */
+  begin(streams: TaskStreams, onOutput: (bytes: number) => void = () => undefined): void {
     this.#streams = streams;
     this.#ending = 'no';
-    this.#pumping = this.#pump(streams);
+    this.#pumping = this.#pump(streams, onOutput);
     this.#run.resolve(streams);
   }
 
@@ -95,9 +95,10 @@ export class StreamHub {
     this.#clients.delete(member);
   }
 
-  async #pump(streams: TaskStreams): Promise<void> {
+  async #pump(streams: TaskStreams, onOutput: (bytes: number) => void): Promise<void> {
     try {
       for await (const output of streams.output()) {
+        onOutput(output.data.length);
         for (const member of this.#clients) this.#enqueue(member, output);
         while (this.#ending !== 'exited' && this.#isFull()) await this.#waitForRoom();
       }

@@ -1,5 +1,7 @@
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
+import { journalLimits } from '../containers/logs/journal-limits.ts';
+import { checkLogOptions, type LogConfig } from '../containers/logs/log-options.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
@@ -37,6 +39,8 @@ export interface DaemonSettings {
   dnsSearch: string[];
   dnsOptions: string[];
   labels: string[];
+  /** Of containers that say nothing of theirs. */
+  containerLog: LogConfig;
   debug: boolean;
   logLevel: string;
   logFormat: 'text' | 'json';
@@ -167,6 +171,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),
     labels: source.list('labels'),
+    containerLog: containerLog(source, file),
     debug: source.bool('debug'),
     ...logging(source),
     proxy: proxySettings(source, file),
@@ -228,6 +233,26 @@ function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'>
   if (logFormat !== 'text' && logFormat !== 'json')
     throw new EngineError('invalid', `invalid log format: ${logFormat}`);
   return { logLevel, logFormat };
+}
+
+/** @throws EngineError "invalid" for what no container could be started with. */
+function containerLog(source: Source, file: ConfigFile): LogConfig {
+  const inFile = file.values.get('log-opts') as Record<string, string> | undefined;
+  const typed = source.list('log-opts').map((text): [string, string] => {
+    const equals = text.indexOf('=');
+    return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+  });
+  const log = {
+    type: source.string('log-driver') || 'json-file',
+    config: inFile ?? Object.fromEntries(typed),
+  };
+  try {
+    checkLogOptions(log);
+    journalLimits(log);
+  } catch (error) {
+    throw new EngineError('invalid', `failed to set log opts: ${(error as Error).message}`, { cause: error });
+  }
+  return log;
 }
 
 function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'] {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
+import { ContainerLogs } from '../containers/logs/container-logs.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
@@ -30,6 +31,7 @@ import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { renderLogTag } from './log-tag.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
@@ -180,6 +182,13 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
   };
+  const logs = new ContainerLogs({
+    paths,
+    runtime,
+    logger,
+    defaults: settings.containerLog,
+    renderTag: renderLogTag,
+  });
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const containers = new ContainerService({
     store: new ContainerStore(db),
@@ -191,6 +200,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
+    logs,
     resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
     events,
     logger,

@@ -18,6 +18,7 @@ import type { ContainerConfig, HostOptions } from '../container.ts';
 import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
+import { ContainerLogs } from '../logs/container-logs.ts';
 import { TaskNotes } from '../task-notes.ts';
 
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
@@ -149,6 +150,13 @@ export async function bootDaemon(
       root: join(machine.directory, 'volumes'),
       db: machine.db,
       logger: silentLogger,
+    }),
+    logs: new ContainerLogs({
+      paths,
+      runtime,
+      logger: silentLogger,
+      defaults: { type: 'json-file', config: {} },
+      renderTag: (template) => template,
     }),
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
