@@ -50,7 +50,7 @@ export function checkLogOptions(asked: LogConfig): void {
   const known = asked.type === '' || LOG_DRIVERS.some((driver) => driver === asked.type);
   if (!known)
     throw new EngineError(
-      'not-found',
+      'invalid',
       `error looking up logging plugin ${asked.type}: plugin ${JSON.stringify(asked.type)} not found`,
     );
   const driver = driverOf(asked);

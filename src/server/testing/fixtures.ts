@@ -141,6 +141,7 @@ export function systemInfo(): SystemInfo {
       { name: 'reg.local:5000', mirrors: [], secure: false },
     ],
     labels: [],
+    loggingDriver: 'json-file',
     warnings: [],
     debug: false,
     memoryLimit: true,
