@@ -5,6 +5,9 @@ import type { HostOptions } from '../containers/container.ts';
 import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { applyEdits } from '../runtime/cdi/apply-edits.ts';
+import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
+import { requestedDevices } from '../runtime/cdi/requested-devices.ts';
 import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
@@ -20,6 +23,7 @@ export interface SpecHost {
   cgroupDriver: 'cgroupfs' | 'systemd';
   cgroupVersion: '1' | '2';
   onWarning: (warning: string) => void;
+  cdi: CdiRegistry;
 }
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
@@ -54,7 +58,8 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     cgroupVersion: host.cgroupVersion,
   });
   for (const warning of warnings) host.onWarning(warning);
-  return spec;
+  const names = requestedDevices(record.host.hardware?.requests ?? [], host.cdi);
+  return names.length === 0 ? spec : host.cdi.edits(names).reduce(applyEdits, spec);
 }
 
 /** Where the processes are the host's there is an init already. */

@@ -4,6 +4,7 @@ import { journalLimits } from '../containers/logs/journal-limits.ts';
 import { checkLogOptions, type LogConfig } from '../containers/logs/log-options.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
+import { DEFAULT_CDI_FOLDERS } from '../runtime/cdi/cdi-registry.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
 import type { RegistryOptions } from './embedded-registry/start-registry.ts';
@@ -41,6 +42,8 @@ export interface DaemonSettings {
   labels: string[];
   /** Of containers that say nothing of theirs. */
   containerLog: LogConfig;
+  /** Where CDI specifications lie. */
+  cdiFolders: string[];
   debug: boolean;
   logLevel: string;
   logFormat: 'text' | 'json';
@@ -172,6 +175,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     dnsOptions: source.list('dns-opts'),
     labels: source.list('labels'),
     containerLog: containerLog(source, file),
+    cdiFolders: cdiFolders(source),
     debug: source.bool('debug'),
     ...logging(source),
     proxy: proxySettings(source, file),
@@ -253,6 +257,11 @@ function containerLog(source: Source, file: ConfigFile): LogConfig {
     throw new EngineError('invalid', `failed to set log opts: ${(error as Error).message}`, { cause: error });
   }
   return log;
+}
+
+function cdiFolders(source: Source): string[] {
+  const folders = source.list('cdi-spec-dirs');
+  return folders.length > 0 ? folders : [...DEFAULT_CDI_FOLDERS];
 }
 
 function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'] {

@@ -20,6 +20,7 @@ import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { defaultTiming } from '../registry/timing.ts';
 import { warnOnce } from '../registry/warn-once.ts';
+import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -181,6 +182,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     cgroupDriver,
     cgroupVersion,
     onWarning: (warning: string) => logger.warn(warning),
+    cdi: new CdiRegistry(settings.cdiFolders, logger),
   };
   const logs = new ContainerLogs({
     paths,

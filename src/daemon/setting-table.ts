@@ -382,7 +382,12 @@ export const settings: Setting[] = [
   { key: 'userland-proxy-path', type: 'string', use: 'warned' },
   { key: 'cpu-rt-period', type: 'number', use: 'warned', neutral: ['0'] },
   { key: 'cpu-rt-runtime', type: 'number', use: 'warned', neutral: ['0'] },
-  { key: 'cdi-spec-dirs', type: 'strings', use: 'warned', neutral: ['[]'] },
+  {
+    key: 'cdi-spec-dirs',
+    type: 'strings',
+    use: 'honoured',
+    flag: { name: 'cdi-spec-dir', kind: 'list', usage: 'CDI specification directories to use' },
+  },
   { key: 'api-cors-header', type: 'string', use: 'warned', neutral: ['""'] },
   { key: 'containerd', type: 'string', use: 'warned', shared: false },
   { key: 'containerd-namespace', type: 'string', use: 'warned', shared: false },

@@ -38,7 +38,7 @@ export class SystemService implements SystemBackend {
     const runtimeInfo = await runtime.info();
     const host = readHostFacts();
     const limits = readCgroupFacts(readCgroupHost());
-    const { proxy, labels, containerLog, debug, dataRoot } = this.#settings;
+    const { proxy, labels, containerLog, cdiFolders, debug, dataRoot } = this.#settings;
     return {
       id: this.#id,
       name: host.hostname,
@@ -69,6 +69,7 @@ export class SystemService implements SystemBackend {
       registries,
       labels,
       loggingDriver: containerLog.type,
+      cdiFolders,
       warnings: [
         ...new Set([
           ...runtimeInfo.warnings,

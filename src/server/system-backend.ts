@@ -30,6 +30,7 @@ export interface SystemInfo {
   labels: string[];
   /** Of containers that name none. */
   loggingDriver: string;
+  cdiFolders: string[];
   warnings: string[];
   debug: boolean;
   memoryLimit: boolean;

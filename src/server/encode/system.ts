@@ -117,7 +117,7 @@ export function encodeInfo(info: SystemInfo, options: { build: BuildInfo; nowNan
     InitCommit: { ID: '' },
     SecurityOptions: info.securityOptions,
     FirewallBackend: { Driver: 'nftables' },
-    CDISpecDirs: [],
+    CDISpecDirs: info.cdiFolders,
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
 }

@@ -142,6 +142,7 @@ export function systemInfo(): SystemInfo {
     ],
     labels: [],
     loggingDriver: 'json-file',
+    cdiFolders: [],
     warnings: [],
     debug: false,
     memoryLimit: true,
