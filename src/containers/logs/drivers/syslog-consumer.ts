@@ -11,6 +11,7 @@ import type { SyslogOptions } from './syslog-options.ts';
 
 const LOCAL_SOCKETS = ['/dev/log', '/var/run/syslog', '/var/run/log'];
 const CONNECT_MS = 10_000;
+const NEWLINE = 0x0a;
 
 /** Takes messages one by one, in order. */
 interface Sender {
@@ -44,7 +45,8 @@ export class SyslogConsumer implements LogConsumer {
   async send(lines: readonly LogLine[]): Promise<void> {
     try {
       this.#sender ??= await openSender(this.#options);
-      const messages = lines.map((line) => syslogMessage(line, this.#tag, this.#options));
+      const messages = lines.filter(hasText).map((line) => syslogMessage(line, this.#tag, this.#options));
+      if (messages.length === 0) return;
       const { kind } = this.#options.address;
       const isStream = this.#sender instanceof StreamSender || kind === 'tcp' || kind === 'tcp+tls';
       if (isStream) await this.#sender.send(Buffer.concat(messages));
@@ -59,6 +61,11 @@ export class SyslogConsumer implements LogConsumer {
     this.#sender?.close();
     this.#sender = undefined;
   }
+}
+
+/** As Docker, which sends no empty lines. */
+function hasText({ data }: LogLine): boolean {
+  return data.length > 1 || (data.length === 1 && data[0] !== NEWLINE);
 }
 
 async function openSender(options: SyslogOptions): Promise<Sender> {
