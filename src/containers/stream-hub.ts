@@ -6,6 +6,8 @@ const QUEUE_LIMIT_BYTES = 1 << 20;
 /** A client that takes nothing for so long, while a container that is to stop waits for it, is cut off. */
 const STALLED_MS = 1_000;
 const STALL_CHECK_MS = 200;
+/** What waits for a client goes to it in pieces of about this size, however small it came. */
+const BATCH_BYTES = 128 << 10;
 
 interface HubClient {
   client: AttachClient;
@@ -133,7 +135,7 @@ export class StreamHub {
   async #deliver(member: HubClient): Promise<void> {
     try {
       while (true) {
-        const next = member.queue.shift();
+        const next = takeTogether(member.queue);
         if (next === undefined) {
           if (member.gone) return;
           await new Promise<void>((resolve) => {
@@ -201,4 +203,19 @@ export class StreamHub {
       if (full && now - member.lastProgress >= STALLED_MS) this.#leave(member);
     }
   }
+}
+
+/** The first of the queue, and what follows it from the same stream, as one. */
+function takeTogether(queue: TaskOutput[]): TaskOutput | undefined {
+  const [first, second] = queue;
+  if (first === undefined || second === undefined || second.stream !== first.stream) return queue.shift();
+  let count = 0;
+  let bytes = 0;
+  for (const { stream, data } of queue) {
+    if (stream !== first.stream || (count > 0 && bytes + data.length > BATCH_BYTES)) break;
+    count++;
+    bytes += data.length;
+  }
+  const pieces = queue.splice(0, count).map(({ data }) => data);
+  return { stream: first.stream, data: Buffer.concat(pieces, bytes) };
 }

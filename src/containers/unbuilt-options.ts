@@ -29,11 +29,8 @@ export function checkRuntimeName(asked: string, present: string): void {
 /** What is taken, kept and shown, and does nothing yet: told with the answer to a creation. */
 export function warningsOf(asked: ContainerConfig): string[] {
   const test = asked.healthcheck?.test[0];
-  return [
-    ...(test === undefined || test === 'NONE'
-      ? []
-      : ['Health checks are not run yet. The health check is kept, without effect.']),
-  ];
+  if (test === undefined || test === 'NONE') return [];
+  return ['Health checks are not run yet. The health check is kept, without effect.'];
 }
 
 function refuse(what: string): never {

@@ -54,7 +54,7 @@ test('a log keeps to max-size and max-file, packed, without a gap; logs -f sees 
   expect(seen).toEqual(seen.map((_, at) => `line ${at}`));
   const path = await logPath('many');
   await eventually(() => filesOf(path).filter((name) => name.endsWith('.gz')).length === 2, {
-    what: () => `two packed files among ${filesOf(path)}`,
+    what: () => `two packed files among ${filesOf(path).join(' ')}`,
   });
   expect(filesOf(path).sort()).toEqual(['container.log', 'container.log.1.gz', 'container.log.2.gz']);
   const left = await lines('many');
@@ -84,7 +84,7 @@ test('a daemon killed again and again while logs are rotated loses and doubles n
     await engine.restart('SIGKILL');
     const before = filesOf(path).length;
     await eventually(() => filesOf(path).length > before + 1, {
-      what: () => `a rotation in ${filesOf(path)}`,
+      what: () => `a rotation in ${filesOf(path).join(' ')}`,
     });
   }
   await engine.out(['kill', 'many']);

@@ -128,7 +128,7 @@ function serverName(host: string): { servername?: string } {
 
 async function tlsOptions({ caCert, cert, key, verify }: SyslogOptions['tls']): Promise<object> {
   const [ca, certificate, privateKey] = await Promise.all(
-    [caCert, cert, key].map((path) => (path === undefined ? undefined : readFile(path))),
+    [caCert, cert, key].map(async (path) => (path === undefined ? undefined : await readFile(path))),
   );
   return {
     rejectUnauthorized: verify,
