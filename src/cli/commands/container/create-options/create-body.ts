@@ -6,7 +6,7 @@ import type { ParsedFlags } from '../../../flags/flag-set.ts';
 import { parseInteger } from '../../../flags/flag-value.ts';
 import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
-import { type DeviceRequest, parseGpus } from './gpus.ts';
+import { parseGpus } from './gpus.ts';
 import { parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetworking } from './networking.ts';
@@ -237,12 +237,10 @@ function resources(flags: ParsedFlags) {
 }
 
 /** Devices that the daemon looks up in the host's CDI specifications. */
-function cdiRequests(
-  devices: readonly string[],
-): (Omit<DeviceRequest, 'Capabilities'> & { Capabilities: null })[] {
+function cdiRequests(devices: readonly string[]) {
   const names = devices.filter(isCdiDevice);
   if (names.length === 0) return [];
-  return [{ Driver: 'cdi', Count: 0, DeviceIDs: names, Capabilities: null, Options: {} }];
+  return [{ Driver: 'cdi', Count: 0, DeviceIDs: names, Capabilities: null, Options: null }];
 }
 
 /** Sorted by name; of several of one name the last counts. */
