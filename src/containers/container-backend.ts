@@ -52,8 +52,16 @@ export interface LogRequest {
 export interface LogLine {
   stream: 'stdout' | 'stderr';
   timeNano: bigint;
-  /** With its newline, if it had one; a long line comes in parts without. */
+  /** With its newline, if it had one; a long line comes in parts of 16 KiB. */
   data: Uint8Array;
+}
+
+export interface LogAnswer {
+  tty: boolean;
+  /** What the container's log options tell with each line (`--details`): `key=value,…`, escaped; '' for nothing. */
+  attributes: string;
+  /** Many lines at a time. */
+  batches: AsyncIterable<readonly LogLine[]>;
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
@@ -133,11 +141,7 @@ export interface ContainerBackend {
     request: AttachRequest,
     connect: (options: { tty: boolean }) => AttachClient,
   ): Promise<void>;
-  logs(
-    nameOrId: string,
-    request: LogRequest,
-    options: { signal: AbortSignal },
-  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }>;
+  logs(nameOrId: string, request: LogRequest, options: { signal: AbortSignal }): Promise<LogAnswer>;
   /** Registration is done when the outer promise resolves (the server then sends its headers), the exit is known when the inner one does. */
   wait(
     nameOrId: string,

@@ -62,6 +62,7 @@ export class ContainerExits {
     container.record = this.#restarts.afterEnd(container, endedRecord(container.record, exit));
     container.task = undefined;
     container.hub.end();
+    this.#deps.logs.ended(container.id);
     this.#publish(container.record, task);
     const autoRemove = container.record.host.autoRemove && !container.restarting;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);

@@ -63,6 +63,7 @@ export class ContainerRemoval {
       await container.cleaning;
       await clearResidue(container, this.#deps);
       await snapshotter.remove(snapshotKeyOf(container.id));
+      await this.#deps.logs.forget(container.id);
       await rm(paths.directory(container.id), { recursive: true, force: true });
       this.#deps.images.containerGone(container.record.image.id);
       await this.#deps.volumes.discard(volumes);

@@ -68,6 +68,7 @@ export class ContainerService implements ContainerBackend {
 
   async close(): Promise<void> {
     await this.#lifecycle.close();
+    await this.#deps.logs.close();
   }
 
   /** Containers that stand on an image, by its ID, manifest or config digest. */
@@ -120,6 +121,7 @@ export class ContainerService implements ContainerBackend {
       name,
       engine,
       defaults: this.#deps.defaults,
+      logDefaults: this.#deps.logs.defaults,
     });
     const volumes: Volume[] = [];
     this.#reserve(name);

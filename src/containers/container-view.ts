@@ -8,6 +8,7 @@ import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { LiveContainer } from './live-container.ts';
+import { driverOf } from './logs/log-options.ts';
 import { ownerOf } from './namespace-modes.ts';
 
 /** What of the engine is seen in its containers. */
@@ -38,7 +39,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     args,
     state: stateOf(container),
     restartCount: record.restartCount,
-    logPath: started && record.host.logConfig.type !== 'none' ? paths.log(record.id) : '',
+    logPath: started && driverOf(record.host.logConfig) === 'json-file' ? paths.log(record.id) : '',
     driver,
     endpoints: endpointViews(container, context),
     sandboxPath: sandboxPath(container, context),

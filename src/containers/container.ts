@@ -1,6 +1,7 @@
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
+import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 
@@ -71,6 +72,8 @@ export interface HostOptions {
   readonlyPaths: string[] | undefined;
   cgroupParent: string;
   annotations: Record<string, string>;
+  /** Undefined: nothing is asked of the host's devices. */
+  hardware?: HardwareOptions | undefined;
   publishAllPorts: boolean;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];

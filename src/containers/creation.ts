@@ -14,6 +14,7 @@ import type { CreateRequest } from './container-backend.ts';
 import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type EngineFacts, effectiveOptions } from './effective-options.ts';
+import { checkLogOptions, type LogConfig, withLogDefaults } from './logs/log-options.ts';
 import { parseExtraHost } from './network-files.ts';
 import { parseSignal } from './signals.ts';
 import { checkBuiltOptions, warningsOf } from './unbuilt-options.ts';
@@ -34,17 +35,27 @@ export function newContainerId(): string {
 export function newRecord(
   request: CreateRequest,
   image: ImageView,
-  identity: { id: string; name: string; engine: EngineFacts; defaults: ContainerDefaults },
+  identity: {
+    id: string;
+    name: string;
+    engine: EngineFacts;
+    defaults: ContainerDefaults;
+    logDefaults: LogConfig;
+  },
 ): { record: ContainerRecord; warnings: string[] } {
   const { id, name, engine, defaults } = identity;
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
   checkBuiltOptions(request.config, request.host);
-  const host = effectiveOptions(request.host, engine, defaults);
+  const host = {
+    ...effectiveOptions(request.host, engine, defaults),
+    logConfig: withLogDefaults(request.host.logConfig, identity.logDefaults),
+  };
+  checkLogOptions(host.logConfig);
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
     record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
-    warnings: [...warnings, ...warningsOf(request.config, request.host)],
+    warnings: [...warnings, ...warningsOf(request.config)],
   };
 }
 

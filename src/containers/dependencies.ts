@@ -10,6 +10,7 @@ import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ContainerLogs } from './logs/container-logs.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
@@ -42,6 +43,7 @@ export interface ContainerDependencies {
   volumes: Volumes;
   sharedMemory: SharedMemory;
   defaults: ContainerDefaults;
+  logs: ContainerLogs;
   events: EventSink;
   logger: Logger;
 }

@@ -44,6 +44,8 @@ export async function recoverContainers(
     else await deps.notes.remove(id);
   }
   for (const container of known.values()) await settle(container, deps, lifecycle);
+  for (const { record, task, removing } of known.values())
+    if (!removing) void deps.logs.recover(record, task?.handle);
   const due = [...index.values()].filter((one) => one.task === undefined && startsWithDaemon(one.record));
   for (const container of due) lifecycle.hold(container);
   return due;
@@ -105,7 +107,7 @@ async function takeUp(
   };
   container.task = task;
   try {
-    container.hub.begin(await deps.runtime.attach(handle));
+    container.hub.begin(await deps.runtime.attach(handle), deps.logs.follow(container.record, handle));
   } catch (error) {
     // It has ended meanwhile, or its monitor has: the exit tells.
     deps.logger.debug('No streams to take up', { container: container.id, error: messageOf(error) });

@@ -41,8 +41,10 @@ export async function startTask(
     container.record = withOwnersNetwork(container.record, joined.networkOwner);
     // For its log and its network files.
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
+    const logPath = await deps.logs.prepare(container.record);
+    undo.add('let go of its log', async () => deps.logs.ended(container.id));
     const preparing = prepareHost(container, joined, { deps, undo });
-    const handle = await createTask(container, { deps, undo, preparing, signal });
+    const handle = await createTask(container, { deps, undo, preparing, logPath, signal });
     const { endpoints } = await preparing;
     const task: LiveTask = {
       handle,
@@ -92,7 +94,9 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     noteTask(container, task, deps);
     await settled([
       deps.store.update(container.record),
-      deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
+      deps.runtime
+        .attach(task.handle)
+        .then((streams) => container.hub.begin(streams, deps.logs.follow(container.record, task.handle))),
     ]);
     await deps.runtime.start(task.handle);
   } catch (error) {
@@ -222,10 +226,11 @@ async function createTask(
     deps: ContainerDependencies;
     undo: UndoStack;
     preparing: Promise<HostSide>;
+    logPath: string | undefined;
     signal: AbortSignal;
   },
 ): Promise<TaskHandle> {
-  const { deps, undo, preparing } = context;
+  const { deps, undo, preparing, logPath } = context;
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
@@ -242,7 +247,7 @@ async function createTask(
     terminal: record.config.tty,
     stdin: record.config.openStdin,
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
-    logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
+    logPath,
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   try {

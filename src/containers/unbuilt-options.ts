@@ -2,19 +2,6 @@ import { EngineError } from '../errors/engine-error.ts';
 import type { ContainerConfig, HostOptions } from './container.ts';
 import { ownerOf } from './namespace-modes.ts';
 
-/** What Docker's json-file takes. */
-const LOG_OPTIONS = [
-  'max-size',
-  'max-file',
-  'compress',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'mode',
-  'max-buffer-size',
-];
 const IPC_MODES = ['', 'none', 'private', 'shareable', 'host'];
 
 /**
@@ -26,16 +13,6 @@ const IPC_MODES = ['', 'none', 'private', 'shareable', 'host'];
 export function checkBuiltOptions(asked: ContainerConfig, host: HostOptions): void {
   if (!IPC_MODES.includes(host.ipcMode) && ownerOf(host.ipcMode) === undefined)
     throw new EngineError('invalid', `invalid IPC mode: ${host.ipcMode}`);
-  checkLogging(host.logConfig);
-}
-
-function checkLogging({ type, config }: HostOptions['logConfig']): void {
-  if (!['json-file', 'none', ''].includes(type))
-    throw new EngineError('not-implemented', `logger: no log driver named '${type}' is registered`);
-  if (type === 'none') return;
-  const unknown = Object.keys(config).find((name) => !LOG_OPTIONS.includes(name));
-  if (unknown !== undefined)
-    throw new EngineError('invalid', `unknown log opt '${unknown}' for json-file log driver`);
 }
 
 /** @throws EngineError "invalid" when another runtime than the daemon's is asked for. */
@@ -45,15 +22,8 @@ export function checkRuntimeName(asked: string, present: string): void {
 }
 
 /** What is taken, kept and shown, and does nothing yet: told with the answer to a creation. */
-export function warningsOf(asked: ContainerConfig, host: HostOptions): string[] {
-  const { type, config } = host.logConfig;
+export function warningsOf(asked: ContainerConfig): string[] {
   const test = asked.healthcheck?.test[0];
-  return [
-    ...(test === undefined || test === 'NONE'
-      ? []
-      : ['Health checks are not run yet. The health check is kept, without effect.']),
-    ...(type === 'none' || Object.keys(config).length === 0
-      ? []
-      : [`Log options are without effect yet: ${Object.keys(config).join(', ')}`]),
-  ];
+  if (test === undefined || test === 'NONE') return [];
+  return ['Health checks are not run yet. The health check is kept, without effect.'];
 }

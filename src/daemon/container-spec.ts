@@ -6,6 +6,9 @@ import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import { ownerOf } from '../containers/namespace-modes.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { applyEdits } from '../runtime/cdi/apply-edits.ts';
+import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
+import { requestedDevices } from '../runtime/cdi/requested-devices.ts';
 import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
@@ -26,6 +29,7 @@ export interface SpecHost {
   /** `--security-opt`s before those of a container. */
   security: readonly string[];
   onWarning: (warning: string) => void;
+  cdi: CdiRegistry;
 }
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
@@ -63,7 +67,8 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     securityDefaults: host.security.filter((one) => !record.host.privileged || !one.startsWith('seccomp=')),
   });
   for (const warning of warnings) host.onWarning(warning);
-  return spec;
+  const names = requestedDevices(record.host.hardware?.requests ?? [], host.cdi);
+  return names.length === 0 ? spec : host.cdi.edits(names).reduce(applyEdits, spec);
 }
 
 /** Where the processes are the host's, or another container's, there is a first one already. */

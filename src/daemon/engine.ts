@@ -7,6 +7,7 @@ import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import { HostSharedMemory } from '../containers/host-shared-memory.ts';
+import { ContainerLogs } from '../containers/logs/container-logs.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
@@ -22,6 +23,7 @@ import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { defaultTiming } from '../registry/timing.ts';
 import { warnOnce } from '../registry/warn-once.ts';
+import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -34,6 +36,7 @@ import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { renderLogTag } from './log-tag.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
@@ -214,7 +217,15 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     initPath: settings.containers.initPath,
     security: await defaultSecurity(settings.containers),
     onWarning: (warning: string) => logger.warn(warning),
+    cdi: new CdiRegistry(settings.cdiFolders, logger),
   };
+  const logs = new ContainerLogs({
+    paths,
+    runtime,
+    logger,
+    defaults: settings.containerLog,
+    renderTag: renderLogTag,
+  });
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
   const resolver = async (network: 'host' | 'own'): Promise<ResolverSettings> =>
     resolverOf(settings, await networks.resolvConf(network));
@@ -245,6 +256,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     resolver,
     defaults: settings.containers.defaults,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
+    logs,
     events,
     logger,
   });

@@ -8,6 +8,7 @@ import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
   control,
+  hasPendingOrder,
   type Monitor,
   MonitorReport,
   startMonitor,
@@ -193,7 +194,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async reopenLogs(handle: TaskHandle): Promise<void> {
-    control(handle.directory, '2 0 0');
+    if (!hasPendingOrder(handle.directory)) control(handle.directory, '2 0 0');
   }
 
   async wait(handle: TaskHandle, options: { signal: AbortSignal }): Promise<TaskExit> {

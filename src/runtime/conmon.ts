@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, openSync, readFileSync, symlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
-import { closeFd, openPipe, openSocketPair } from '../sys/pipe.ts';
+import { closeFd, openPipe, openSocketPair, unreadBytes } from '../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../sys/spawn.ts';
 import { globalArguments, type OciCommandOptions } from './oci-binary.ts';
 import type { TaskRequest } from './runtime.ts';
@@ -204,6 +204,21 @@ export function control(directory: string, command: string): void {
   }
   try {
     writeSync(fd, `${command}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether the monitor has not read yet what was written to its control FIFO. */
+export function hasPendingOrder(directory: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(join(directory, taskFiles.control), constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return false;
+  }
+  try {
+    return unreadBytes(fd) > 0;
   } finally {
     closeSync(fd);
   }

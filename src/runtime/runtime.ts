@@ -103,7 +103,10 @@ export interface Runtime {
    */
   update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void>;
   resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void>;
-  /** Tell the monitor to open its log file anew, after a rename. */
+  /**
+   * Tell the monitor to open its log file anew, after a rename. Nothing is done while an order to the monitor still lies there: two of these
+   * would put a second new file over the first one's lines. @throws EngineError "conflict" when the monitor has ended.
+   */
   reopenLogs(handle: TaskHandle): Promise<void>;
   /** Resolves once the task has exited and its exit code is known, also when that was before the call or before this daemon. */
   wait(handle: TaskHandle, options: { signal: AbortSignal }): Promise<TaskExit>;

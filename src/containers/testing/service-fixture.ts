@@ -19,6 +19,7 @@ import { plainDefaults } from '../container-defaults.ts';
 import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
+import { ContainerLogs } from '../logs/container-logs.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { TaskNotes } from '../task-notes.ts';
 
@@ -154,6 +155,13 @@ export async function bootDaemon(
     }),
     sharedMemory: fakeSharedMemory(machine),
     defaults: plainDefaults,
+    logs: new ContainerLogs({
+      paths,
+      runtime,
+      logger: silentLogger,
+      defaults: { type: 'json-file', config: {} },
+      renderTag: (template) => template,
+    }),
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },

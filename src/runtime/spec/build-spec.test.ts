@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeSpec } from '../runtime-spec.ts';
 import { buildSpec } from './build-spec.ts';
-import { plainHostOptions } from './plain-host-options.ts';
+import { noHardware, plainHostOptions } from './plain-host-options.ts';
 import { readFileInRoot } from './root-path.ts';
 import { compileSeccomp } from './seccomp.ts';
 import { defaultSeccompProfile } from './seccomp-table.ts';
@@ -171,7 +171,8 @@ describe('the spec is Docker’s', () => {
       domainname: 'dom',
     });
     const devices = [{ pathOnHost: '/dev/null', pathInContainer: '/dev/mynull', cgroupPermissions: 'rw' }];
-    expectAsDocker('opts', buildSpec(input(host, { binds, process, devices })).spec);
+    const hardware = { ...noHardware, devices };
+    expectAsDocker('opts', buildSpec(input({ ...host, hardware }, { binds, process })).spec);
   });
 
   test('host namespaces, private cgroup namespace, no seccomp', () => {

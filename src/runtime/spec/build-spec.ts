@@ -162,9 +162,13 @@ interface LinuxParts {
 
 function linuxOf(input: SpecInput, parts: LinuxParts): SpecLinux {
   const { host } = input;
-  const { devices, rules } = containerDevices(input.devices ?? [], host.privileged);
+  const { devices, rules } = containerDevices(
+    host.hardware?.devices ?? [],
+    host.privileged,
+    host.hardware?.cgroupRules,
+  );
   const { resources, warnings } = containerResources(
-    { ...host.resources, oomKillDisable: host.oomKillDisable, rules },
+    { ...host.resources, oomKillDisable: host.oomKillDisable, rules, hardware: host.hardware },
     resourceHost(input.cgroupVersion),
   );
   parts.warnings.push(...warnings);

@@ -118,7 +118,7 @@ export class FakeEngine implements Backends {
     },
     logs: async (name, request: LogRequest) => {
       this.calls.push(['logs', name, request]);
-      return { tty: this.#find(name).view.config.tty, lines: this.logLines() };
+      return { tty: this.#find(name).view.config.tty, attributes: '', batches: onePerBatch(this.logLines()) };
     },
     wait: async (name, condition: WaitCondition) => {
       this.calls.push(['wait', name, condition]);
@@ -385,4 +385,8 @@ export class FakeEngine implements Backends {
     if (found === undefined) throw new EngineError('not-found', `No such image: ${name}:latest`);
     return found;
   }
+}
+
+async function* onePerBatch(lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine[]> {
+  for await (const line of lines) yield [line];
 }

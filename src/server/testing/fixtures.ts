@@ -141,6 +141,8 @@ export function systemInfo(): SystemInfo {
       { name: 'reg.local:5000', mirrors: [], secure: false },
     ],
     labels: [],
+    loggingDriver: 'json-file',
+    cdiFolders: [],
     warnings: [],
     debug: false,
     memoryLimit: true,

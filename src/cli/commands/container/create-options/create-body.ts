@@ -15,7 +15,7 @@ import { parseRestartPolicy } from './restart-policy.ts';
 import { parseSecurityOptions } from './security.ts';
 import { readKeyValueFile } from './text-files.ts';
 import { parseUlimit, type Ulimit } from './ulimits.ts';
-import { parseDevice, parseTmpfs, parseVolumes } from './volumes.ts';
+import { isCdiDevice, parseDevice, parseTmpfs, parseVolumes } from './volumes.ts';
 
 /** The body of `POST /containers/create`, field by field and in the order in which the stock client sends it. */
 export interface CreateBody {
@@ -217,9 +217,12 @@ function resources(flags: ParsedFlags) {
     CpuRealtimeRuntime: integer(flags, 'cpu-rt-runtime'),
     CpusetCpus: flags.string('cpuset-cpus'),
     CpusetMems: flags.string('cpuset-mems'),
-    Devices: flags.list('device').map(parseDevice),
+    Devices: flags
+      .list('device')
+      .filter((name) => !isCdiDevice(name))
+      .map(parseDevice),
     DeviceCgroupRules: orNull(flags.list('device-cgroup-rule')),
-    DeviceRequests: orNull(gpus),
+    DeviceRequests: orNull([...gpus, ...cdiRequests(flags.list('device'))]),
     MemoryReservation: bytes(flags, 'memory-reservation'),
     MemorySwap: bytes(flags, 'memory-swap'),
     MemorySwappiness: swappiness,
@@ -231,6 +234,13 @@ function resources(flags: ParsedFlags) {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
+}
+
+/** Devices that the daemon looks up in the host's CDI specifications. */
+function cdiRequests(devices: readonly string[]) {
+  const names = devices.filter(isCdiDevice);
+  if (names.length === 0) return [];
+  return [{ Driver: 'cdi', Count: 0, DeviceIDs: names, Capabilities: null, Options: null }];
 }
 
 /** Sorted by name; of several of one name the last counts. */

@@ -41,6 +41,11 @@ export function parseTmpfs(values: readonly string[]): Record<string, string> | 
 
 const DEVICE_MODE = /^[rwm]+$/;
 
+/** `vendor.com/class=name`, which no path of the host's is. */
+export function isCdiDevice(value: string): boolean {
+  return /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*$/.test(value);
+}
+
 /** `--device /dev/a:/dev/b:rw`. @throws EngineError "invalid" in Docker's words. */
 export function parseDevice(value: string): {
   PathOnHost: string;
