@@ -1,6 +1,7 @@
 import { ContainerClient } from './container-client.ts';
 import { DistributionClient } from './distribution-client.ts';
 import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
+import { ExecClient } from './exec-client.ts';
 import { ImageClient } from './image-client.ts';
 import { NetworkClient } from './network-client.ts';
 import { SystemClient } from './system-client.ts';
@@ -15,6 +16,7 @@ import { VolumeClient } from './volume-client.ts';
 export class EngineClient {
   readonly containers: ContainerClient;
   readonly distribution: DistributionClient;
+  readonly execs: ExecClient;
   readonly images: ImageClient;
   readonly networks: NetworkClient;
   readonly system: SystemClient;
@@ -26,6 +28,7 @@ export class EngineClient {
     this.connection = new EngineConnection(transport, options);
     this.containers = new ContainerClient(this.connection);
     this.distribution = new DistributionClient(this.connection);
+    this.execs = new ExecClient(this.connection);
     this.images = new ImageClient(this.connection);
     this.networks = new NetworkClient(this.connection);
     this.system = new SystemClient(this.connection);

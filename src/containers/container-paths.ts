@@ -18,6 +18,10 @@ export class ContainerPaths {
     return join(this.#execRoot, 'notes');
   }
 
+  get execNotes(): string {
+    return join(this.#execRoot, 'exec-notes');
+  }
+
   get rootfsAll(): string {
     return join(this.#execRoot, 'rootfs');
   }

@@ -19,6 +19,7 @@ import { type ViewContext, viewOf } from './container-view.ts';
 import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import { ExecService } from './exec/exec-service.ts';
 import type { FileChange } from './file-changes.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
@@ -38,6 +39,7 @@ export class ContainerService implements ContainerBackend {
   readonly #index = new ContainerIndex<LiveContainer>();
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
+  readonly execs: ExecService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
 
@@ -45,14 +47,16 @@ export class ContainerService implements ContainerBackend {
     this.#deps = deps;
     this.#lifecycle = new Lifecycle(deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.execs = new ExecService(deps, this.#index);
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
-    await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+    await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
   }
 
   async close(): Promise<void> {
+    await this.execs.close();
     await this.#lifecycle.close();
   }
 

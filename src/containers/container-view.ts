@@ -44,6 +44,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     resolvConfPath: started ? paths.resolvConf(record.id) : '',
     hostnamePath: started ? paths.hostname(record.id) : '',
     hostsPath: started ? paths.hosts(record.id) : '',
+    execIds: [...container.execs],
   };
 }
 

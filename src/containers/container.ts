@@ -132,6 +132,8 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** Execs that were made in its present run and have not ended. */
+  execIds: string[];
 }
 
 export interface MountView {

@@ -242,6 +242,7 @@ export class Lifecycle {
       error: exit.error ?? '',
     };
     container.task = undefined;
+    container.execs.clear();
     container.hub.end();
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');

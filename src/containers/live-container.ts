@@ -33,6 +33,8 @@ export class LiveContainer {
   removing = false;
   /** Being stopped for a restart on a user's word: what removes itself at its end stays. */
   restarting = false;
+  /** Ids of execs of the present task that have not ended. */
+  readonly execs = new Set<string>();
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
 

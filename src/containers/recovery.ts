@@ -7,6 +7,8 @@ import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import type { ExecNote } from './exec/exec-notes.ts';
+import type { ExecService } from './exec/exec-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import type { TaskNote } from './task-notes.ts';
@@ -24,6 +26,7 @@ export async function recoverContainers(
   deps: ContainerDependencies,
   index: ContainerIndex<LiveContainer>,
   lifecycle: Lifecycle,
+  execs: ExecService,
 ): Promise<void> {
   for (const record of await deps.store.load()) index.add(new LiveContainer(record));
   const notes = await deps.notes.load();
@@ -32,7 +35,11 @@ export async function recoverContainers(
   const alive = [...notes].filter(
     ([id, { handle }]) => handle.bootId === boot && isUnderWay(known.get(id)?.record, handle.id.generation),
   );
-  await deps.runtime.recover(alive.map(([, note]) => note.handle));
+  const execNotes = await execs.notesOf(alive.map(([, { handle }]) => handle.id));
+  await deps.runtime.recover(
+    alive.map(([, note]) => note.handle),
+    execNotes.map((note) => note.handle),
+  );
   await recoverHost(deps, known, alive);
   for (const [id, note] of notes) {
     const container = known.get(id);
@@ -40,6 +47,7 @@ export async function recoverContainers(
       await takeUp(container, { note, deps, lifecycle });
     else await deps.notes.remove(id);
   }
+  for (const note of execNotes) takeUpExec(known.get(note.handle.id.containerId), note, execs);
   for (const container of known.values()) await settle(container, deps, lifecycle);
 }
 
@@ -102,6 +110,10 @@ async function takeUp(
     deps.logger.debug('No streams to take up', { container: container.id, error: messageOf(error) });
   }
   lifecycle.watch(container, task);
+}
+
+function takeUpExec(container: LiveContainer | undefined, note: ExecNote, execs: ExecService): void {
+  if (container?.task !== undefined) execs.takeUp(container, container.task, note);
 }
 
 /** What is not running: record a lost end, remove what was to go at its end. */

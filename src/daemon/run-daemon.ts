@@ -51,6 +51,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const server = new ApiServer(
       {
         containers: engine.containers,
+        execs: engine.containers.execs,
         images: engine.images,
         networks: engine.networks,
         volumes: engine.volumes,

@@ -1,4 +1,5 @@
 import type { ContainerBackend } from '../containers/container-backend.ts';
+import type { ExecBackend } from '../containers/exec/exec-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';
@@ -8,6 +9,7 @@ import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 /** The engine, as the API serves it. */
 export interface Backends {
   containers: ContainerBackend;
+  execs: ExecBackend;
   images: ImageBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;

@@ -19,6 +19,7 @@ export const errno = {
   EROFS: 30,
   EPIPE: 32,
   ENOSYS: 38,
+  ELOOP: 40,
   ENODATA: 61,
   EOPNOTSUPP: 95,
 } as const;

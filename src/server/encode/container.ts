@@ -33,7 +33,7 @@ export function encodeContainer(view: ContainerView, size: ContainerSize | undef
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: view.execIds.length === 0 ? null : view.execIds,
     HostConfig: encodeHostConfig(view.host),
     GraphDriver: { Data: null, Name: view.driver },
     ...encodeSize(size),

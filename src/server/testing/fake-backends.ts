@@ -19,6 +19,7 @@ import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts'
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
+import { FakeExecs } from './fake-execs.ts';
 import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
 
 /** What a fake container's process does with its client. */
@@ -48,6 +49,8 @@ export class FakeEngine implements Backends {
     async function* () {};
   info: SystemInfo = systemInfo();
   #nextId = 1;
+
+  readonly execs = new FakeExecs();
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),

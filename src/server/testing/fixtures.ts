@@ -42,6 +42,7 @@ export function containerView(id: string): ContainerView {
     mounts: [],
     resolvConfPath: `/var/lib/sampan/containers/${id}/resolv.conf`,
     hostnamePath: `/var/lib/sampan/containers/${id}/hostname`,
+    execIds: [],
     hostsPath: `/var/lib/sampan/containers/${id}/hosts`,
   };
 }

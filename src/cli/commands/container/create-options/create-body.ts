@@ -6,6 +6,7 @@ import type { ParsedFlags } from '../../../flags/flag-set.ts';
 import { parseInteger } from '../../../flags/flag-value.ts';
 import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
+import { readEnvironment } from './environment.ts';
 import { parseGpus } from './gpus.ts';
 import { parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
@@ -115,19 +116,6 @@ function attachStreams(flags: ParsedFlags) {
       AttachStderr: !detached && named.includes('stderr'),
     };
   return { AttachStdin: flags.bool('interactive'), AttachStdout: true, AttachStderr: true };
-}
-
-async function readEnvironment(flags: ParsedFlags, { env }: CliContext): Promise<string[]> {
-  const lookup = (key: string) => env[key];
-  const entries: string[] = [];
-  for (const file of flags.list('env-file')) entries.push(...(await readKeyValueFile(file, lookup)));
-  // Of several `-e` for one name the last counts; a name alone takes its value from our own environment.
-  const given = new Map<string, string>();
-  for (const entry of flags.list('env')) {
-    const name = entry.split('=', 1)[0] ?? '';
-    given.set(name, entry.includes('=') || env[name] === undefined ? entry : `${name}=${env[name]}`);
-  }
-  return [...entries, ...given.values()];
 }
 
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
