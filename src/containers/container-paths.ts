@@ -22,6 +22,10 @@ export class ContainerPaths {
     return join(this.#execRoot, 'exec-notes');
   }
 
+  get healthNotes(): string {
+    return join(this.#execRoot, 'health');
+  }
+
   get rootfsAll(): string {
     return join(this.#execRoot, 'rootfs');
   }

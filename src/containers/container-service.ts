@@ -21,6 +21,8 @@ import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { ExecService } from './exec/exec-service.ts';
 import type { FileChange } from './file-changes.ts';
+import type { HealthFailureAction } from './health/health.ts';
+import { HealthService } from './health/health-service.ts';
 import { Lifecycle, runningTask } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
@@ -40,6 +42,7 @@ export class ContainerService implements ContainerBackend {
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
   readonly execs: ExecService;
+  readonly #health: HealthService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
 
@@ -48,14 +51,23 @@ export class ContainerService implements ContainerBackend {
     this.#lifecycle = new Lifecycle(deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
     this.execs = new ExecService(deps, this.#index);
+    this.#health = new HealthService({
+      deps,
+      execs: this.execs,
+      act: (container, task, action) => this.#actOnFailure(container, task, action),
+    });
+    this.#lifecycle.observer = this.#health;
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
     await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
+    for (const container of this.#index.values())
+      if (container.task === undefined) this.#health.recall(container);
   }
 
   async close(): Promise<void> {
+    this.#health.close();
     await this.execs.close();
     await this.#lifecycle.close();
   }
@@ -338,6 +350,19 @@ export class ContainerService implements ContainerBackend {
     const { paths, snapshotter, networks, volumes } = this.#deps;
     const networkIds = new Map((await networks.list()).map(({ name, id }) => [name, id]));
     return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
+  }
+
+  /** A user's wish of before, told when the container turned unhealthy. A kill leaves what follows to the restart policy. */
+  async #actOnFailure(
+    container: LiveContainer,
+    task: LiveTask,
+    action: Exclude<HealthFailureAction, 'none'>,
+  ): Promise<void> {
+    if (container.task !== task) return;
+    const asUsual = { signal: undefined, timeoutSeconds: undefined };
+    if (action === 'restart') await this.restart(container.id, asUsual);
+    else if (action === 'stop') await this.stop(container.id, asUsual);
+    else await this.#lifecycle.end(container, task);
   }
 
   /** @returns the task that was killed. */

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
-import type { ImageProcessConfig } from '../oci/image-config.ts';
+import type { Healthcheck, ImageProcessConfig } from '../oci/image-config.ts';
 import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
@@ -88,9 +88,25 @@ export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): 
     exposedPorts: [...new Set([...image.exposedPorts, ...asked.exposedPorts])],
     volumes: [...new Set([...image.volumes, ...asked.volumes])],
     stopSignal: asked.stopSignal ?? image.stopSignal,
-    healthcheck: asked.healthcheck ?? image.healthcheck,
+    healthcheck: mergeHealthcheck(asked.healthcheck, image.healthcheck),
     shell: asked.shell ?? image.shell,
     onBuild: asked.onBuild,
+  };
+}
+
+/** The user's word, with the image's where the user says nothing. */
+function mergeHealthcheck(
+  asked: Healthcheck | undefined,
+  image: Healthcheck | undefined,
+): Healthcheck | undefined {
+  if (asked === undefined || image === undefined) return asked ?? image;
+  return {
+    test: asked.test.length === 0 ? image.test : asked.test,
+    intervalNs: asked.intervalNs || image.intervalNs,
+    timeoutNs: asked.timeoutNs || image.timeoutNs,
+    startPeriodNs: asked.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: asked.startIntervalNs || image.startIntervalNs,
+    retries: asked.retries || image.retries,
   };
 }
 

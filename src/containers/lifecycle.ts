@@ -32,12 +32,24 @@ export interface StopOptions {
   timeoutSeconds: number | undefined;
 }
 
+/** Told of what becomes of tasks, in the order of events. Must not throw. */
+export interface TaskObserver {
+  /** It has been started, or found by this daemon. */
+  running(container: LiveContainer, task: LiveTask): void;
+  paused(container: LiveContainer, task: LiveTask): void;
+  ended(container: LiveContainer, task: LiveTask): void;
+  removed(container: LiveContainer): void;
+}
+
 /** Starts, stops and ends containers, and clears away after them. Callers queue per container. */
 export class Lifecycle {
   readonly #deps: ContainerDependencies;
   readonly #index: ContainerIndex<LiveContainer>;
   readonly #background = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+
+  /** Set by the owner before anything runs. */
+  observer: TaskObserver | undefined;
 
   constructor(deps: ContainerDependencies, index: ContainerIndex<LiveContainer>) {
     this.#deps = deps;
@@ -70,6 +82,7 @@ export class Lifecycle {
 
   /** Follow a running task to its end; also for one found at the daemon's start. */
   watch(container: LiveContainer, task: LiveTask): void {
+    this.observer?.running(container, task);
     this.#track(this.#follow(container, task));
   }
 
@@ -137,6 +150,12 @@ export class Lifecycle {
     });
   }
 
+  /** SIGKILL on nobody's word: what the restart policy says holds. One that has ended is no error. */
+  async end(container: LiveContainer, task: LiveTask): Promise<void> {
+    container.hub.release('stopping');
+    await this.#signal(container, task, SIGKILL);
+  }
+
   async pause(container: LiveContainer): Promise<void> {
     const task = runningTask(container);
     if (task.paused) throw new EngineError('conflict', `Container ${container.id} is already paused`);
@@ -168,6 +187,7 @@ export class Lifecycle {
       throw error;
     }
     this.#index.remove(container);
+    this.observer?.removed(container);
     container.hub.end();
     for (const name of volumes) publishVolumeEvent(this.#deps.events, 'destroy', name);
     publishContainerEvent(this.#deps.events, record, 'destroy');
@@ -243,6 +263,7 @@ export class Lifecycle {
     };
     container.task = undefined;
     container.execs.clear();
+    this.observer?.ended(container, task);
     container.hub.end();
     const seconds = (finishedAtNano - record.startedAtNano) / 1_000_000_000n;
     if (oomKilled) publishContainerEvent(deps.events, record, 'oom');
@@ -384,6 +405,7 @@ export class Lifecycle {
       await this.#deps.notes.remove(container.id);
       throw notRunning(container);
     }
+    this.observer?.paused(container, task);
     publishContainerEvent(this.#deps.events, container.record, paused ? 'pause' : 'unpause');
   }
 

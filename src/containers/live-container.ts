@@ -2,6 +2,7 @@ import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
 import type { WaitResult } from './container-backend.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { Health } from './health/health.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { StreamHub } from './stream-hub.ts';
 
@@ -35,6 +36,8 @@ export class LiveContainer {
   restarting = false;
   /** Ids of execs of the present task that have not ended. */
   readonly execs = new Set<string>();
+  /** Undefined: never checked. */
+  health: Health | undefined;
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
 

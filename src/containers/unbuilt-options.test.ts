@@ -48,18 +48,6 @@ test('plain requests pass, and say nothing', () => {
 });
 
 test('what is kept without effect is told', () => {
-  const healthcheck = {
-    test: ['CMD', 'true'],
-    intervalNs: 0n,
-    timeoutNs: 0n,
-    startPeriodNs: 0n,
-    startIntervalNs: 0n,
-    retries: 0,
-  };
   const logConfig = { type: 'json-file', config: { 'max-size': '1m' } };
-  expect(warningsOf(config({ healthcheck }), host({ logConfig }))).toEqual([
-    'Health checks are not run yet. The health check is kept, without effect.',
-    'Log options are without effect yet: max-size',
-  ]);
-  expect(warningsOf(config({ healthcheck: { ...healthcheck, test: ['NONE'] } }), host())).toEqual([]);
+  expect(warningsOf(config(), host({ logConfig }))).toEqual(['Log options are without effect yet: max-size']);
 });

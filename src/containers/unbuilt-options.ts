@@ -52,11 +52,7 @@ export function checkRuntimeName(asked: string, present: string): void {
 /** What is taken, kept and shown, and does nothing yet: told with the answer to a creation. */
 export function warningsOf(asked: ContainerConfig, host: HostOptions): string[] {
   const { type, config } = host.logConfig;
-  const test = asked.healthcheck?.test[0];
   return [
-    ...(test === undefined || test === 'NONE'
-      ? []
-      : ['Health checks are not run yet. The health check is kept, without effect.']),
     ...(type === 'none' || Object.keys(config).length === 0
       ? []
       : [`Log options are without effect yet: ${Object.keys(config).join(', ')}`]),

@@ -128,6 +128,13 @@ export class ExecService implements ExecBackend {
     });
   }
 
+  /** Of one that was run for the engine's own sake nobody will ask. */
+  forget(exec: LiveExec): void {
+    this.#ended.delete(exec);
+    this.#execs.delete(exec.id);
+    exec.container.execs.delete(exec.id);
+  }
+
   /** Those that run in one of these starts of containers, or have ended meanwhile: what `runtime.recover` is to keep. */
   async notesOf(tasks: readonly { containerId: string; generation: number }[]): Promise<ExecNote[]> {
     const boot = bootId();

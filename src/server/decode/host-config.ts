@@ -16,6 +16,7 @@ import {
   strings,
   uint16,
 } from './go-json.ts';
+import { decodeHealthAction } from './healthcheck.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -105,6 +106,9 @@ const PLACEMENT_RULES = {
   }),
   AutoRemove: honour(boolean, (host, value) => {
     host.autoRemove = value;
+  }),
+  HealthOnFailure: honour(decodeHealthAction, (host, value) => {
+    host.healthOnFailure = value;
   }),
   VolumeDriver: refuse('--volume-driver', ['local']),
   VolumesFrom: refuse('--volumes-from'),

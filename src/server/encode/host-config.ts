@@ -23,6 +23,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
     },
     AutoRemove: host.autoRemove,
+    ...(actsOnFailure(host) ? { HealthOnFailure: host.healthOnFailure } : {}),
     VolumeDriver: '',
     VolumesFrom: null,
     ConsoleSize: host.consoleSize,
@@ -100,4 +101,8 @@ function encodeResources(host: HostOptions): Resources {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
+}
+
+function actsOnFailure(host: HostOptions): host is HostOptions & { healthOnFailure: string } {
+  return (host.healthOnFailure ?? 'none') !== 'none';
 }

@@ -33,6 +33,7 @@ export function containerView(id: string): ContainerView {
       error: '',
       startedAtNano: CREATED_NANO,
       finishedAtNano: 0n,
+      health: undefined,
     },
     restartCount: 0,
     logPath: `/var/lib/sampan/containers/${id}/ctr.log`,

@@ -8,7 +8,7 @@ import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
 import { readEnvironment } from './environment.ts';
 import { parseGpus } from './gpus.ts';
-import { parseHealthcheck } from './healthcheck.ts';
+import { parseHealthAction, parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetworking } from './networking.ts';
 import { type PortRequests, parseExpose, parsePublish } from './ports.ts';
@@ -145,6 +145,7 @@ async function hostConfigOf(flags: ParsedFlags, parts: HostParts) {
     NetworkMode: parts.networkMode,
     PortBindings: sortKeys(parts.ports.bindings),
     RestartPolicy: parseRestartPolicy(flags.string('restart')),
+    ...parseHealthAction(flags),
     AutoRemove: flags.bool('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: orNull(flags.list('volumes-from')),
