@@ -16,6 +16,7 @@ import {
 import { ConmonExecs } from './conmon-execs.ts';
 import type { ExecHandle, ExecOptions, ExecRequest } from './exec.ts';
 import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
+import { guardNull } from './null-guard.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
@@ -73,6 +74,7 @@ export class ConmonRuntime implements Runtime {
     const stateDirectory = join(options.directory, binary.name);
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     this.#info = info;
+    this.#logger = options.logger ?? silentLogger;
     this.#conmon = {
       binary,
       stateDirectory,
@@ -80,10 +82,10 @@ export class ConmonRuntime implements Runtime {
       conmonPath,
       temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
     };
+    if (options.ownMountNamespace === true) this.#guardNull();
     this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
-    this.#logger = options.logger ?? silentLogger;
     this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
     this.#proven = new ProvenBinary({
       path: binary.path,
@@ -100,6 +102,15 @@ export class ConmonRuntime implements Runtime {
       logger: this.#logger,
       createTimeoutMs: this.#createTimeoutMs,
     });
+  }
+
+  #guardNull(): void {
+    try {
+      if (guardNull()) return;
+      this.#logger.warn('/dev/null is not guarded: its mounts are shared with the host');
+    } catch (error) {
+      this.#logger.warn('Cannot guard /dev/null', { error: messageOf(error) });
+    }
   }
 
   /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
