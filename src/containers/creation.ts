@@ -43,7 +43,7 @@ export function newRecord(
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
     record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
-    warnings: [...warnings, ...warningsOf(request.config, request.host)],
+    warnings: [...warnings, ...warningsOf(request.host)],
   };
 }
 

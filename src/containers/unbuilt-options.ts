@@ -50,13 +50,10 @@ export function checkRuntimeName(asked: string, present: string): void {
 }
 
 /** What is taken, kept and shown, and does nothing yet: told with the answer to a creation. */
-export function warningsOf(asked: ContainerConfig, host: HostOptions): string[] {
+export function warningsOf(host: HostOptions): string[] {
   const { type, config } = host.logConfig;
-  return [
-    ...(type === 'none' || Object.keys(config).length === 0
-      ? []
-      : [`Log options are without effect yet: ${Object.keys(config).join(', ')}`]),
-  ];
+  if (type === 'none' || Object.keys(config).length === 0) return [];
+  return [`Log options are without effect yet: ${Object.keys(config).join(', ')}`];
 }
 
 function refuse(what: string): never {

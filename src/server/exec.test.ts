@@ -34,13 +34,13 @@ async function create(body: object): Promise<string> {
 async function start(
   id: string,
   body: object,
-  options: { upgrade: boolean; then?: string },
+  options: { upgrade: boolean; typed?: string },
 ): Promise<RawClient> {
   const text = JSON.stringify(body);
   const upgrade = options.upgrade ? { Connection: 'Upgrade', Upgrade: 'tcp' } : {};
   const headers = { 'Content-Type': 'application/json', 'Content-Length': String(text.length), ...upgrade };
   const client = await server.connect();
-  client.send(`${head('POST', `/v1.51/exec/${id}/start`, headers)}${text}${options.then ?? ''}`);
+  client.send(`${head('POST', `/v1.51/exec/${id}/start`, headers)}${text}${options.typed ?? ''}`);
   return client;
 }
 
@@ -108,7 +108,7 @@ test.each([true, false])(
   'start, upgraded: %p: typing behind the body, half-close, both streams',
   async (upgrade) => {
     const id = await create({ Cmd: ['cat'], ...STREAMS });
-    const client = await start(id, {}, { upgrade, then: 'early ' });
+    const client = await start(id, {}, { upgrade, typed: 'early ' });
     await client.until('early');
     client.socket.end('late');
     await client.untilEnd();
