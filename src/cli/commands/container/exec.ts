@@ -1,4 +1,5 @@
 import { EngineError } from '../../../errors/engine-error.ts';
+import { ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
 import { checkDetachKeys } from '../../terminal/detach-keys.ts';
@@ -74,6 +75,8 @@ async function runAttached(
   } finally {
     follow?.();
   }
-  // Left by the detach keys it runs on: there is no code to tell.
-  return (await client.execs.inspect(id)).ExitCode ?? 0;
+  const { Running, ExitCode } = await client.execs.inspect(id);
+  // Left by the detach keys it runs on. Docker's words and status.
+  if (Running) throw new ExitError(1, 'read escape sequence\n');
+  return ExitCode ?? 0;
 }
