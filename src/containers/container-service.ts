@@ -23,13 +23,14 @@ import { ExecService } from './exec/exec-service.ts';
 import type { FileChange } from './file-changes.ts';
 import type { HealthFailureAction } from './health/health.ts';
 import { HealthService } from './health/health-service.ts';
-import { Lifecycle, runningTask } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
+import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
@@ -47,16 +48,15 @@ export class ContainerService implements ContainerBackend {
   readonly #reserved = new Set<string>();
 
   constructor(deps: ContainerDependencies) {
-    this.#deps = deps;
-    this.#lifecycle = new Lifecycle(deps, this.#index);
-    this.#streams = new StreamService(deps, this.#index);
     this.execs = new ExecService(deps, this.#index);
     this.#health = new HealthService({
       deps,
       execs: this.execs,
       act: (container, task, action) => this.#actOnFailure(container, task, action),
     });
-    this.#lifecycle.observer = this.#health;
+    this.#deps = { ...deps, observer: this.#health };
+    this.#lifecycle = new Lifecycle(this.#deps, this.#index);
+    this.#streams = new StreamService(deps, this.#index);
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
@@ -362,7 +362,7 @@ export class ContainerService implements ContainerBackend {
     const asUsual = { signal: undefined, timeoutSeconds: undefined };
     if (action === 'restart') await this.restart(container.id, asUsual);
     else if (action === 'stop') await this.stop(container.id, asUsual);
-    else await this.#lifecycle.end(container, task);
+    else await this.#lifecycle.forceEnd(container, task);
   }
 
   /** @returns the task that was killed. */

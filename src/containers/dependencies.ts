@@ -11,6 +11,7 @@ import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { TaskNotes } from './task-notes.ts';
+import type { TaskObserver } from './task-observer.ts';
 
 /** What a start knows when its OCI spec is made. */
 export interface SpecContext {
@@ -37,5 +38,6 @@ export interface ContainerDependencies {
   resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
   volumes: Volumes;
   events: EventSink;
+  observer?: TaskObserver;
   logger: Logger;
 }

@@ -12,6 +12,7 @@ import type { ContainerIndex } from '../container-store.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from '../detach-keys.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
+import { notRunning } from '../running-task.ts';
 import { startFailureCode } from '../task-starter.ts';
 import type { ExecBackend, ExecConfig, ExecView } from './exec-backend.ts';
 import { type ExecNote, ExecNotes } from './exec-notes.ts';
@@ -330,10 +331,6 @@ function activeTask(container: LiveContainer, name: string): LiveTask {
   if (task.paused)
     throw new EngineError('conflict', `Container ${name} is paused, unpause the container before exec`);
   return task;
-}
-
-function notRunning(container: LiveContainer): EngineError {
-  return new EngineError('conflict', `container ${container.id} is not running`);
 }
 
 function gone(exec: LiveExec): EngineError {
