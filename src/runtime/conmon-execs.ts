@@ -5,14 +5,8 @@ import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
 import type { CgroupWarmth } from './cgroup-warmth.ts';
-import {
-  type ConmonOptions,
-  control,
-  type ExecMonitor,
-  MonitorReport,
-  startExecMonitor,
-  taskFiles,
-} from './conmon.ts';
+import { type ConmonOptions, control, type ExecMonitor, startExecMonitor, taskFiles } from './conmon.ts';
+import { MonitorReport } from './conmon-report.ts';
 import type { ExecHandle, ExecOptions, ExecRequest, ExecRuntime } from './exec.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProvenBinary } from './proven-binary.ts';

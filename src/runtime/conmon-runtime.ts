@@ -5,18 +5,12 @@ import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
 import { CgroupWarmth } from './cgroup-warmth.ts';
-import {
-  type ConmonOptions,
-  control,
-  type Monitor,
-  MonitorReport,
-  startMonitor,
-  taskFiles,
-} from './conmon.ts';
+import { type ConmonOptions, control, type Monitor, startMonitor, taskFiles } from './conmon.ts';
 import { ConmonExecs } from './conmon-execs.ts';
+import { MonitorReport } from './conmon-report.ts';
 import type { ExecHandle, ExecOptions, ExecRequest } from './exec.ts';
 import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
-import { guardNull } from './null-guard.ts';
+import { guardNullOrWarn } from './null-guard.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
@@ -82,7 +76,7 @@ export class ConmonRuntime implements Runtime {
       conmonPath,
       temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
     };
-    if (options.ownMountNamespace === true) this.#guardNull();
+    if (options.ownMountNamespace === true) guardNullOrWarn(this.#logger);
     this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
@@ -102,15 +96,6 @@ export class ConmonRuntime implements Runtime {
       logger: this.#logger,
       createTimeoutMs: this.#createTimeoutMs,
     });
-  }
-
-  #guardNull(): void {
-    try {
-      if (guardNull()) return;
-      this.#logger.warn('/dev/null is not guarded: its mounts are shared with the host');
-    } catch (error) {
-      this.#logger.warn('Cannot guard /dev/null', { error: messageOf(error) });
-    }
   }
 
   /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */

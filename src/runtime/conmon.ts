@@ -1,8 +1,9 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, symlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { closeFd, openPipe, openSocketPair } from '../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../sys/spawn.ts';
+import { ReportLines, readAttachable, readPid } from './conmon-report.ts';
 import { globalArguments, type OciCommandOptions } from './oci-binary.ts';
 import type { TaskRequest } from './runtime.ts';
 
@@ -37,12 +38,6 @@ export interface Monitor {
   created: Promise<number>;
 }
 
-/** conmon passes on at most 8 KB of what the runtime said, each character escaped. */
-const MAX_REPORT_CHARS = 64 * 1024;
-
-/** What conmon said in vain: the runtime's own words, to be turned into Docker's. */
-export class MonitorReport extends Error {}
-
 /**
  * Start conmon, which makes the container by the OCI runtime once it is released: its own start takes some 2 ms, in which the bundle can
  * be completed. Should we die meanwhile it goes on, with a bundle that has no spec, and fails.
@@ -52,7 +47,7 @@ export class MonitorReport extends Error {}
  */
 export function startMonitor(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): Monitor {
   const { child, lines, start } = launch(conmonArguments(request, options), request.directory, options);
-  const created = readPid(lines, request.directory).finally(() => lines.close());
+  const created = readPid(lines, logsOf(request.directory)).finally(() => lines.close());
   created.catch(() => undefined);
   return { child, created, ...start };
 }
@@ -81,8 +76,10 @@ export function startExecMonitor(request: ExecMonitorRequest, options: ConmonOpt
     joined: request.joined,
   });
   if (request.joined) start.release();
-  const attachable = request.joined ? readAttachable(lines, request.directory) : Promise.resolve();
-  const created = attachable.then(() => readPid(lines, request.directory)).finally(() => lines.close());
+  const attachable = request.joined ? readAttachable(lines, logsOf(request.directory)) : Promise.resolve();
+  const created = attachable
+    .then(() => readPid(lines, logsOf(request.directory)))
+    .finally(() => lines.close());
   attachable.catch(() => undefined);
   created.catch(() => undefined);
   return { child, attachable, created, ...start };
@@ -176,6 +173,10 @@ function logOf(directory: string, { binary }: ConmonOptions): string {
   return binary.name === 'crun' ? `file:${path}` : path;
 }
 
+function logsOf(directory: string): string[] {
+  return [taskFiles.runtimeLog, taskFiles.monitorLog].map((name) => join(directory, name));
+}
+
 function commonArguments(
   of: { containerId: string; directory: string; terminal: boolean; stdin: boolean },
   options: ConmonOptions,
@@ -222,97 +223,6 @@ function logArgument(request: Pick<TaskRequest, 'directory' | 'logPath'>): strin
   return `k8s-file:${join(link, name)}`;
 }
 
-/** The monitor's line: `{"data": <pid>}`, or `{"data": -1, "message": <what the runtime said>}`; or its death. */
-async function readPid(lines: ReportLines, directory: string): Promise<number> {
-  const report = parseReport(await lines.next());
-  if (report !== undefined && report.data > 0) return report.data;
-  throw failed(report, directory);
-}
-
-/** `{"data": 0}` */
-async function readAttachable(lines: ReportLines, directory: string): Promise<void> {
-  const report = parseReport(await lines.next());
-  if (report?.data !== 0) throw failed(report, directory);
-}
-
-function failed(report: { message?: string } | undefined, directory: string): MonitorReport {
-  const logs = [taskFiles.runtimeLog, taskFiles.monitorLog].map((name) => readText(join(directory, name)));
-  return new MonitorReport(report?.message ?? (logs.find((text) => text !== '') || 'the monitor died'));
-}
-
-function parseReport(line: string): { data: number; message?: string } | undefined {
-  if (line.trim() === '') return undefined;
-  let report: unknown;
-  try {
-    report = JSON.parse(line);
-  } catch {
-    return { data: -1, message: line.trim() };
-  }
-  if (typeof report !== 'object' || report === null || !('data' in report)) return undefined;
-  const message = 'message' in report && typeof report.message === 'string' ? report.message : undefined;
-  return { data: Number(report.data), ...(message === undefined ? {} : { message }) };
-}
-
-/** Lines that come through a socket, which is closed by us or with the monitor's death. */
-class ReportLines {
-  #text = '';
-  #ended = false;
-  #wake: () => void = () => undefined;
-  #socket: { terminate(): void } | undefined;
-
-  constructor(fd: number) {
-    const decoder = new TextDecoder();
-    Bun.connect({
-      fd,
-      socket: {
-        data: (_socket: unknown, data: Uint8Array) => this.#take(decoder.decode(data, { stream: true })),
-        error: () => undefined,
-        close: () => this.#end(),
-      },
-    } as unknown as Parameters<typeof Bun.connect>[0]).then(
-      (socket) => {
-        this.#socket = socket;
-        if (this.#ended) socket.terminate();
-      },
-      () => {
-        closeFd(fd);
-        this.#end();
-      },
-    );
-  }
-
-  /** The next line, or what there was of it at the end. */
-  async next(): Promise<string> {
-    for (;;) {
-      const end = this.#text.indexOf('\n');
-      if (end >= 0) {
-        const line = this.#text.slice(0, end);
-        this.#text = this.#text.slice(end + 1);
-        return line;
-      }
-      if (this.#ended || this.#text.length >= MAX_REPORT_CHARS) return this.#text;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
-  close(): void {
-    this.#end();
-    this.#socket?.terminate();
-  }
-
-  #take(text: string): void {
-    if (this.#text.length < MAX_REPORT_CHARS) this.#text += text;
-    this.#wake();
-  }
-
-  #end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-}
-
 /** Write one command to the monitor's control FIFO. @throws EngineError "conflict" when nobody reads it any more. */
 export function control(directory: string, command: string): void {
   let fd: number;
@@ -332,13 +242,5 @@ export function control(directory: string, command: string): void {
     writeSync(fd, `${command}\n`);
   } finally {
     closeSync(fd);
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return '';
   }
 }

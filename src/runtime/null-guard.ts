@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../errors/engine-error.ts';
+import type { Logger } from '../errors/logger.ts';
 import { bindMount, mount, mountFlags, unmount } from '../sys/mount.ts';
 
 const NULL = '/dev/null';
@@ -30,6 +32,15 @@ export function guardNull(): boolean {
     throw error;
   }
   return true;
+}
+
+/** `guardNull`, and a warning where it can't be. */
+export function guardNullOrWarn(logger: Logger): void {
+  try {
+    if (!guardNull()) logger.warn('/dev/null is not guarded: its mounts are shared with the host');
+  } catch (error) {
+    logger.warn('Cannot guard /dev/null', { error: messageOf(error) });
+  }
 }
 
 function optionsOf(target: string): string | undefined {
