@@ -112,6 +112,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/diff.ts'),
   },
   {
+    paths: ['container exec', 'exec'],
+    short: 'Run a command in a running container',
+    group: 'common',
+    load: () => import('./commands/container/exec.ts'),
+  },
+  {
     paths: ['container export', 'export'],
     short: "Export a container's file system as a tar archive",
     group: 'command',

@@ -13,10 +13,6 @@ const PLUGIN = 'The stock docker client has this as a plugin; point it here with
 /** Looked at after the catalog: what stands there is built, whatever this list says. */
 const UNBUILT: readonly UnbuiltCommand[] = [
   {
-    paths: ['exec', 'container exec'],
-    instead: `As root: nsenter -t ${PID} -a COMMAND`,
-  },
-  {
     paths: ['cp', 'container cp'],
     instead: `As root, while it runs: cp -a /proc/${PID}/root/PATH DEST_PATH, or mount a folder with -v.`,
   },

@@ -2,6 +2,7 @@ import { BuildClient } from './build-client.ts';
 import { ContainerClient } from './container-client.ts';
 import { DistributionClient } from './distribution-client.ts';
 import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
+import { ExecClient } from './exec-client.ts';
 import { ImageClient } from './image-client.ts';
 import { NetworkClient } from './network-client.ts';
 import { SystemClient } from './system-client.ts';
@@ -17,6 +18,7 @@ export class EngineClient {
   readonly builds: BuildClient;
   readonly containers: ContainerClient;
   readonly distribution: DistributionClient;
+  readonly execs: ExecClient;
   readonly images: ImageClient;
   readonly networks: NetworkClient;
   readonly system: SystemClient;
@@ -29,6 +31,7 @@ export class EngineClient {
     this.builds = new BuildClient(this.connection);
     this.containers = new ContainerClient(this.connection);
     this.distribution = new DistributionClient(this.connection);
+    this.execs = new ExecClient(this.connection);
     this.images = new ImageClient(this.connection);
     this.networks = new NetworkClient(this.connection);
     this.system = new SystemClient(this.connection);

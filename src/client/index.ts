@@ -11,6 +11,7 @@ export type { DistributionClient, DistributionOptions } from './distribution-cli
 export { type Endpoint, parseEndpoint } from './endpoint.ts';
 export { EngineClient } from './engine-client.ts';
 export type { CallOptions, ConnectionOptions, EngineConnection, PingResult } from './engine-connection.ts';
+export type { ExecClient, ExecCreateOptions } from './exec-client.ts';
 export type {
   CopyOptions,
   ImageClient,

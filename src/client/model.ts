@@ -4,6 +4,7 @@ import type { VolumeInspect } from '../wire/volume.ts';
 
 export type { BuildMessage } from '../wire/build.ts';
 export type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
+export type { ExecInspect } from '../wire/exec.ts';
 export type {
   ImageSearchResult,
   ImageSummary,

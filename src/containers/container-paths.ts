@@ -18,6 +18,14 @@ export class ContainerPaths {
     return join(this.#execRoot, 'notes');
   }
 
+  get execNotes(): string {
+    return join(this.#execRoot, 'exec-notes');
+  }
+
+  get healthNotes(): string {
+    return join(this.#execRoot, 'health');
+  }
+
   get rootfsAll(): string {
     return join(this.#execRoot, 'rootfs');
   }

@@ -37,6 +37,7 @@ export class ContainerRemoval {
       throw error;
     }
     this.#index.remove(container);
+    this.#deps.observer?.removed(container);
     container.hub.end();
     for (const name of volumes) publishVolumeEvent(this.#deps.events, 'destroy', name);
     publishContainerEvent(this.#deps.events, record, 'destroy');

@@ -3,6 +3,7 @@ import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
 import type { Volume } from '../volumes/volumes.ts';
+import { checkRuntimeName } from './check-options.ts';
 import type { ContainerView } from './container.ts';
 import type {
   ContainerBackend,
@@ -20,7 +21,10 @@ import { type ViewContext, viewOf } from './container-view.ts';
 import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import { ExecService } from './exec/exec-service.ts';
 import type { FileChange } from './file-changes.ts';
+import type { HealthFailureAction } from './health/health.ts';
+import { HealthService } from './health/health-service.ts';
 import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
@@ -34,7 +38,6 @@ import { checkSignal, parseSignal } from './signals.ts';
 import { startInOrder } from './start-due.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
-import { checkRuntimeName } from './unbuilt-options.ts';
 import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
@@ -43,20 +46,30 @@ export class ContainerService implements ContainerBackend {
   readonly #index = new ContainerIndex<LiveContainer>();
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
+  readonly execs: ExecService;
+  readonly #health: HealthService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
   /** What is to run and has not been started yet. */
   #due: LiveContainer[] = [];
 
   constructor(deps: ContainerDependencies) {
-    this.#deps = deps;
-    this.#lifecycle = new Lifecycle(deps, this.#index);
+    this.execs = new ExecService(deps, this.#index);
+    this.#health = new HealthService({
+      deps,
+      execs: this.execs,
+      act: (container, task, action) => this.#actOnFailure(container, task, action),
+    });
+    this.#deps = { ...deps, observer: this.#health };
+    this.#lifecycle = new Lifecycle(this.#deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
-    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
+    for (const container of this.#index.values())
+      if (container.task === undefined) this.#health.recall(container);
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
@@ -67,6 +80,8 @@ export class ContainerService implements ContainerBackend {
   }
 
   async close(): Promise<void> {
+    this.#health.close();
+    await this.execs.close();
     await this.#lifecycle.close();
     await this.#deps.logs.close();
   }
@@ -378,6 +393,19 @@ export class ContainerService implements ContainerBackend {
       await this.#deps.store.update(container.record).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** A user's wish of before, told when the container turned unhealthy. A kill leaves what follows to the restart policy. */
+  async #actOnFailure(
+    container: LiveContainer,
+    task: LiveTask,
+    action: Exclude<HealthFailureAction, 'none'>,
+  ): Promise<void> {
+    if (container.task !== task) return;
+    const asUsual = { signal: undefined, timeoutSeconds: undefined };
+    if (action === 'restart') await this.restart(container.id, asUsual);
+    else if (action === 'stop') await this.stop(container.id, asUsual);
+    else await this.#lifecycle.forceEnd(container, task);
   }
 
   /** @returns the task that was killed. */

@@ -47,6 +47,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     resolvConfPath: started ? paths.resolvConf(filesOf) : '',
     hostnamePath: started ? paths.hostname(filesOf) : '',
     hostsPath: started ? paths.hosts(filesOf) : '',
+    execIds: [...container.execs],
   };
 }
 

@@ -4,6 +4,7 @@ import type { Platform } from '../oci/platform.ts';
 import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
+import type { Health, HealthFailureAction } from './health/health.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
 export interface ContainerConfig {
@@ -78,6 +79,8 @@ export interface HostOptions {
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];
   resources: SpecResources;
+  /** Ours, beyond Docker's. Absent: none. */
+  healthOnFailure?: HealthFailureAction;
 }
 
 export type ContainerStatus =
@@ -98,6 +101,8 @@ export interface ContainerState {
   /** 0n: never. */
   startedAtNano: bigint;
   finishedAtNano: bigint;
+  /** Undefined: never checked. */
+  health: Health | undefined;
 }
 
 /** Which image a container stands on; it keeps for life what it was created on. */
@@ -135,6 +140,8 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** Execs that were made in its present run and have not ended. */
+  execIds: string[];
 }
 
 export interface MountView {

@@ -3,11 +3,12 @@ import { isIP } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
-import type { ImageProcessConfig } from '../oci/image-config.ts';
+import type { Healthcheck, ImageProcessConfig } from '../oci/image-config.ts';
 import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
 import { parseBind } from './binds.ts';
+import { checkIpcMode } from './check-options.ts';
 import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import type { CreateRequest } from './container-backend.ts';
@@ -17,7 +18,6 @@ import { type EngineFacts, effectiveOptions } from './effective-options.ts';
 import { checkLogOptions, type LogConfig, withLogDefaults } from './logs/log-options.ts';
 import { parseExtraHost } from './network-files.ts';
 import { parseSignal } from './signals.ts';
-import { checkBuiltOptions, warningsOf } from './unbuilt-options.ts';
 
 /** 64 hex digits whose short form is no number: such a name could be mistaken by clients. */
 export function newContainerId(): string {
@@ -46,7 +46,7 @@ export function newRecord(
   const { id, name, engine, defaults } = identity;
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
-  checkBuiltOptions(request.config, request.host);
+  checkIpcMode(request.host);
   const host = {
     ...effectiveOptions(request.host, engine, defaults),
     logConfig: withLogDefaults(request.host.logConfig, identity.logDefaults),
@@ -55,7 +55,7 @@ export function newRecord(
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
     record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
-    warnings: [...warnings, ...warningsOf(request.config)],
+    warnings,
   };
 }
 
@@ -102,9 +102,25 @@ export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): 
     exposedPorts: [...new Set([...image.exposedPorts, ...asked.exposedPorts])],
     volumes: [...new Set([...image.volumes, ...asked.volumes])],
     stopSignal: asked.stopSignal ?? image.stopSignal,
-    healthcheck: asked.healthcheck ?? image.healthcheck,
+    healthcheck: mergeHealthcheck(asked.healthcheck, image.healthcheck),
     shell: asked.shell ?? image.shell,
     onBuild: asked.onBuild,
+  };
+}
+
+/** The user's word, with the image's where the user says nothing. */
+function mergeHealthcheck(
+  asked: Healthcheck | undefined,
+  image: Healthcheck | undefined,
+): Healthcheck | undefined {
+  if (asked === undefined || image === undefined) return asked ?? image;
+  return {
+    test: asked.test.length === 0 ? image.test : asked.test,
+    intervalNs: asked.intervalNs || image.intervalNs,
+    timeoutNs: asked.timeoutNs || image.timeoutNs,
+    startPeriodNs: asked.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: asked.startIntervalNs || image.startIntervalNs,
+    retries: asked.retries || image.retries,
   };
 }
 

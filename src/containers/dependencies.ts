@@ -14,6 +14,7 @@ import type { ContainerLogs } from './logs/container-logs.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
+import type { TaskObserver } from './task-observer.ts';
 
 /** What a start knows when its OCI spec is made. */
 export interface SpecContext {
@@ -45,5 +46,6 @@ export interface ContainerDependencies {
   defaults: ContainerDefaults;
   logs: ContainerLogs;
   events: EventSink;
+  observer?: TaskObserver;
   logger: Logger;
 }

@@ -7,6 +7,8 @@ import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import type { ExecNote } from './exec/exec-notes.ts';
+import type { ExecService } from './exec/exec-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import { startsWithDaemon } from './restart-plan.ts';
@@ -27,6 +29,7 @@ export async function recoverContainers(
   deps: ContainerDependencies,
   index: ContainerIndex<LiveContainer>,
   lifecycle: Lifecycle,
+  execs: ExecService,
 ): Promise<LiveContainer[]> {
   for (const record of await deps.store.load()) index.add(new LiveContainer(record));
   const notes = await deps.notes.load();
@@ -35,7 +38,11 @@ export async function recoverContainers(
   const alive = [...notes].filter(
     ([id, { handle }]) => handle.bootId === boot && isUnderWay(known.get(id)?.record, handle.id.generation),
   );
-  await deps.runtime.recover(alive.map(([, note]) => note.handle));
+  const execNotes = await execs.notesOf(alive.map(([, { handle }]) => handle.id));
+  await deps.runtime.recover(
+    alive.map(([, note]) => note.handle),
+    execNotes.map((note) => note.handle),
+  );
   await recoverHost(deps, known, alive);
   for (const [id, note] of notes) {
     const container = known.get(id);
@@ -43,6 +50,7 @@ export async function recoverContainers(
       await takeUp(container, { note, deps, lifecycle });
     else await deps.notes.remove(id);
   }
+  for (const note of execNotes) takeUpExec(known.get(note.handle.id.containerId), note, execs);
   for (const container of known.values()) await settle(container, deps, lifecycle);
   for (const { record, task, removing } of known.values())
     if (!removing) void deps.logs.recover(record, task?.handle);
@@ -115,6 +123,10 @@ async function takeUp(
   if (stop?.restarts === true) container.restarting = true;
   lifecycle.watch(container, task);
   if (stop !== undefined) lifecycle.resumeStop(container, task, stop);
+}
+
+function takeUpExec(container: LiveContainer | undefined, note: ExecNote, execs: ExecService): void {
+  if (container?.task !== undefined) execs.takeUp(container, container.task, note);
 }
 
 /** What is not running: record a lost end, remove what was to go at its end. */

@@ -58,6 +58,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
       {
         buildkit,
         containers: engine.containers,
+        execs: engine.containers.execs,
         images: engine.images,
         builder: engine.builder,
         networks: engine.networks,

@@ -1,3 +1,4 @@
+import type { ExecHandle, ExecRuntime } from './exec.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
 
 /** One start of one container: `<container id>` plus a generation that rises with every start. */
@@ -78,7 +79,7 @@ export interface TaskStreams {
  * `create` → `attach` → `start` → exit → `remove`; each call separate, so that streams are joined before the first byte. A created
  * task that is never started is killed by `remove`. Error texts are runc's, whatever the binary is.
  */
-export interface Runtime {
+export interface Runtime extends ExecRuntime {
   /** Name and version of the OCI runtime in use, e.g. `crun` `1.8.1`, and of conmon. */
   info(): Promise<RuntimeInfo>;
   /** A `create` may follow within some 50 ms: what it would wait for can begin. */
@@ -116,9 +117,9 @@ export interface Runtime {
   processes(handle: TaskHandle): Promise<number[]>;
   /**
    * After a restart of the daemon: given the handles whose start was recorded, kill and remove every task of ours that is not among them.
-   * One of them that still waits, since the daemon died before it had let the command go, is let go now.
+   * One of them that still waits, since the daemon died before it had let the command go, is let go now. The same for execs: `keepExecs` live on.
    */
-  recover(keep: readonly TaskHandle[]): Promise<void>;
+  recover(keep: readonly TaskHandle[], keepExecs?: readonly ExecHandle[]): Promise<void>;
   close(): Promise<void>;
 }
 

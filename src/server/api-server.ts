@@ -18,6 +18,7 @@ import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
 import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
+import { execRoutes } from './routes/exec.ts';
 import { exploreImageRoutes } from './routes/explore-images.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
@@ -53,6 +54,7 @@ export class ApiServer {
       ...unbuiltRoutes(),
       ...containerFileRoutes(backends),
       ...containerRoutes(backends),
+      ...execRoutes(backends),
       ...copyImageRoutes(backends),
       diskUsageRoute(backends),
       ...registryRoutes(backends),

@@ -8,11 +8,11 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
-  /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+  /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/(?:containers\/[^/? ]+\/attach|exec\/[^/? ]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
 
 export interface FrontHandlers {
   request(message: IncomingMessage, response: ServerResponse): void;
-  /** The connection has left HTTP: by `Upgrade`, or as an attach without. */
+  /** The connection has left HTTP: by `Upgrade`, or as an attach or the start of an exec without. */
   upgrade(message: IncomingMessage, socket: Duplex): void;
   /** The client speaks HTTP/2 from the start. */
   http2(socket: Duplex): void;

@@ -17,6 +17,7 @@ import {
   uint16,
 } from './go-json.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
+import { decodeHealthAction } from './healthcheck.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -97,6 +98,9 @@ const PLACEMENT_RULES = {
   }),
   AutoRemove: honour(boolean, (host, value) => {
     host.autoRemove = value;
+  }),
+  HealthOnFailure: honour(decodeHealthAction, (host, value) => {
+    host.healthOnFailure = value;
   }),
   VolumeDriver: refuse('--volume-driver', ['local']),
   VolumesFrom: refuse('--volumes-from'),

@@ -26,6 +26,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
     },
     AutoRemove: host.autoRemove,
+    ...(actsOnFailure(host) ? { HealthOnFailure: host.healthOnFailure } : {}),
     VolumeDriver: '',
     VolumesFrom: null,
     ConsoleSize: host.consoleSize,
@@ -129,4 +130,8 @@ function encodeRequest({ driver, count, ids, capabilities, options }: HardwareOp
     Capabilities: nullIfEmpty(capabilities),
     Options: options,
   };
+}
+
+function actsOnFailure(host: HostOptions): host is HostOptions & { healthOnFailure: string } {
+  return (host.healthOnFailure ?? 'none') !== 'none';
 }

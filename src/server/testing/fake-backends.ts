@@ -21,6 +21,7 @@ import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts'
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
+import { FakeExecs } from './fake-execs.ts';
 import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
 
 /** What a fake container's process does with its client. */
@@ -63,6 +64,7 @@ export class FakeEngine implements Backends {
     acceptCalls: (socket) => void socket.destroy(),
     acceptSession: async (socket) => void socket.destroy(),
   };
+  readonly execs = new FakeExecs();
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),

@@ -6,8 +6,9 @@ import type { ParsedFlags } from '../../../flags/flag-set.ts';
 import { parseInteger } from '../../../flags/flag-value.ts';
 import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
+import { readEnvironment } from './environment.ts';
 import { parseGpus } from './gpus.ts';
-import { parseHealthcheck } from './healthcheck.ts';
+import { parseHealthAction, parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetworking } from './networking.ts';
 import { type PortRequests, parseExpose, parsePublish } from './ports.ts';
@@ -117,19 +118,6 @@ function attachStreams(flags: ParsedFlags) {
   return { AttachStdin: flags.bool('interactive'), AttachStdout: true, AttachStderr: true };
 }
 
-async function readEnvironment(flags: ParsedFlags, { env }: CliContext): Promise<string[]> {
-  const lookup = (key: string) => env[key];
-  const entries: string[] = [];
-  for (const file of flags.list('env-file')) entries.push(...(await readKeyValueFile(file, lookup)));
-  // Of several `-e` for one name the last counts; a name alone takes its value from our own environment.
-  const given = new Map<string, string>();
-  for (const entry of flags.list('env')) {
-    const name = entry.split('=', 1)[0] ?? '';
-    given.set(name, entry.includes('=') || env[name] === undefined ? entry : `${name}=${env[name]}`);
-  }
-  return [...entries, ...given.values()];
-}
-
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
   const entries: string[] = [];
   for (const file of flags.list('label-file'))
@@ -157,6 +145,7 @@ async function hostConfigOf(flags: ParsedFlags, parts: HostParts) {
     NetworkMode: parts.networkMode,
     PortBindings: sortKeys(parts.ports.bindings),
     RestartPolicy: parseRestartPolicy(flags.string('restart')),
+    ...parseHealthAction(flags),
     AutoRemove: flags.bool('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: orNull(flags.list('volumes-from')),
