@@ -1,12 +1,12 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContextTree } from '../build-session.ts';
 import type { FileRunner } from '../copy/file-job.ts';
 import { downloadContext } from './download-context.ts';
-import type { FilePlace } from './file-place.ts';
-import { FileTree } from './file-tree.ts';
 import { isGitUrl } from './git-reference.ts';
 import { GitSource } from './git-source.ts';
 import { HttpSource } from './http-source.ts';
+import { openContextTree } from './open-context-tree.ts';
 import type {
   GitOptions,
   HttpOptions,
@@ -36,7 +36,8 @@ export class FetchedSources implements RemoteSources {
   /** What an earlier process left unfinished is removed. */
   static async open(options: FetchedSourcesOptions): Promise<FetchedSources> {
     const sources = new FetchedSources(options);
-    await Promise.all([sources.#http.recover(), sources.#git.recover()]);
+    const contexts = rm(join(options.root, 'contexts'), { recursive: true, force: true });
+    await Promise.all([contexts, sources.#http.recover(), sources.#git.recover()]);
     return sources;
   }
 
@@ -49,17 +50,11 @@ export class FetchedSources implements RemoteSources {
   }
 
   async context(url: string, options: RemoteContextOptions): Promise<ContextTree> {
-    if (isGitUrl(url) || url.startsWith('github.com/'))
-      return contextOf(await this.git(url, options), options);
-    const file = await this.http(url, options);
+    const files = await this.#contextFiles(url, options);
     try {
-      const directory = join(this.#options.root, 'contexts');
-      return contextOf(
-        await downloadContext(file, { directory, files: this.#options.files, ...options }),
-        options,
-      );
+      return openContextTree(files.place, { want: options.want, release: () => files.release() });
     } catch (error) {
-      await file.release();
+      await files.release();
       throw error;
     }
   }
@@ -68,23 +63,19 @@ export class FetchedSources implements RemoteSources {
   async collect(beforeMs: number): Promise<void> {
     await Promise.all([this.#http.collect(beforeMs), this.#git.collect(beforeMs)]);
   }
-}
 
-function contextOf(
-  files: Pick<RemoteFiles, 'place' | 'release'>,
-  { want }: RemoteContextOptions,
-): ContextTree {
-  const { place } = files;
-  const isFiltered = want !== undefined && (place.kind === 'archive' || place.kind === 'directory');
-  const shown: FilePlace = isFiltered ? { ...place, filter: { ...want } } : place;
-  const tree = new FileTree(shown);
-  return {
-    tree,
-    place: shown,
-    directory: !isFiltered && place.kind === 'directory' ? place.path : undefined,
-    release: async () => {
-      await tree.close();
-      await files.release();
-    },
-  };
+  async #contextFiles(
+    url: string,
+    options: RemoteContextOptions,
+  ): Promise<Pick<RemoteFiles, 'place' | 'release'>> {
+    if (isGitUrl(url) || url.startsWith('github.com/')) return await this.git(url, options);
+    const file = await this.http(url, options);
+    try {
+      const directory = join(this.#options.root, 'contexts');
+      return await downloadContext(file, { directory, files: this.#options.files, signal: options.signal });
+    } catch (error) {
+      await file.release();
+      throw error;
+    }
+  }
 }
