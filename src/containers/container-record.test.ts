@@ -11,7 +11,18 @@ const record = {
   finishedAtNano: 0n,
   config: testConfig('true'),
   host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
-  volumes: [{ name: 'v', destination: '/data' }],
+  mounts: [
+    {
+      type: 'volume',
+      name: 'v',
+      destination: '/data',
+      readWrite: true,
+      mode: '',
+      anonymous: true,
+      device: false,
+      subpath: '',
+    },
+  ],
 } as unknown as ContainerRecord;
 
 test('a record comes back as it was', () => {
@@ -19,12 +30,35 @@ test('a record comes back as it was', () => {
 });
 
 test('what an earlier version did not write is what it meant', () => {
-  const { volumes: _volumes, host, ...rest } = record;
-  const { isolation: _isolation, emptyLists: _lists, resources, ...oldHost } = host;
+  const { mounts, host, ...rest } = record;
+  const { isolation: _isolation, emptyLists: _lists, resources, ...withMounts } = host;
+  const { mounts: _mounts, volumesFrom: _from, volumeDriver: _driver, ...oldHost } = withMounts;
   const { memorySwappiness: _swappiness, ...oldResources } = resources;
-  const old = { ...rest, host: { ...oldHost, resources: oldResources } } as unknown as ContainerRecord;
-  const read = decodeRecord(encodeRecord(old));
-  expect([read.volumes, read.host.isolation, read.host.emptyLists]).toEqual([[], '', []]);
+  const decode = (change: object) => {
+    const old = {
+      ...rest,
+      host: { ...oldHost, binds: ['/a:/b:ro,rslave'], resources: oldResources },
+      ...change,
+    };
+    return decodeRecord(encodeRecord(old as unknown as ContainerRecord));
+  };
+  const read = decode({});
+  const bind = {
+    type: 'bind',
+    source: '/a',
+    destination: '/b',
+    readWrite: false,
+    mode: 'ro,rslave',
+    propagation: 'rslave',
+    createSource: true,
+    nonRecursive: false,
+    readOnlyBelow: 'try',
+  };
+  expect([read.mounts as unknown, read.host.isolation, read.host.emptyLists]).toEqual([[bind], '', []]);
+  expect([read.host.mounts, read.host.volumesFrom, read.host.volumeDriver]).toEqual([[], [], '']);
+  const volumes = [{ name: 'v', destination: '/data' }];
+  expect(decode({ volumes }).mounts as unknown).toEqual([...mounts, bind]);
+  expect(decode({ volumes })).not.toHaveProperty('volumes');
   expect(read.host.resources.memorySwappiness).toBe(-1);
 });
 

@@ -9,6 +9,7 @@ import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ReadyMount } from './mounts/ready-mounts.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { TaskNotes } from './task-notes.ts';
 
@@ -20,7 +21,8 @@ export interface SpecContext {
   /** Undefined: the host's. */
   networkNamespace: string | undefined;
   paths: ContainerPaths;
-  volumes: Pick<Volumes, 'path'>;
+  /** What it mounts, all of it there. */
+  mounts: readonly ReadyMount[];
 }
 
 /** The rooms that containers stand on; `daemon` chooses the implementations. */

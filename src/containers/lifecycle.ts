@@ -15,6 +15,9 @@ import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { removeImageSnapshots } from './mounts/image-mounts.ts';
+import { volumePoints } from './mounts/mount-point.ts';
+import { withOwnVolumes } from './mounts/volume-users.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 import { snapshotKeyOf, startFailureCode, startFailureText, startTask } from './task-starter.ts';
 import { UndoStack } from './undo.ts';
@@ -159,9 +162,13 @@ export class Lifecycle {
   async remove(container: LiveContainer, options: { volumes: boolean }): Promise<void> {
     container.removing = true;
     const { record } = container;
-    const volumes = options.volumes ? record.volumes.map(({ name }) => name) : [];
+    let volumes: string[] = [];
+    const context = { containers: () => this.#index.values(), deps: this.#deps, ...options };
     try {
-      await this.#removeRecord(record.id, this.#deps.volumes.removals(volumes));
+      await withOwnVolumes(record, context, async (own) => {
+        await this.#removeRecord(record.id, this.#deps.volumes.removals(own));
+        volumes = own;
+      });
     } catch (error) {
       container.removing = false;
       container.removed.notify({ exitCode: record.exitCode, error: messageOf(error) });
@@ -308,6 +315,7 @@ export class Lifecycle {
       await container.cleaning;
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
+      await removeImageSnapshots(container.record, this.#deps);
       await rm(paths.directory(container.id), { recursive: true, force: true });
       this.#deps.images.containerGone(container.record.image.id);
       await this.#deps.volumes.discard(volumes);
@@ -411,6 +419,8 @@ export async function clearAway(
   undo.add('forget the task', () => deps.notes.remove(record.id));
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   undo.add('remove the mount point', () => rmdir(rootfs).catch(() => undefined));
+  for (const { name, device } of volumePoints(record.mounts))
+    if (device) undo.add('let go of a volume', () => deps.volumes.unmount(name, record.id));
   undo.add('unmount the root', () => deps.snapshotter.unmount(snapshotKeyOf(record.id), rootfs));
   if (usesOwnNetwork(record.host.networkMode)) {
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));

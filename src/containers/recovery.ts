@@ -9,6 +9,9 @@ import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import { imageMountKeys } from './mounts/image-mounts.ts';
+import { dropMounts } from './mounts/ready-mounts.ts';
+import { usersByVolume } from './mounts/volume-users.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 
@@ -65,8 +68,13 @@ async function recoverHost(
   for (const name of await readdir(deps.paths.tasksAll).catch(() => [])) {
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
-  await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
-  await deps.volumes.recover();
+  // Only starts need them, and none is under way.
+  for (const name of await readdir(deps.paths.mountsAll).catch(() => []))
+    await dropMounts(join(deps.paths.mountsAll, name));
+  const records = [...known.values()].map(({ record }) => record);
+  const keys = records.flatMap((record) => [snapshotKeyOf(record.id), ...imageMountKeys(record)]);
+  await deps.snapshotter.recover(new Set<SnapshotKey>(keys));
+  await deps.volumes.recover(usersByVolume(records.filter(({ id }) => ids.has(id))));
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }

@@ -9,6 +9,7 @@ import { networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { UndoStack } from './undo.ts';
 
@@ -32,7 +33,9 @@ export async function startTask(container: LiveContainer, deps: ContainerDepende
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
     const preparing = prepareHost(container, deps, undo);
     const handle = await createTask(container, { deps, undo, preparing, signal });
-    const { endpoints } = await preparing;
+    const { endpoints, mounts } = await preparing;
+    // The container has its own of them by now.
+    await mounts.release();
     const task: LiveTask = {
       handle,
       endpoints,
@@ -89,22 +92,27 @@ function note(container: LiveContainer, deps: ContainerDependencies, task: LiveT
   });
 }
 
-interface HostSide {
+interface HostSide extends NetworkSide {
+  mounts: ReadyMounts;
+}
+
+interface NetworkSide {
   endpoints: Endpoint[];
   networkNamespace: string | undefined;
 }
 
-/** Root file system and network, side by side. */
+/** Root file system, sources of mounts and network, side by side. */
 async function prepareHost(
   container: LiveContainer,
   deps: ContainerDependencies,
   undo: UndoStack,
 ): Promise<HostSide> {
-  const [, host] = await settled([
+  const [, network, mounts] = await settled([
     mountRoot(container, deps, undo),
     joinNetwork(container, deps, undo),
+    readyMounts(container.record, deps, undo),
   ] as const);
-  return host;
+  return { ...network, mounts };
 }
 
 /** As `Promise.all`, but nothing is still under way when it fails: what was made can be taken back. */
@@ -134,7 +142,7 @@ async function joinNetwork(
   container: LiveContainer,
   deps: ContainerDependencies,
   undo: UndoStack,
-): Promise<HostSide> {
+): Promise<NetworkSide> {
   const { record } = container;
   const joining = makeNetwork(record, deps, undo);
   const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
@@ -151,7 +159,7 @@ async function makeNetwork(
   record: ContainerRecord,
   deps: ContainerDependencies,
   undo: UndoStack,
-): Promise<HostSide> {
+): Promise<NetworkSide> {
   const { id: containerId, host } = record;
   let networkNamespace: string | undefined;
   if (usesOwnNetwork(host.networkMode)) {
@@ -191,8 +199,8 @@ async function createTask(
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
-  const spec = preparing.then(({ networkNamespace }) =>
-    deps.buildSpec({ record, rootDirectory, networkNamespace, paths: deps.paths, volumes: deps.volumes }),
+  const spec = preparing.then(({ networkNamespace, mounts: { mounts } }) =>
+    deps.buildSpec({ record, rootDirectory, networkNamespace, paths: deps.paths, mounts }),
   );
   spec.catch(() => undefined);
   const request: OpenTaskRequest = {

@@ -8,9 +8,6 @@ import { tmpfsOptions } from './tmpfs-options.ts';
 
 const DEFAULT_SHM_BYTES = 64 << 20;
 const HARDENED = ['nosuid', 'noexec', 'nodev'];
-const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
-/** Known and without effect here: labels (no SELinux host yet), and hints for volumes and macOS. */
-const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated', 'rbind', 'bind'];
 
 /**
  * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
@@ -40,7 +37,7 @@ export function containerMounts(input: SpecInput): SpecMount[] {
 
 /** `rootfsPropagation`: the root must pass on what a shared or slave bind below it has. */
 export function rootPropagation(binds: readonly SpecBind[]): string | undefined {
-  const modes = binds.map((bind) => propagationOf(bind));
+  const modes = binds.map(({ propagation }) => propagation);
   if (modes.some((mode) => mode?.endsWith('shared'))) return 'shared';
   return modes.some((mode) => mode?.endsWith('slave')) ? 'rslave' : undefined;
 }
@@ -92,16 +89,15 @@ function tmpfsMount(root: string, destination: string, asked: string): SpecMount
 }
 
 function bindMount(bind: SpecBind): SpecMount {
-  const modes = modesOf(bind);
-  const propagation = propagationOf(bind) ?? (bind.volume ? undefined : 'rprivate');
-  if (propagation !== undefined) checkPropagation(bind.source, propagation);
+  const { source, destination, propagation } = bind;
+  if (propagation !== undefined) checkPropagation(source, propagation);
   return {
-    destination: bind.destination,
+    destination,
     type: 'bind',
-    source: bind.source,
+    source,
     options: [
-      'rbind',
-      ...(modes.includes('ro') || modes.includes('readonly') ? [readOnly(bind.source)] : []),
+      bind.nonRecursive === true ? 'bind' : 'rbind',
+      ...(bind.readOnly ? [bind.readOnlyBelow === 'never' ? 'ro' : readOnly(source)] : []),
       ...(propagation === undefined ? [] : [propagation]),
     ],
   };
@@ -117,19 +113,6 @@ function readOnly(source: string | undefined): 'ro' | 'rro' {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
-}
-
-function modesOf(bind: SpecBind): string[] {
-  const modes = bind.mode.split(',').filter((mode) => mode !== '');
-  const unknown = modes.find(
-    (mode) => !['ro', 'rw', 'readonly', ...PROPAGATIONS, ...ACCEPTED].includes(mode),
-  );
-  if (unknown !== undefined) throw new EngineError('invalid', `invalid mode: ${bind.mode}`);
-  return modes;
-}
-
-function propagationOf(bind: SpecBind): string | undefined {
-  return modesOf(bind).find((mode) => PROPAGATIONS.includes(mode));
 }
 
 /** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */

@@ -16,6 +16,7 @@ import {
   strings,
   uint16,
 } from './go-json.ts';
+import { mountRequests } from './mounts.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -106,9 +107,15 @@ const PLACEMENT_RULES = {
   AutoRemove: honour(boolean, (host, value) => {
     host.autoRemove = value;
   }),
-  VolumeDriver: refuse('--volume-driver', ['local']),
-  VolumesFrom: refuse('--volumes-from'),
-  Mounts: refuse('--mount'),
+  VolumeDriver: honour(string, (host, value) => {
+    host.volumeDriver = value;
+  }),
+  VolumesFrom: honour(strings, (host, value) => {
+    host.volumesFrom = value;
+  }),
+  Mounts: honour(mountRequests, (host, value) => {
+    host.mounts = value;
+  }),
   ConsoleSize: honour(listOf(int), (host, value) => {
     host.consoleSize = [value[0] ?? 0, value[1] ?? 0];
   }),
@@ -222,6 +229,9 @@ export function emptyHost(): HostOptions {
     autoRemove: false,
     binds: [],
     tmpfs: {},
+    mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
     networkMode: '',
     pidMode: '',
     ipcMode: '',

@@ -1,6 +1,7 @@
 import type { HostOptions } from '../../containers/container.ts';
 import type { HostConfig, Resources } from '../../wire/host-config.ts';
 import { nullIfEmpty } from './container-config.ts';
+import { encodeMountRequest } from './mounts.ts';
 
 /** What a container gets that asked for nothing, as Docker's `--default-shm-size`. */
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -23,8 +24,9 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
     },
     AutoRemove: host.autoRemove,
-    VolumeDriver: '',
-    VolumesFrom: null,
+    VolumeDriver: host.volumeDriver,
+    VolumesFrom: nullIfEmpty(host.volumesFrom),
+    ...(host.mounts.length === 0 ? {} : { Mounts: host.mounts.map(encodeMountRequest) }),
     ConsoleSize: host.consoleSize,
     ...(Object.keys(host.annotations).length === 0 ? {} : { Annotations: host.annotations }),
     CapAdd: nullIfEmpty(host.capAdd),

@@ -65,10 +65,13 @@ async function imagesOf({ images, containers }: Backends, request: ApiRequest): 
 
 async function volumesOf({ volumes }: Backends): Promise<DiskUsage['Volumes']> {
   return await Promise.all(
-    (await volumes.list()).map(async (volume) => ({
-      ...encodeVolume(volume),
-      UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
-    })),
+    // As Docker: what is mounted from elsewhere takes nothing here.
+    (await volumes.list())
+      .filter(({ options }) => options === undefined)
+      .map(async (volume) => ({
+        ...encodeVolume(volume),
+        UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
+      })),
   );
 }
 

@@ -10,6 +10,10 @@ beforeAll(async () => {
     path: `/v/${name}/_data`,
     createdNano: 1_795_649_557_123_456_789n,
     anonymous,
+    labels: undefined,
+    options: undefined,
+    owner: undefined,
+    mode: undefined,
     users,
   });
   server.engine.volumeViews.push(volume(free, true), volume(used, true, ['c1']), volume(named, false));
