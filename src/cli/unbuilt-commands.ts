@@ -37,10 +37,7 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     paths: ['update', 'container update'],
     instead: 'Make the container anew with the limits that it shall have.',
   },
-  {
-    paths: ['volume create', 'volume update'],
-    instead: 'Mount a folder of the host: sampan run -v /path/on/host:/path IMAGE',
-  },
+  { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   {
     paths: ['network create', 'network connect', 'network disconnect', 'network rm', 'network prune'],
     instead: 'The networks bridge, host and none are there: sampan run --network NETWORK IMAGE',

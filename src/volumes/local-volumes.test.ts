@@ -49,7 +49,7 @@ test('what a volume was made with comes back', async () => {
     mode: 0o3750,
     owner: undefined,
   });
-  expect([plain.options, plain.labels]).toEqual([undefined, undefined]);
+  expect([plain.options, plain.labels]).toEqual([{}, undefined]);
   expect(statSync(made.path).mode & 0o7777).toBe(0o3750);
 });
 

@@ -60,14 +60,13 @@ export class LocalVolumes implements Volumes {
     if (!anonymous) await this.discard([name]);
     await mkdir(this.#folder(name), { mode: 0o701 });
     await mkdir(path);
-    const given = options === undefined || Object.keys(options).length === 0 ? undefined : options;
     const volume: Volume = {
       name,
       path,
       createdNano: nowNano(),
       anonymous,
       labels,
-      options: given,
+      options,
       owner,
       mode,
     };

@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
-import { EngineError } from '../../errors/engine-error.ts';
+import { statSync } from 'node:fs';
 import type { SpecMount } from '../runtime-spec.ts';
 import { checkProcMount } from './proc-mounts.ts';
 import { resolveInRoot } from './root-path.ts';
+import { SourceMounts } from './source-mounts.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
@@ -17,11 +17,12 @@ const HARDENED = ['nosuid', 'noexec', 'nodev'];
  */
 export function containerMounts(input: SpecInput): SpecMount[] {
   const bound = new Set(input.binds.map((bind) => bind.destination));
+  const sources = new SourceMounts();
   const asked = [
     ...Object.entries(input.host.tmpfs).map(([destination, options]) =>
       tmpfsMount(input.rootDirectory, destination, options),
     ),
-    ...input.binds.map(bindMount),
+    ...input.binds.map((bind) => bindMount(bind, sources)),
     ...input.mounts
       .filter((mount) => !bound.has(mount.destination))
       .map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
@@ -88,9 +89,9 @@ function tmpfsMount(root: string, destination: string, asked: string): SpecMount
   };
 }
 
-function bindMount(bind: SpecBind): SpecMount {
+function bindMount(bind: SpecBind, sources: SourceMounts): SpecMount {
   const { source, destination, propagation } = bind;
-  if (propagation !== undefined) checkPropagation(source, propagation);
+  if (propagation !== undefined) sources.checkPropagation(source, propagation);
   return {
     destination,
     type: 'bind',
@@ -98,6 +99,7 @@ function bindMount(bind: SpecBind): SpecMount {
     options: [
       bind.nonRecursive === true ? 'bind' : 'rbind',
       ...(bind.readOnly ? [bind.readOnlyBelow === 'never' ? 'ro' : readOnly(source)] : []),
+      ...sources.flags(source).filter((flag) => flag !== 'ro' || !bind.readOnly),
       ...(propagation === undefined ? [] : [propagation]),
     ],
   };
@@ -113,32 +115,6 @@ function readOnly(source: string | undefined): 'ro' | 'rro' {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
-}
-
-/** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
-function checkPropagation(source: string, propagation: string): void {
-  if (propagation.endsWith('private')) return;
-  const { mountPoint, optional } = mountOf(source);
-  const shared = /\bshared:\d+/.test(optional);
-  if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return;
-  const wanted = propagation.endsWith('shared') ? 'a shared mount' : 'a shared or slave mount';
-  throw new EngineError('invalid', `path ${source} is mounted on ${mountPoint} but it is not ${wanted}`);
-}
-
-function mountOf(source: string): { mountPoint: string; optional: string } {
-  let best = { mountPoint: '/', optional: '' };
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const [before = ''] = line.split(' - ', 1);
-    const [, , , , escaped, , ...optional] = before.split(' ');
-    if (escaped === undefined) continue;
-    const mountPoint = escaped.replace(/\\(\d{3})/g, (_all, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    const below = source === mountPoint || source.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`);
-    if (below && mountPoint.length >= best.mountPoint.length)
-      best = { mountPoint, optional: optional.join(' ') };
-  }
-  return best;
 }
 
 function lockedWith(mount: SpecMount, readonlyRoot: boolean): SpecMount {

@@ -67,7 +67,7 @@ async function volumesOf({ volumes }: Backends): Promise<DiskUsage['Volumes']> {
   return await Promise.all(
     // As Docker: what is mounted from elsewhere takes nothing here.
     (await volumes.list())
-      .filter(({ options }) => options === undefined)
+      .filter(({ options = {} }) => Object.keys(options).length === 0)
       .map(async (volume) => ({
         ...encodeVolume(volume),
         UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
