@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decompressDetected } from '../archive/compression.ts';
+import { abortable } from '../images/abortable.ts';
 import { UnpackProcess } from '../snapshots/overlay/unpack-process.ts';
 import { readRoot } from '../snapshots/reading/read-root.ts';
 
@@ -50,7 +51,7 @@ export async function unpackVolume(path: string, archive: Archive, signal: Abort
   const report = join(dirname(path), 'unpack-report');
   const child = await UnpackProcess.start(path, report, { plain: true });
   try {
-    const { stream } = await decompressDetected(archive);
+    const { stream } = await decompressDetected(abortable(archive, signal));
     for await (const chunk of stream) {
       signal.throwIfAborted();
       await child.write(chunk);

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf, messageOf } from '../../errors/engine-error.ts';
@@ -63,7 +63,7 @@ class MountStart {
     switch (point.type) {
       case 'bind':
         if (point.createSource) await makeSource(point);
-        return point.source;
+        return point.nonRecursive ? this.#alone(point.source) : point.source;
       case 'volume':
         return await this.#volume(point);
       case 'image':
@@ -101,6 +101,17 @@ class MountStart {
     return point.subpath === '' ? target : this.#below(target, point.subpath);
   }
 
+  /** crun (1.8) takes along what is mounted below a source, asked for or not: of a copy there is nothing. */
+  #alone(source: string): string {
+    const path = realPath(source);
+    if (path === undefined || !listMounts().some(({ target }) => target.startsWith(`${path}/`)))
+      return source;
+    const target = this.#place();
+    mkdirSync(target);
+    bindMount(path, target);
+    return target;
+  }
+
   /** A place of its own for what is at a subpath: later changes of the way there lead nowhere else. */
   #below(base: string, subpath: string): string {
     const found = openSubpath(base, subpath);
@@ -121,6 +132,15 @@ class MountStart {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     }
     return join(this.#directory, String(this.#count++));
+  }
+}
+
+/** Undefined where nothing is. */
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -187,11 +187,12 @@ describe.each(MATRIX)('mounts on $driver with $runtime', ({ driver, runtime }) =
     await engine.out(['volume', 'rm', 'opted']);
     expect(await out(['type=volume,dst=/data'], 'cat /data/hello')).toBe('hi');
     expect(await engine.out(['volume', 'ls', '-q'])).toBe('');
-    expect(await run(['type=volume,src=vv,dst=/t,volume-driver=nosuch'], 'true')).toMatchObject({
-      code: 125,
-      stderr: expect.stringContaining(
-        'create vv: error looking up volume plugin nosuch: plugin "nosuch" not found',
-      ),
+    const Mounts = [
+      { Type: 'volume', Source: 'vv', Target: '/t', VolumeOptions: { DriverConfig: { Name: 'nosuch' } } },
+    ];
+    expect(await engine.api('POST', '/containers/create', { Image: 'box', HostConfig: { Mounts } })).toEqual({
+      status: 404,
+      body: expect.stringContaining('create vv: error looking up volume plugin nosuch: plugin'),
     });
   });
 
