@@ -14,7 +14,7 @@ test("Docker's other commands are told apart from typos, with a way out", () => 
   for (const path of [
     'exec',
     'container exec',
-    'volume create x',
+    'volume update x',
     'compose up',
     'network create x',
     'swarm init',
