@@ -19,7 +19,7 @@ import { type ViewContext, viewOf } from './container-view.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { FileChange } from './file-changes.ts';
-import { Lifecycle, runningTask } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import {
@@ -35,6 +35,7 @@ import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
+import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';

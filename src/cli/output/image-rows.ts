@@ -81,20 +81,33 @@ function group(names: string[] | null, separator: string): [string, string][] {
   });
 }
 
-function row(image: ImageSummary, name: Name, { truncate, now }: ImageRowOptions): Struct {
-  const known = (value: Int64, text: () => string) => (Number(value) === -1 ? 'N/A' : text());
-  const unique = () => humanSize(Number(image.Size) - Number(image.SharedSize));
-  return new Struct('*formatter.imageContext', {
-    Containers: () => known(image.Containers, () => String(image.Containers)),
-    CreatedAt: () => localTime(image.Created),
-    CreatedSince: () => `${humanDuration(now - image.Created)} ago`,
-    Digest: () => name.digest,
-    ID: () => (truncate ? shortId(image.Id) : image.Id),
-    Repository: () => name.repository,
-    SharedSize: () => known(image.SharedSize, () => humanSize(image.SharedSize)),
-    Size: () => humanSize(image.Size, 3),
-    Tag: () => name.tag,
-    UniqueSize: () => known(image.Size, () => known(image.SharedSize, unique)),
-    VirtualSize: () => humanSize(image.Size),
-  });
+interface Row extends Name {
+  image: ImageSummary;
+  options: ImageRowOptions;
+}
+
+function row(image: ImageSummary, { repository, tag, digest }: Name, options: ImageRowOptions): Struct {
+  const data: Row = { repository, tag, digest, image, options };
+  return new Struct('*formatter.imageContext', FIELDS, undefined, data);
+}
+
+const FIELDS: Readonly<Record<string, (row: Row) => string>> = {
+  Containers: ({ image }) => known(image.Containers, () => String(image.Containers)),
+  CreatedAt: ({ image }) => localTime(image.Created),
+  CreatedSince: ({ image, options }) => `${humanDuration(options.now - image.Created)} ago`,
+  Digest: ({ digest }) => digest,
+  ID: ({ image, options }) => (options.truncate ? shortId(image.Id) : image.Id),
+  Repository: ({ repository }) => repository,
+  SharedSize: ({ image }) => known(image.SharedSize, () => humanSize(image.SharedSize)),
+  Size: ({ image }) => humanSize(image.Size, 3),
+  Tag: ({ tag }) => tag,
+  UniqueSize: ({ image }) =>
+    known(image.Size, () =>
+      known(image.SharedSize, () => humanSize(Number(image.Size) - Number(image.SharedSize))),
+    ),
+  VirtualSize: ({ image }) => humanSize(image.Size),
+};
+
+function known(value: Int64, text: () => string): string {
+  return Number(value) === -1 ? 'N/A' : text();
 }

@@ -107,6 +107,16 @@ describe('createRegistryHandler()', () => {
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(3);
   });
 
+  test('an upload that nobody goes on with gives way to a new one', async () => {
+    const { call } = open({ maxSessions: 2, crowdedIdleMs: 0 });
+    const forgotten = await begin(call, 'a');
+    await Bun.sleep(2);
+    const later = await begin(call, 'a');
+    await Bun.sleep(2);
+    await begin(call, 'b');
+    expect([(await call(forgotten)).status, (await call(later)).status]).toEqual([404, 204]);
+  });
+
   test('read-only serves and changes nothing', async () => {
     const { backend, call } = open({ readOnly: true });
     const image = sampleImage(['x']);

@@ -39,6 +39,7 @@ const DEFAULT_LIMITS: UploadLimits = {
   maxBlobBytes: 2 ** 40,
   maxSessions: 500,
   idleMs: 15 * 60_000,
+  crowdedIdleMs: 60_000,
   pace: { windowMs: 60_000, minBytes: 16 << 10 },
 };
 const READ_METHODS = new Set(['GET', 'HEAD']);

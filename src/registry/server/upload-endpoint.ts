@@ -21,6 +21,8 @@ export interface UploadLimits {
   maxSessions: number;
   /** A session that nothing was sent to for so long is given up. */
   idleMs: number;
+  /** When there is no room for another, the one that has been idle longest gives way, if it was for so long: nobody locks others out with what he has begun. */
+  crowdedIdleMs: number;
   pace: UploadPace;
 }
 
@@ -91,7 +93,8 @@ export class UploadEndpoint {
 
   async #open(repository: string): Promise<Session> {
     await this.#sweep();
-    if (this.#sessions.size + this.#opening >= this.#limits.maxSessions)
+    if (this.#isFull()) await this.#makeRoom();
+    if (this.#isFull())
       throw new RegistryRefusal(429, 'TOOMANYREQUESTS', 'too many uploads at once', {
         headers: { 'retry-after': '5' },
       });
@@ -182,6 +185,18 @@ export class UploadEndpoint {
   async #drop(session: Session): Promise<void> {
     this.#sessions.delete(session.id);
     await session.upload.abort();
+  }
+
+  #isFull(): boolean {
+    return this.#sessions.size + this.#opening >= this.#limits.maxSessions;
+  }
+
+  async #makeRoom(): Promise<void> {
+    const before = Date.now() - this.#limits.crowdedIdleMs;
+    let idlest: Session | undefined;
+    for (const session of this.#sessions.values())
+      if (!session.busy && session.touchedMs <= (idlest?.touchedMs ?? before)) idlest = session;
+    if (idlest !== undefined) await this.#drop(idlest);
   }
 
   async #sweep(): Promise<void> {

@@ -9,6 +9,8 @@ export interface TextNode {
 export interface ActionNode {
   type: 'action';
   pipe: Pipe;
+  /** The name, where it is nothing but `{{.Name}}`: what lists consist of. */
+  field?: string | undefined;
 }
 
 export interface BranchNode {

@@ -95,7 +95,7 @@ class Parser {
         throw this.#error(`unexpected {{${keyword}}}: one template can't define another here`);
       default: {
         const pipe = this.#pipe('command', 'right');
-        return { type: 'action', pipe };
+        return { type: 'action', pipe, field: loneField(pipe) };
       }
     }
   }
@@ -279,4 +279,12 @@ class Parser {
 
 function describe(token: Token): string {
   return token.kind === 'end' ? 'EOF' : `<${token.text}>`;
+}
+
+/** `Name` of `{{.Name}}`. */
+function loneField({ declares, commands }: Pipe): string | undefined {
+  const [operand, ...others] = commands[0]?.operands ?? [];
+  if (declares.length > 0 || commands.length !== 1 || others.length > 0) return undefined;
+  if (operand?.type !== 'field' || operand.base !== undefined || operand.names.length !== 1) return undefined;
+  return operand.names[0];
 }

@@ -99,6 +99,10 @@ class Execution {
         this.#output += node.text;
         return undefined;
       case 'action': {
+        if (node.field !== undefined && dot instanceof Struct && dot.has(node.field)) {
+          this.#output += format(dot.get(node.field));
+          return undefined;
+        }
         const value = this.#pipe(node.pipe, dot);
         if (node.pipe.declares.length === 0) this.#output += format(value);
         return undefined;

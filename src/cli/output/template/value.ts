@@ -8,17 +8,32 @@ export type Value = unknown;
 export class Struct {
   /** As errors name it: `*formatter.ContainerContext`. */
   readonly typeName: string;
-  readonly #fields: Readonly<Record<string, () => Value>>;
+  readonly #fields: Readonly<Record<string, (data: never) => Value>>;
   readonly #methods: Readonly<Record<string, (...args: Value[]) => Value>>;
+  readonly #data: unknown;
 
   constructor(
     typeName: string,
     fields: Readonly<Record<string, () => Value>>,
+    methods?: Readonly<Record<string, (...args: Value[]) => Value>>,
+  );
+  /** Of a list's many: the fields are functions of `data`, one table of them for all. */
+  constructor(
+    typeName: string,
+    fields: Readonly<Record<string, (data: never) => Value>>,
+    methods: undefined,
+    data: unknown,
+  );
+  constructor(
+    typeName: string,
+    fields: Readonly<Record<string, (data: never) => Value>>,
     methods: Readonly<Record<string, (...args: Value[]) => Value>> = {},
+    data?: unknown,
   ) {
     this.typeName = typeName;
     this.#fields = fields;
     this.#methods = methods;
+    this.#data = data;
   }
 
   /** A method that takes arguments: `.Label "x"`. */
@@ -31,7 +46,7 @@ export class Struct {
   }
 
   get(name: string): Value {
-    return this.#fields[name]?.();
+    return this.#fields[name]?.(this.#data as never);
   }
 
   names(): string[] {

@@ -1,0 +1,51 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
+import type { BuildWatcher } from './build-progress.ts';
+import type { BuildRequest } from './build-request.ts';
+
+export interface BuildResult {
+  /** ID of the image, where one was made: digest of its manifest or index. */
+  imageId: Digest | undefined;
+  descriptor: Descriptor | undefined;
+  configDigest: Digest | undefined;
+  platforms: readonly Platform[];
+  /** What `--metadata-file` tells, by BuildKit's names (`containerimage.digest` …). */
+  metadata: Record<string, string>;
+}
+
+export interface BuildCacheRecord {
+  id: string;
+  parents: readonly string[];
+  type: 'regular' | 'source.local' | 'source.git.checkout' | 'exec.cachemount' | 'frontend' | 'internal';
+  description: string;
+  inUse: boolean;
+  shared: boolean;
+  sizeBytes: number;
+  createdNano: bigint;
+  lastUsedNano: bigint | undefined;
+  usageCount: number;
+}
+
+export interface BuildCachePrune {
+  all: boolean;
+  /** Oldest go until no more than this is left; 0: no such limit. */
+  keepBytes: number;
+  filters: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Makes images of Dockerfiles. */
+export interface Builder {
+  /**
+   * Build. A failure or an abort leaves no process, mount, lease or half layer; steps that were finished stay in the cache.
+   *
+   * @throws EngineError "invalid" with BuildKit's words for what is wrong with the Dockerfile or a step (`BuildError` carries its lines);
+   *   the signal's reason.
+   */
+  build(request: BuildRequest, options: { signal: AbortSignal; watch: BuildWatcher }): Promise<BuildResult>;
+  cache(): Promise<BuildCacheRecord[]>;
+  pruneCache(
+    prune: BuildCachePrune,
+    options: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },
+  ): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+}

@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FileListing, FileReceiver } from './file-receiver.ts';
+import { toGoFileMode } from './go-file-mode.ts';
+import { decodePacket, encodePacket, type FileStat, type Packet } from './packet.ts';
+import { FileSender } from './testing/file-sender.ts';
+
+let base: string;
+let from: string;
+let to: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'sampan-filesync-'));
+  [from, to] = [join(base, 'from'), join(base, 'to')];
+  mkdirSync(from);
+  mkdirSync(to);
+});
+afterEach(() => rmSync(base, { recursive: true, force: true }));
+
+/** One transfer; what was asked for, by path. */
+function transfer(present: FileListing): { listing: FileListing; asked: string[] } {
+  const sender = new FileSender(from);
+  const listed = sender.listing();
+  const queue = listed.map(encodePacket);
+  const asked: string[] = [];
+  const receiver = new FileReceiver({
+    directory: to,
+    present,
+    send: (message) => {
+      const packet = decodePacket(message);
+      const stat = packet.type === 'request' ? listed[packet.id] : undefined;
+      if (stat?.type === 'stat') asked.push(stat.stat?.path ?? '');
+      queue.push(...sender.answer(message));
+    },
+  });
+  let isDone = false;
+  while (!isDone) {
+    const next = queue.shift();
+    if (next === undefined) throw new Error('the receiver waits for what nobody sends');
+    isDone = receiver.take(next);
+  }
+  return { listing: receiver.listing, asked };
+}
+
+/** Everything about a tree, in order. */
+function survey(directory: string, below = ''): string[] {
+  return readdirSync(join(directory, below))
+    .sort()
+    .flatMap((name) => {
+      const path = below === '' ? name : `${below}/${name}`;
+      const stat = lstatSync(join(directory, path), { bigint: true });
+      const content = stat.isFile()
+        ? readFileSync(join(directory, path), 'hex').slice(0, 80)
+        : stat.isSymbolicLink()
+          ? readlinkSync(join(directory, path))
+          : '';
+      const size = stat.isDirectory() ? '' : `${stat.size} ${stat.nlink}`;
+      const line = `${path} ${stat.mode.toString(8)} ${stat.uid}:${stat.gid} ${stat.mtimeNs} ${size} ${content}`;
+      return [line, ...(stat.isDirectory() ? survey(directory, path) : [])];
+    });
+}
+
+function write(path: string, text: string, mode = 0o644): void {
+  writeFileSync(join(from, path), text);
+  chmodSync(join(from, path), mode);
+}
+
+function fill(): void {
+  for (const path of ['a', 'a/deep', 'a.b', 'empty']) mkdirSync(join(from, path));
+  write('a/deep/file', 'content');
+  write('a/run', '#!/bin/sh\n', 0o4755);
+  write('a.b/large', 'x'.repeat(200_001));
+  write('nothing', '');
+  write('ünïcode', 'u', 0o600);
+  symlinkSync('../../outside', join(from, 'a/link'));
+  linkSync(join(from, 'a/run'), join(from, 'same'));
+  utimesSync(join(from, 'a'), 86_400, 86_400);
+}
+
+describe('a transfer', () => {
+  test('of everything: types, modes, times, links, contents', () => {
+    fill();
+    const { asked } = transfer(new Map());
+    expect(survey(to)).toEqual(survey(from));
+    expect(asked).toEqual(['a/deep/file', 'a/run', 'a.b/large', 'nothing', 'ünïcode']);
+  });
+
+  test('a second one asks for what has changed alone, and what is gone goes', () => {
+    fill();
+    const first = transfer(new Map());
+    expect(transfer(first.listing).asked).toEqual([]);
+    write('a/deep/file', 'another');
+    write('a/new', 'new');
+    rmSync(join(from, 'empty'), { recursive: true });
+    rmSync(join(from, 'nothing'));
+    const second = transfer(first.listing);
+    expect(second.asked).toEqual(['a/deep/file', 'a/new']);
+    expect(survey(to)).toEqual(survey(from));
+  });
+
+  test('what becomes of another type is replaced, links with it', () => {
+    fill();
+    const first = transfer(new Map());
+    for (const path of ['a.b', 'a/link', 'nothing']) rmSync(join(from, path), { recursive: true });
+    write('a.b', 'a file now');
+    mkdirSync(join(from, 'a/link'));
+    write('a/link/inside', 'x');
+    symlinkSync('/etc', join(from, 'nothing'));
+    write('a/run', 'changed through one of its names', 0o755);
+    transfer(first.listing);
+    expect(survey(to)).toEqual(survey(from));
+  });
+
+  test('a file that changes while it is sent is asked for again the next time', () => {
+    write('log', 'first');
+    const sender = new FileSender(from);
+    const queue = sender.listing().map(encodePacket);
+    write('log', 'first and second');
+    const receiver = new FileReceiver({
+      directory: to,
+      present: new Map(),
+      send: (message) => void queue.push(...sender.answer(message)),
+    });
+    for (let next = queue.shift(); next !== undefined && !receiver.take(next); next = queue.shift());
+    expect(readFileSync(join(to, 'log'), 'utf8')).toBe('first and second');
+    expect(transfer(receiver.listing).asked).toEqual(['log']);
+  });
+});
+
+describe('hostile senders', () => {
+  const stat = (path: string, more: Partial<FileStat> = {}): Packet => ({
+    type: 'stat',
+    stat: {
+      path,
+      mode: toGoFileMode('file', 0o644),
+      uid: 0,
+      gid: 0,
+      sizeBytes: 0n,
+      mtimeNano: 0n,
+      linkname: '',
+      deviceMajor: 0,
+      deviceMinor: 0,
+      xattrs: new Map(),
+      ...more,
+    },
+  });
+  const directory = { mode: toGoFileMode('directory', 0o755) };
+  const link = { mode: toGoFileMode('symlink', 0o777), linkname: '/etc' };
+  const end: Packet = { type: 'stat', stat: undefined };
+
+  test.each<[string, Packet[], string]>([
+    ['a path up', [stat('../x')], 'no clean relative path'],
+    ['an absolute path', [stat('/etc/x')], 'no clean relative path'],
+    ['no path', [stat('')], 'no clean relative path'],
+    ['a NUL', [stat('a\0b')], 'no clean relative path'],
+    ['an unclean path', [stat('a', directory), stat('a/./b')], 'no clean relative path'],
+    ['a file in a link', [stat('a', link), stat('a/passwd')], 'in no directory that was sent'],
+    ['a file in a file', [stat('a'), stat('a/b')], 'in no directory that was sent'],
+    ['the same name twice', [stat('a'), stat('a', link)], 'comes after "a"'],
+    ['names out of order', [stat('b'), stat('a')], 'comes after "b"'],
+    [
+      'a directory that was left',
+      [stat('a', directory), stat('b'), stat('a/c')],
+      'in no directory that was sent',
+    ],
+    ['a hard link out', [stat('a', { linkname: '../../etc/passwd' })], 'links to what is no file'],
+    ['a hard link to a link', [stat('a', link), stat('b', { linkname: 'a' })], 'links to what is no file'],
+    ['a long name', [stat('x'.repeat(256))], 'too long'],
+    [
+      'content that nobody asked for',
+      [stat('a', directory), { type: 'data', id: 0, data: Buffer.from('x') }],
+      'not asked for',
+    ],
+    ['a file after the last', [end, stat('a')], 'came after the last'],
+    ['an error', [{ type: 'error', message: 'disk on fire' }], 'error from sender: disk on fire'],
+  ])('%s is refused', (_, packets, reason) => {
+    const receiver = new FileReceiver({ directory: to, present: new Map(), send: () => undefined });
+    expect(() => {
+      for (const packet of packets) receiver.take(encodePacket(packet));
+    }).toThrow(reason);
+    receiver.close();
+  });
+
+  test('bytes that are no packet are refused', () => {
+    const receiver = new FileReceiver({ directory: to, present: new Map(), send: () => undefined });
+    for (const bytes of [[0x08, 0x63], [0x12, 0x7f], [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f], [0xff]])
+      expect(() => receiver.take(Uint8Array.from(bytes)), String(bytes)).toThrow('Cannot read a packet');
+  });
+});

@@ -1,0 +1,78 @@
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { clearResidue } from './clear-away.ts';
+import {
+  publishContainerEvent,
+  publishEndpointEvent,
+  publishMountEvents,
+  publishNetworkEvent,
+} from './container-events.ts';
+import type { ContainerExits } from './container-exits.ts';
+import { networksOf } from './container-networks.ts';
+import type { ContainerRemoval } from './container-removal.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import type { LiveContainer, LiveTask } from './live-container.ts';
+import { startFailureCode, startFailureText, startTask } from './task-starter.ts';
+
+/** Starts containers, and records those that could not be. */
+export class ContainerStarts {
+  readonly #deps: ContainerDependencies;
+  readonly #exits: ContainerExits;
+  readonly #removal: ContainerRemoval;
+
+  constructor(deps: ContainerDependencies, exits: ContainerExits, removal: ContainerRemoval) {
+    this.#deps = deps;
+    this.#exits = exits;
+    this.#removal = removal;
+  }
+
+  /** @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`. */
+  async start(container: LiveContainer): Promise<void> {
+    if (container.removing)
+      throw new EngineError('conflict', 'container is marked for removal and cannot be started');
+    if (container.task?.paused)
+      throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
+    if (container.task !== undefined)
+      throw new EngineError('not-modified', `container ${container.id} is already running`);
+    await container.cleaning;
+    await clearResidue(container, this.#deps);
+    let task: LiveTask;
+    try {
+      task = await startTask(container, this.#deps);
+    } catch (error) {
+      await this.#failed(container, error);
+      throw error;
+    }
+    container.task = task;
+    publishMountEvents(this.#deps.events, 'mount', container.record);
+    for (const endpoint of task.endpoints) publishEndpointEvent(this.#deps.events, 'connect', endpoint);
+    publishContainerEvent(this.#deps.events, container.record, 'start');
+    this.#exits.watch(container, task);
+  }
+
+  async #failed(container: LiveContainer, error: unknown): Promise<void> {
+    const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
+    container.record = { ...container.record, ...failed, active: false };
+    await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));
+    const networks = await Promise.all(
+      networksOf(container.record).map(({ network }) => this.#deps.networks.get(network)),
+    );
+    // As Docker: there was no start that a "die" could be the end of, nor an exit that those who wait for the next could be told.
+    publishMountEvents(this.#deps.events, 'mount', container.record);
+    for (const network of networks.filter((one) => one !== undefined))
+      publishNetworkEvent(this.#deps.events, 'disconnect', { container: container.id, network });
+    publishMountEvents(this.#deps.events, 'unmount', container.record);
+    if (container.record.host.autoRemove)
+      await this.#attempt('remove a container that did not start', container, () =>
+        this.#removal.remove(container, { volumes: true }),
+      );
+  }
+
+  /** For what may fail without changing the answer. */
+  async #attempt(what: string, container: LiveContainer, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#deps.logger.error(`Cannot ${what}`, { container: container.id, error: messageOf(error) });
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { publishContainerEvent } from './container-events.ts';
+import { unpauseContainer } from './container-pauses.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { ContainerDependencies } from './dependencies.ts';
+import type { LiveContainer, LiveTask } from './live-container.ts';
+import { notRunning } from './running-task.ts';
+import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
+
+const DEFAULT_STOP_SECONDS = 10;
+/** `setTimeout` takes no more; a longer time-out counts as none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** How long a killed container may take until it counts as stuck. */
+export const KILL_GRACE_MS = 10_000;
+
+export interface StopOptions {
+  signal: string | undefined;
+  timeoutSeconds: number | undefined;
+}
+
+/** Ends containers on a user's word. */
+export class ContainerStops {
+  readonly #deps: ContainerDependencies;
+
+  constructor(deps: ContainerDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Send the stop signal. `ended` resolves when the container has, of itself or, after its time, by SIGKILL. */
+  async begin(container: LiveContainer, options: StopOptions): Promise<{ ended: Promise<void> }> {
+    const { task } = container;
+    if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
+    const { config } = container.record;
+    const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
+    const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
+    // A restart ends in a start: what the policy says goes on to hold.
+    const intended = container.restarting ? undefined : this.#recordStopIntent(container);
+    container.hub.release('stopping');
+    if (task.paused) await unpauseContainer(container, this.#deps);
+    await intended;
+    task.stopping = true;
+    await this.#signal(container, task, signal);
+    return { ended: this.#finish(container, task, seconds) };
+  }
+
+  async #finish(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
+    const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
+    if (!ended) await this.forceEnd(container, task);
+  }
+
+  /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
+  async forceEnd(container: LiveContainer, task: LiveTask, { killed = false } = {}): Promise<void> {
+    container.hub.release('stopping');
+    if (!killed) await this.#signal(container, task, SIGKILL);
+    if (await endsWithin(task, KILL_GRACE_MS)) return;
+    throw new EngineError(
+      'internal',
+      `tried to kill container, but did not receive an exit event: ${container.id}`,
+    );
+  }
+
+  /** @throws EngineError "conflict" when it does not run. */
+  async kill(container: LiveContainer, signal: number): Promise<void> {
+    const { task } = container;
+    if (task === undefined || task.exited) throw notRunning(container);
+    const ends = signal === SIGKILL || signal === stopSignalOf(container.record);
+    const intended = ends ? this.#recordStopIntent(container) : undefined;
+    if (signal === SIGKILL) container.hub.release('stopping');
+    await intended;
+    await this.#deps.runtime.kill(task.handle, signal);
+    this.#publishKill(container, signal);
+  }
+
+  async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {
+    try {
+      await this.#deps.runtime.kill(task.handle, signal);
+    } catch (error) {
+      if (error instanceof EngineError && error.kind === 'conflict') return;
+      throw error;
+    }
+    this.#publishKill(container, signal);
+  }
+
+  #publishKill({ record }: LiveContainer, signal: number): void {
+    publishContainerEvent(this.#deps.events, record, 'kill', { attributes: { signal: String(signal) } });
+  }
+
+  /**
+   * On disk before the signal goes out: a daemon that dies before the exit leaves word of what the user wanted. As in Docker it stands until the
+   * next start, whether the signal arrives or not, and a disk that takes no word of it keeps nobody from stopping a container. One that
+   * removes itself has no policy that it would speak against.
+   */
+  async #recordStopIntent(container: LiveContainer): Promise<void> {
+    if (container.record.stoppedByUser) return;
+    container.record = { ...container.record, stoppedByUser: true };
+    if (container.record.host.autoRemove) return;
+    try {
+      await this.#deps.store.markStopped(container.id);
+    } catch (error) {
+      const details = { container: container.id, error: messageOf(error) };
+      this.#deps.logger.error('Cannot record that a container is to stop', details);
+    }
+  }
+}
+
+async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
+  const ended = task.ended.promise.then(() => true);
+  if (milliseconds === undefined || milliseconds > MAX_TIMER_MS) return await ended;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const result = await Promise.race([ended, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+function stopSignalOf(record: ContainerRecord): number {
+  try {
+    return parseSignal(record.config.stopSignal ?? String(SIGTERM));
+  } catch {
+    return SIGTERM;
+  }
+}
