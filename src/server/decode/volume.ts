@@ -9,7 +9,7 @@ import { anything, Fields, string, stringMap } from './go-json.ts';
  * @throws EngineError "invalid" on wrong types, "unavailable" for a volume of a cluster.
  */
 export function decodeNewVolume(body: Json | undefined): NewVolume {
-  const fields = new Fields(body ?? {}, '', 'CreateOptions');
+  const fields = new Fields(body ?? {}, 'CreateOptions', 'volume.CreateOptions');
   if (fields.has('ClusterVolumeSpec') && fields.get('ClusterVolumeSpec', anything) !== undefined)
     throw new EngineError(
       'unavailable',
