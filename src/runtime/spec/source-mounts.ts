@@ -35,13 +35,18 @@ export class SourceMounts {
   #of(source: string): SourceMount {
     const path = realPath(source);
     let best: SourceMount = { mountPoint: '/', flags: [], optional: '' };
-    for (const mount of (this.#mounts ??= readMounts())) {
+    for (const mount of this.#all()) {
       const { mountPoint } = mount;
       const below = path === mountPoint || path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`);
       // Of several on one another, the last counts.
       if (below && mountPoint.length >= best.mountPoint.length) best = mount;
     }
     return best;
+  }
+
+  #all(): SourceMount[] {
+    this.#mounts ??= readMounts();
+    return this.#mounts;
   }
 }
 

@@ -130,7 +130,8 @@ test('create: what was asked for, and the answer of Docker 28.5', async () => {
   expect(await sent('/volumes/create', { Name: 5 })).toEqual([
     400,
     {
-      message: 'invalid JSON: json: cannot unmarshal number into Go struct field CreateOptions.Name of type string',
+      message:
+        'invalid JSON: json: cannot unmarshal number into Go struct field CreateOptions.Name of type string',
     },
   ]);
   expect(await sent('/volumes/create', { Name: 'c', ClusterVolumeSpec: {} })).toMatchObject([503, {}]);

@@ -141,7 +141,7 @@ test.each(Object.entries(HOSTILE))(
 
 test('a client that vanishes leaves no half of an import', async () => {
   const client = engine.startCommand(['volume', 'import', 'half'], 'sampan');
-  client.child.stdin.write(makeTar([file('first', 'x'.repeat(100_000))], { open: true }));
+  void client.child.stdin.write(makeTar([file('first', 'x'.repeat(100_000))], { open: true }));
   await client.child.stdin.flush();
   await eventually(() => existsSync(join(dataOf('half'), 'first')));
   client.child.kill('SIGKILL');

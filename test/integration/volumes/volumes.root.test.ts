@@ -240,8 +240,11 @@ describe.each(MATRIX)('volumes on $driver with $runtime', ({ driver, runtime }) 
     const format =
       '{{.Action}} {{.Actor.ID}} {{index .Actor.Attributes "read/write"}} {{.Actor.Attributes.destination}}';
     const text = await engine.out([
-      ...['events', '--since', since, '--until', until, '--filter', 'type=volume'],
-      ...['--format', format],
+      'events',
+      `--since=${since}`,
+      `--until=${until}`,
+      '--filter=type=volume',
+      `--format=${format}`,
     ]);
     expect(
       text
