@@ -6,7 +6,7 @@ export class KeyedQueue {
   async run<T>(keys: readonly string[], job: () => Promise<T>): Promise<T> {
     const names = new Set(keys);
     if (names.size === 0) return await job();
-    const before = [...names].map((name) => this.#tails.get(name));
+    const before = [...names].map((name) => this.#tails.get(name)).filter((tail) => tail !== undefined);
     const done = Promise.withResolvers<void>();
     for (const name of names) this.#tails.set(name, done.promise);
     try {
