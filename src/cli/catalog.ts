@@ -295,6 +295,26 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/network/list.ts'),
   },
   {
+    paths: ['volume clone'],
+    short: 'Make a volume with what another one holds',
+    load: () => import('./commands/volume/clone.ts'),
+  },
+  {
+    paths: ['volume create'],
+    short: 'Create a volume',
+    load: () => import('./commands/volume/create.ts'),
+  },
+  {
+    paths: ['volume export'],
+    short: 'Write what a volume holds as a tar archive',
+    load: () => import('./commands/volume/export.ts'),
+  },
+  {
+    paths: ['volume import'],
+    short: 'Make a volume from a tar archive',
+    load: () => import('./commands/volume/import.ts'),
+  },
+  {
     paths: ['volume inspect'],
     short: 'Show everything about one or more volumes',
     load: () => import('./commands/volume/inspect.ts'),

@@ -24,10 +24,7 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     paths: ['stats', 'container stats'],
     instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
   },
-  {
-    paths: ['volume create', 'volume update'],
-    instead: 'Mount a folder of the host: sampan run -v /path/on/host:/path IMAGE',
-  },
+  { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   {
     paths: ['network create', 'network connect', 'network disconnect', 'network rm', 'network prune'],
     instead: 'The networks bridge, host and none are there: sampan run --network NETWORK IMAGE',

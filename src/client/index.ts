@@ -27,4 +27,4 @@ export type * from './model.ts';
 export type { NetworkClient } from './network-client.ts';
 export type { SystemClient } from './system-client.ts';
 export type * from './transport.ts';
-export type { VolumeClient } from './volume-client.ts';
+export type { CreateVolumeOptions, VolumeAttributes, VolumeClient } from './volume-client.ts';

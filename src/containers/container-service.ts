@@ -2,9 +2,8 @@ import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
-import type { Volume } from '../volumes/volumes.ts';
 import { checkRuntimeName } from './check-options.ts';
-import type { ContainerView } from './container.ts';
+import type { ContainerImage, ContainerView } from './container.ts';
 import type {
   ContainerBackend,
   ContainerCommit,
@@ -14,11 +13,11 @@ import type {
   ListRequest,
 } from './container-backend.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
 import { type ViewContext, viewOf } from './container-view.ts';
-import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { ExecService } from './exec/exec-service.ts';
@@ -29,6 +28,15 @@ import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import {
+  holdMountedImages,
+  imagesOf,
+  prepareImageSnapshots,
+  removeImageSnapshots,
+} from './mounts/image-mounts.ts';
+import { withVolumes } from './mounts/make-volumes.ts';
+import { type MountPlan, planMounts } from './mounts/plan-mounts.ts';
+import { volumeUsers } from './mounts/volume-users.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
@@ -89,20 +97,20 @@ export class ContainerService implements ContainerBackend {
   /** Containers that stand on an image, by its ID, manifest or config digest. */
   usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
     const uses = ({ record }: LiveContainer) =>
-      [record.image.id, record.image.manifestDigest, record.image.configDigest].includes(image);
+      imagesOf(record).some(({ id, manifestDigest, configDigest }) =>
+        [id, manifestDigest, configDigest].includes(image),
+      );
     return [...this.#index.values()].filter(uses).map(({ id, name, isUp }) => ({ id, name, running: isUp }));
   }
 
   /** Ids of the containers that have a volume. */
   volumeUsers(volume: string): string[] {
-    return [...this.#index.values()]
-      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
-      .map(({ id }) => id);
+    return volumeUsers(this.#index.values(), volume);
   }
 
   /** What containers need of images: their stacks, manifests and configs. */
   imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
-    const images = [...this.#index.values()].map(({ record }) => record.image);
+    const images = [...this.#index.values()].flatMap(({ record }) => imagesOf(record));
     return {
       blobs: images.flatMap(({ id, manifestDigest, configDigest }) => [id, manifestDigest, configDigest]),
       chains: images.flatMap(({ chainId }) => (chainId === undefined ? [] : [chainId])),
@@ -114,17 +122,22 @@ export class ContainerService implements ContainerBackend {
     this.#deps.runtime.anticipate?.();
     const asked = request.name === undefined ? undefined : checkName(request.name);
     const held = await this.#deps.images.hold(request.config.image, { platform: request.platform });
+    const mounted = await holdMountedImages(request, this.#deps).catch((error: unknown) => {
+      held.release();
+      throw error;
+    });
     try {
-      return await this.#createOn(held.image, request, asked);
+      return await this.#createOn(held.image, request, { asked, images: mounted.images });
     } finally {
       held.release();
+      mounted.release();
     }
   }
 
   async #createOn(
     image: ImageView,
     request: CreateRequest,
-    asked: string | undefined,
+    { asked, images }: { asked: string | undefined; images: ReadonlyMap<string, ContainerImage> },
   ): Promise<CreateResult> {
     const name =
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
@@ -138,28 +151,39 @@ export class ContainerService implements ContainerBackend {
       defaults: this.#deps.defaults,
       logDefaults: this.#deps.logs.defaults,
     });
-    const volumes: Volume[] = [];
+    const plan = planMounts(record.config, record.host, {
+      mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
+      images,
+    });
     this.#reserve(name);
     try {
-      const signal = new AbortController().signal;
-      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
-      const places = anonymousPlaces(record.config, record.host);
-      const filled = await fillVolumes(record.id, places, this.#deps);
-      volumes.push(...filled.map(({ volume }) => volume));
-      record.volumes = filled.map(({ volume, destination }) => ({ name: volume.name, destination }));
-      await this.#deps.store.insert(record, this.#deps.volumes.insertions(volumes));
-      this.#index.add(new LiveContainer(record));
-    } catch (error) {
-      await this.#deps.volumes.discard(volumes.map((volume) => volume.name));
-      await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
-      throw error;
+      await this.#insert(record, plan);
     } finally {
       this.#reserved.delete(name);
     }
     this.#deps.images.used(record.image.id);
-    for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
+  }
+
+  /** With snapshots and volumes, or without any of it. */
+  async #insert(record: ContainerRecord, plan: MountPlan): Promise<void> {
+    const { signal } = new AbortController();
+    record.mounts = plan.points;
+    try {
+      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
+      await prepareImageSnapshots(record, this.#deps, signal);
+      const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {
+        record.mounts = mounts;
+        await this.#deps.store.insert(record, statements);
+        this.#index.add(new LiveContainer(record));
+      });
+      for (const { name } of made) publishVolumeEvent(this.#deps.events, 'create', name);
+    } catch (error) {
+      await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
+      await removeImageSnapshots(record, this.#deps).catch(() => undefined);
+      throw error;
+    }
   }
 
   async start(nameOrId: string): Promise<void> {

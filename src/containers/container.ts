@@ -5,6 +5,7 @@ import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { Health, HealthFailureAction } from './health/health.ts';
+import type { MountRequest } from './mounts/mount-point.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
 export interface ContainerConfig {
@@ -41,6 +42,11 @@ export interface HostOptions {
   /** `source:destination[:options]` as typed. */
   binds: string[];
   tmpfs: Record<string, string>;
+  mounts: MountRequest[];
+  /** `container[:mode]` as typed. */
+  volumesFrom: string[];
+  /** For volumes that are made with the container. */
+  volumeDriver: string;
   networkMode: string;
   pidMode: string;
   ipcMode: string;
@@ -145,7 +151,7 @@ export interface ContainerView {
 }
 
 export interface MountView {
-  type: 'bind' | 'volume' | 'tmpfs';
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
   name?: string;
   source: string;
   destination: string;

@@ -7,7 +7,6 @@ import type { Healthcheck, ImageProcessConfig } from '../oci/image-config.ts';
 import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
-import { parseBind } from './binds.ts';
 import { checkIpcMode } from './check-options.ts';
 import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
@@ -78,11 +77,11 @@ function newRecordOf(
     restartCount: 0,
     restartDue: false,
     networkFilesOf: '',
-    volumes: [],
+    mounts: [],
   };
 }
 
-function imageOf(image: ImageView): ContainerImage {
+export function imageOf(image: ImageView): ContainerImage {
   const { id, manifestDigest, configDigest, chainId, platform } = image;
   return { id, manifestDigest, configDigest, chainId, platform };
 }
@@ -148,7 +147,6 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
   }
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
   checkResources(host.resources);
-  checkDestinations(host);
   checkFileWords(config, host);
   for (const text of host.extraHosts) parseExtraHost(text);
   if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
@@ -168,15 +166,4 @@ function checkFileWords(config: ContainerConfig, host: HostOptions): void {
       'invalid',
       `Cannot use ${JSON.stringify(bad)} as a host or domain name: it has white space`,
     );
-}
-
-function checkDestinations(host: HostOptions): void {
-  const seen = new Set<string>();
-  for (const destination of [
-    ...host.binds.map((text) => parseBind(text).destination),
-    ...Object.keys(host.tmpfs),
-  ]) {
-    if (seen.has(destination)) throw new EngineError('invalid', `Duplicate mount point: ${destination}`);
-    seen.add(destination);
-  }
 }

@@ -11,6 +11,7 @@ import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerLogs } from './logs/container-logs.ts';
+import type { ReadyMount } from './mounts/ready-mounts.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
@@ -26,7 +27,8 @@ export interface SpecContext {
   /** What is its `/dev/shm`, where others see it too. */
   sharedMemory: string | undefined;
   paths: ContainerPaths;
-  volumes: Pick<Volumes, 'path'>;
+  /** What it mounts, all of it there. */
+  mounts: readonly ReadyMount[];
 }
 
 /** The rooms that containers stand on; `daemon` chooses the implementations. */

@@ -11,6 +11,9 @@ import type { ExecNote } from './exec/exec-notes.ts';
 import type { ExecService } from './exec/exec-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import { imageMountKeys } from './mounts/image-mounts.ts';
+import { dropMounts } from './mounts/ready-mounts.ts';
+import { usersByVolume } from './mounts/volume-users.ts';
 import { startsWithDaemon } from './restart-plan.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
@@ -82,8 +85,13 @@ async function recoverHost(
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.sharedMemory.recover(ids);
-  await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
-  await deps.volumes.recover();
+  // Only starts need them, and none is under way.
+  for (const name of await readdir(deps.paths.mountsAll).catch(() => []))
+    await dropMounts(join(deps.paths.mountsAll, name));
+  const records = [...known.values()].map(({ record }) => record);
+  const keys = records.flatMap((record) => [snapshotKeyOf(record.id), ...imageMountKeys(record)]);
+  await deps.snapshotter.recover(new Set<SnapshotKey>(keys));
+  await deps.volumes.recover(usersByVolume(records.filter(({ id }) => ids.has(id))));
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }

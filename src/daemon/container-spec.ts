@@ -1,9 +1,8 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { parseBind } from '../containers/binds.ts';
+import { mkdir } from 'node:fs/promises';
 import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
-import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
+import type { ReadyMount } from '../containers/mounts/ready-mounts.ts';
 import { ownerOf } from '../containers/namespace-modes.ts';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { applyEdits } from '../runtime/cdi/apply-edits.ts';
@@ -34,7 +33,7 @@ export interface SpecHost {
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
-  const { record, rootDirectory, namespaces, sharedMemory, paths, volumes } = context;
+  const { record, rootDirectory, namespaces, sharedMemory, paths } = context;
   const { config } = record;
   const init = usesInit(record.host, host) ? (host.initPath ?? findInitProgram()) : undefined;
   const mounts = [...networkFileMounts(paths, record.networkFilesOf || record.id), ...initMounts(init)];
@@ -52,11 +51,8 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
       hostname: config.hostname,
       domainname: config.domainname,
     },
-    host: record.host,
-    binds: [
-      ...(await Promise.all(record.host.binds.map(readyBind))),
-      ...record.volumes.map((mount) => volumeBind(mount, volumes)),
-    ],
+    host: { ...record.host, tmpfs: { ...tmpfsMounts(context.mounts), ...record.host.tmpfs } },
+    binds: context.mounts.flatMap(bindOf),
     mounts,
     namespacePaths: namespaces,
     sharedMemory,
@@ -95,23 +91,16 @@ async function makeVolumeFolders(root: string, volumes: readonly string[]): Prom
   for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
 }
 
-function volumeBind({ name, destination }: VolumeMount, volumes: SpecContext['volumes']): SpecBind {
-  return { source: volumes.path(name), destination, mode: '', volume: true };
+function tmpfsMounts(mounts: readonly ReadyMount[]): Record<string, string> {
+  return Object.fromEntries(
+    mounts.flatMap(({ point }) => (point.type === 'tmpfs' ? [[point.destination, point.options]] : [])),
+  );
 }
 
-/** As `docker run -v` does: a source that is not there becomes a directory. */
-async function readyBind(text: string): Promise<SpecBind> {
-  const bind = parseBind(text);
-  try {
-    await stat(bind.source);
-  } catch (error) {
-    if (errnoCodeOf(error) !== 'ENOENT')
-      throw new EngineError(
-        'invalid',
-        `error while creating mount source path '${bind.source}': ${String(error)}`,
-        { cause: error },
-      );
-    await mkdir(bind.source, { recursive: true, mode: 0o755 });
-  }
-  return { source: bind.source, destination: bind.destination, mode: bind.options.join(','), volume: false };
+function bindOf({ point, source }: ReadyMount): SpecBind[] {
+  if (point.type === 'tmpfs') return [];
+  const { destination, readWrite } = point;
+  if (point.type !== 'bind') return [{ source, destination, readOnly: !readWrite }];
+  const { propagation, nonRecursive, readOnlyBelow } = point;
+  return [{ source, destination, readOnly: !readWrite, propagation, nonRecursive, readOnlyBelow }];
 }

@@ -262,7 +262,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   wired.containers = containers;
   const usersOf = (volume: string) => containers.volumeUsers(volume);
-  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events });
+  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events, scratch: paths.scratch });
   return {
     db,
     events,

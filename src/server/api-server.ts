@@ -26,6 +26,7 @@ import { networkRoutes } from './routes/networks.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
+import { volumeContentRoutes } from './routes/volume-content.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
@@ -63,6 +64,7 @@ export class ApiServer {
       ...exploreImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
+      ...volumeContentRoutes(backends),
       ...volumeRoutes(backends),
     ]);
     this.#headers = {

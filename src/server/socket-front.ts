@@ -23,6 +23,8 @@ interface Connection extends ListenerKind {
   requests: number;
   /** What came behind the current request was no HTTP. */
   broken: boolean;
+  /** The last request that came in HTTP. */
+  receiving?: IncomingMessage;
   /** Ends a connection whose first head takes too long; our own, as Bun's HTTP server keeps no `headersTimeout`. */
   headTimer: NodeJS.Timeout;
 }
@@ -49,7 +51,7 @@ export class SocketFront {
       shouldUpgradeCallback: leavesHttp,
     });
     this.#http.on('request', (message, response) => {
-      this.#count(message.socket, response);
+      this.#count(message, response);
       handlers.request(message, response);
     });
     this.#http.on('upgrade', (message, socket, head) => this.#upgraded(message, socket, head));
@@ -151,9 +153,11 @@ export class SocketFront {
     this.#handlers.upgrade(message, socket);
   }
 
-  #count(socket: Socket, response: ServerResponse): void {
+  #count(message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message;
     const entry = this.#busy(socket);
     if (entry === undefined) return;
+    entry.receiving = message;
     response.once('close', () => {
       entry.requests--;
       if (entry.broken && entry.requests === 0) socket.destroy();
@@ -163,7 +167,9 @@ export class SocketFront {
   /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
   #malformed(socket: Duplex, error: Error): void {
     const entry = this.#sockets.get(socket);
-    if (entry !== undefined && entry.requests > 0) entry.broken = true;
+    // It ended, or went wrong, amid a body: whoever reads that waits for more.
+    if (entry?.receiving?.complete === false) socket.destroy();
+    else if (entry !== undefined && entry.requests > 0) entry.broken = true;
     else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 

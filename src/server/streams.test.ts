@@ -83,6 +83,26 @@ for (const leave of ['vanishes', 'half-closes'] as const)
     expect(server.errors).toEqual([]);
   });
 
+for (const leave of ['vanishes', 'half-closes'] as const)
+  test(`a client that ${leave} amid what it sends aborts what reads it`, async () => {
+    const { engine } = server;
+    const read = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<unknown>();
+    engine.volumes.import = async (_wanted, archive, { signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve(signal.reason));
+      for await (const _chunk of archive) read.resolve();
+      throw new Error('that was not all');
+    };
+    const client = await server.connect();
+    client.send(head('POST', '/volumes/data/import', { 'Transfer-Encoding': 'chunked' }));
+    client.send('5\r\nhello\r\n');
+    await read.promise;
+    if (leave === 'vanishes') client.socket.destroy();
+    else client.socket.end();
+    expect(await aborted.promise).toBeDefined();
+    expect(server.errors).toEqual([]);
+  });
+
 test('events are lines with the fields that clients of 1.51 read, nanoseconds exact', async () => {
   const { engine } = server;
   engine.eventSource = async function* () {

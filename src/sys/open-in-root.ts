@@ -1,17 +1,11 @@
-import { ptr } from 'bun:ffi';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errno } from './errno.ts';
-import { cString, lastErrno, libc, SyscallError } from './libc.ts';
+import { cString, SyscallError } from './libc.ts';
+import { O_PATH, openat2, RESOLVE } from './openat2.ts';
 import { closeFd } from './pipe.ts';
 
-const SYS_OPENAT2 = 437n;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
-const RESOLVE_NO_MAGICLINKS = 0x02n;
-const RESOLVE_IN_ROOT = 0x10n;
-/** The kernel gives up on a walk that renames have raced (openat2(2), EAGAIN). */
-const ATTEMPTS = 32;
-const ABSENT: readonly number[] = [errno.ENOENT, errno.ENOTDIR, errno.ELOOP];
+/** EAGAIN: renames race with the walk without an end. */
+const ABSENT: readonly number[] = [errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EAGAIN];
 
 /**
  * The text of a regular file inside `root`, at most `maxBytes` of it; undefined when there is none. Links are followed as if `root` were
@@ -34,18 +28,16 @@ export function readFileInLiveRoot(root: string, path: string, maxBytes: number)
   }
 }
 
-/** An fd that only names a place (O_PATH). */
 function openPlace(directory: number, path: string): number | undefined {
-  const name = cString(path);
-  const how = new BigUint64Array([BigInt(O_PATH | O_CLOEXEC), 0n, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS]);
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const fd = libc.syscall(SYS_OPENAT2, BigInt(directory), BigInt(ptr(name)), BigInt(ptr(how)), 24n, 0n, 0n);
-    if (Number(fd) >= 0) return Number(fd);
-    const number = lastErrno();
-    if (ABSENT.includes(number)) return undefined;
-    if (number !== errno.EAGAIN) throw new SyscallError('openat2', number, `open ${path} in a root`);
+  try {
+    return openat2(directory, cString(path), {
+      flags: O_PATH,
+      resolve: RESOLVE.inRoot | RESOLVE.noMagicLinks,
+    });
+  } catch (error) {
+    if (error instanceof SyscallError && ABSENT.includes(error.errno)) return undefined;
+    throw error;
   }
-  return undefined;
 }
 
 function readPlace(place: number, maxBytes: number): string {

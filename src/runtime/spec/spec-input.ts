@@ -86,10 +86,13 @@ export interface SpecBind {
   /** Absolute path on the host. */
   source: string;
   destination: string;
-  /** As after the second colon of `-v`: `ro`, `rw`, `z`, `Z`, `rshared`, `nocopy` …, comma-separated. */
-  mode: string;
-  /** A volume of ours: no propagation is set unless asked for. */
-  volume: boolean;
+  readOnly: boolean;
+  /** `rprivate`, `rslave` …; left out, none is set. */
+  propagation?: string;
+  /** Without what is mounted below the source. */
+  nonRecursive?: boolean;
+  /** What is mounted below a read-only source: `try` and `always` make it read-only too. */
+  readOnlyBelow?: 'try' | 'never' | 'always';
 }
 
 export interface SpecDeviceRequest {

@@ -119,9 +119,6 @@ test('a 64-bit limit keeps all its digits', () => {
 test('each field that is not built yet is refused by name, unless it is zero', () => {
   const set: Record<string, Json> = {
     PortBindings: { '80/tcp': [{ HostPort: '80' }] },
-    VolumeDriver: 'nfs',
-    VolumesFrom: ['x'],
-    Mounts: [{ Type: 'bind' }],
     Cgroup: 'container:x',
     Links: ['a:b'],
     PublishAllPorts: true,

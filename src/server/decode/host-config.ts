@@ -18,6 +18,7 @@ import {
 } from './go-json.ts';
 import { HARDWARE_RULES } from './hardware-rules.ts';
 import { decodeHealthAction } from './healthcheck.ts';
+import { mountRequests } from './mounts.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -102,9 +103,15 @@ const PLACEMENT_RULES = {
   HealthOnFailure: honour(decodeHealthAction, (host, value) => {
     host.healthOnFailure = value;
   }),
-  VolumeDriver: refuse('--volume-driver', ['local']),
-  VolumesFrom: refuse('--volumes-from'),
-  Mounts: refuse('--mount'),
+  VolumeDriver: honour(string, (host, value) => {
+    host.volumeDriver = value;
+  }),
+  VolumesFrom: honour(strings, (host, value) => {
+    host.volumesFrom = value;
+  }),
+  Mounts: honour(mountRequests, (host, value) => {
+    host.mounts = value;
+  }),
   ConsoleSize: honour(listOf(int), (host, value) => {
     host.consoleSize = [value[0] ?? 0, value[1] ?? 0];
   }),
@@ -234,6 +241,9 @@ export function emptyHost(): HostOptions {
     autoRemove: false,
     binds: [],
     tmpfs: {},
+    mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
     networkMode: '',
     pidMode: '',
     ipcMode: '',

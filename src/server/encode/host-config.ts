@@ -2,6 +2,7 @@ import type { HostOptions } from '../../containers/container.ts';
 import type { HostConfig, Resources } from '../../wire/host-config.ts';
 import { noHardware } from '../decode/hardware-rules.ts';
 import { nullIfEmpty } from './container-config.ts';
+import { encodeMountRequest } from './mounts.ts';
 
 type HardwareOptions = NonNullable<HostOptions['hardware']>;
 
@@ -27,8 +28,9 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     },
     AutoRemove: host.autoRemove,
     ...(actsOnFailure(host) ? { HealthOnFailure: host.healthOnFailure } : {}),
-    VolumeDriver: '',
-    VolumesFrom: null,
+    VolumeDriver: host.volumeDriver,
+    VolumesFrom: nullIfEmpty(host.volumesFrom),
+    ...(host.mounts.length === 0 ? {} : { Mounts: host.mounts.map(encodeMountRequest) }),
     ConsoleSize: host.consoleSize,
     ...(Object.keys(host.annotations).length === 0 ? {} : { Annotations: host.annotations }),
     CapAdd: nullIfEmpty(host.capAdd),

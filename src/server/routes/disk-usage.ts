@@ -82,10 +82,13 @@ async function buildCacheOf({ builder }: Backends, request: ApiRequest): Promise
 
 async function volumesOf({ volumes }: Backends): Promise<DiskUsage['Volumes']> {
   return await Promise.all(
-    (await volumes.list()).map(async (volume) => ({
-      ...encodeVolume(volume),
-      UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
-    })),
+    // As Docker: what is mounted from elsewhere takes nothing here.
+    (await volumes.list())
+      .filter(({ options = {} }) => Object.keys(options).length === 0)
+      .map(async (volume) => ({
+        ...encodeVolume(volume),
+        UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
+      })),
   );
 }
 

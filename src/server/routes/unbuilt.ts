@@ -14,8 +14,6 @@ const UNBUILT: readonly (readonly [method: string, pattern: string, what: string
   ['POST', '/networks/create', 'creating networks'],
   ['POST', '/networks/{}/connect', 'connecting networks'],
   ['POST', '/networks/{}/disconnect', 'disconnecting networks'],
-  ['POST', '/volumes/create', 'creating volumes'],
-  ['PUT', '/volumes/{}', 'updating volumes'],
   ['*', '/plugins', 'plugins'],
   ['*', '/plugins/{*}', 'plugins'],
   ['POST', '/swarm/init', 'swarm mode'],

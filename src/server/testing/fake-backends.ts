@@ -18,6 +18,7 @@ import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../i
 import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
 import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts';
+import type { NewVolume } from '../../volumes/volumes.ts';
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
@@ -279,6 +280,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly volumes: VolumeBackend = {
+    create: async (wanted) => this.#makeVolume('volume create', wanted),
+    import: async (wanted, archive) => {
+      const bytes = await new Response(archive).text();
+      return this.#makeVolume(`volume import of ${bytes}`, wanted);
+    },
+    clone: async (source, wanted) => this.#makeVolume(`volume clone of ${source}`, wanted),
+    export: async (name) => new Blob([`content of ${name}`]).stream(),
     list: async () => this.volumeViews,
     get: async (name) => {
       const found = this.volumeViews.find((volume) => volume.name === name);
@@ -322,6 +330,24 @@ export class FakeEngine implements Backends {
       removed: Promise.withResolvers(),
       started: Promise.withResolvers(),
     });
+    return view;
+  }
+
+  #makeVolume(call: string, wanted: NewVolume): VolumeView {
+    this.calls.push([call, wanted]);
+    const { name = 'cc'.repeat(32), labels, options, owner, mode } = wanted;
+    const view: VolumeView = {
+      name,
+      path: `/v/${name}/_data`,
+      createdNano: 1_795_649_557_123_456_789n,
+      anonymous: wanted.name === undefined,
+      labels,
+      options,
+      owner,
+      mode,
+      users: [],
+    };
+    this.volumeViews.push(view);
     return view;
   }
 

@@ -80,13 +80,18 @@ export class LayerUnpacker implements TarVisitor {
   #entries = 0;
   readonly #limit: number;
 
-  constructor(limit = defaultLayerLimits.nodes) {
+  /** No marks of a layer: every name is a file's. */
+  readonly #plain: boolean;
+
+  constructor({ limit = defaultLayerLimits.nodes, plain = false } = {}) {
     this.#limit = limit;
+    this.#plain = plain;
   }
 
   entry(entry: TarEntry): void {
     if (++this.#entries + this.#directories.made > this.#limit)
       throw hostileArchive(entry.path, `layer has more than ${this.#limit} files`);
+    if (this.#plain) return this.#node(entry);
     const role = layerRole(entry);
     if (role.role === 'node') this.#node(entry);
     else if (role.role === 'whiteout') this.#whiteout(role.target);

@@ -53,7 +53,9 @@ try {
   if (request.form === 'list') list();
   else {
     const skip = new Set(request.form === 'layer' ? request.skip : []);
-    new RootTar(output, { layer: request.form === 'layer' }).write((path) => skip.has(path));
+    const tar = new RootTar(output, { layer: request.form === 'layer' });
+    if (request.form === 'tree' && request.withRoot === true) tar.root();
+    tar.write((path) => skip.has(path));
   }
 } catch (error) {
   writeSync(2, JSON.stringify(serializeError(error)));

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { TarWriter } from '../../archive/tar-writer.ts';
-import { fsPath, isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
+import { fsPath, isOpaque, isWhiteout, nodeAttributes, statNode } from '../node-attributes.ts';
 import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
 
 const BUFFER_BYTES = 1 << 20;
@@ -26,6 +26,14 @@ export class RootTar {
   constructor(out: ByteSink, options: { layer: boolean }) {
     this.#out = out;
     this.#layer = options.layer;
+  }
+
+  /** The root itself, `./`. Before anything else. */
+  root(): void {
+    const stat = statNode('/');
+    if (stat === undefined) return;
+    const { linkTarget: _, ...node } = attributesOf('', stat);
+    this.#out(this.#writer.header({ ...node, path: '.', size: 0 }));
   }
 
   write(skips: (path: string) => boolean): void {

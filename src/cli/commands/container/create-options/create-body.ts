@@ -42,10 +42,7 @@ export async function createBody(
   const attach = attachStreams(flags);
   const ports = parsePublish(flags.list('publish'));
   const exposed = sortKeys({ ...ports.exposed, ...parseExpose(flags.list('expose')) });
-  const volumes = parseVolumes(flags.list('volume'), {
-    cwd: context.cwd,
-    driver: flags.string('volume-driver'),
-  });
+  const volumes = parseVolumes(flags.list('volume'), { cwd: context.cwd });
   const networking = parseNetworking(flags);
   const healthcheck = parseHealthcheck(flags);
   const interactive = flags.bool('interactive');
