@@ -3,6 +3,7 @@ import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
 import type { Volume } from '../volumes/volumes.ts';
+import { ArchiveService } from './archive/archive-service.ts';
 import type { ContainerView } from './container.ts';
 import type {
   ContainerBackend,
@@ -38,6 +39,7 @@ export class ContainerService implements ContainerBackend {
   readonly #index = new ContainerIndex<LiveContainer>();
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
+  readonly #archives: ArchiveService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
 
@@ -45,6 +47,9 @@ export class ContainerService implements ContainerBackend {
     this.#deps = deps;
     this.#lifecycle = new Lifecycle(deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.#archives = new ArchiveService(deps, this.#index, async (container) =>
+      viewOf(container, await this.#viewContext()),
+    );
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
@@ -293,6 +298,22 @@ export class ContainerService implements ContainerBackend {
 
   async changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]> {
     return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
+  }
+
+  statPath(...asked: Parameters<ContainerBackend['statPath']>): ReturnType<ContainerBackend['statPath']> {
+    return this.#archives.statPath(...asked);
+  }
+
+  readPath(...asked: Parameters<ContainerBackend['readPath']>): ReturnType<ContainerBackend['readPath']> {
+    return this.#archives.readPath(...asked);
+  }
+
+  writePath(...asked: Parameters<ContainerBackend['writePath']>): Promise<void> {
+    return this.#archives.writePath(...asked);
+  }
+
+  matchPaths(...asked: Parameters<ContainerBackend['matchPaths']>): Promise<string[]> {
+    return this.#archives.matchPaths(...asked);
   }
 
   async commit(

@@ -52,7 +52,7 @@ export class Lifecycle {
       throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
     if (container.task !== undefined)
       throw new EngineError('not-modified', `container ${container.id} is already running`);
-    await container.cleaning;
+    await Promise.allSettled([container.cleaning, ...container.copies]);
     await this.#clearResidue(container);
     let task: LiveTask;
     try {
@@ -305,7 +305,7 @@ export class Lifecycle {
   async #removeFiles(container: LiveContainer, volumes: readonly string[]): Promise<void> {
     const { snapshotter, paths, logger } = this.#deps;
     try {
-      await container.cleaning;
+      await Promise.allSettled([container.cleaning, ...container.copies]);
       await this.#clearResidue(container);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await rm(paths.directory(container.id), { recursive: true, force: true });

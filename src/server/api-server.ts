@@ -10,6 +10,7 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
@@ -48,6 +49,7 @@ export class ApiServer {
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
+      ...containerArchiveRoutes(backends),
       ...containerFileRoutes(backends),
       ...containerRoutes(backends),
       ...copyImageRoutes(backends),

@@ -1,3 +1,4 @@
+import type { PathStat } from '../../containers/archive/path-stat.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
 import type {
   AttachClient,
@@ -121,6 +122,28 @@ export class FakeEngine implements Backends {
       this.calls.push(['export', name]);
       this.#find(name);
       return new Blob(['archive']).stream();
+    },
+    statPath: async (name, path) => {
+      this.#find(name);
+      return pathStat(path);
+    },
+    readPath: async (name, path) => {
+      this.calls.push(['readPath', name, path]);
+      this.#find(name);
+      return { stat: pathStat(path), tar: new Blob(['archive']).stream() };
+    },
+    writePath: async (name, { archive, ...request }) => {
+      this.calls.push([
+        'writePath',
+        name,
+        { ...request, bytes: (await new Response(archive).bytes()).length },
+      ]);
+      this.#find(name);
+    },
+    matchPaths: async (name, pattern) => {
+      this.calls.push(['matchPaths', name, pattern]);
+      this.#find(name);
+      return ['/a', '/b'];
     },
     changes: async (name) => {
       this.#find(name);
@@ -365,4 +388,11 @@ export class FakeEngine implements Backends {
     if (found === undefined) throw new EngineError('not-found', `No such image: ${name}:latest`);
     return found;
   }
+}
+
+function pathStat(path: string): PathStat {
+  if (path.includes('nope'))
+    throw new EngineError('not-found', `Could not find the file ${path} in container x`);
+  const times = { mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 500_000_000 };
+  return { name: 'd', sizeBytes: 4096, type: 'directory', mode: 0o1777, ...times, linkTarget: '' };
 }
