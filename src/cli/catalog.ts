@@ -87,6 +87,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/commit.ts'),
   },
   {
+    paths: ['container cp', 'cp'],
+    short: 'Copy files and folders between a container and the local file system',
+    group: 'command',
+    load: () => import('./commands/container/copy.ts'),
+  },
+  {
     paths: ['container create', 'create'],
     short: 'Create a new container',
     group: 'command',

@@ -17,10 +17,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: `As root: nsenter -t ${PID} -a COMMAND`,
   },
   {
-    paths: ['cp', 'container cp'],
-    instead: `As root, while it runs: cp -a /proc/${PID}/root/PATH DEST_PATH, or mount a folder with -v.`,
-  },
-  {
     paths: ['build', 'image build', 'builder', 'buildx'],
     instead:
       'Build elsewhere, push to a registry and pull from it, or import a root file system: sampan import.',

@@ -156,7 +156,10 @@ export class SocketFront {
   /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
   #malformed(socket: Duplex, error: Error): void {
     const entry = this.#sockets.get(socket);
-    if (entry !== undefined && entry.requests > 0) entry.broken = true;
+    // The end of the input within a request's body: node would cut the connection itself, were nobody listening here.
+    if (errnoCodeOf(error) === 'HPE_INVALID_EOF_STATE' && entry !== undefined && entry.requests > 0)
+      socket.destroy();
+    else if (entry !== undefined && entry.requests > 0) entry.broken = true;
     else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 

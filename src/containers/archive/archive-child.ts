@@ -55,7 +55,7 @@ function read(path: string): void {
     const rest = real === '' ? `/${name}` : name.slice(real.length);
     return name === real ? found.name : `${prefix}${rest}`;
   };
-  new RootTar(output, { layer: false, nameOf }).writeFrom({ path: real, stat });
+  new RootTar(output, { layer: false, nameOf, wholeSeconds: true }).writeFrom({ path: real, stat });
 }
 
 async function write(request: WriteRequest): Promise<void> {

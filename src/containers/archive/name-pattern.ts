@@ -28,7 +28,7 @@ export class NamePattern {
     const first = this.#tokens[0];
     const saysDot = typeof first === 'object' && 'character' in first;
     if (name.startsWith('.') && !saysDot) return false;
-    const characters = [...name];
+    const characters = Array.from(name);
     let [token, at] = [0, 0];
     /** Where to go on when what follows the last star does not fit. */
     let retry: { token: number; at: number } | undefined;
@@ -55,7 +55,7 @@ function tokenOf(text: string): Token {
   if (text.length > 1 && text.startsWith('\\')) return { character: text.slice(1) };
   if (text.length < 3 || !text.startsWith('[')) return { character: text };
   const negated = text[1] === '!' || text[1] === '^';
-  const inside = [...text.slice(negated ? 2 : 1, -1)];
+  const inside = Array.from(text.slice(negated ? 2 : 1, -1));
   const ranges: [string, string][] = [];
   for (let at = 0; at < inside.length; at++) {
     const low = inside[at] ?? '';

@@ -20,14 +20,19 @@ export class RootTar {
   readonly #layer: boolean;
   readonly #writer = new TarWriter();
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  readonly #wholeSeconds: boolean;
   readonly #nameOf: (path: string) => string;
   /** First names of files with several, by device and inode. */
   readonly #links = new Map<string, string>();
 
-  /** `nameOf`: what a member is called; default: by its path. */
-  constructor(out: ByteSink, options: { layer: boolean; nameOf?: (path: string) => string }) {
+  /** `nameOf`: what a member is called; default: by its path. `wholeSeconds`: of times, as Docker's copies have them. */
+  constructor(
+    out: ByteSink,
+    options: { layer: boolean; nameOf?: (path: string) => string; wholeSeconds?: boolean },
+  ) {
     this.#out = out;
     this.#layer = options.layer;
+    this.#wholeSeconds = options.wholeSeconds === true;
     this.#nameOf = options.nameOf ?? ((path) => path);
   }
 
@@ -57,7 +62,7 @@ export class RootTar {
     if (stat.isSocket()) return;
     if (this.#layer && isWhiteout(stat)) return this.#mark(path, (name) => `.wh.${name}`);
     if (stat.isFile()) return this.#file(path, stat);
-    const { linkTarget = '', ...node } = attributesOf(path, stat);
+    const { linkTarget = '', ...node } = this.#attributesOf(path, stat);
     this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), linkTarget, size: 0 }));
     if (this.#layer && stat.isDirectory() && isOpaque(`/${path}`))
       this.#mark(`${path}/`, () => '.wh..wh..opq');
@@ -74,7 +79,7 @@ export class RootTar {
     const inode = `${stat.dev}:${stat.ino}`;
     const first = stat.nlink > 1n ? this.#links.get(inode) : undefined;
     if (first !== undefined) {
-      const node = attributesOf(path, stat);
+      const node = this.#attributesOf(path, stat);
       const link = { type: 'hardlink', linkTarget: this.#nameOf(first), size: 0 } as const;
       this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), ...link }));
       return;
@@ -85,7 +90,7 @@ export class RootTar {
     try {
       const now = fstatSync(file, { bigint: true });
       if (!now.isFile()) return;
-      const { linkTarget: _, ...node } = attributesOf(path, now);
+      const { linkTarget: _, ...node } = this.#attributesOf(path, now);
       this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), size: node.size }));
       this.#content(file, node.size);
     } finally {
@@ -109,10 +114,10 @@ export class RootTar {
     const padding = this.#writer.padding();
     if (padding.length > 0) this.#out(padding);
   }
-}
 
-function attributesOf(path: string, stat: BigIntStats) {
-  const node = nodeAttributes(`/${path}`, stat);
-  const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
-  return { ...node, xattrs };
+  #attributesOf(path: string, stat: BigIntStats) {
+    const node = nodeAttributes(`/${path}`, stat);
+    const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
+    return { ...node, ...(this.#wholeSeconds ? { mtimeNanoseconds: 0 } : {}), xattrs };
+  }
 }
