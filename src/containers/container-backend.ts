@@ -4,6 +4,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
 import type { FileChange } from './file-changes.ts';
+import type { ContainerStats } from './stats/container-stats.ts';
 
 export interface CreateRequest {
   /** Without slash; undefined: a generated one. */
@@ -177,6 +178,10 @@ export interface ContainerBackend {
   writePath(nameOrId: string, request: PathWrite, options: { signal: AbortSignal }): Promise<void>;
   /** Paths that fit a pattern (`archive/name-pattern.ts`), 10,000 at most. */
   matchPaths(nameOrId: string, pattern: string, options: { signal: AbortSignal }): Promise<string[]>;
+  /** What it uses now, with the sample of a second before unless `oneShot`. */
+  statsOnce(nameOrId: string, options: { oneShot: boolean; signal: AbortSignal }): Promise<ContainerStats>;
+  /** The same every second, until it is removed; nothing is kept for a reader who is late. */
+  followStats(nameOrId: string, options: { signal: AbortSignal }): AsyncIterable<ContainerStats>;
   /** `ps` columns as `ps -o` prints them. */
   top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
   counts(): { running: number; paused: number; stopped: number };

@@ -29,6 +29,7 @@ import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { checkSignal, parseSignal } from './signals.ts';
+import { StatsService } from './stats/stats-service.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { checkRuntimeName } from './unbuilt-options.ts';
@@ -40,6 +41,7 @@ export class ContainerService implements ContainerBackend {
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
   readonly #archives: ArchiveService;
+  readonly #stats: StatsService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
 
@@ -47,6 +49,7 @@ export class ContainerService implements ContainerBackend {
     this.#deps = deps;
     this.#lifecycle = new Lifecycle(deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.#stats = new StatsService(this.#index, deps.logger);
     this.#archives = new ArchiveService(deps, this.#index, async (container) =>
       viewOf(container, await this.#viewContext()),
     );
@@ -298,6 +301,16 @@ export class ContainerService implements ContainerBackend {
 
   async changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]> {
     return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
+  }
+
+  statsOnce(...asked: Parameters<ContainerBackend['statsOnce']>): ReturnType<ContainerBackend['statsOnce']> {
+    return this.#stats.once(...asked);
+  }
+
+  followStats(
+    ...asked: Parameters<ContainerBackend['followStats']>
+  ): ReturnType<ContainerBackend['followStats']> {
+    return this.#stats.follow(...asked);
   }
 
   statPath(...asked: Parameters<ContainerBackend['statPath']>): ReturnType<ContainerBackend['statPath']> {

@@ -12,6 +12,7 @@ import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
 import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
+import { containerStatsRoute } from './routes/container-stats.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
@@ -51,6 +52,7 @@ export class ApiServer {
       ...unbuiltRoutes(),
       ...containerArchiveRoutes(backends),
       ...containerFileRoutes(backends),
+      containerStatsRoute(backends),
       ...containerRoutes(backends),
       ...copyImageRoutes(backends),
       diskUsageRoute(backends),

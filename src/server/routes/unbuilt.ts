@@ -5,7 +5,6 @@ import type { Handler, Route } from '../router.ts';
 const UNBUILT: readonly (readonly [method: string, pattern: string, what: string])[] = [
   ['POST', '/containers/{}/exec', 'exec'],
   ['GET', '/containers/{}/attach/ws', 'attach over WebSocket'],
-  ['GET', '/containers/{}/stats', 'stats'],
   ['POST', '/containers/{}/update', 'update'],
   ['GET', '/containers/{}/checkpoints', 'checkpoints'],
   ['POST', '/containers/{}/checkpoints', 'checkpoints'],

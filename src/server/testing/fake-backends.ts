@@ -123,6 +123,16 @@ export class FakeEngine implements Backends {
       this.#find(name);
       return new Blob(['archive']).stream();
     },
+    statsOnce: async (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return { id, name: shown, current: undefined, previous: undefined };
+    },
+    followStats: (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return (async function* () {
+        yield { id, name: shown, current: undefined, previous: undefined };
+      })();
+    },
     statPath: async (name, path) => {
       this.#find(name);
       return pathStat(path);
