@@ -201,6 +201,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/start.ts'),
   },
   {
+    paths: ['container stats', 'stats'],
+    short: 'Show what containers use, as it changes',
+    group: 'command',
+    load: () => import('./commands/container/stats.ts'),
+  },
+  {
     paths: ['container stop', 'stop'],
     short: 'Stop one or more running containers',
     group: 'command',

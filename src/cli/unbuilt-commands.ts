@@ -26,10 +26,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },
   {
-    paths: ['stats', 'container stats'],
-    instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
-  },
-  {
     paths: ['update', 'container update'],
     instead: 'Make the container anew with the limits that it shall have.',
   },

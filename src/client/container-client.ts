@@ -4,6 +4,7 @@ import { decodeAnswer, type EngineConnection, segment } from './engine-connectio
 import type {
   ContainerCreated,
   ContainerInspect,
+  ContainerStatsAnswer,
   ContainerSummary,
   PruneResult,
   TopResult,
@@ -208,6 +209,19 @@ export class ContainerClient {
 
   top(id: string, psArgs: string): Promise<TopResult> {
     return this.#engine.json('GET', this.#path(id, 'top'), { query: { ps_args: psArgs || undefined } });
+  }
+
+  /** What the container uses, with the sample of a second before. */
+  stats(id: string, options: { signal?: AbortSignal | undefined } = {}): Promise<ContainerStatsAnswer> {
+    return this.#engine.json('GET', this.#path(id, 'stats'), { query: { stream: false }, ...options });
+  }
+
+  /** The same every second, until it is removed. */
+  followStats(
+    id: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<ContainerStatsAnswer, void, undefined> {
+    return this.#engine.jsonLines('GET', this.#path(id, 'stats'), { query: { stream: true }, ...options });
   }
 
   /** What the container has changed in its file system; `Kind` is 0 for changed, 1 for added, 2 for deleted. */
