@@ -9,6 +9,8 @@ const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+/** What a browser's WebSocket may ask for. */
+const WEB_SOCKET = /\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
 
 export interface FrontHandlers {
   request(message: IncomingMessage, response: ServerResponse): void;
@@ -45,7 +47,10 @@ export class SocketFront {
       requestTimeout: 0,
       keepAliveTimeout: 0,
       // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'tcp',
+      shouldUpgradeCallback: ({ headers, url }) => {
+        const upgrade = headers.upgrade?.toLowerCase();
+        return upgrade === 'tcp' || (upgrade === 'websocket' && WEB_SOCKET.test(url ?? ''));
+      },
     });
     this.#http.on('request', (message, response) => {
       this.#count(message.socket, response);

@@ -4,7 +4,6 @@ import type { Handler, Route } from '../router.ts';
 /** The rest of Docker's API: what each does, so that a client learns what it can't have. */
 const UNBUILT: readonly (readonly [method: string, pattern: string, what: string])[] = [
   ['POST', '/containers/{}/exec', 'exec'],
-  ['GET', '/containers/{}/attach/ws', 'attach over WebSocket'],
   ['POST', '/containers/{}/update', 'update'],
   ['GET', '/containers/{}/checkpoints', 'checkpoints'],
   ['POST', '/containers/{}/checkpoints', 'checkpoints'],
