@@ -346,13 +346,17 @@ export class ContainerService implements ContainerBackend {
   }
 
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
-    const task = runningTask(this.#index.resolve(nameOrId));
+    const container = this.#index.resolve(nameOrId);
+    const task = runningTask(container);
     const pids = await this.#deps.runtime.processes(task.handle);
     const table = await run(['ps', ...(psArguments.length === 0 ? ['-ef'] : psArguments)], {
       timeoutMs: 10_000,
     });
-    if (table.exitCode !== 0) throw new EngineError('invalid', `error running ps: ${table.stderr.trim()}`);
-    return filterProcesses(table.stdout, new Set(pids));
+    if (table.exitCode !== 0)
+      throw new EngineError('internal', `ps: ${table.stderr.trim().split('\n', 1)[0] ?? ''}`);
+    const found = filterProcesses(table.stdout, new Set(pids));
+    publishContainerEvent(this.#deps.events, container.record, 'top');
+    return found;
   }
 
   counts(): { running: number; paused: number; stopped: number } {

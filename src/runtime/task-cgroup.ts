@@ -16,16 +16,22 @@ export function cgroupVersion(root = ROOT): '1' | '2' {
 /** One cgroup path, which on v1 hosts is a folder in each hierarchy. */
 export class TaskCgroup {
   readonly #folders: string[];
+  /** Those whose lists of processes are the kernel's. */
+  readonly #listed: string[];
 
   /** @param path the spec's `cgroupsPath`: `/sampan/<id>`, or `<slice>:<prefix>:<id>` with the systemd driver */
   constructor(path: string, root = ROOT) {
-    this.#folders = hierarchies(root).map((hierarchy) => join(hierarchy, folderOf(path)));
+    const roots = hierarchies(root);
+    const mounted = roots.filter((hierarchy) => CGROUP_TYPES.has(typeOf(hierarchy) ?? 0));
+    this.#folders = roots.map((hierarchy) => join(hierarchy, folderOf(path)));
+    // Where the v2 hierarchy is hidden (hybrid-cgroup.ts), crun leaves a plain file there that names its init alone.
+    this.#listed = (mounted.length > 0 ? mounted : roots).map((hierarchy) => join(hierarchy, folderOf(path)));
   }
 
   /** Pids of all processes in it, the cgroups below included. */
   processes(): number[] {
     const pids = new Set<number>();
-    for (const folder of this.#folders) {
+    for (const folder of this.#listed) {
       for (const pid of pidsBelow(folder, 0)) pids.add(pid);
       if (pids.size > 0) break;
     }

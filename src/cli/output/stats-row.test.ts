@@ -49,8 +49,15 @@ test('what has not come yet', () => {
     headers: {},
   });
   expect(JSON.parse(json)).toEqual({
-    ...{ BlockIO: '-- / --', CPUPerc: '--', Container: 'x', ID: '', MemPerc: '--' },
-    ...{ MemUsage: '-- / --', Name: '--', NetIO: '-- / --', PIDs: '--' },
+    BlockIO: '-- / --',
+    CPUPerc: '--',
+    Container: 'x',
+    ID: '',
+    MemPerc: '--',
+    MemUsage: '-- / --',
+    Name: '--',
+    NetIO: '-- / --',
+    PIDs: '--',
   });
 });
 

@@ -96,8 +96,14 @@ export class SampleReader {
       const field = rest.trim().split(/\s+/).map(BigInt);
       const at = (index: number): bigint => field[index] ?? 0n;
       networks[name] = {
-        ...{ rxBytes: at(0), rxPackets: at(1), rxErrors: at(2), rxDropped: at(3) },
-        ...{ txBytes: at(8), txPackets: at(9), txErrors: at(10), txDropped: at(11) },
+        rxBytes: at(0),
+        rxPackets: at(1),
+        rxErrors: at(2),
+        rxDropped: at(3),
+        txBytes: at(8),
+        txPackets: at(9),
+        txErrors: at(10),
+        txDropped: at(11),
       };
     }
     return networks;

@@ -88,18 +88,14 @@ function encodeNetworks(sample: ContainerSample | undefined): object {
       networks.map(([name, one]) => [
         name,
         {
-          ...{
-            rx_bytes: one.rxBytes,
-            rx_packets: one.rxPackets,
-            rx_errors: one.rxErrors,
-            rx_dropped: one.rxDropped,
-          },
-          ...{
-            tx_bytes: one.txBytes,
-            tx_packets: one.txPackets,
-            tx_errors: one.txErrors,
-            tx_dropped: one.txDropped,
-          },
+          rx_bytes: one.rxBytes,
+          rx_packets: one.rxPackets,
+          rx_errors: one.rxErrors,
+          rx_dropped: one.rxDropped,
+          tx_bytes: one.txBytes,
+          tx_packets: one.txPackets,
+          tx_errors: one.txErrors,
+          tx_dropped: one.txDropped,
         },
       ]),
     ),

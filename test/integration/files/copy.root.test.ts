@@ -49,23 +49,8 @@ describe.each(MATRIX)('copies on $driver with $runtime', ({ driver, runtime }) =
       directory('t'),
     ]);
     await engine.out(['import', '-', 'box'], { stdin: image });
-    await engine.out([
-      ...[
-        'run',
-        '-d',
-        '--name',
-        'web',
-        '-u',
-        'root',
-        '--tmpfs',
-        '/t',
-        '-v',
-        `${host}:/b`,
-        '-v',
-        `${host}:/ro:ro`,
-      ],
-      ...['box', '/bin/sh', '-c', SETUP],
-    ]);
+    const options = ['-u', 'root', '--tmpfs', '/t', '-v', `${host}:/b`, '-v', `${host}:/ro:ro`];
+    await engine.out(['run', '-d', '--name', 'web', ...options, 'box', '/bin/sh', '-c', SETUP]);
     await eventually(async () => (await head('web', '/ready')).status === 200);
   });
   afterAll(async () => {

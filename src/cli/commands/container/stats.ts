@@ -80,7 +80,7 @@ async function live(invocation: Invocation, show: Show, interrupted: AbortSignal
   const ready = Promise.withResolvers<void>();
   const watching = everything
     ? watchAll(client, watch, { stopped: flags.bool('all'), signal, ready: ready.resolve })
-    : Promise.resolve(args.forEach((name) => void watch.add(name)));
+    : Promise.resolve(args.forEach((name) => watch.add(name)));
   watching.catch(ready.reject);
   try {
     if (everything) await ready.promise;
