@@ -97,9 +97,11 @@ function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
 }
 
-/** Directories end in a slash, the root is `./`. */
+/** Directories end in one slash, the root is `./`. */
 function memberName({ path, type }: TarMember): Buffer {
-  const name = encodePath(path === '' ? './' : type === 'directory' ? `${path}/` : path);
+  const name = encodePath(
+    path === '' ? './' : type === 'directory' && !path.endsWith('/') ? `${path}/` : path,
+  );
   if (name.includes(0))
     throw new EngineError('invalid', `Cannot write archive: NUL in ${JSON.stringify(path)}`);
   return name;

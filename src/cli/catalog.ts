@@ -100,6 +100,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/commit.ts'),
   },
   {
+    paths: ['container cp', 'cp'],
+    short: 'Copy files and folders between a container and the local file system',
+    group: 'command',
+    load: () => import('./commands/container/copy.ts'),
+  },
+  {
     paths: ['container create', 'create'],
     short: 'Create a new container',
     group: 'command',
@@ -212,6 +218,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: 'Start one or more stopped containers',
     group: 'command',
     load: () => import('./commands/container/start.ts'),
+  },
+  {
+    paths: ['container stats', 'stats'],
+    short: 'Show what containers use, as it changes',
+    group: 'command',
+    load: () => import('./commands/container/stats.ts'),
   },
   {
     paths: ['container stop', 'stop'],

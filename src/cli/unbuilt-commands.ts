@@ -6,23 +6,14 @@ export interface UnbuiltCommand {
   instead: string;
 }
 
-const PID = "$(sampan inspect -f '{{.State.Pid}}' CONTAINER)";
 const SWARM = 'Swarm mode is not part of this engine.';
 const PLUGIN = 'The stock docker client has this as a plugin; point it here with DOCKER_HOST.';
 
 /** Looked at after the catalog: what stands there is built, whatever this list says. */
 const UNBUILT: readonly UnbuiltCommand[] = [
   {
-    paths: ['cp', 'container cp'],
-    instead: `As root, while it runs: cp -a /proc/${PID}/root/PATH DEST_PATH, or mount a folder with -v.`,
-  },
-  {
     paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
-  },
-  {
-    paths: ['stats', 'container stats'],
-    instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
   },
   { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   {

@@ -1,3 +1,4 @@
+export type { ContainerPathStat } from '../wire/path-stat.ts';
 export { ApiError } from './api-error.ts';
 export type {
   AttachOptions,
@@ -5,6 +6,7 @@ export type {
   ContainerClient,
   LogsOptions,
   WaitCondition,
+  WritePathOptions,
 } from './container-client.ts';
 export { demultiplex, type StreamName, type StreamPart } from './demultiplex.ts';
 export type { DistributionClient, DistributionOptions } from './distribution-client.ts';

@@ -67,7 +67,7 @@ export class ContainerRemoval {
   async #removeFiles(container: LiveContainer, volumes: readonly string[]): Promise<void> {
     const { snapshotter, paths, logger } = this.#deps;
     try {
-      await container.cleaning;
+      await Promise.allSettled([container.cleaning, ...container.copies]);
       await clearResidue(container, this.#deps);
       await snapshotter.remove(snapshotKeyOf(container.id));
       await this.#deps.logs.forget(container.id);

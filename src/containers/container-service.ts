@@ -2,6 +2,7 @@ import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
+import { ArchiveService } from './archive/archive-service.ts';
 import { checkRuntimeName } from './check-options.ts';
 import type { ContainerImage, ContainerView } from './container.ts';
 import type {
@@ -44,6 +45,7 @@ import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { startInOrder } from './start-due.ts';
+import { StatsService } from './stats/stats-service.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { updateContainer } from './update-container.ts';
@@ -56,6 +58,8 @@ export class ContainerService implements ContainerBackend {
   readonly #streams: StreamService;
   readonly execs: ExecService;
   readonly #health: HealthService;
+  readonly #archives: ArchiveService;
+  readonly #stats: StatsService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
   /** What is to run and has not been started yet. */
@@ -71,6 +75,10 @@ export class ContainerService implements ContainerBackend {
     this.#deps = { ...deps, observer: this.#health };
     this.#lifecycle = new Lifecycle(this.#deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.#stats = new StatsService(this.#index, deps.logger);
+    this.#archives = new ArchiveService(deps, this.#index, async (container) =>
+      viewOf(container, await this.#viewContext()),
+    );
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
@@ -361,6 +369,32 @@ export class ContainerService implements ContainerBackend {
     return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
   }
 
+  statsOnce(...asked: Parameters<ContainerBackend['statsOnce']>): ReturnType<ContainerBackend['statsOnce']> {
+    return this.#stats.once(...asked);
+  }
+
+  followStats(
+    ...asked: Parameters<ContainerBackend['followStats']>
+  ): ReturnType<ContainerBackend['followStats']> {
+    return this.#stats.follow(...asked);
+  }
+
+  statPath(...asked: Parameters<ContainerBackend['statPath']>): ReturnType<ContainerBackend['statPath']> {
+    return this.#archives.statPath(...asked);
+  }
+
+  readPath(...asked: Parameters<ContainerBackend['readPath']>): ReturnType<ContainerBackend['readPath']> {
+    return this.#archives.readPath(...asked);
+  }
+
+  writePath(...asked: Parameters<ContainerBackend['writePath']>): Promise<void> {
+    return this.#archives.writePath(...asked);
+  }
+
+  matchPaths(...asked: Parameters<ContainerBackend['matchPaths']>): Promise<string[]> {
+    return this.#archives.matchPaths(...asked);
+  }
+
   async commit(
     nameOrId: string,
     request: ContainerCommit,
@@ -378,13 +412,17 @@ export class ContainerService implements ContainerBackend {
   }
 
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
-    const task = runningTask(this.#index.resolve(nameOrId));
+    const container = this.#index.resolve(nameOrId);
+    const task = runningTask(container);
     const pids = await this.#deps.runtime.processes(task.handle);
     const table = await run(['ps', ...(psArguments.length === 0 ? ['-ef'] : psArguments)], {
       timeoutMs: 10_000,
     });
-    if (table.exitCode !== 0) throw new EngineError('invalid', `error running ps: ${table.stderr.trim()}`);
-    return filterProcesses(table.stdout, new Set(pids));
+    if (table.exitCode !== 0)
+      throw new EngineError('internal', `ps: ${table.stderr.trim().split('\n', 1)[0] ?? ''}`);
+    const found = filterProcesses(table.stdout, new Set(pids));
+    publishContainerEvent(this.#deps.events, container.record, 'top');
+    return found;
   }
 
   counts(): { running: number; paused: number; stopped: number } {

@@ -49,6 +49,8 @@ export class LiveContainer {
   cleaning: Promise<void> = Promise.resolve();
   /** The last task, while something of it may be on the host. */
   residue: LiveTask | undefined;
+  /** Copies into its root that are under way: the next start, and the removal of its files, wait for them. */
+  readonly copies = new Set<Promise<unknown>>();
   removing = false;
   /** Being stopped for a restart on a user's word: what removes itself at its end stays. */
   restarting = false;

@@ -12,7 +12,9 @@ import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
 import { buildRoutes } from './routes/build.ts';
 import { buildkitRoutes } from './routes/buildkit.ts';
+import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
+import { containerStatsRoute } from './routes/container-stats.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
@@ -53,7 +55,9 @@ export class ApiServer {
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
+      ...containerArchiveRoutes(backends),
       ...containerFileRoutes(backends),
+      containerStatsRoute(backends),
       ...containerRoutes(backends),
       ...execRoutes(backends),
       ...copyImageRoutes(backends),

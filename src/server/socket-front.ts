@@ -9,6 +9,8 @@ const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/(?:containers\/[^/? ]+\/attach|exec\/[^/? ]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+/** What a browser's WebSocket may ask for. */
+const WEB_SOCKET = /\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
 
 export interface FrontHandlers {
   request(message: IncomingMessage, response: ServerResponse): void;
@@ -194,6 +196,7 @@ function isHttp2(head: Buffer): boolean {
 /** Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP, but where nothing else is spoken. */
 function leavesHttp({ headers, url = '' }: IncomingMessage): boolean {
   const wanted = headers.upgrade?.toLowerCase();
+  if (wanted === 'websocket') return WEB_SOCKET.test(url);
   return wanted === 'tcp' || (wanted === 'h2c' && /^(?:\/v[0-9.]+)?\/(?:session|grpc)(?:\?|$)/.test(url));
 }
 

@@ -22,6 +22,11 @@ export function containerStreamRoutes(backends: Backends): Route[] {
     },
     {
       method: 'GET',
+      pattern: '/containers/{}/attach/ws',
+      handler: (request, response) => attachWebSocket(backends, request, response),
+    },
+    {
+      method: 'GET',
       pattern: '/containers/{}/logs',
       handler: (request, response) => logs(backends, request, response),
     },
@@ -52,6 +57,24 @@ async function attach({ containers }: Backends, request: ApiRequest, response: A
     client?.finish();
   }
   if (client === undefined) throw new EngineError('internal', 'the attach ended before it began');
+}
+
+async function attachWebSocket(
+  { containers }: Backends,
+  request: ApiRequest,
+  response: ApiResponse,
+): Promise<void> {
+  const options = attachRequest(request);
+  let client: Attachment | undefined;
+  try {
+    await containers.attach(pathParam(request), options, () => {
+      const wantsStdin = options.stdin && options.stream;
+      client = response.webSocket(request.headers, { wantsStdin, signal: request.signal });
+      return client;
+    });
+  } finally {
+    client?.finish();
+  }
 }
 
 /** Some clients send their options as a body too; only what follows it is typed. A chunked body is the typing itself. */

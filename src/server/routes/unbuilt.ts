@@ -3,11 +3,6 @@ import type { Handler, Route } from '../router.ts';
 
 /** The rest of Docker's API: what each does, so that a client learns what it can't have. */
 const UNBUILT: readonly (readonly [method: string, pattern: string, what: string])[] = [
-  ['GET', '/containers/{}/attach/ws', 'attach over WebSocket'],
-  ['GET', '/containers/{}/stats', 'stats'],
-  ['GET', '/containers/{}/archive', 'copying out of a container'],
-  ['HEAD', '/containers/{}/archive', 'copying out of a container'],
-  ['PUT', '/containers/{}/archive', 'copying into a container'],
   ['GET', '/containers/{}/checkpoints', 'checkpoints'],
   ['POST', '/containers/{}/checkpoints', 'checkpoints'],
   ['DELETE', '/containers/{}/checkpoints/{}', 'checkpoints'],

@@ -1,5 +1,6 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
+import type { PathStat } from '../../containers/archive/path-stat.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
 import type {
   AttachClient,
@@ -144,6 +145,38 @@ export class FakeEngine implements Backends {
       this.calls.push(['export', name]);
       this.#find(name);
       return new Blob(['archive']).stream();
+    },
+    statsOnce: async (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return { id, name: shown, current: undefined, previous: undefined };
+    },
+    followStats: (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return (async function* () {
+        yield { id, name: shown, current: undefined, previous: undefined };
+      })();
+    },
+    statPath: async (name, path) => {
+      this.#find(name);
+      return pathStat(path);
+    },
+    readPath: async (name, path) => {
+      this.calls.push(['readPath', name, path]);
+      this.#find(name);
+      return { stat: pathStat(path), tar: new Blob(['archive']).stream() };
+    },
+    writePath: async (name, { archive, ...request }) => {
+      this.calls.push([
+        'writePath',
+        name,
+        { ...request, bytes: (await new Response(archive).bytes()).length },
+      ]);
+      this.#find(name);
+    },
+    matchPaths: async (name, pattern) => {
+      this.calls.push(['matchPaths', name, pattern]);
+      this.#find(name);
+      return ['/a', '/b'];
     },
     changes: async (name) => {
       this.#find(name);
@@ -417,4 +450,11 @@ export class FakeEngine implements Backends {
 
 async function* onePerBatch(lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine[]> {
   for await (const line of lines) yield [line];
+}
+
+function pathStat(path: string): PathStat {
+  if (path.includes('nope'))
+    throw new EngineError('not-found', `Could not find the file ${path} in container x`);
+  const times = { mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 500_000_000 };
+  return { name: 'd', sizeBytes: 4096, type: 'directory', mode: 0o1777, ...times, linkTarget: '' };
 }

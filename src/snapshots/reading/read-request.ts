@@ -1,5 +1,8 @@
 import type { SnapshotView } from '../snapshotter.ts';
 
+/** Where a child finds its request, as JSON. */
+export const requestFd = 3;
+
 /**
  * What is to be read of a root file system. `tree`: all of it, as a tar, with `withRoot` the directory itself as its first member. `layer`: a snapshot's written directory as the tar of a layer, whiteouts in the OCI's
  * form. `list`: the same directory, one `WrittenNode` per line of JSON.
