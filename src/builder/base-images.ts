@@ -23,6 +23,7 @@ export interface BaseImageOptions {
 export class BaseImages {
   readonly #options: BaseImageOptions;
   readonly #releases: (() => void)[] = [];
+  readonly #known = new Map<string, { env: readonly string[]; hasShell: boolean }>();
 
   constructor(options: BaseImageOptions) {
     this.#options = options;
@@ -46,7 +47,13 @@ export class BaseImages {
       }
     });
     const { manifestDigest, chainId, config } = view;
+    this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     return { name: canonical, manifestDigest, chainId, config };
+  }
+
+  /** What the build checks look at, by the names that were asked for. */
+  get known(): ReadonlyMap<string, { env: readonly string[]; hasShell: boolean }> {
+    return this.#known;
   }
 
   release(): void {

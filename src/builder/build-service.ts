@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { readIgnoreFile } from '../archive/ignore-file.ts';
+import { PatternMatcher } from '../archive/pattern-matcher.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
@@ -20,6 +21,7 @@ import type { BuildWatcher } from './build-progress.ts';
 import type { BuildOutput, BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
 import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
+import { checkDockerfile } from './checks/check-dockerfile.ts';
 import { builtLayers } from './export/built-layers.ts';
 import { builtConfig } from './export/image-config.ts';
 import { type StoredBuild, storeBuild } from './export/image-output.ts';
@@ -168,11 +170,44 @@ class Build {
         type: 'plan',
         lines: plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
       });
+      this.#check(definition, plan, bases.known);
+      if (this.#request.checkOnly) return emptyResult(plan.platform);
       return await this.#solve(plan, { references, lease, ignore: definition.ignore });
     } finally {
       bases.release();
       await lease.release();
     }
+  }
+
+  /** Tell what the build checks find. @throws DockerfileError where the file says that findings are errors. */
+  #check(
+    { text, ignore }: { text: Uint8Array; ignore: string[] },
+    plan: BuildPlan,
+    baseImages: BaseImages['known'],
+  ): void {
+    const { buildArgs, target } = this.#request;
+    const { warnings, error } = checkDockerfile(text, {
+      buildPlatform: hostPlatform(),
+      targetPlatform: plan.platform,
+      buildArgs,
+      target,
+      baseImages,
+      stages: plan.stages,
+      ...(ignore.length === 0 ? {} : { ignored: new PatternMatcher(ignore) }),
+    });
+    for (const { rule, detail, description, url, range } of warnings)
+      this.#context.watch({
+        type: 'warning',
+        warning: {
+          vertex: undefined,
+          level: 1,
+          short: `${rule}: ${detail} (line ${range.startLine})`,
+          detail: [description],
+          url,
+          lines: { start: range.startLine, end: range.endLine },
+        },
+      });
+    if (error !== undefined) throw error;
   }
 
   /** Names of all image outputs. @throws EngineError "invalid". */
