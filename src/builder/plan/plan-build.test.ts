@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import { emptyProcessConfig } from '../../images/import-changes.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { readInstructions } from '../instructions/read-instructions.ts';
@@ -94,7 +95,7 @@ describe('planBuild()', () => {
         { length: count },
         (_, at) => `FROM ${at === 0 ? 'scratch' : `s${at - 1}`} AS s${at}\nCOPY f /\n`,
       ).join('');
-    await expect(plan(chain(10_000))).rejects.toThrow('at most 2000');
+    expect((await failureOf(plan(chain(10_000)))).message).toContain('at most 2000');
     expect((await plan(chain(1000))).state.history.length).toBe(1000);
   });
 
