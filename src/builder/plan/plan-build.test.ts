@@ -95,7 +95,10 @@ describe('planBuild()', () => {
         { length: count },
         (_, at) => `FROM ${at === 0 ? 'scratch' : `s${at - 1}`} AS s${at}\nCOPY f /\n`,
       ).join('');
-    expect((await failureOf(plan(chain(10_000)))).message).toContain('at most 2000');
+    expect(await failureOf(plan(chain(10_000)))).toMatchObject({
+      kind: 'invalid',
+      message: expect.stringContaining('at most 2000'),
+    });
     expect((await plan(chain(1000))).state.history.length).toBe(1000);
   });
 
