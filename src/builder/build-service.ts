@@ -305,7 +305,7 @@ class Build {
     });
     try {
       const { chain } = await solver.solve(plan.state.head);
-      const built = { chain, lease, plan };
+      const built = { chain, lease, plan, solver };
       let result: BuildResult = emptyResult(plan.platform);
       for (const output of this.#request.outputs)
         result = await this.#export(output, references.get(output) ?? [], { ...built, result });
@@ -378,10 +378,11 @@ class Build {
     });
   }
 
-  async #store({ chain, lease, plan }: BuiltTree): Promise<StoredBuild> {
-    const { solver, images, content } = this.#context;
+  async #store({ chain, lease, plan, solver }: BuiltTree): Promise<StoredBuild> {
+    const { images, content } = this.#context;
+    const { snapshotter } = this.#context.solver;
     const { labels, sourceDateEpoch } = this.#request;
-    const layers = await builtLayers(chain, plan.state.base?.chainId, solver);
+    const layers = await builtLayers(chain, plan.state.base?.chainId, { solver, snapshotter });
     const config = builtConfig({ state: plan.state, layers, labels, sourceDateEpoch });
     const ports = { content, store: images.forBuilds().store, lease };
     return await storeBuild({ config, base: plan.state.base, layers }, ports);
@@ -409,6 +410,7 @@ interface BuiltTree {
   chain: Parameters<typeof builtLayers>[0];
   lease: Lease;
   plan: BuildPlan;
+  solver: BuildSolver;
 }
 
 function emptyResult(platform: Platform): BuildResult {

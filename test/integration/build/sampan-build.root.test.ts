@@ -126,4 +126,17 @@ describe('sampan build', () => {
     expect(JSON.parse((await daemon.api('GET', '/system/df')).body).BuildCache).toEqual([]);
     expect(await daemon.out(['run', '--rm', 'named', 'cat', '/f'])).toBe('named');
   }, 60_000);
+
+  test('builds of one thing at the same time share its steps; with --no-cache each has its own', async () => {
+    const folder = project({
+      Dockerfile: 'FROM busybox\nARG V\nRUN echo $V; sleep 0.3; date +%s%N > /t\nRUN true\n',
+    });
+    const ids = async (args: string[]) => {
+      const all = await Promise.all([1, 2, 3, 4].map(() => build(['-q', ...args, folder])));
+      expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+      return new Set(all.map(({ stdout }) => stdout)).size;
+    };
+    expect(await ids(['--build-arg', 'V=1'])).toBe(1);
+    expect(await ids(['--no-cache'])).toBe(4);
+  }, 60_000);
 });
