@@ -24,6 +24,7 @@ export interface BaseImageOptions {
 export class BaseImages {
   readonly #options: BaseImageOptions;
   readonly #releases: (() => void)[] = [];
+  readonly #known = new Map<string, { env: readonly string[]; hasShell: boolean }>();
 
   constructor(options: BaseImageOptions) {
     this.#options = options;
@@ -48,6 +49,7 @@ export class BaseImages {
       }
     });
     const { manifestDigest, chainId, config } = view;
+    this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     return { name: canonical, manifestDigest, chainId, config };
   }
 
@@ -57,6 +59,11 @@ export class BaseImages {
     if (image === undefined) throw new EngineError('not-found', `No such image: ${id}`);
     const { manifestDigest, chainId, config } = image;
     return { name: id, manifestDigest, chainId, config };
+  }
+
+  /** What the build checks look at, by the names that were asked for. */
+  get known(): ReadonlyMap<string, { env: readonly string[]; hasShell: boolean }> {
+    return this.#known;
   }
 
   release(): void {

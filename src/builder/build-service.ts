@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { readIgnoreFile } from '../archive/ignore-file.ts';
+import { PatternMatcher } from '../archive/pattern-matcher.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
@@ -20,6 +21,7 @@ import type { BuildWatcher } from './build-progress.ts';
 import type { BuildOutput, BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
 import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
+import { checkDockerfile } from './checks/check-dockerfile.ts';
 import { builtLayers } from './export/built-layers.ts';
 import { builtConfig } from './export/image-config.ts';
 import { type StoredBuild, storeBuild } from './export/image-output.ts';
@@ -169,11 +171,44 @@ class Build {
         type: 'plan',
         lines: plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
       });
+      this.#check(definition, plan, bases.known);
+      if (this.#request.checkOnly) return emptyResult(plan.platform);
       return await this.#solve(plan, { references, lease, ignore: definition.ignore });
     } finally {
       bases.release();
       await lease.release();
     }
+  }
+
+  /** Tell what the build checks find. @throws DockerfileError where the file says that findings are errors. */
+  #check(
+    { text, ignore }: { text: Uint8Array; ignore: string[] },
+    plan: BuildPlan,
+    baseImages: BaseImages['known'],
+  ): void {
+    const { buildArgs, target } = this.#request;
+    const { warnings, error } = checkDockerfile(text, {
+      buildPlatform: hostPlatform(),
+      targetPlatform: plan.platform,
+      buildArgs,
+      target,
+      baseImages,
+      stages: plan.stages,
+      ...(ignore.length === 0 ? {} : { ignored: new PatternMatcher(ignore) }),
+    });
+    for (const { rule, detail, description, url, range } of warnings)
+      this.#context.watch({
+        type: 'warning',
+        warning: {
+          vertex: undefined,
+          level: 1,
+          short: `${rule}: ${detail} (line ${range.startLine})`,
+          detail: [description],
+          url,
+          lines: { start: range.startLine, end: range.endLine },
+        },
+      });
+    if (error !== undefined) throw error;
   }
 
   /** Names of all image outputs. @throws EngineError "invalid". */
@@ -272,7 +307,7 @@ class Build {
     });
     try {
       const { chain } = await solver.solve(plan.state.head);
-      const built = { chain, lease, plan };
+      const built = { chain, lease, plan, solver };
       let result: BuildResult = emptyResult(plan.platform);
       for (const output of this.#request.outputs)
         result = await this.#export(output, references.get(output) ?? [], { ...built, result });
@@ -345,10 +380,11 @@ class Build {
     });
   }
 
-  async #store({ chain, lease, plan }: BuiltTree): Promise<StoredBuild> {
-    const { solver, images, content } = this.#context;
+  async #store({ chain, lease, plan, solver }: BuiltTree): Promise<StoredBuild> {
+    const { images, content } = this.#context;
+    const { snapshotter } = this.#context.solver;
     const { labels, sourceDateEpoch } = this.#request;
-    const layers = await builtLayers(chain, plan.state.base?.chainId, solver);
+    const layers = await builtLayers(chain, plan.state.base?.chainId, { solver, snapshotter });
     const config = builtConfig({ state: plan.state, layers, labels, sourceDateEpoch });
     const ports = { content, store: images.forBuilds().store, lease };
     return await storeBuild({ config, base: plan.state.base, layers }, ports);
@@ -376,6 +412,7 @@ interface BuiltTree {
   chain: Parameters<typeof builtLayers>[0];
   lease: Lease;
   plan: BuildPlan;
+  solver: BuildSolver;
 }
 
 function emptyResult(platform: Platform): BuildResult {

@@ -4,7 +4,6 @@ import type { HostOptions } from '../containers/container.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import type { ReadyMount } from '../containers/mounts/ready-mounts.ts';
 import { ownerOf } from '../containers/namespace-modes.ts';
-import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { applyEdits } from '../runtime/cdi/apply-edits.ts';
 import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { requestedDevices } from '../runtime/cdi/requested-devices.ts';

@@ -44,6 +44,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       layers: { content, snapshotter, gc, files },
       remote: await FetchedSources.open({ root: join(directory, 'remote'), files }),
       takeLease: () => leases.take(),
+      holdRoots: (roots) => leases.hold(roots),
       store,
       mounts,
       runs: rooms,

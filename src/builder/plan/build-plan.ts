@@ -41,5 +41,7 @@ export interface BuildPlan {
   platform: Platform;
   state: StageState;
   lines: PlannedLine[];
+  /** Indexes of the stages that are needed. */
+  stages: ReadonlySet<number>;
   contexts: ContextPaths;
 }

@@ -96,6 +96,7 @@ class Planner {
     return {
       platform: state.platform,
       state,
+      stages: new Set(needed.map(({ index }) => index)),
       lines: this.#lines.sort((a, b) => a.stage - b.stage),
       contexts: this.#contexts,
     };

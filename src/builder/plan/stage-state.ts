@@ -7,11 +7,6 @@ import type { BaseImage, BuildStep } from './build-step.ts';
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const COMMENT = 'buildkit.dockerfile.v0';
 
-/** Who an entry of history without time belongs to is settled once the layers are there. */
-export interface PlannedHistory {
-  entry: HistoryEntry;
-}
-
 /** What a stage has come to be: its files as a step, its image's configuration, the variables in force. */
 export interface StageState {
   head: BuildStep | undefined;

@@ -1,4 +1,4 @@
-import type { Lease } from '../../images/lease-store.ts';
+import type { GcRoots, Lease } from '../../images/lease-store.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { CacheMounts } from '../execute/cache-mounts.ts';
@@ -23,6 +23,8 @@ export interface SolverPorts {
   layers: FileLayerPorts;
   remote: RemoteSources;
   takeLease: () => Lease;
+  /** Keep these from collections, in memory alone, until it is called. */
+  holdRoots: (roots: GcRoots) => () => void;
   store: CacheStore;
   mounts: CacheMounts;
   runs: RunPorts;

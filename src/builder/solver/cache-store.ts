@@ -3,7 +3,7 @@ import type { GcRoots } from '../../images/lease-store.ts';
 import type { ChainId, DiffId, Digest } from '../../oci/digest.ts';
 import type { StateDb, Statement } from '../../storage/state-db.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { BuiltLayer, CacheRecord } from './cache-record.ts';
+import type { CacheRecord } from './cache-record.ts';
 
 /** Uses wait so long to be written together. */
 const USES_WRITTEN_MS = 10_000;
@@ -30,7 +30,6 @@ export class CacheStore {
   readonly #db: StateDb;
   readonly #byKey = new Map<string, CacheRecord>();
   readonly #byId = new Map<string, CacheRecord>();
-  readonly #byChain = new Map<ChainId, CacheRecord>();
   readonly #unwritten = new Set<string>();
   /** How many builds use a record right now. */
   readonly #held = new Map<string, number>();
@@ -52,11 +51,6 @@ export class CacheStore {
 
   get(id: string): CacheRecord | undefined {
     return this.#byId.get(id);
-  }
-
-  /** The layer on top of a chain that was built here. */
-  layer(chainId: ChainId): BuiltLayer | undefined {
-    return this.#byChain.get(chainId)?.layer;
   }
 
   records(): CacheRecord[] {
@@ -137,14 +131,11 @@ export class CacheStore {
   #remember(record: CacheRecord): void {
     this.#byKey.set(record.key, record);
     this.#byId.set(record.id, record);
-    if (record.layer !== undefined) this.#byChain.set(record.layer.chainId, record);
   }
 
   #forget(record: CacheRecord): void {
     if (this.#byKey.get(record.key) === record) this.#byKey.delete(record.key);
     this.#byId.delete(record.id);
-    const chainId = record.layer?.chainId;
-    if (chainId !== undefined && this.#byChain.get(chainId) === record) this.#byChain.delete(chainId);
   }
 
   async #writeUses(): Promise<void> {

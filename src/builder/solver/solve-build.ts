@@ -77,6 +77,8 @@ export class BuildSolver {
   readonly #failure = new AbortController();
   readonly #signal: AbortSignal;
   readonly #held: (() => void)[] = [];
+  /** What this build came to, whatever another one puts into the cache in its place. */
+  readonly #layers = new Map<ChainId, BuiltLayer>();
   /** Keeps work of `--no-cache` apart from other builds'. */
   readonly #salt = crypto.randomUUID();
 
@@ -100,6 +102,11 @@ export class BuildSolver {
 
   async settled(): Promise<void> {
     await Promise.allSettled(this.#solved.values());
+  }
+
+  /** The layer of a step of this build. */
+  layer(chainId: ChainId): BuiltLayer | undefined {
+    return this.#layers.get(chainId);
   }
 
   /** Cached results may be pruned from now on. */
@@ -167,12 +174,11 @@ export class BuildSolver {
     const record = store.find(key);
     const layer = record?.layer;
     if (record === undefined || layer === undefined) return undefined;
-    const letGo = store.hold(record.id);
-    if ((await snapshotter.layer(layer.chainId)) === undefined) {
-      letGo();
-      return undefined;
-    }
-    this.#held.push(letGo);
+    // Before the first wait: another build may put its own result in the record's place.
+    const roots = { blobs: [layer.descriptor.digest], chains: [layer.chainId] };
+    this.#held.push(store.hold(record.id), this.#ports.holdRoots(roots));
+    if ((await snapshotter.layer(layer.chainId)) === undefined) return undefined;
+    this.#layers.set(layer.chainId, layer);
     store.touch(record);
     return layer;
   }
@@ -186,6 +192,7 @@ export class BuildSolver {
     const { store } = this.#ports;
     const record = store.find(prepared.key);
     if (record !== undefined) this.#held.push(store.hold(record.id));
+    this.#layers.set(layer.chainId, layer);
     await this.#options.lease.add({ blobs: [layer.descriptor.digest], chains: [layer.chainId] });
     return layer;
   }

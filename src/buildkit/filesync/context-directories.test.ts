@@ -109,12 +109,12 @@ test('an abort ends it with its reason', async () => {
   fill(100);
   const abort = new AbortController();
   const client = new SendingClient();
-  const receiving = failureOf(
-    contexts.receive('key', client, {
-      signal: abort.signal,
-      received: () => abort.abort(new EngineError('conflict', 'enough')),
-    }),
-  );
+  const send = client.send.bind(client);
+  client.send = async (message) => {
+    if (client.asked === 50) abort.abort(new EngineError('conflict', 'enough'));
+    await send(message);
+  };
+  const receiving = failureOf(contexts.receive('key', client, { signal: abort.signal }));
   expect(await receiving).toMatchObject({ message: 'enough' });
 });
 

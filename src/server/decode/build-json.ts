@@ -41,7 +41,7 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
       'text' in dockerfile
         ? { from: 'text', text: Buffer.from(dockerfile.text, 'base64') }
         : { from: 'context', path: dockerfile.path },
-    isContextFiltered: 'text' in dockerfile,
+    isContextFiltered: context === 'sent' && 'text' in dockerfile,
     namedContexts: new Map(
       Object.entries(json.namedContexts).map(([name, one]): [string, NamedContext] => [
         name,

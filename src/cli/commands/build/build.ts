@@ -151,7 +151,7 @@ async function build(
   const fetches: Promise<void>[] = [];
   let last: BuildMessage = {};
   const messages = client.builds.build({
-    body: bodyOf(body, () => undefined),
+    body: bodyOf(body),
     contentType: BUILD_BODY_TYPE,
     registryConfig: await registryConfig(context),
     signal,
