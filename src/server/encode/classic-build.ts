@@ -32,6 +32,8 @@ export class ClassicProgress {
 
   event(event: BuildEvent): void {
     switch (event.type) {
+      case 'dockerfile':
+        break;
       case 'plan':
         this.#begin(event.lines);
         break;
