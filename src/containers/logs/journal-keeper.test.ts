@@ -113,6 +113,7 @@ test('packed files are read like others, also from their end and by time; any gu
     tell(70_000);
     await until(() => monitor.orders === turn);
     await until(() => names().filter((name) => name.endsWith('.gz')).length === turn);
+    await until(() => !names().includes('container.log.1'));
   }
   monitor.print(5);
   expect(names().filter((name) => !name.includes('part'))).toEqual([
