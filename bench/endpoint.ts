@@ -68,6 +68,31 @@ export class Endpoint {
       await (await this.#call('DELETE', `/containers/${String(Object(container).Id)}?force=1&v=1`)).text();
   }
 
+  /** Start a container that needs to be removed. @throws Error with the daemon's words. */
+  async startContainer(name: string, image: string, command: readonly string[]): Promise<void> {
+    const settings = { Image: image, Cmd: command, HostConfig: { NetworkMode: 'none' } };
+    await this.#json(`/containers/create?name=${name}`, settings);
+    await this.#json(`/containers/${name}/start`);
+  }
+
+  /** When a container ended, in seconds since 1970. */
+  async endOf(name: string): Promise<number> {
+    const container: unknown = await (await this.#call('GET', `/containers/${name}/json`)).json();
+    return Date.parse(String(Object(Object(container).State).FinishedAt)) / 1000;
+  }
+
+  /** Kill and remove a container; a missing one is fine. */
+  async removeContainer(name: string): Promise<void> {
+    await (await this.#call('DELETE', `/containers/${name}?force=1&v=1`)).text();
+  }
+
+  async #json(path: string, body: unknown = {}): Promise<void> {
+    const blob = new Blob([JSON.stringify(body)], { type: 'application/json' });
+    const response = await this.#call('POST', path, blob);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${this.name}: Cannot POST ${path}: ${text.trim()}`);
+  }
+
   /** Name an image. @throws Error with the daemon's words. */
   async tag(reference: string, repository: string, tag: string): Promise<void> {
     await this.#done(

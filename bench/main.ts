@@ -10,6 +10,8 @@ import {
 } from './bench-options.ts';
 import type { BenchRow } from './bench-row.ts';
 import { CleanUp } from './clean-up.ts';
+import { crowdBench } from './crowd-bench.ts';
+import { execBench } from './exec-bench.ts';
 import { floorBench } from './floor-bench.ts';
 import { imageBench } from './image-bench.ts';
 import { limitBench } from './limit-bench.ts';
@@ -20,9 +22,11 @@ import { pullLoadBench } from './pull-load-bench.ts';
 import { repullBench } from './repull-bench.ts';
 import { formatResults, formatRow } from './results.ts';
 import { runBench } from './run-bench.ts';
+import { runManyBench } from './run-many-bench.ts';
+import { runMemoryBench } from './run-memory-bench.ts';
 import { Setting } from './setting.ts';
 import { startBench } from './start-bench.ts';
-import { attachBench, logBench } from './stream-bench.ts';
+import { attachBench, logBench, logSinceBench } from './stream-bench.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const argv = process.argv.slice(2);
@@ -107,6 +111,13 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
     ...(moves.length > 0 ? [{ label: moves.join(', '), bench: (s: Setting) => moveBench(s, moves) }] : []),
     ...(has('attach') ? [{ label: 'attach', bench: attachBench }] : []),
     ...(has('logs') ? [{ label: 'logs', bench: logBench }] : []),
+    ...(has('logs-since') ? [{ label: 'logs-since', bench: logSinceBench }] : []),
+    ...(has('exec') ? [{ label: 'exec', bench: execBench }] : []),
+    ...(has('run-many') ? [{ label: 'run-many', bench: runManyBench }] : []),
+    ...(has('crowd') ? [{ label: 'crowd', bench: crowdBench }] : []),
+    ...(has('run-memory')
+      ? [{ label: 'run-memory', bench: async (s: Setting) => [await runMemoryBench(s)] }]
+      : []),
     ...(has('image-ls') ? [{ label: 'image-ls', bench: async (s: Setting) => [await listBench(s)] }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
     ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),

@@ -79,6 +79,16 @@ export function daemonFamily(pid: number): number[] {
   );
 }
 
+/** Monitors of the containers of a daemon: by the folder that ours names to them, by the mount namespace that the peer's share with it. */
+export function monitorsOf(daemon: number, execRoot: string | undefined): number[] {
+  const world = mountNamespace(daemon);
+  return allProcesses().filter((pid) =>
+    execRoot === undefined
+      ? nameOf(pid).startsWith('containerd-shim') && mountNamespace(pid) === world
+      : nameOf(pid) === 'conmon' && read(`/proc/${pid}/cmdline`).includes(execRoot),
+  );
+}
+
 function allProcesses(): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))

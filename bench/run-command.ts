@@ -21,6 +21,21 @@ export function runCommand(
   throw new Error(`${command.slice(0, 6).join(' ')} …: ${reason || `exit status ${result.status}`}`);
 }
 
+/** The same without waiting for it here, output unseen, for ten minutes at most. */
+export async function runCommandAside(
+  command: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  const { DOCKER_HOST: _host, DOCKER_CONTEXT: _context, ...inherited } = process.env;
+  const child = Bun.spawn([...command], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 600_000,
+    env: { ...inherited, ...env },
+  });
+  const said = await new Response(child.stderr).text();
+  if ((await child.exited) !== 0) throw new Error(`${command.slice(0, 6).join(' ')} …: ${said.trim()}`);
+}
+
 /** The first executable of that name in PATH that does not lie below `except`. */
 export function findProgram(name: string, except?: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];

@@ -7,7 +7,7 @@ import { Endpoint } from './endpoint.ts';
 import { LocalRegistry } from './local-registry.ts';
 import { PrivateSampan } from './private-sampan.ts';
 import { socketOwner } from './process-memory.ts';
-import { findProgram, runCommand } from './run-command.ts';
+import { findProgram, runCommand, runCommandAside } from './run-command.ts';
 
 type Published = 'busybox' | 'bench' | 'changed';
 
@@ -79,9 +79,25 @@ export class Setting {
     args: readonly string[],
     output: { bulky?: boolean } = {},
   ): void {
+    runCommand([client, '-H', endpoint.address, ...args], this.#clientEnv(), output);
+  }
+
+  /** The same beside others, each endpoint by its own client. */
+  async runOwnClient(endpoint: Endpoint, args: readonly string[]): Promise<void> {
+    await runCommandAside([this.clientOf(endpoint), '-H', endpoint.address, ...args], this.#clientEnv());
+  }
+
+  /** @throws Error when the stock client, which is the peer's, is missing. */
+  clientOf(endpoint: Endpoint): string {
+    if (endpoint === this.sampan) return this.sampanCli;
+    if (this.dockerCli === undefined) throw new Error('Cannot find the stock docker client');
+    return this.dockerCli;
+  }
+
+  #clientEnv(): Record<string, string> {
     const config = join(this.folder, 'client');
     mkdirSync(config, { recursive: true });
-    runCommand([client, '-H', endpoint.address, ...args], { DOCKER_CONFIG: config }, output);
+    return { DOCKER_CONFIG: config };
   }
 
   /** The registry's name for the busybox of the benches, present on all endpoints. */

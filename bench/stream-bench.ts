@@ -58,6 +58,40 @@ export async function logBench(setting: Setting): Promise<BenchRow[]> {
   }
 }
 
+/** `logs --since` near the end of a log of 1 GB. */
+export async function logSinceBench(setting: Setting): Promise<BenchRow[]> {
+  const image = await setting.busybox();
+  const name = `bench-since-${process.pid}`;
+  const command = `yes '${LINE}' | head -c 1000000000; sleep 3; echo the end`;
+  const container = [
+    '--name',
+    name,
+    '--network',
+    'none',
+    '--log-opt',
+    'max-size=4g',
+    image,
+    'sh',
+    '-c',
+    command,
+  ];
+  try {
+    for (const endpoint of setting.endpoints) {
+      await setting.runOwnClient(endpoint, ['run', '-d', ...container]);
+      await setting.runOwnClient(endpoint, ['wait', name]);
+    }
+    const ended = await Promise.all(setting.endpoints.map((endpoint) => endpoint.endOf(name)));
+    const work = (_client: string, endpoint: Endpoint) => () => {
+      const since = (ended[setting.endpoints.indexOf(endpoint)] ?? 0) - 1;
+      setting.runClient(setting.clientOf(endpoint), endpoint, ['logs', '--since', String(since), name]);
+    };
+    const row = await compare(setting, '`logs --since` of the last second of 1 GB', work);
+    return [{ ...row, limit: 100 }];
+  } finally {
+    for (const endpoint of setting.endpoints) await endpoint.removeContainer(name);
+  }
+}
+
 async function compare(
   setting: Setting,
   what: string,

@@ -8,6 +8,8 @@ const STALLED_MS = 1_000;
 const STALL_CHECK_MS = 200;
 /** What waits for a client goes to it in pieces of about this size, however small it came. */
 const BATCH_BYTES = 128 << 10;
+/** What is so large goes as it is: putting it together with more would only copy it. */
+const LARGE_BYTES = 32 << 10;
 
 interface HubClient {
   client: AttachClient;
@@ -209,6 +211,7 @@ export class StreamHub {
 function takeTogether(queue: TaskOutput[]): TaskOutput | undefined {
   const [first, second] = queue;
   if (first === undefined || second === undefined || second.stream !== first.stream) return queue.shift();
+  if (first.data.length >= LARGE_BYTES) return queue.shift();
   let count = 0;
   let bytes = 0;
   for (const { stream, data } of queue) {

@@ -4,11 +4,11 @@ import type { ContextTree } from '../builder/build-session.ts';
 import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
-import { BuildkitEndpoint } from '../buildkit/buildkit-endpoint.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
 import type { Logger } from '../errors/logger.ts';
 import { hostPlatform } from '../oci/platform.ts';
 import { buildInfo } from './build-info.ts';
+import { LazyBuildkit } from './lazy-buildkit.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
@@ -20,24 +20,23 @@ export interface BuildkitRooms {
 }
 
 /** BuildKit's protocol in front of the engine's builder. */
-export async function openBuildkit(rooms: BuildkitRooms): Promise<BuildkitEndpoint> {
+export async function openBuildkit(rooms: BuildkitRooms): Promise<LazyBuildkit> {
   const directory = join(rooms.dataRoot, 'builder');
   const contexts = new ContextDirectories(join(directory, 'synced'));
   await contexts.recover();
-  return new BuildkitEndpoint({
-    builder: rooms.builder,
-    contexts,
-    openDirectory,
-    scratch: join(directory, 'outgoing'),
-    worker: {
-      id: rooms.engineId,
-      hostname: hostname(),
-      platforms: [hostPlatform()],
-      hostGatewayIp: rooms.hostGatewayIp,
-      version: buildInfo.version,
-    },
-    logger: rooms.logger,
-  });
+  const worker = {
+    id: rooms.engineId,
+    hostname: hostname(),
+    platforms: [hostPlatform()],
+    hostGatewayIp: rooms.hostGatewayIp,
+    version: buildInfo.version,
+  };
+  const { builder, logger } = rooms;
+  const scratch = join(directory, 'outgoing');
+  return new LazyBuildkit(async () => {
+    const { BuildkitEndpoint } = await import('../buildkit/buildkit-endpoint.ts');
+    return new BuildkitEndpoint({ builder, contexts, openDirectory, scratch, worker, logger });
+  }, logger);
 }
 
 function openDirectory(received: ReceivedContext): ContextTree {

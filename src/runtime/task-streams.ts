@@ -5,6 +5,8 @@ import type { StdinGuard } from './stdin-guard.ts';
 
 /** conmon reads at most this much of a packet and drops the rest. */
 const MAX_PACKET_BYTES = 32 * 1024;
+/** conmon's `STDIO_BUF_SIZE` (src/conn_sock.c, src/ctr_stdio.c) and the byte that names the stream. */
+const MAX_OUTPUT_PACKET_BYTES = 8192 + 1;
 const PAUSE_ABOVE_BYTES = 1 << 20;
 const RESUME_BELOW_BYTES = 1 << 19;
 const STDERR = 3;
@@ -23,7 +25,9 @@ export interface StreamOptions {
 export async function openStreams(options: StreamOptions): Promise<ConmonStreams> {
   const streams = new ConmonStreams(options);
   try {
-    streams.use(await connectSeqpacket(options.path, streams));
+    streams.use(
+      await connectSeqpacket(options.path, { handler: streams, maxPacketBytes: MAX_OUTPUT_PACKET_BYTES }),
+    );
   } catch (error) {
     streams.closed();
     throw new EngineError('conflict', 'Cannot attach: the container has ended', { cause: error });
@@ -58,10 +62,9 @@ export class ConmonStreams implements TaskStreams {
     this.#connection = connection;
   }
 
-  packet(data: Uint8Array): void {
-    if (data.length < 2) return;
-    this.#queue.push({ stream: data[0] === STDERR ? 'stderr' : 'stdout', data: data.slice(1) });
-    this.#queuedBytes += data.length - 1;
+  packet(kind: number, data: Uint8Array): void {
+    this.#queue.push({ stream: kind === STDERR ? 'stderr' : 'stdout', data });
+    this.#queuedBytes += data.length;
     if (this.#queuedBytes > PAUSE_ABOVE_BYTES && !this.#unbounded && !this.#paused) {
       this.#paused = true;
       this.#connection?.pause();

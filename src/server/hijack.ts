@@ -1,9 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../wire/stream-frame.ts';
+import { encodeFrame, frameHeader, MULTIPLEXED_STREAM, RAW_STREAM } from '../wire/stream-frame.ts';
 import { compareApiVersions } from '../wire/versions.ts';
 import type { Attachment } from './attachment.ts';
 import { clientGone, drained } from './response-stream.ts';
 import { socketInput } from './socket-input.ts';
+
+/** From here on a second write costs less than a copy into one buffer with the frame's header. */
+const LARGE_BYTES = 32 << 10;
 
 /**
  * A connection taken from HTTP, as the pipes of an attached client.
@@ -44,7 +47,9 @@ export class HijackedConnection implements Attachment {
   write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> {
     if (this.#socket.destroyed || this.#finished) return Promise.reject(clientGone());
     if (data.length === 0) return Promise.resolve();
-    const bytes = this.#multiplexed ? encodeFrame(stream, data) : data;
+    let bytes = data;
+    if (this.#multiplexed && data.length < LARGE_BYTES) bytes = encodeFrame(stream, data);
+    else if (this.#multiplexed) this.#socket.write(frameHeader(stream, data.length));
     return this.#socket.write(bytes) ? Promise.resolve() : drained(this.#socket);
   }
 

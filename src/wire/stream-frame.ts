@@ -20,6 +20,13 @@ export function encodeFrame(stream: StreamName, data: Uint8Array, prefix = ''): 
   return frame;
 }
 
+/** What stands before `length` bytes of a stream. */
+export function frameHeader(stream: StreamName, length: number): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER_BYTES);
+  writeFrameHeader(header, 0, { stream, length });
+  return header;
+}
+
 /** The eight bytes before `length` bytes of a stream, written at `offset`. */
 export function writeFrameHeader(
   target: Uint8Array,

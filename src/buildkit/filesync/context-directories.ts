@@ -3,7 +3,6 @@ import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { GrpcStream } from '../grpc/grpc-client.ts';
-import { receiveFiles } from './receive-files.ts';
 
 /** Files of a client's, here until `release`. */
 export interface ReceivedContext {
@@ -61,6 +60,8 @@ export class ContextDirectories {
     const place = this.#place(name);
     try {
       await mkdir(place.root, { recursive: true, mode: 0o700 });
+      // With it comes the protocol, which a daemon that builds nothing need not hold.
+      const { receiveFiles } = await import('./receive-files.ts');
       await receiveFiles(stream, place, options);
       const now = new Date();
       await utimes(place.root, now, now);
