@@ -22,6 +22,8 @@ export interface BufferedResponse extends ResponseHead {
 export interface StreamedResponse extends ResponseHead {
   /** One consumer; leaving the loop closes the connection. */
   body: AsyncIterable<Uint8Array>;
+  /** From now on its connection doesn't keep the process alive. */
+  unref?(): void;
 }
 
 /** A connection that has left HTTP: bytes both ways. */
@@ -54,6 +56,8 @@ export interface ByteStream {
   write(data: Uint8Array): Promise<void>;
   closeWrite(): Promise<void>;
   close(): void;
+  /** From now on it doesn't keep the process alive. */
+  unref?(): void;
 }
 
 /** Opens a new connection to the daemon. Rejects with the system's error. */

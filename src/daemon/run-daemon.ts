@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Lifelines } from '../containers/lifelines/lifelines.ts';
 import { messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { ApiServer } from '../server/api-server.ts';
@@ -54,12 +55,15 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const { builder } = engine;
     const buildkit = await openBuildkit({ dataRoot, builder, engineId: id, hostGatewayIp: '', logger });
     closers.push(() => buildkit.close());
+    const { containers, volumes } = engine;
+    const lifelines = new Lifelines({ containers, volumes, logger });
     const server = new ApiServer(
       {
         buildkit,
         containers: engine.containers,
         execs: engine.containers.execs,
         images: engine.images,
+        lifelines,
         builder: engine.builder,
         networks: engine.networks,
         volumes: engine.volumes,
@@ -69,6 +73,9 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
       { build: buildInfo, logger, maxConnections: connectionLimit(settings.hosts.length) },
     );
     closers.push(() => server.close());
+    // Closed before the server lets its clients go.
+    closers.push(() => lifelines.close());
+    await lifelines.recover();
     for (const host of settings.hosts)
       logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
     const idle = new IdleRelease({ cpuMs, release: releaseMemory });

@@ -23,6 +23,7 @@ import { emptyRoutes } from './routes/empty.ts';
 import { execRoutes } from './routes/exec.ts';
 import { exploreImageRoutes } from './routes/explore-images.ts';
 import { imageRoutes } from './routes/images.ts';
+import { lifelineRoutes } from './routes/lifelines.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { registryRoutes } from './routes/registry.ts';
@@ -67,6 +68,7 @@ export class ApiServer {
       ...moveImageRoutes(backends),
       ...exploreImageRoutes(backends),
       ...imageRoutes(backends),
+      ...lifelineRoutes(backends),
       ...networkRoutes(backends),
       ...volumeContentRoutes(backends),
       ...volumeRoutes(backends),

@@ -2,6 +2,7 @@ import type { BuildBackend } from '../builder/build-backend.ts';
 import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { ExecBackend } from '../containers/exec/exec-backend.ts';
+import type { LifelineBackend } from '../containers/lifelines/lifeline-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';
@@ -14,6 +15,7 @@ export interface Backends {
   containers: ContainerBackend;
   execs: ExecBackend;
   images: ImageBackend;
+  lifelines: LifelineBackend;
   builder: BuildBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;

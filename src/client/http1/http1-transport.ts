@@ -60,7 +60,11 @@ export class Http1Transport implements Transport {
     const exchange = await this.#send(request, { connection: 'close' });
     const { head, reader, stream } = exchange;
     const body = request.method === 'HEAD' ? empty() : reader.body(head);
-    return { ...responseHead(head), body: closing(body, { stream, signal: request.signal }) };
+    return {
+      ...responseHead(head),
+      body: closing(body, { stream, signal: request.signal }),
+      unref: () => stream.unref?.(),
+    };
   }
 
   async hijack(request: TransportRequest): Promise<HijackedConnection | BufferedResponse> {

@@ -68,5 +68,6 @@ function byteStream(socket: Socket, queue: ByteQueue): ByteStream {
         socket.end(() => resolve());
       }),
     close: () => socket.destroy(),
+    unref: () => void socket.unref(),
   };
 }

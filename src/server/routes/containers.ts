@@ -6,6 +6,7 @@ import type {
   ContainerUpdateResponse,
 } from '../../wire/container.ts';
 import { parseFilters } from '../../wire/filters.ts';
+import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
@@ -134,7 +135,9 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
-  const result = await backends.containers.create({ name, config, host, platform });
+  const result = await backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>
+    backends.containers.create({ name, config, host, platform }),
+  );
   const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
   response.json(201, answer);
 }

@@ -1,6 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { VolumeView } from '../../volumes/volume-backend.ts';
 import { parseFilters } from '../../wire/filters.ts';
+import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import type { VolumeListResponse, VolumePruneResponse } from '../../wire/volume.ts';
 import { type ApiRequest, boolParam, optionalJsonBody, pathParam } from '../api-request.ts';
@@ -14,14 +15,15 @@ import { hasLabel } from './prune-containers.ts';
 const PRUNES_ANONYMOUS_SINCE = '1.42';
 
 /** Volumes: made, told of and removed. */
-export function volumeRoutes({ volumes }: Backends): Route[] {
+export function volumeRoutes({ lifelines, volumes }: Backends): Route[] {
   return [
     {
       method: 'POST',
       pattern: '/volumes/create',
       handler: async (request, response) => {
         const wanted = decodeNewVolume(await optionalJsonBody(request));
-        response.json(201, encodeVolume(await volumes.create(wanted)));
+        const made = await lifelines.guard(wanted.labels?.[LIFELINE_KEY], () => volumes.create(wanted));
+        response.json(201, encodeVolume(made));
       },
     },
     {

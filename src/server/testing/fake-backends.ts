@@ -13,6 +13,7 @@ import type {
   WaitCondition,
   WaitResult,
 } from '../../containers/container-backend.ts';
+import type { LifelineBackend } from '../../containers/lifelines/lifeline-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
@@ -67,6 +68,7 @@ export class FakeEngine implements Backends {
     acceptSession: async (socket) => void socket.destroy(),
   };
   readonly execs = new FakeExecs();
+  readonly lifelines: LifelineBackend = { hold: () => undefined, guard: (_id, make) => make() };
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),
