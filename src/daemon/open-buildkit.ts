@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { BuildBackend } from '../builder/build-backend.ts';
 import type { ContextTree } from '../builder/build-session.ts';
-import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
 import { BuildkitEndpoint } from '../buildkit/buildkit-endpoint.ts';
@@ -12,7 +12,7 @@ import { buildInfo } from './build-info.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: Builder;
+  builder: BuildBackend;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;
