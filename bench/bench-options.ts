@@ -14,6 +14,8 @@ export const benchNames = [
   'attach',
   'logs',
   'image-ls',
+  'build',
+  'build-stock',
   'idle-memory',
   'start',
   'floor',
