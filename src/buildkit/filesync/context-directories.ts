@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { GrpcStream } from '../grpc/grpc-client.ts';
 import { receiveFiles } from './receive-files.ts';
+import { ReceiveThreads } from './receive-threads.ts';
 
 /** Files of a client's, here until `release`. */
 export interface ReceivedContext {
@@ -35,6 +36,7 @@ interface Place {
 export class ContextDirectories {
   readonly #root: string;
   readonly #busy = new Set<string>();
+  readonly #threads = new ReceiveThreads();
 
   constructor(root: string) {
     this.#root = root;
@@ -61,7 +63,7 @@ export class ContextDirectories {
     const place = this.#place(name);
     try {
       await mkdir(place.root, { recursive: true, mode: 0o700 });
-      await receiveFiles(stream, place, options);
+      await receiveFiles(stream, place, { ...options, threads: this.#threads });
       const now = new Date();
       await utimes(place.root, now, now);
     } catch (error) {

@@ -2,6 +2,7 @@ import { deserializeError, EngineError } from '../../errors/engine-error.ts';
 import type { GrpcStream } from '../grpc/grpc-client.ts';
 import { encodePacket } from './packet.ts';
 import { PacketBatch, packetsOf, type ReceiveReply, type ReceiveRequest } from './receive-protocol.ts';
+import type { LentThread, ReceiveThreads } from './receive-threads.ts';
 
 export interface ReceivePlace {
   /** Comes to hold the files; nobody else's meanwhile. */
@@ -26,10 +27,14 @@ const TELL_MS = 100;
 export async function receiveFiles(
   stream: GrpcStream,
   place: ReceivePlace,
-  options: { signal: AbortSignal; received?: ((bytes: number) => void) | undefined },
+  options: {
+    signal: AbortSignal;
+    received?: ((bytes: number) => void) | undefined;
+    threads: ReceiveThreads;
+  },
 ): Promise<void> {
   options.signal.throwIfAborted();
-  const thread = new ReceiveThread(stream);
+  const thread = new ReceiveThread(stream, options.threads);
   thread.post({ kind: 'begin', ...place });
   const abort = (): void => thread.fail(options.signal.reason);
   options.signal.addEventListener('abort', abort, { once: true });
@@ -70,7 +75,7 @@ async function feed(
 }
 
 class ReceiveThread {
-  readonly #worker = new Worker(new URL('./receive-worker.ts', import.meta.url));
+  readonly #thread: LentThread;
   readonly #stream: GrpcStream;
   readonly #done = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
@@ -80,12 +85,14 @@ class ReceiveThread {
   #sent: Promise<void> = Promise.resolve();
   #isFlushing = false;
 
-  constructor(stream: GrpcStream) {
+  constructor(stream: GrpcStream, threads: ReceiveThreads) {
     this.#stream = stream;
     this.#done.promise.catch(() => undefined);
-    this.#worker.onmessage = ({ data }: MessageEvent<ReceiveReply>) => this.#handle(data);
-    this.#worker.onerror = (event) =>
-      this.fail(new EngineError('internal', `Cannot run the thread that receives files: ${event.message}`));
+    this.#thread = threads.lend({
+      reply: (reply) => this.#handle(reply),
+      failed: (message) =>
+        this.fail(new EngineError('internal', `Cannot run the thread that receives files: ${message}`)),
+    });
   }
 
   get done(): Promise<void> {
@@ -97,7 +104,7 @@ class ReceiveThread {
   }
 
   post(request: ReceiveRequest): void {
-    this.#worker.postMessage(request);
+    this.#thread.post(request);
   }
 
   /** What comes in one turn of the event loop goes on together. */
@@ -117,7 +124,7 @@ class ReceiveThread {
     if (this.#batch.sizeBytes === 0) return;
     const bytes = this.#batch.take();
     this.#ahead++;
-    this.#worker.postMessage({ kind: 'packets', bytes } satisfies ReceiveRequest, [bytes.buffer]);
+    this.#thread.post({ kind: 'packets', bytes }, [bytes.buffer]);
   }
 
   /** Resolves when the thread has caught up enough. */
@@ -130,11 +137,15 @@ class ReceiveThread {
     this.#wake();
   }
 
-  /** What it has open is closed before the thread ends: Bun keeps a terminated thread's files open. */
+  /** What it has open is closed before the thread is another's, or ends: Bun keeps a terminated thread's files open. */
   async end(): Promise<void> {
     this.post({ kind: 'abort' });
-    await Promise.race([this.#ended.promise, Bun.sleep(END_GRACE_MS)]);
-    this.#worker.terminate();
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), END_GRACE_MS);
+    const hasEnded = await Promise.race([this.#ended.promise.then(() => true), late]);
+    clearTimeout(timer);
+    if (hasEnded) this.#thread.giveBack();
+    else this.#thread.terminate();
   }
 
   async #next(): Promise<void> {

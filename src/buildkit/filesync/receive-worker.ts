@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { EngineError, serializeError } from '../../errors/engine-error.ts';
 import { bootId } from '../../sys/clock.ts';
 import { FileReceiver } from './file-receiver.ts';
@@ -7,13 +6,10 @@ import { PacketBatch, packetsOf, type ReceiveReply, type ReceiveRequest } from '
 
 declare const self: Worker;
 
-// On Linux 0 is the calling thread: bulk work yields to the thread that answers requests, and to containers.
-setPriority(0, 5);
-
-const outgoing = new PacketBatch();
+let outgoing = new PacketBatch();
 let receiver: FileReceiver | undefined;
 let listingFile = '';
-let isOver = false;
+let isOver = true;
 
 self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
   if (data.kind === 'abort') {
@@ -21,7 +17,7 @@ self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
     reply({ kind: 'ended' });
     return;
   }
-  if (isOver) return;
+  if (isOver && data.kind !== 'begin') return;
   try {
     if (data.kind === 'begin') begin(data.directory, data.listing);
     else if (data.kind === 'packets') take(data.bytes);
@@ -32,7 +28,10 @@ self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
   }
 };
 
+/** A transfer after another finds nothing of it. */
 function begin(directory: string, listing: string): void {
+  isOver = false;
+  outgoing = new PacketBatch();
   listingFile = listing;
   receiver = new FileReceiver({
     directory,
@@ -55,6 +54,7 @@ function take(batch: Uint8Array): void {
 function end(): void {
   isOver = true;
   receiver?.close();
+  receiver = undefined;
 }
 
 function reply(message: ReceiveReply): void {
