@@ -41,8 +41,8 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<BuildkitEndpoi
 }
 
 function openDirectory(received: ReceivedContext): ContextTree {
-  const { directory, digests } = received;
-  const place: FilePlace = { kind: 'directory', path: directory, digests };
+  const { directory, digests, version } = received;
+  const place: FilePlace = { kind: 'directory', path: directory, digests, version };
   const tree = new FileTree(place);
   return {
     tree,

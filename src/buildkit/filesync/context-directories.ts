@@ -9,6 +9,8 @@ import { ReceiveThreads } from './receive-threads.ts';
 /** Files of a client's, here until `release`. */
 export interface ReceivedContext {
   directory: string;
+  /** Names what is in there: the same name, the same files. */
+  version: string;
   /** File that may remember digests of the directory's files between builds. */
   digests: string;
   release(): Promise<void>;
@@ -61,9 +63,10 @@ export class ContextDirectories {
     const name = this.#busy.has(id) ? `${id}.${randomUUID()}` : id;
     this.#busy.add(name);
     const place = this.#place(name);
+    let version: string;
     try {
       await mkdir(place.root, { recursive: true, mode: 0o700 });
-      await receiveFiles(stream, place, { ...options, threads: this.#threads });
+      ({ version } = await receiveFiles(stream, place, { ...options, threads: this.#threads }));
       const now = new Date();
       await utimes(place.root, now, now);
     } catch (error) {
@@ -76,7 +79,7 @@ export class ContextDirectories {
       throw error;
     }
     const { directory, digests } = place;
-    return { directory, digests, release: () => this.#release(name) };
+    return { directory, version, digests, release: () => this.#release(name) };
   }
 
   async list(): Promise<KeptContext[]> {

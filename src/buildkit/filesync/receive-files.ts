@@ -20,7 +20,7 @@ const TELL_MS = 100;
 
 /**
  * Bring the files that a peer sends on `stream` into a directory, where those that are there in the same state stay. The work is a thread's own;
- * this one moves bytes.
+ * this one moves bytes. `version` names what is there now: the same name, the same files.
  *
  * @throws EngineError "invalid" for what is no tree of files; as the peer ended the call; the signal's reason.
  */
@@ -32,7 +32,7 @@ export async function receiveFiles(
     received?: ((bytes: number) => void) | undefined;
     threads: ReceiveThreads;
   },
-): Promise<void> {
+): Promise<{ version: string }> {
   options.signal.throwIfAborted();
   const thread = new ReceiveThread(stream, options.threads);
   thread.post({ kind: 'begin', ...place });
@@ -40,8 +40,9 @@ export async function receiveFiles(
   options.signal.addEventListener('abort', abort, { once: true });
   try {
     feed(stream, thread, options.received).catch((error: unknown) => thread.fail(error));
-    await thread.done;
+    const version = await thread.done;
     stream.finish();
+    return { version };
   } catch (error) {
     options.signal.throwIfAborted();
     const message = error instanceof Error ? error.message : String(error);
@@ -77,7 +78,7 @@ async function feed(
 class ReceiveThread {
   readonly #thread: LentThread;
   readonly #stream: GrpcStream;
-  readonly #done = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #batch = new PacketBatch();
   #waiting: (() => void)[] = [];
@@ -95,7 +96,8 @@ class ReceiveThread {
     });
   }
 
-  get done(): Promise<void> {
+  /** Resolves to the version of what is there. */
+  get done(): Promise<string> {
     return this.#done.promise;
   }
 
@@ -160,7 +162,7 @@ class ReceiveThread {
 
   #handle(reply: ReceiveReply): void {
     if (reply.kind === 'failed') this.fail(deserializeError(reply.error));
-    else if (reply.kind === 'done') this.#done.resolve();
+    else if (reply.kind === 'done') this.#done.resolve(reply.version);
     else if (reply.kind === 'ended') this.#ended.resolve();
     else {
       this.#ahead--;

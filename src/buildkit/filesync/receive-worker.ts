@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { EngineError, serializeError } from '../../errors/engine-error.ts';
 import { bootId } from '../../sys/clock.ts';
 import { FileReceiver } from './file-receiver.ts';
@@ -9,6 +10,7 @@ declare const self: Worker;
 let outgoing = new PacketBatch();
 let receiver: FileReceiver | undefined;
 let listingFile = '';
+let versionBefore = '';
 let isOver = true;
 
 self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
@@ -33,9 +35,11 @@ function begin(directory: string, listing: string): void {
   isOver = false;
   outgoing = new PacketBatch();
   listingFile = listing;
+  const { files, version } = takeListing(directory, listing, bootId());
+  versionBefore = version;
   receiver = new FileReceiver({
     directory,
-    present: takeListing(directory, listing, bootId()),
+    present: files,
     send: (packet) => outgoing.add(packet),
   });
 }
@@ -46,9 +50,10 @@ function take(batch: Uint8Array): void {
   for (const packet of packetsOf(batch)) isDone = receiver.take(packet);
   reply({ kind: 'taken', send: outgoing.take() });
   if (!isDone) return;
-  writeListing(listingFile, receiver.listing, bootId());
+  const version = receiver.isUnchanged ? versionBefore : randomUUID();
+  writeListing(listingFile, { files: receiver.listing, version }, bootId());
   end();
-  reply({ kind: 'done' });
+  reply({ kind: 'done', version });
 }
 
 function end(): void {
