@@ -19,6 +19,8 @@ export const benchNames = [
   'crowd',
   'run-memory',
   'image-ls',
+  'build',
+  'build-stock',
   'idle-memory',
   'start',
   'floor',

@@ -9,6 +9,7 @@ import {
   usage,
 } from './bench-options.ts';
 import type { BenchRow } from './bench-row.ts';
+import { buildBench } from './build-bench.ts';
 import { CleanUp } from './clean-up.ts';
 import { crowdBench } from './crowd-bench.ts';
 import { execBench } from './exec-bench.ts';
@@ -119,6 +120,8 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
       ? [{ label: 'run-memory', bench: async (s: Setting) => [await runMemoryBench(s)] }]
       : []),
     ...(has('image-ls') ? [{ label: 'image-ls', bench: async (s: Setting) => [await listBench(s)] }] : []),
+    ...(has('build') ? [{ label: 'build', bench: (s: Setting) => buildBench(s, 'own') }] : []),
+    ...(has('build-stock') ? [{ label: 'build-stock', bench: (s: Setting) => buildBench(s, 'stock') }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
     ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),
     ...(has('start') ? [{ label: 'start', bench: async (s: Setting) => [await startBench(s)] }] : []),

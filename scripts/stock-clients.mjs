@@ -5,25 +5,38 @@ import { basename, join } from 'node:path';
 import { step } from './progress.mjs';
 
 const PLUGINS = 'usr/libexec/docker/cli-plugins';
-/** Where a program lies, and the packages that hold it. What is in newer suites than Debian 12 runs on any, being static. `sid`: what the older suite has by that name is another program. */
+/**
+ * Where a program lies, and the packages that hold it. What is in newer suites than Debian 12 runs on any, being static. `sid`: what the older suite
+ * has by that name is another program. `version`: the only one that will do, in a folder of its own beside the others.
+ */
 const CLIENTS = [
   { file: 'usr/bin/skopeo', packages: ['skopeo', 'libgpgme11'] },
   { file: 'usr/bin/crane', packages: ['crane'] },
   { file: 'usr/bin/oras', packages: ['oras'] },
   { file: `${PLUGINS}/docker-buildx`, packages: ['docker-buildx'], sid: true },
   { file: `${PLUGINS}/docker-compose`, packages: ['docker-compose'], sid: true },
+  { file: 'usr/bin/docker', packages: ['docker.io'], version: '20.10' },
+  {
+    file: 'usr/lib/python3/dist-packages/docker/__init__.py',
+    packages: ['docker', 'requests', 'urllib3', 'websocket', 'six', 'idna', 'chardet', 'certifi'].map(
+      (name) => `python3-${name}`,
+    ),
+  },
 ];
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** What can't be had is said and left out: the tests that want it say so too. */
 export async function unpackStockClients(root) {
-  const into = join(root, '.cache/stock-clients');
-  for (const { file, packages, sid = false } of CLIENTS) {
+  for (const { file, packages, sid = false, version } of CLIENTS) {
+    const into = join(root, `.cache/stock-clients${version === undefined ? '' : `-${version}`}`);
     if (existsSync(join(into, file))) continue;
     try {
+      if (version !== undefined && !candidate(packages[0]).startsWith(`${version}.`))
+        throw new Error(`the package ${packages[0]} is not ${version} here`);
       await unpack(packages, { into, sid });
     } catch (error) {
-      console.log(`The tests go without ${basename(file)}: ${error.message.split('\n')[0]}`);
+      const name = version === undefined ? file.replace('/__init__.py', '') : `${file} ${version}`;
+      console.log(`The tests go without ${basename(name)}: ${error.message.split('\n')[0]}`);
     }
   }
   rmSync(join(root, '.cache/sid'), { recursive: true, force: true });
@@ -83,6 +96,11 @@ function mirror() {
 }
 
 function hasCandidate(name) {
+  return !/^(\(none\))?$/.test(candidate(name));
+}
+
+/** The version that would be fetched. */
+function candidate(name) {
   const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' });
-  return /Candidate: (?!\(none\))/.test(stdout ?? '');
+  return /Candidate: (\S+)/.exec(stdout ?? '')?.[1] ?? '';
 }

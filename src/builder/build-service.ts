@@ -252,6 +252,9 @@ class Build {
   async #loadDefinition(): Promise<{ name: string; text: Uint8Array; ignore: string[] }> {
     const { dockerfile, session, context } = this.#request;
     const { signal, watch } = this.#context;
+    // Side by side where that is a message each way, as most have no ignore file of the Dockerfile's own.
+    const early = context.type === 'local' ? this.#loadSharedIgnore() : undefined;
+    early?.catch(() => undefined);
     const title = dockerfile.from === 'text' ? 'Dockerfile' : dockerfile.path;
     const loaded = await watched(watch, `[internal] load build definition from ${title}`, async (teller) => {
       if (dockerfile.from === 'text') return { text: dockerfile.text, ignore: undefined };
@@ -259,16 +262,22 @@ class Build {
         dockerfile.from === 'session' ? session.context('dockerfile') : this.#source({ main: true });
       const received = (bytes: number): void => teller.transfer('transferring dockerfile:', bytes);
       return await loadDockerfile(source, dockerfile.path, { signal, received });
-    });
+    }).finally(async () => await Promise.allSettled([early]));
     if (loaded.ignore !== undefined)
       return { name: title, text: loaded.text, ignore: readIgnoreFile(loaded.ignore) };
-    if (context.type === 'none' || this.#request.isContextFiltered === true)
-      return { name: title, text: loaded.text, ignore: [] };
-    const ignore = await watched(watch, '[internal] load .dockerignore', async (teller) => {
+    const ignore = await (early ?? this.#loadSharedIgnore());
+    return { name: title, text: loaded.text, ignore: ignore === undefined ? [] : readIgnoreFile(ignore) };
+  }
+
+  /** The context's own, unless its client has applied it. */
+  async #loadSharedIgnore(): Promise<Uint8Array | undefined> {
+    const { context, isContextFiltered } = this.#request;
+    const { signal, watch } = this.#context;
+    if (context.type === 'none' || isContextFiltered === true) return undefined;
+    return await watched(watch, '[internal] load .dockerignore', async (teller) => {
       const received = (bytes: number): void => teller.transfer('transferring context:', bytes);
       return await loadIgnoreFile(this.#source({ main: true }), { signal, received });
     });
-    return { name: title, text: loaded.text, ignore: ignore === undefined ? [] : readIgnoreFile(ignore) };
   }
 
   async #solve(

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { create, toBinary } from '@bufbuild/protobuf';
+import type { BuildBackend } from '../builder/build-backend.ts';
 import type { ContextSource } from '../builder/build-session.ts';
-import type { Builder } from '../builder/builder.ts';
 import type { Logger } from '../errors/logger.ts';
 import { BuildRuns } from './control/build-runs.ts';
 import { controlService } from './control/control-service.ts';
@@ -18,7 +18,7 @@ import { type SessionHeaders, SessionStore } from './session/session-store.ts';
 import type { OpenDirectory } from './session/synced-context.ts';
 
 export interface BuildkitOptions {
-  builder: Builder;
+  builder: BuildBackend;
   contexts: ContextDirectories;
   openDirectory: OpenDirectory;
   /** Folder for what is on its way to a client. */

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BuildService } from '../builder/build-service.ts';
 import { filePool } from '../builder/copy/file-pool.ts';
+import { rememberDigests } from '../builder/copy/remember-digests.ts';
 import { CacheMounts } from '../builder/execute/cache-mounts.ts';
 import type { RunPorts } from '../builder/execute/run-ports.ts';
 import { runStep } from '../builder/execute/run-step.ts';
@@ -25,7 +26,7 @@ export interface BuilderRooms extends RunPorts {
 export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const { snapshotter, content, images, logger, store } = rooms;
   const directory = join(rooms.dataRoot, 'builder');
-  const files = filePool(logger);
+  const files = rememberDigests(filePool(logger));
   const { gc, leases } = images.forBuilds();
   const mounts = new CacheMounts({
     directory: join(directory, 'mounts'),

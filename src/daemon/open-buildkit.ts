@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { BuildBackend } from '../builder/build-backend.ts';
 import type { ContextTree } from '../builder/build-session.ts';
-import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
@@ -12,7 +12,7 @@ import { LazyBuildkit } from './lazy-buildkit.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: Builder;
+  builder: BuildBackend;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;
@@ -40,8 +40,8 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<LazyBuildkit> 
 }
 
 function openDirectory(received: ReceivedContext): ContextTree {
-  const { directory, digests } = received;
-  const place: FilePlace = { kind: 'directory', path: directory, digests };
+  const { directory, digests, version } = received;
+  const place: FilePlace = { kind: 'directory', path: directory, digests, version };
   const tree = new FileTree(place);
   return {
     tree,

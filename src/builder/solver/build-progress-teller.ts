@@ -79,14 +79,14 @@ export class VertexTeller {
   }
 }
 
-/** An internal step: told from begin to end around `work`. */
+/** An internal step: told from begin to end around `work`. It is this build's own: clients show several builds side by side. */
 export async function watched<T>(
   watch: BuildWatcher,
   name: string,
   work: (teller: VertexTeller) => Promise<T>,
 ): Promise<T> {
   const teller = new VertexTeller(watch, {
-    digest: digestOf(['internal', name]),
+    digest: digestOf(['internal', name, crypto.randomUUID()]),
     name,
     inputs: [],
     lines: undefined,

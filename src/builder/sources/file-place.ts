@@ -22,6 +22,6 @@ export type FilePlace =
   | { kind: 'layers'; layers: readonly LayerPlace[] }
   /** A tar that was received, and the index of what is in it. Names like `.wh.x` are files as any other. */
   | { kind: 'archive'; index: string; data: readonly string[]; filter?: PlaceFilter }
-  /** A directory of this host. What it has from outside (links, mounts) isn't followed out of it. `digests`: file that remembers digests between builds. */
-  | { kind: 'directory'; path: string; digests?: string; filter?: PlaceFilter }
+  /** A directory of this host. What it has from outside (links, mounts) isn't followed out of it. `digests`: file that remembers digests between builds. `version`: the same as at another time when the files are. */
+  | { kind: 'directory'; path: string; digests?: string; version?: string; filter?: PlaceFilter }
   | { kind: 'texts'; texts: readonly InlineText[] };

@@ -75,11 +75,12 @@ function mainContext(attributes: Attributes, inputs: ReadonlyMap<string, string>
     : { type: 'local' };
 }
 
-/** Of a remote context it's in there, unless the client says that it has one of its own. */
+/** Of a remote context it's in there, unless the client says where it has one of its own: beside its other files, or with them. */
 function dockerfileOf(attributes: Attributes): BuildRequest['dockerfile'] {
   const path = attributes.filename ?? 'Dockerfile';
   const isRemote = mainContext(attributes, new Map()).type === 'remote';
-  if (isRemote && attributes.dockerfilekey === undefined) return { from: 'context', path };
+  const { dockerfilekey: key } = attributes;
+  if (key === 'context' || (isRemote && key === undefined)) return { from: 'context', path };
   return { from: 'session', path };
 }
 

@@ -1,12 +1,14 @@
+import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildWarning } from '../../builder/build-progress.ts';
 import type { ContextSource } from '../../builder/build-session.ts';
-import type { Builder, BuildResult } from '../../builder/builder.ts';
+import type { BuildResult } from '../../builder/builder.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
 import { GrpcError } from '../grpc/grpc-status.ts';
 import type { SolveRequest } from '../protocol/generated/control_pb.ts';
 import { ClientSession, type ClientSessionPorts } from '../session/client-session.ts';
-import type { SessionStore } from '../session/session-store.ts';
+import type { OpenSession, SessionStore } from '../session/session-store.ts';
+import { uploadedArchive, uploadPath } from '../session/uploaded-archive.ts';
 import { type Attributes, buildRequestOf, cacheSource, cacheTarget } from './build-attributes.ts';
 import { buildFailure, unsupportedRequest } from './build-failure.ts';
 import type { BuildJob } from './build-job.ts';
@@ -15,7 +17,7 @@ import { exportsOf } from './exporters.ts';
 import { lintResult } from './lint-result.ts';
 
 export interface BuildRunPorts extends ClientSessionPorts {
-  builder: Builder;
+  builder: BuildBackend;
   sessions: SessionStore;
   /** Folder for what is on its way to a client. */
   scratch: string;
@@ -39,6 +41,15 @@ export interface DrivenBuild {
 
 /** Inputs of a frontend by their names, as references of images that are here. */
 export type FrontendInputs = ReadonlyMap<string, string>;
+
+interface FrontendRequest {
+  attributes: Attributes;
+  frontend: string;
+  inputs: FrontendInputs;
+  signal: AbortSignal;
+  /** The main context, where the client sent it otherwise than by its session. */
+  context?: ContextSource | undefined;
+}
 
 /** Runs what clients ask for, under the names that they give it. */
 export class BuildRuns {
@@ -122,23 +133,41 @@ export class BuildRuns {
     }
   }
 
-  async #frontend(
-    job: BuildJob,
-    request: SolveRequest,
-    asked: {
-      attributes: Attributes;
-      frontend: string;
-      inputs: FrontendInputs;
-      signal: AbortSignal;
-      context?: ContextSource | undefined;
-    },
-  ): Promise<FrontendAnswer> {
+  async #frontend(job: BuildJob, request: SolveRequest, asked: FrontendRequest): Promise<FrontendAnswer> {
     const { attributes, signal } = asked;
     checkFrontend(asked.frontend, attributes);
     const wanted = attributes.requestid ?? '';
     if (wanted === 'frontend.subrequests.describe') return { result: undefined, facts: describeRequests() };
     if (wanted !== '' && wanted !== 'frontend.lint') throw unsupportedRequest(wanted);
     const session = await this.#ports.sessions.get(request.session, signal);
+    const upload = uploadPath(attributes.context ?? '');
+    if (upload === undefined) return await this.#build(job, request, { ...asked, session });
+    const archive = uploadedArchive(session, upload, { signal });
+    const posted = await this.#ports.builder.receive(
+      {
+        contexts: new Map([['context', archive]]),
+        secrets: new Map(),
+        credentials: new Map(),
+        outputs: new Map(),
+      },
+      { signal },
+    );
+    try {
+      const { context: _, ...others } = attributes;
+      const local = { dockerfilekey: 'context', ...others };
+      const context = posted.context('context');
+      return await this.#build(job, request, { ...asked, attributes: local, session, context });
+    } finally {
+      await posted.close();
+    }
+  }
+
+  async #build(
+    job: BuildJob,
+    request: SolveRequest,
+    asked: FrontendRequest & { session: OpenSession },
+  ): Promise<FrontendAnswer> {
+    const { attributes, signal, session } = asked;
     const { outputs, sinks } = exportsOf(request, session, this.#ports.scratch);
     const build = buildRequestOf(attributes, {
       session: new ClientSession(session, this.#ports, { outputs: sinks, context: asked.context }),
@@ -156,7 +185,7 @@ export class BuildRuns {
         job.tell(event);
       },
     });
-    if (wanted === '') return { result: await run, facts: {} };
+    if (attributes.requestid !== 'frontend.lint') return { result: await run, facts: {} };
     const failure = await run.then(
       () => undefined,
       (error: unknown) => lintFailure(error, signal),

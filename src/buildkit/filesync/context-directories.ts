@@ -3,10 +3,13 @@ import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { GrpcStream } from '../grpc/grpc-client.ts';
+import { ReceiveThreads } from './receive-threads.ts';
 
 /** Files of a client's, here until `release`. */
 export interface ReceivedContext {
   directory: string;
+  /** Names what is in there: the same name, the same files. */
+  version: string;
   /** File that may remember digests of the directory's files between builds. */
   digests: string;
   release(): Promise<void>;
@@ -34,6 +37,7 @@ interface Place {
 export class ContextDirectories {
   readonly #root: string;
   readonly #busy = new Set<string>();
+  readonly #threads = new ReceiveThreads();
 
   constructor(root: string) {
     this.#root = root;
@@ -58,11 +62,12 @@ export class ContextDirectories {
     const name = this.#busy.has(id) ? `${id}.${randomUUID()}` : id;
     this.#busy.add(name);
     const place = this.#place(name);
+    let version: string;
     try {
       await mkdir(place.root, { recursive: true, mode: 0o700 });
       // With it comes the protocol, which a daemon that builds nothing need not hold.
       const { receiveFiles } = await import('./receive-files.ts');
-      await receiveFiles(stream, place, options);
+      ({ version } = await receiveFiles(stream, place, { ...options, threads: this.#threads }));
       const now = new Date();
       await utimes(place.root, now, now);
     } catch (error) {
@@ -75,7 +80,7 @@ export class ContextDirectories {
       throw error;
     }
     const { directory, digests } = place;
-    return { directory, digests, release: () => this.#release(name) };
+    return { directory, version, digests, release: () => this.#release(name) };
   }
 
   async list(): Promise<KeptContext[]> {

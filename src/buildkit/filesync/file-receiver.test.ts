@@ -94,14 +94,14 @@ function fill(): void {
 describe('a transfer', () => {
   test('of everything: types, modes, times, links, contents', () => {
     fill();
-    const { asked } = transfer(new Map());
+    const { asked } = transfer([]);
     expect(survey(to)).toEqual(survey(from));
     expect(asked).toEqual(['a/deep/file', 'a/run', 'a.b/large', 'nothing', 'ünïcode']);
   });
 
   test('a second one asks for what has changed alone, and what is gone goes', () => {
     fill();
-    const first = transfer(new Map());
+    const first = transfer([]);
     expect(transfer(first.listing).asked).toEqual([]);
     write('a/deep/file', 'another');
     write('a/new', 'new');
@@ -114,7 +114,7 @@ describe('a transfer', () => {
 
   test('what becomes of another type is replaced, links with it', () => {
     fill();
-    const first = transfer(new Map());
+    const first = transfer([]);
     for (const path of ['a.b', 'a/link', 'nothing']) rmSync(join(from, path), { recursive: true });
     write('a.b', 'a file now');
     mkdirSync(join(from, 'a/link'));
@@ -132,7 +132,7 @@ describe('a transfer', () => {
     write('log', 'first and second');
     const receiver = new FileReceiver({
       directory: to,
-      present: new Map(),
+      present: [],
       send: (message) => void queue.push(...sender.answer(message)),
     });
     for (let next = queue.shift(); next !== undefined && !receiver.take(next); next = queue.shift());
@@ -188,7 +188,7 @@ describe('hostile senders', () => {
     ['a file after the last', [end, stat('a')], 'came after the last'],
     ['an error', [{ type: 'error', message: 'disk on fire' }], 'error from sender: disk on fire'],
   ])('%s is refused', (_, packets, reason) => {
-    const receiver = new FileReceiver({ directory: to, present: new Map(), send: () => undefined });
+    const receiver = new FileReceiver({ directory: to, present: [], send: () => undefined });
     expect(() => {
       for (const packet of packets) receiver.take(encodePacket(packet));
     }).toThrow(reason);
@@ -196,7 +196,7 @@ describe('hostile senders', () => {
   });
 
   test('bytes that are no packet are refused', () => {
-    const receiver = new FileReceiver({ directory: to, present: new Map(), send: () => undefined });
+    const receiver = new FileReceiver({ directory: to, present: [], send: () => undefined });
     for (const bytes of [[0x08, 0x63], [0x12, 0x7f], [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f], [0xff]])
       expect(() => receiver.take(Uint8Array.from(bytes)), String(bytes)).toThrow('Cannot read a packet');
   });

@@ -16,8 +16,8 @@ import { fromGoFileMode } from './go-file-mode.ts';
 import { decodePacket, encodePacket, type FileStat, type Packet } from './packet.ts';
 import { SentOrder } from './sent-order.ts';
 
-/** What is in the directory since the last transfer: each path with all that its sender told of it, as one text to compare. */
-export type FileListing = Map<string, string>;
+/** What is in the directory since the last transfer: what its sender told of each file, in its order, packet by packet. */
+export type FileListing = readonly Uint8Array[];
 
 export interface FileReceiverOptions {
   /** Nobody else's while files are received. */
@@ -32,6 +32,8 @@ export interface FileReceiverOptions {
 const MAX_FILES = 5_000_000;
 /** What a sender sends at once is far less: one file for each of its four threads. */
 const MAX_OPEN_FILES = 64;
+/** No file's time: what has it is asked for again. */
+const NO_TIME = -1n;
 
 interface Wanted {
   stat: FileStat;
@@ -45,7 +47,12 @@ interface Wanted {
  */
 export class FileReceiver {
   readonly #options: FileReceiverOptions;
-  readonly #listing: FileListing = new Map();
+  readonly #listing: Uint8Array[] = [];
+  /** Until something differs: nothing is looked at. */
+  #isSame = true;
+  /** From then on: what was told of each path last time. */
+  readonly #present = new Map<string, string>();
+  readonly #listed = new Set<string>();
   readonly #order = new SentOrder();
   readonly #wanted = new Map<number, Wanted>();
   readonly #directories: FileStat[] = [];
@@ -64,13 +71,19 @@ export class FileReceiver {
     return this.#listing;
   }
 
+  /** The directory is as it was before. Good once `take` has said that it's done. */
+  get isUnchanged(): boolean {
+    return this.#isSame;
+  }
+
   /** Take the sender's next packet. True: that was the last. @throws EngineError "invalid"; the system's errors. */
   take(message: Uint8Array): boolean {
+    if (this.#isSame && !this.#isListed && this.#repeats(message)) return false;
     const packet = decodePacket(message);
     switch (packet.type) {
       case 'stat':
-        if (packet.stat === undefined) this.#listed();
-        else this.#file(packet.stat);
+        if (packet.stat === undefined) this.#endOfList();
+        else this.#file(packet.stat, message);
         break;
       case 'data':
         this.#data(packet.id, packet.data);
@@ -92,7 +105,33 @@ export class FileReceiver {
     this.#wanted.clear();
   }
 
-  #file(stat: FileStat): void {
+  /** Whether the sender tells what it told last time at this place: then what is there is good, and so is its place. */
+  #repeats(message: Uint8Array): boolean {
+    const before = this.#options.present[this.#nextId];
+    if (before === undefined || Buffer.compare(before, message) !== 0) return false;
+    this.#listing.push(before);
+    this.#nextId++;
+    return true;
+  }
+
+  /** From now on every file is looked at: what was passed over is caught up with. */
+  #differ(): void {
+    if (!this.#isSame) return;
+    this.#isSame = false;
+    for (const [at, packet] of this.#options.present.entries()) {
+      const stat = statOf(packet);
+      this.#present.set(stat.path, describe(stat));
+      if (at >= this.#nextId) continue;
+      const { type } = fromGoFileMode(stat.mode);
+      this.#order.check(stat, type);
+      this.#listed.add(stat.path);
+      if (type === 'directory') this.#directories.push(stat);
+      else if (type === 'file' && stat.linkname !== '') this.#hardLinks.push(stat);
+    }
+  }
+
+  #file(stat: FileStat, message: Uint8Array): void {
+    this.#differ();
     const id = this.#nextId++;
     if (this.#isListed) throw new EngineError('invalid', 'Cannot receive files: one came after the last');
     if (id >= MAX_FILES)
@@ -101,12 +140,13 @@ export class FileReceiver {
       });
     const { type } = fromGoFileMode(stat.mode);
     this.#order.check(stat, type);
+    this.#listing.push(message.slice());
+    this.#listed.add(stat.path);
     // What a socket was connected to isn't sent along.
     if (type === 'socket') return;
-    const { directory, present } = this.#options;
+    const { directory } = this.#options;
     const told = describe(stat);
-    const before = present.get(stat.path);
-    this.#listing.set(stat.path, told);
+    const before = this.#present.get(stat.path);
     const path = join(directory, stat.path);
     if (type === 'file' && stat.linkname !== '') {
       this.#hardLinks.push(stat);
@@ -156,16 +196,19 @@ export class FileReceiver {
     this.#wanted.delete(id);
     applyAttributes(path, wanted.stat);
     // It changed while it was sent: what came is what the build gets, and the next one asks for it again.
-    if (wanted.writtenBytes !== wanted.stat.sizeBytes)
-      this.#listing.set(wanted.stat.path, 'file, changed while sent');
+    if (wanted.writtenBytes !== wanted.stat.sizeBytes) {
+      const stat = { ...wanted.stat, mtimeNano: NO_TIME };
+      this.#listing[id] = encodePacket({ type: 'stat', stat });
+    }
   }
 
   /** What is not listed any more goes. */
-  #listed(): void {
+  #endOfList(): void {
     this.#isListed = true;
     const { directory, present } = this.#options;
-    for (const path of present.keys())
-      if (!this.#listing.has(path)) rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+    if (this.#nextId < present.length) this.#differ();
+    for (const path of this.#present.keys())
+      if (!this.#listed.has(path)) rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
   }
 
   #complete(): void {
@@ -187,6 +230,13 @@ export class FileReceiver {
   #send(packet: Packet): void {
     this.#options.send(encodePacket(packet));
   }
+}
+
+function statOf(packet: Uint8Array): FileStat {
+  const decoded = decodePacket(packet);
+  if (decoded.type !== 'stat' || decoded.stat === undefined)
+    throw new EngineError('internal', 'Cannot read what a directory of files holds');
+  return decoded.stat;
 }
 
 /** Everything that makes two states of a file differ, content aside. Its type comes first. */

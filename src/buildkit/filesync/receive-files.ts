@@ -2,6 +2,7 @@ import { deserializeError, EngineError } from '../../errors/engine-error.ts';
 import type { GrpcStream } from '../grpc/grpc-client.ts';
 import { encodePacket } from './packet.ts';
 import { PacketBatch, packetsOf, type ReceiveReply, type ReceiveRequest } from './receive-protocol.ts';
+import type { LentThread, ReceiveThreads } from './receive-threads.ts';
 
 export interface ReceivePlace {
   /** Comes to hold the files; nobody else's meanwhile. */
@@ -19,24 +20,29 @@ const TELL_MS = 100;
 
 /**
  * Bring the files that a peer sends on `stream` into a directory, where those that are there in the same state stay. The work is a thread's own;
- * this one moves bytes.
+ * this one moves bytes. `version` names what is there now: the same name, the same files.
  *
  * @throws EngineError "invalid" for what is no tree of files; as the peer ended the call; the signal's reason.
  */
 export async function receiveFiles(
   stream: GrpcStream,
   place: ReceivePlace,
-  options: { signal: AbortSignal; received?: ((bytes: number) => void) | undefined },
-): Promise<void> {
+  options: {
+    signal: AbortSignal;
+    received?: ((bytes: number) => void) | undefined;
+    threads: ReceiveThreads;
+  },
+): Promise<{ version: string }> {
   options.signal.throwIfAborted();
-  const thread = new ReceiveThread(stream);
+  const thread = new ReceiveThread(stream, options.threads);
   thread.post({ kind: 'begin', ...place });
   const abort = (): void => thread.fail(options.signal.reason);
   options.signal.addEventListener('abort', abort, { once: true });
   try {
     feed(stream, thread, options.received).catch((error: unknown) => thread.fail(error));
-    await thread.done;
+    const version = await thread.done;
     stream.finish();
+    return { version };
   } catch (error) {
     options.signal.throwIfAborted();
     const message = error instanceof Error ? error.message : String(error);
@@ -70,9 +76,9 @@ async function feed(
 }
 
 class ReceiveThread {
-  readonly #worker = new Worker(new URL('./receive-worker.ts', import.meta.url));
+  readonly #thread: LentThread;
   readonly #stream: GrpcStream;
-  readonly #done = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #batch = new PacketBatch();
   #waiting: (() => void)[] = [];
@@ -80,15 +86,18 @@ class ReceiveThread {
   #sent: Promise<void> = Promise.resolve();
   #isFlushing = false;
 
-  constructor(stream: GrpcStream) {
+  constructor(stream: GrpcStream, threads: ReceiveThreads) {
     this.#stream = stream;
     this.#done.promise.catch(() => undefined);
-    this.#worker.onmessage = ({ data }: MessageEvent<ReceiveReply>) => this.#handle(data);
-    this.#worker.onerror = (event) =>
-      this.fail(new EngineError('internal', `Cannot run the thread that receives files: ${event.message}`));
+    this.#thread = threads.lend({
+      reply: (reply) => this.#handle(reply),
+      failed: (message) =>
+        this.fail(new EngineError('internal', `Cannot run the thread that receives files: ${message}`)),
+    });
   }
 
-  get done(): Promise<void> {
+  /** Resolves to the version of what is there. */
+  get done(): Promise<string> {
     return this.#done.promise;
   }
 
@@ -97,7 +106,7 @@ class ReceiveThread {
   }
 
   post(request: ReceiveRequest): void {
-    this.#worker.postMessage(request);
+    this.#thread.post(request);
   }
 
   /** What comes in one turn of the event loop goes on together. */
@@ -117,7 +126,7 @@ class ReceiveThread {
     if (this.#batch.sizeBytes === 0) return;
     const bytes = this.#batch.take();
     this.#ahead++;
-    this.#worker.postMessage({ kind: 'packets', bytes } satisfies ReceiveRequest, [bytes.buffer]);
+    this.#thread.post({ kind: 'packets', bytes }, [bytes.buffer]);
   }
 
   /** Resolves when the thread has caught up enough. */
@@ -130,11 +139,15 @@ class ReceiveThread {
     this.#wake();
   }
 
-  /** What it has open is closed before the thread ends: Bun keeps a terminated thread's files open. */
+  /** What it has open is closed before the thread is another's, or ends: Bun keeps a terminated thread's files open. */
   async end(): Promise<void> {
     this.post({ kind: 'abort' });
-    await Promise.race([this.#ended.promise, Bun.sleep(END_GRACE_MS)]);
-    this.#worker.terminate();
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), END_GRACE_MS);
+    const hasEnded = await Promise.race([this.#ended.promise.then(() => true), late]);
+    clearTimeout(timer);
+    if (hasEnded) this.#thread.giveBack();
+    else this.#thread.terminate();
   }
 
   async #next(): Promise<void> {
@@ -149,7 +162,7 @@ class ReceiveThread {
 
   #handle(reply: ReceiveReply): void {
     if (reply.kind === 'failed') this.fail(deserializeError(reply.error));
-    else if (reply.kind === 'done') this.#done.resolve();
+    else if (reply.kind === 'done') this.#done.resolve(reply.version);
     else if (reply.kind === 'ended') this.#ended.resolve();
     else {
       this.#ahead--;

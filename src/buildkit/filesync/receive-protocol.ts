@@ -12,7 +12,8 @@ export type ReceiveRequest =
 export type ReceiveReply =
   /** A batch was worked through; with what is to be sent, framed alike. */
   | { kind: 'taken'; send: Uint8Array }
-  | { kind: 'done' }
+  /** `version`: the same as after another transfer into this directory when it left the same files. */
+  | { kind: 'done'; version: string }
   /** After an abort: nothing is open any more, nothing will be written. */
   | { kind: 'ended' }
   | { kind: 'failed'; error: SerializedError };

@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { randomUUID } from 'node:crypto';
 import { EngineError, serializeError } from '../../errors/engine-error.ts';
 import { bootId } from '../../sys/clock.ts';
 import { FileReceiver } from './file-receiver.ts';
@@ -7,13 +7,11 @@ import { PacketBatch, packetsOf, type ReceiveReply, type ReceiveRequest } from '
 
 declare const self: Worker;
 
-// On Linux 0 is the calling thread: bulk work yields to the thread that answers requests, and to containers.
-setPriority(0, 5);
-
-const outgoing = new PacketBatch();
+let outgoing = new PacketBatch();
 let receiver: FileReceiver | undefined;
 let listingFile = '';
-let isOver = false;
+let versionBefore = '';
+let isOver = true;
 
 self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
   if (data.kind === 'abort') {
@@ -21,7 +19,7 @@ self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
     reply({ kind: 'ended' });
     return;
   }
-  if (isOver) return;
+  if (isOver && data.kind !== 'begin') return;
   try {
     if (data.kind === 'begin') begin(data.directory, data.listing);
     else if (data.kind === 'packets') take(data.bytes);
@@ -32,11 +30,16 @@ self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
   }
 };
 
+/** A transfer after another finds nothing of it. */
 function begin(directory: string, listing: string): void {
+  isOver = false;
+  outgoing = new PacketBatch();
   listingFile = listing;
+  const { files, version } = takeListing(directory, listing, bootId());
+  versionBefore = version;
   receiver = new FileReceiver({
     directory,
-    present: takeListing(directory, listing, bootId()),
+    present: files,
     send: (packet) => outgoing.add(packet),
   });
 }
@@ -47,14 +50,16 @@ function take(batch: Uint8Array): void {
   for (const packet of packetsOf(batch)) isDone = receiver.take(packet);
   reply({ kind: 'taken', send: outgoing.take() });
   if (!isDone) return;
-  writeListing(listingFile, receiver.listing, bootId());
+  const version = receiver.isUnchanged ? versionBefore : randomUUID();
+  writeListing(listingFile, { files: receiver.listing, version }, bootId());
   end();
-  reply({ kind: 'done' });
+  reply({ kind: 'done', version });
 }
 
 function end(): void {
   isOver = true;
   receiver?.close();
+  receiver = undefined;
 }
 
 function reply(message: ReceiveReply): void {

@@ -41,6 +41,8 @@ export class GrpcClient {
     this.#session.on('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
     this.#session.on('close', () => this.#closed.resolve());
     socket.on('close', () => this.#session.destroy());
+    // One who ends its half is gone: what is under way would have no answer.
+    socket.once('end', () => socket.destroy());
   }
 
   /** Resolves when the peer is gone. */

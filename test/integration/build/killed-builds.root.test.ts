@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildLeftovers } from '../../support/engine/build-leftovers.ts';
 import { eventually } from '../../support/engine/command.ts';
 import { cgroupProcesses, daemonCgroups } from '../../support/engine/host-traces.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
@@ -17,23 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.close();
 });
-
-/** What a build that has ended in any way must not leave: processes, mounts of roots, snapshots, received contexts, half layers. */
-function leftovers(daemon: TestDaemon): string[] {
-  const list = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : []);
-  const { mounts, files } = daemon.traces();
-  return [
-    ...mounts.filter((point) => point.includes('/rootfs/')),
-    ...files,
-    ...daemonCgroups(daemon.dataRoot).flatMap((path) => cgroupProcesses(path).map((pid) => `process ${pid}`)),
-    ...list(join(daemon.dataRoot, 'builder/contexts')),
-    ...['erofs', 'overlay'].flatMap((driver) =>
-      ['active', 'snapshots', 'staging', 'stage'].flatMap((name) =>
-        list(join(daemon.dataRoot, 'layers', driver, name)),
-      ),
-    ),
-  ];
-}
 
 describe.each(['erofs', 'overlay'] as const)('%s', (driver) => {
   let daemon: TestDaemon;
@@ -79,9 +63,9 @@ describe.each(['erofs', 'overlay'] as const)('%s', (driver) => {
   test('a client that goes away ends its build, and nothing is left of it', async () => {
     const build = await startSlowBuild();
     build.child.kill('SIGKILL');
-    await eventually(() => leftovers(daemon).length === 0, {
+    await eventually(() => buildLeftovers(daemon).length === 0, {
       timeoutMs: 20_000,
-      what: () => leftovers(daemon).join('\n'),
+      what: () => buildLeftovers(daemon).join('\n'),
     });
     expect((await daemon.run(['image', 'inspect', 'slow'])).code).not.toBe(0);
     // What was finished is there for the next one.
@@ -93,9 +77,9 @@ describe.each(['erofs', 'overlay'] as const)('%s', (driver) => {
   test('the daemon killed in the midst of a RUN leaves nothing behind once it is back', async () => {
     await startSlowBuild();
     await daemon.restart('SIGKILL');
-    await eventually(() => leftovers(daemon).length === 0, {
+    await eventually(() => buildLeftovers(daemon).length === 0, {
       timeoutMs: 20_000,
-      what: () => leftovers(daemon).join('\n'),
+      what: () => buildLeftovers(daemon).join('\n'),
     });
     writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox\nRUN echo first > /first\n');
     const next = await daemon.run(['build', '-t', 'next', folder], { env: classic });
@@ -114,18 +98,18 @@ describe.each(['erofs', 'overlay'] as const)('%s', (driver) => {
     await eventually(runs('sleep\u00004711'), { timeoutMs: 20_000, what: () => 'the step to run' });
     expect((await daemon.api('POST', '/build/cancel?id=mine')).status).toBe(200);
     expect(await (await answer).text()).toContain('"error":');
-    await eventually(() => leftovers(daemon).length === 0, {
+    await eventually(() => buildLeftovers(daemon).length === 0, {
       timeoutMs: 20_000,
-      what: () => leftovers(daemon).join('\n'),
+      what: () => buildLeftovers(daemon).join('\n'),
     });
   }, 60_000);
 
   test('a graceful stop of the daemon ends a build', async () => {
     await startSlowBuild();
     await daemon.restart();
-    await eventually(() => leftovers(daemon).length === 0, {
+    await eventually(() => buildLeftovers(daemon).length === 0, {
       timeoutMs: 20_000,
-      what: () => leftovers(daemon).join('\n'),
+      what: () => buildLeftovers(daemon).join('\n'),
     });
   }, 60_000);
 });
