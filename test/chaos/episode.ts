@@ -2,15 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loseHost } from '../support/engine/host-reboot.ts';
 import { TestDaemon } from '../support/engine/test-daemon.ts';
 import { ApiCaller } from './api-call.ts';
 import { awaitEnds, type CheckContext, checkContainers } from './check-containers.ts';
 import { checkImages } from './check-images.ts';
+import { checkKept } from './check-use.ts';
 import { HangingRuntime } from './hanging-runtime.ts';
 import { leftSince, residentBytes, surveyHost } from './host-survey.ts';
 import { Model } from './model.ts';
 import { type Episode, IMAGES, type Round } from './plan.ts';
 import { applyFault } from './process-faults.ts';
+import { ENDLESS } from './program.ts';
 import { RudeClients } from './rude-client.ts';
 import type { Contents } from './sample-images.ts';
 import type { Tally } from './tally.ts';
@@ -103,8 +106,10 @@ class RunningEpisode {
       await runWorker(steps, { ...this.#context, rude: this.#rude });
     });
     await this.#hangAndWait(round);
-    await this.#kill();
+    if (setting === 'host-reboot') await this.#loseHost();
+    else await this.#kill();
     await Promise.all(work);
+    if (setting === 'host-reboot') for (const container of model.containers.values()) container.loseHost();
     this.#rude.leave();
     this.#faultsMeanwhile(round);
     await Bun.sleep(round.downMs);
@@ -134,10 +139,11 @@ class RunningEpisode {
     await awaitEnds(this.#context);
     await this.#check();
     for (const name of model.containers.keys()) {
-      const outcome = await api.call('DELETE', `/containers/${name}?force=1`);
+      const outcome = await api.call('DELETE', `/containers/${name}?force=1&v=1`);
       if (outcome.lost || outcome.status !== 204)
         tally.violations.push(`rm ${name}: ${JSON.stringify(outcome)}`);
     }
+    await this.#removeKept();
     await this.#removeImages();
     for (const left of await leftSince(this.#idle, this.#daemon))
       tally.violations.push(`${setting} leaves ${left}`);
@@ -152,6 +158,25 @@ class RunningEpisode {
       !ownMounts.includes(item) && ![dataRoot, execRoot].some((root) => item.startsWith(`file ${root}`));
     for (const left of await leftSince(this.#nothing, this.#daemon, isLeak))
       tally.violations.push(`${setting} leaves ${left} after the daemon's end`);
+  }
+
+  /** Volumes, built images and what builds keep for the next; an anonymous volume has gone with its container. */
+  async #removeKept(): Promise<void> {
+    const { api, tally, model } = this.#context;
+    const there = [...model.volumes].filter(([, { possible }]) => possible.has('present'));
+    const built = [...model.builds].filter(([, possible]) => possible.has('present'));
+    const calls = [
+      ...there.map(([name]) => ['DELETE', `/volumes/${name}`] as const),
+      ...built.map(([name]) => ['DELETE', `/images/${name}`] as const),
+      ['POST', '/build/prune?all=1'] as const,
+    ];
+    for (const [method, path] of calls) {
+      const outcome = await api.call(method, path);
+      if (outcome.lost || outcome.status >= 400)
+        tally.violations.push(`${method} ${path}: ${JSON.stringify(outcome)}`);
+    }
+    const { Volumes } = await api.json<{ Volumes: { Name: string }[] | null }>('/volumes');
+    for (const { Name } of Volumes ?? []) tally.violations.push(`volume ${Name} is left without a container`);
   }
 
   /** What interrupted pulls have left waits, on a lease, for another: which brings it to its end. */
@@ -194,8 +219,16 @@ class RunningEpisode {
     await this.#daemon.stop('SIGKILL');
   }
 
+  async #loseHost(): Promise<void> {
+    const { api, tally } = this.#context;
+    api.daemonKilled = true;
+    tally.kills++;
+    await loseHost(this.#daemon);
+  }
+
   async #check(): Promise<void> {
     await checkContainers(this.#context);
+    await checkKept(this.#context);
     await checkImages(this.#options.contents, this.#context);
   }
 
@@ -210,7 +243,7 @@ class RunningEpisode {
   #faultsMeanwhile({ faultsMeanwhile }: Round): void {
     const { model, tally } = this.#context;
     const endless = [...model.containers.values()].filter(
-      ({ pid, id, program }) => pid !== undefined && id !== undefined && program.exitCode === undefined,
+      ({ pid, id, program }) => pid !== undefined && id !== undefined && ENDLESS.includes(program.name),
     );
     for (const { fault, victim } of faultsMeanwhile) {
       const container = endless[Math.floor(victim * endless.length)];
