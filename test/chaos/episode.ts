@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loseHost } from '../support/engine/host-reboot.ts';
 import { TestDaemon } from '../support/engine/test-daemon.ts';
+import { file, makeTar } from '../support/images/tar-maker.ts';
 import { ApiCaller } from './api-call.ts';
 import { awaitEnds, type CheckContext, checkContainers } from './check-containers.ts';
 import { checkImages } from './check-images.ts';
@@ -33,6 +34,8 @@ export interface EpisodeOptions {
   /** Asked before each round; false ends the episode early. */
   goesOn: () => boolean;
   say: (line: string) => void;
+  /** A folder that gets the daemon's log when something is broken. */
+  logs: string | undefined;
 }
 
 /** One daemon in its setting: rounds of work and kills, and at the end nothing may be left. */
@@ -63,6 +66,7 @@ class RunningEpisode {
   readonly #context: CheckContext;
   readonly #workers: Episode['workers'];
   readonly #rude: RudeClients;
+  readonly #brokenBefore: number;
   #told: number;
   #idle: ReadonlySet<string> = new Set();
   #nothing: ReadonlySet<string> = new Set();
@@ -70,7 +74,8 @@ class RunningEpisode {
   constructor({ setting, workers }: Episode, options: EpisodeOptions) {
     this.#workers = workers;
     this.#options = options;
-    this.#told = options.tally.violations.length;
+    this.#brokenBefore = options.tally.violations.length;
+    this.#told = this.#brokenBefore;
     this.#folder = mkdtempSync(join(tmpdir(), 'chaos-'));
     const dataRoot = join(this.#folder, 'data');
     mkdirSync(dataRoot);
@@ -92,10 +97,33 @@ class RunningEpisode {
     this.#nothing = await surveyHost(this.#daemon);
     await this.#daemon.start();
     await this.#daemon.pull('busybox');
-    // A first container has the daemon open what it keeps open.
-    await this.#daemon.out(['run', '--rm', 'busybox', 'true']);
+    await this.#useAll();
     await Bun.sleep(1000);
     this.#idle = await surveyHost(this.#daemon);
+  }
+
+  /** What is used for the first time has the daemon open, and make, what it keeps. */
+  async #useAll(): Promise<void> {
+    const health = ['--health-cmd', 'true', '--health-interval', '100ms'];
+    await this.#daemon.out([
+      'run',
+      '-d',
+      '--name',
+      'first',
+      '-v',
+      '/first',
+      ...health,
+      'busybox',
+      'sleep',
+      '600',
+    ]);
+    await this.#daemon.out(['exec', 'first', 'true']);
+    await Bun.sleep(500);
+    await this.#daemon.out(['rm', '-fv', 'first']);
+    const archive = makeTar([file('Dockerfile', 'FROM busybox\nRUN true\n')]);
+    await this.#context.api.call('POST', '/build?t=first', archive);
+    await this.#context.api.call('DELETE', '/images/first');
+    await this.#context.api.call('POST', '/build/prune?all=1');
   }
 
   async round(round: Round): Promise<void> {
@@ -168,6 +196,8 @@ class RunningEpisode {
     const calls = [
       ...there.map(([name]) => ['DELETE', `/volumes/${name}`] as const),
       ...built.map(([name]) => ['DELETE', `/images/${name}`] as const),
+      // A build of the same name leaves the image before without one.
+      ['POST', '/images/prune'] as const,
       ['POST', '/build/prune?all=1'] as const,
     ];
     for (const [method, path] of calls) {
@@ -194,6 +224,9 @@ class RunningEpisode {
   }
 
   async close(): Promise<void> {
+    const { logs, tally } = this.#options;
+    if (logs !== undefined && tally.violations.length > this.#brokenBefore)
+      copyFileSync(this.#daemon.logFile, join(logs, `daemon-${tally.rounds}.log`));
     this.#rude.leave();
     this.#runtime?.goOn();
     rmSync(this.#ballast, { force: true });
