@@ -147,7 +147,7 @@ function planEpisode(
 }
 
 function planRound(random: Random, setting: Setting): Round {
-  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 2500);
+  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 3500);
   const fault = random.pick<ProcessFault>(['monitor-killed', 'init-stopped']);
   const faults = setting === 'busy' && random.chance(0.4) ? [{ fault, victim: random.next() }] : [];
   const verb = random.pick<RuntimeVerb>(['create', 'start', 'delete']);

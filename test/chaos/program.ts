@@ -44,7 +44,7 @@ export type ProgramName =
 
 const COUNT = (lines: string, pause: string) =>
   `i=0; while ${lines}; do echo line $i; i=$((i+1)); ${pause}; done`;
-const FOREVER = COUNT(':', 'sleep 0.05');
+const FOREVER = COUNT(':', 'sleep 0.1');
 
 /** Programs that run until stopped, and don't come back from that. */
 export const ENDLESS: readonly ProgramName[] = [
@@ -68,11 +68,11 @@ export function programOf(name: ProgramName, size: number): Program {
       return { ...plain, command: shell(FOREVER) };
     case 'chatty-counter': {
       const LogConfig = { Type: 'json-file', Config: { 'max-size': '20k', 'max-file': '3' } };
-      const command = shell(COUNT(':', '[ $((i % 20)) = 0 ] && sleep 0.02'));
+      const command = shell(COUNT(':', '[ $((i % 20)) = 0 ] && sleep 0.2'));
       return { ...plain, command, host: { LogConfig }, rotated: true };
     }
     case 'healthy-counter': {
-      const Healthcheck = { Test: ['CMD', 'sh', '-c', 'exit 0'], Interval: 0.4 * NANO, Timeout: 60 * NANO };
+      const Healthcheck = { Test: ['CMD', 'sh', '-c', 'exit 0'], Interval: 2 * NANO, Timeout: 60 * NANO };
       return { ...plain, command: shell(FOREVER), config: { Healthcheck }, healthy: true };
     }
     case 'survivor':

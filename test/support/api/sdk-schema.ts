@@ -28,7 +28,7 @@ export class SdkSchemas {
    * What is wrong with a value: one line each, empty when it is as the type says.
    *
    * @param type as TypeScript writes it: `ContainerSummary[]`, `Array<Volume>`, `string`
-   * @param more fields that are answered beside those of the type: paths as the lines have them
+   * @param more lines that are none, and fields beside those of the type: paths as the lines have them
    */
   faults(value: unknown, type: string, more: ReadonlySet<string> = new Set()): string[] {
     return this.#faults(value, new TypeReader(type).whole(), { path: '', name: type }).filter(
