@@ -53,6 +53,8 @@ export async function recoverContainers(
       await takeUp(container, { note, deps, lifecycle });
     else await deps.notes.remove(id);
   }
+  for (const container of known.values())
+    if (container.task !== undefined) await execs.recall(container, container.task);
   for (const note of execNotes) takeUpExec(known.get(note.handle.id.containerId), note, execs);
   for (const container of known.values()) await settle(container, deps, lifecycle);
   for (const { record, task, removing } of known.values())

@@ -44,7 +44,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       snapshotter,
       layers: { content, snapshotter, gc, files },
       remote: await FetchedSources.open({ root: join(directory, 'remote'), files }),
-      takeLease: () => leases.take(),
+      takeLease: () => leases.take({ resumable: false }),
       holdRoots: (roots) => leases.hold(roots),
       store,
       mounts,

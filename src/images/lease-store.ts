@@ -29,6 +29,8 @@ interface LeaseState {
 }
 
 const LEASE_MS = 24 * 3600_000;
+/** Begins the ids of leases that end with their daemon. */
+const TRANSIENT = 'transient-';
 
 /** Leases live in memory and in `state.db`; one of an earlier boot, or past its time, is void. */
 export class LeaseStore {
@@ -41,7 +43,7 @@ export class LeaseStore {
     this.#bootId = bootId;
   }
 
-  /** Leases that an earlier daemon of this boot left end within `graceMs`. */
+  /** Leases that an earlier daemon of this boot left end within `graceMs`; those of what can't be resumed have ended with it. */
   static async open(db: StateDb, bootId: string, graceMs: number): Promise<LeaseStore> {
     const store = new LeaseStore(db, bootId);
     const expiresMs = Date.now() + graceMs;
@@ -49,7 +51,10 @@ export class LeaseStore {
     // A start without leases costs no commit.
     if (any === undefined) return store;
     await db.transact([
-      { sql: 'DELETE FROM leases WHERE boot_id <> ? OR expires_ms <= ?', params: [bootId, Date.now()] },
+      {
+        sql: 'DELETE FROM leases WHERE boot_id <> ? OR expires_ms <= ? OR id LIKE ?',
+        params: [bootId, Date.now(), `${TRANSIENT}%`],
+      },
       { sql: 'UPDATE leases SET expires_ms = min(expires_ms, ?)', params: [expiresMs] },
     ]);
     const rows = await db.query<{ id: string; expires_ms: number; kind: string | null; root: string }>(
@@ -64,9 +69,13 @@ export class LeaseStore {
     return store;
   }
 
-  /** A lease on nothing yet. Costs no disk until something is added. */
-  take(): Lease {
-    const id = randomUUID();
+  /**
+   * A lease on nothing yet. Costs no disk until something is added.
+   *
+   * @param options.resumable whether another can go on with what a daemon that was killed has left, as with a pull
+   */
+  take({ resumable = true }: { resumable?: boolean } = {}): Lease {
+    const id = resumable ? randomUUID() : TRANSIENT + randomUUID();
     const state = newState(Date.now() + LEASE_MS, false);
     this.#leases.set(id, state);
     return {

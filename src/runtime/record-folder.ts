@@ -9,14 +9,16 @@ export class RecordFolder<T> {
   readonly #keyOf: (record: T) => string;
   readonly #records = new Map<string, T>();
 
-  /** `decode` gives undefined for what is no record. */
+  /** `decode` gives undefined for what is no record: it is removed. */
   constructor(directory: string, keyOf: (record: T) => string, decode: (value: unknown) => T | undefined) {
     this.#directory = directory;
     this.#keyOf = keyOf;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) {
-      const record = name.endsWith(SUFFIX) ? read(join(directory, name), decode) : undefined;
-      if (record !== undefined) this.#records.set(keyOf(record), record);
+      const path = join(directory, name);
+      const record = name.endsWith(SUFFIX) ? read(path, decode) : undefined;
+      if (record === undefined) rmSync(path, { recursive: true, force: true });
+      else this.#records.set(keyOf(record), record);
     }
   }
 

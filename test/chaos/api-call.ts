@@ -38,6 +38,18 @@ export class ApiCaller {
 
   /** The output that the engine has logged, in pieces. Undefined: lost, or there is no such container. */
   async logs(container: string, read: (text: string) => void): Promise<'read' | undefined> {
+    const path = `/containers/${container}/logs?stdout=1&stderr=1`;
+    const answer = await this.framed({ method: 'GET', path, body: undefined }, read);
+    if (answer === undefined || answer.status === 404) return undefined;
+    if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status} ${answer.body}`);
+    return 'read';
+  }
+
+  /** The output of an answer in frames, in pieces; its body when it is no success. Undefined: lost. */
+  async framed(
+    request: { method: string; path: string; body: unknown },
+    read: (text: string) => void,
+  ): Promise<{ status: number; body: string } | undefined> {
     const decoder = new FrameDecoder();
     const take = async (response: Response) => {
       if (response.status !== 200) return await response.text();
@@ -45,11 +57,13 @@ export class ApiCaller {
         for (const { data } of decoder.push(chunk)) read(Buffer.from(data).toString('latin1'));
       return '';
     };
-    const path = `/containers/${container}/logs?stdout=1&stderr=1`;
-    const answer = await this.#send({ method: 'GET', path, body: undefined }, take);
-    if (answer === undefined || answer.status === 404) return undefined;
-    if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status} ${answer.body}`);
-    return 'read';
+    return await this.#send(request, take);
+  }
+
+  /** Whether the daemon was killed under what has just ended; the notice of it may come a moment later. */
+  async wasKilled(): Promise<boolean> {
+    await Bun.sleep(50);
+    return this.daemonKilled;
   }
 
   async #send<T>(
@@ -62,7 +76,10 @@ export class ApiCaller {
       keepalive: false,
       signal: AbortSignal.timeout(LIMIT_MS),
     };
-    if (body !== undefined) {
+    if (body instanceof Uint8Array) {
+      init.headers = { 'content-type': 'application/x-tar' };
+      init.body = body;
+    } else if (body !== undefined) {
       init.headers = { 'content-type': 'application/json' };
       init.body = JSON.stringify(body);
     }
@@ -70,9 +87,7 @@ export class ApiCaller {
       const response = await fetch(`http://d${path}`, init);
       return { status: response.status, body: await take(response) };
     } catch (error) {
-      // The kill and the notice of it may come in either order.
-      await Bun.sleep(50);
-      if (this.daemonKilled) return undefined;
+      if (await this.wasKilled()) return undefined;
       throw new Error(`${method} ${path}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

@@ -13,6 +13,7 @@ export interface CampaignOptions {
   rounds: number;
   minutes: number;
   say?: (line: string) => void;
+  logs?: string | undefined;
 }
 
 /** Run episodes of the schedule until rounds or time are used up. The caller is process 1 of namespaces of its own. */
@@ -28,7 +29,14 @@ export async function runCampaign(options: CampaignOptions): Promise<Tally> {
     const say = options.say ?? (() => undefined);
     for (const episode of planCampaign(options.seed, options.plan)) {
       if (!goesOn()) break;
-      await runEpisode(episode, { mirror: registry.url, contents, tally, goesOn, say });
+      await runEpisode(episode, {
+        mirror: registry.url,
+        contents,
+        tally,
+        goesOn,
+        say,
+        logs: options.logs,
+      });
     }
   } finally {
     await registry.close();

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import type { ApiCaller } from './api-call.ts';
+import { type UsedContainer, useFault } from './check-use.ts';
 import type { ExpectedContainer, Model, Phase } from './model.ts';
 import { numberingFault } from './numbered-log.ts';
 import type { Setting } from './plan.ts';
@@ -13,8 +14,14 @@ export interface CheckContext {
   setting: Setting;
 }
 
-interface Inspected {
-  State: { Status: string; Pid: number; ExitCode: number; OOMKilled: boolean; Error: string };
+interface Inspected extends UsedContainer {
+  State: {
+    Status: string;
+    Pid: number;
+    ExitCode: number;
+    OOMKilled: boolean;
+    Error: string;
+  } & UsedContainer['State'];
 }
 
 const FIRST_LINE_MS = 15_000;
@@ -70,7 +77,7 @@ async function checkOne(container: ExpectedContainer, context: CheckContext): Pr
     await api.call('POST', `/containers/${container.name}/unpause`);
     seen = await inspect(container, api);
   }
-  const phase: Phase = seen === undefined ? 'absent' : (seen.State.Status as Phase);
+  const phase = seen === undefined ? 'absent' : phaseOf(seen.State.Status);
   const possible = [...container.possible].join(' or ');
   const before = container.pid;
   const wasPossible = container.may(phase);
@@ -80,25 +87,41 @@ async function checkOne(container: ExpectedContainer, context: CheckContext): Pr
   if (!wasPossible) return `is ${phase} where ${possible} was due: ${told}`;
   if (seen === undefined || phase === 'created') return undefined;
   if (phase === 'running') {
-    if (mustRun && before !== undefined && before !== seen.State.Pid)
+    if (mustRun && !comesAgain(container) && before !== undefined && before !== seen.State.Pid)
       return `runs with another process (${seen.State.Pid}, before ${before})`;
-    const wrong = processFault(container, seen.State.Pid) ?? (await firstLineFault(container, api));
+    const wrong =
+      processFault(container, seen.State.Pid) ??
+      (await firstLineFault(container, api)) ??
+      (await useFault(container, seen, context));
     if (wrong !== undefined) return wrong;
   }
   const wrong = phase === 'exited' ? exitFault(container, seen, context) : undefined;
   return wrong ?? (await logFault(container, context, { whole: phase === 'exited' }));
 }
 
+/** One that its policy starts again is running, for clients too. */
+function phaseOf(status: string): Phase {
+  return status === 'restarting' ? 'running' : (status as Phase);
+}
+
+function comesAgain({ program }: ExpectedContainer): boolean {
+  return program.restarts !== undefined;
+}
+
 function exitFault(
   container: ExpectedContainer,
-  { State }: Inspected,
+  { State, RestartCount }: Inspected,
   { tally, setting }: CheckContext,
 ): string | undefined {
   tally.exits++;
   const told = JSON.stringify(State);
   if (!container.codes.has(State.ExitCode))
     return `exit code is none of ${[...container.codes].join()}: ${told}`;
-  const ownEnd = !container.interrupted && container.starts === 1;
+  const { restarts = 0 } = container.program;
+  const ownEnd = !container.interrupted && container.starts === 1 + restarts;
+  tally.policyRestarts += RestartCount;
+  if (ownEnd && RestartCount !== restarts)
+    return `was started again ${RestartCount} times instead of ${restarts}`;
   if (ownEnd && container.program.outOfMemory === true && !State.OOMKilled) return `no OOMKilled: ${told}`;
   if (ownEnd && State.Error !== '' && setting !== 'full-disk') return `an error of its own end: ${told}`;
   return undefined;
@@ -106,7 +129,7 @@ function exitFault(
 
 /** What never ends must be running indeed, and be the command, not an OCI runtime that waits to let it go. */
 function processFault({ program }: ExpectedContainer, pid: number): string | undefined {
-  if (program.exitCode !== undefined) return undefined;
+  if (program.exitCode !== undefined || program.restarts !== undefined) return undefined;
   const [state] = statOf(pid);
   if (state === undefined || state === 'Z') return `is told to run, and process ${pid} is gone`;
   try {
@@ -154,6 +177,7 @@ export async function logFault(
     runs: container.starts,
     lines: program.lines,
     mayLack: !whole || container.interrupted,
+    rotated: program.rotated === true,
   });
   return wrong === undefined ? undefined : `its log: ${wrong}`;
 }

@@ -1,16 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loseHost } from '../support/engine/host-reboot.ts';
 import { TestDaemon } from '../support/engine/test-daemon.ts';
+import { file, makeTar } from '../support/images/tar-maker.ts';
 import { ApiCaller } from './api-call.ts';
 import { awaitEnds, type CheckContext, checkContainers } from './check-containers.ts';
 import { checkImages } from './check-images.ts';
+import { checkKept } from './check-use.ts';
 import { HangingRuntime } from './hanging-runtime.ts';
 import { leftSince, residentBytes, surveyHost } from './host-survey.ts';
 import { Model } from './model.ts';
 import { type Episode, IMAGES, type Round } from './plan.ts';
 import { applyFault } from './process-faults.ts';
+import { ENDLESS } from './program.ts';
 import { RudeClients } from './rude-client.ts';
 import type { Contents } from './sample-images.ts';
 import type { Tally } from './tally.ts';
@@ -30,6 +34,8 @@ export interface EpisodeOptions {
   /** Asked before each round; false ends the episode early. */
   goesOn: () => boolean;
   say: (line: string) => void;
+  /** A folder that gets the daemon's log when something is broken. */
+  logs: string | undefined;
 }
 
 /** One daemon in its setting: rounds of work and kills, and at the end nothing may be left. */
@@ -60,6 +66,7 @@ class RunningEpisode {
   readonly #context: CheckContext;
   readonly #workers: Episode['workers'];
   readonly #rude: RudeClients;
+  readonly #brokenBefore: number;
   #told: number;
   #idle: ReadonlySet<string> = new Set();
   #nothing: ReadonlySet<string> = new Set();
@@ -67,7 +74,8 @@ class RunningEpisode {
   constructor({ setting, workers }: Episode, options: EpisodeOptions) {
     this.#workers = workers;
     this.#options = options;
-    this.#told = options.tally.violations.length;
+    this.#brokenBefore = options.tally.violations.length;
+    this.#told = this.#brokenBefore;
     this.#folder = mkdtempSync(join(tmpdir(), 'chaos-'));
     const dataRoot = join(this.#folder, 'data');
     mkdirSync(dataRoot);
@@ -89,10 +97,33 @@ class RunningEpisode {
     this.#nothing = await surveyHost(this.#daemon);
     await this.#daemon.start();
     await this.#daemon.pull('busybox');
-    // A first container has the daemon open what it keeps open.
-    await this.#daemon.out(['run', '--rm', 'busybox', 'true']);
+    await this.#useAll();
     await Bun.sleep(1000);
     this.#idle = await surveyHost(this.#daemon);
+  }
+
+  /** What is used for the first time has the daemon open, and make, what it keeps. */
+  async #useAll(): Promise<void> {
+    const health = ['--health-cmd', 'true', '--health-interval', '100ms'];
+    await this.#daemon.out([
+      'run',
+      '-d',
+      '--name',
+      'first',
+      '-v',
+      '/first',
+      ...health,
+      'busybox',
+      'sleep',
+      '600',
+    ]);
+    await this.#daemon.out(['exec', 'first', 'true']);
+    await Bun.sleep(500);
+    await this.#daemon.out(['rm', '-fv', 'first']);
+    const archive = makeTar([file('Dockerfile', 'FROM busybox\nRUN true\n')]);
+    await this.#context.api.call('POST', '/build?t=first', archive);
+    await this.#context.api.call('DELETE', '/images/first');
+    await this.#context.api.call('POST', '/build/prune?all=1');
   }
 
   async round(round: Round): Promise<void> {
@@ -103,8 +134,10 @@ class RunningEpisode {
       await runWorker(steps, { ...this.#context, rude: this.#rude });
     });
     await this.#hangAndWait(round);
-    await this.#kill();
+    if (setting === 'host-reboot') await this.#loseHost();
+    else await this.#kill();
     await Promise.all(work);
+    if (setting === 'host-reboot') for (const container of model.containers.values()) container.loseHost();
     this.#rude.leave();
     this.#faultsMeanwhile(round);
     await Bun.sleep(round.downMs);
@@ -134,10 +167,11 @@ class RunningEpisode {
     await awaitEnds(this.#context);
     await this.#check();
     for (const name of model.containers.keys()) {
-      const outcome = await api.call('DELETE', `/containers/${name}?force=1`);
+      const outcome = await api.call('DELETE', `/containers/${name}?force=1&v=1`);
       if (outcome.lost || outcome.status !== 204)
         tally.violations.push(`rm ${name}: ${JSON.stringify(outcome)}`);
     }
+    await this.#removeKept();
     await this.#removeImages();
     for (const left of await leftSince(this.#idle, this.#daemon))
       tally.violations.push(`${setting} leaves ${left}`);
@@ -152,6 +186,27 @@ class RunningEpisode {
       !ownMounts.includes(item) && ![dataRoot, execRoot].some((root) => item.startsWith(`file ${root}`));
     for (const left of await leftSince(this.#nothing, this.#daemon, isLeak))
       tally.violations.push(`${setting} leaves ${left} after the daemon's end`);
+  }
+
+  /** Volumes, built images and what builds keep for the next; an anonymous volume has gone with its container. */
+  async #removeKept(): Promise<void> {
+    const { api, tally, model } = this.#context;
+    const there = [...model.volumes].filter(([, { possible }]) => possible.has('present'));
+    const built = [...model.builds].filter(([, possible]) => possible.has('present'));
+    const calls = [
+      ...there.map(([name]) => ['DELETE', `/volumes/${name}`] as const),
+      ...built.map(([name]) => ['DELETE', `/images/${name}`] as const),
+      // A build of the same name leaves the image before without one.
+      ['POST', '/images/prune'] as const,
+      ['POST', '/build/prune?all=1'] as const,
+    ];
+    for (const [method, path] of calls) {
+      const outcome = await api.call(method, path);
+      if (outcome.lost || outcome.status >= 400)
+        tally.violations.push(`${method} ${path}: ${JSON.stringify(outcome)}`);
+    }
+    const { Volumes } = await api.json<{ Volumes: { Name: string }[] | null }>('/volumes');
+    for (const { Name } of Volumes ?? []) tally.violations.push(`volume ${Name} is left without a container`);
   }
 
   /** What interrupted pulls have left waits, on a lease, for another: which brings it to its end. */
@@ -169,6 +224,9 @@ class RunningEpisode {
   }
 
   async close(): Promise<void> {
+    const { logs, tally } = this.#options;
+    if (logs !== undefined && tally.violations.length > this.#brokenBefore)
+      copyFileSync(this.#daemon.logFile, join(logs, `daemon-${tally.rounds}.log`));
     this.#rude.leave();
     this.#runtime?.goOn();
     rmSync(this.#ballast, { force: true });
@@ -194,8 +252,16 @@ class RunningEpisode {
     await this.#daemon.stop('SIGKILL');
   }
 
+  async #loseHost(): Promise<void> {
+    const { api, tally } = this.#context;
+    api.daemonKilled = true;
+    tally.kills++;
+    await loseHost(this.#daemon);
+  }
+
   async #check(): Promise<void> {
     await checkContainers(this.#context);
+    await checkKept(this.#context);
     await checkImages(this.#options.contents, this.#context);
   }
 
@@ -210,7 +276,7 @@ class RunningEpisode {
   #faultsMeanwhile({ faultsMeanwhile }: Round): void {
     const { model, tally } = this.#context;
     const endless = [...model.containers.values()].filter(
-      ({ pid, id, program }) => pid !== undefined && id !== undefined && program.exitCode === undefined,
+      ({ pid, id, program }) => pid !== undefined && id !== undefined && ENDLESS.includes(program.name),
     );
     for (const { fault, victim } of faultsMeanwhile) {
       const container = endless[Math.floor(victim * endless.length)];

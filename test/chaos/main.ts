@@ -10,6 +10,7 @@ const USAGE = `Usage: npm run chaos -- [options]
   --rounds N      or for so many rounds
   --setting S     only these: ${SETTINGS.join(', ')} (may be repeated)
   --workers N     workers side by side (default 6)
+  --logs DIR      put the daemon's log there when something is broken
   --long-line MB  length of the line without a newline (default 1024)`;
 
 const { values } = parseArgs({
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     setting: { type: 'string', multiple: true },
     workers: { type: 'string', default: '6' },
+    logs: { type: 'string' },
     'long-line': { type: 'string', default: '1024' },
     help: { type: 'boolean', default: false },
   },
@@ -62,6 +64,7 @@ const options = {
     settings: settingsOf(values.setting),
   },
   say,
+  logs: values.logs,
 };
 say(`seed ${seed}`);
 const started = performance.now();

@@ -4,6 +4,7 @@ export type Phase = 'absent' | 'created' | 'running' | 'exited';
 
 const SIGKILLED = 137;
 const START_FAILED = 128;
+const HOST_LOST = 255;
 
 /**
  * What should be there of one container. A request whose answer was lost with the daemon may have been carried out or not, so several
@@ -24,6 +25,12 @@ export class ExpectedContainer {
   /** A run of it was ended from outside: it may have printed less than all. */
   interrupted = false;
   monitorKilled = false;
+  readonly execs: ExpectedExec[] = [];
+  /** What it may be limited to; empty: nothing was said of it. */
+  pidsLimits = new Set<number>();
+  /** What was copied into it; undefined: nothing, or nothing certain. */
+  copied: string | undefined;
+  volume: string | undefined;
   frozen = false;
 
   constructor(name: string, program: Program, autoRemove: boolean) {
@@ -46,6 +53,10 @@ export class ExpectedContainer {
     return this.possible.has(phase);
   }
 
+  get mayBeThere(): boolean {
+    return [...this.possible].some((phase) => phase !== 'absent');
+  }
+
   create(certain: boolean): void {
     if (certain) this.is('created');
     else this.maybe('created');
@@ -54,10 +65,12 @@ export class ExpectedContainer {
   start(certain: boolean): void {
     // A start that was taken back leaves the code of a failed one.
     if (!certain && this.may('exited')) this.codes.add(START_FAILED);
-    this.starts++;
+    this.starts += 1 + (this.program.restarts ?? 0);
     this.pid = undefined;
     if (certain) this.frozen = false;
-    if (this.program.exitCode !== undefined) this.codes.add(this.program.exitCode);
+    const code = this.program.exitCode ?? this.program.runCode;
+    if (code !== undefined) this.codes.add(code);
+    this.execs.length = 0;
     const ends: Phase[] =
       this.program.exitCode === undefined ? [] : this.autoRemove ? ['absent'] : ['exited'];
     if (certain) this.is('running', ...ends);
@@ -85,6 +98,20 @@ export class ExpectedContainer {
     else this.maybe('absent');
   }
 
+  /** The machine went down under it: what its policy does not start again has ended, and nobody knows how. */
+  loseHost(): void {
+    this.pid = undefined;
+    this.frozen = false;
+    this.execs.length = 0;
+    if (!this.may('running')) return;
+    this.interrupted = true;
+    for (const code of [HOST_LOST, START_FAILED, SIGKILLED]) this.codes.add(code);
+    const policy = this.program.host['RestartPolicy'] as { Name: string } | undefined;
+    if (policy === undefined) this.end(true);
+    else if (this.program.exitCode !== undefined) this.starts += 1 + (this.program.restarts ?? 0);
+    else this.starts++;
+  }
+
   /** The engine has told the phase: from here on it is certain. */
   settle(phase: Phase, pid: number | undefined): void {
     const ends: Phase[] =
@@ -96,11 +123,34 @@ export class ExpectedContainer {
   }
 }
 
+/** A command of the campaign in a container: it prints numbered lines and ends with `code`. */
+export interface ExpectedExec {
+  id: string;
+  code: number;
+  /** Its start was answered, so it can't be one that has never been. */
+  started: boolean;
+}
+
 /** All that the campaign has asked for since the daemon was set up. */
 export class Model {
   readonly containers = new Map<string, ExpectedContainer>();
   /** What may be the case of each image. */
   readonly images = new Map<string, Set<'absent' | 'present'>>();
+  /** What may be the case of each volume, and what was copied into it for certain. */
+  readonly volumes = new Map<string, { possible: Set<'absent' | 'present'>; files: Map<string, string> }>();
+  readonly builds = new Map<string, Set<'absent' | 'present'>>();
+
+  volume(name: string, state: 'absent' | 'present', certain: boolean): void {
+    const known = this.volumes.get(name) ?? { possible: new Set(['absent']), files: new Map() };
+    known.possible = new Set([...(certain ? [] : known.possible), state]);
+    if (state === 'absent') known.files.clear();
+    this.volumes.set(name, known);
+  }
+
+  build(name: string, state: 'absent' | 'present', certain: boolean): void {
+    const before = certain ? [] : (this.builds.get(name) ?? ['absent']);
+    this.builds.set(name, new Set([...before, state]));
+  }
 
   add(name: string, program: Program, autoRemove: boolean): ExpectedContainer {
     const container = new ExpectedContainer(name, program, autoRemove);

@@ -1,16 +1,17 @@
 /**
  * What is wrong with a log of lines `line 0`, `line 1`, …, which begin anew with each start. Nothing: undefined.
  *
- * @param expected `runs`: starts at most; `lines`: of each whole run; `lastMayLack`: the last run, or any, was ended from outside.
+ * @param expected `runs`: starts at most; `lines`: of each whole run; `mayLack`: the last run, or any, was ended from outside; `rotated`: the first lines may be gone.
  */
 export function numberingFault(
   text: string,
-  expected: { runs: number; lines: number | undefined; mayLack: boolean },
+  expected: { runs: number; lines: number | undefined; mayLack: boolean; rotated?: boolean },
 ): string | undefined {
   const lines = text.split('\n');
   // What is printed at the moment of the look, or of the end, may lack its newline.
   lines.pop();
-  let next = 0;
+  const first = /^line (\d+)$/.exec(lines[0] ?? '');
+  let next = expected.rotated === true && first !== null ? Number(first[1]) : 0;
   let runs = 0;
   for (const [at, line] of lines.entries()) {
     if (line === 'line 0') {

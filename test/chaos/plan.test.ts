@@ -47,14 +47,16 @@ test('how far one worker gets does not change the steps of another', () => {
 });
 
 test('the settings take turns', () => {
-  expect(episodes(1, 5).map(({ setting }) => setting)).toEqual([...SETTINGS, 'busy']);
+  expect(episodes(1, 6).map(({ setting }) => setting)).toEqual([...SETTINGS, 'busy']);
 });
 
 test('a container, and an image, belongs to one worker; what is done to a container comes after its run', () => {
   const owners = new Map<string, string>();
   const made = new Set<string>();
   for (const { worker, step } of stepsOf(episodes(3, 8))) {
-    const subject = 'image' in step ? `${worker.split('.')[0]} ${step.image}` : step.container;
+    const episode = worker.split('.')[0];
+    const subject =
+      'container' in step ? step.container : `${episode} ${'image' in step ? step.image : step.volume}`;
     expect(owners.get(subject) ?? worker).toBe(worker);
     owners.set(subject, worker);
     if (step.kind === 'run') made.add(step.container);
@@ -66,10 +68,12 @@ test('every kind of step, program, image and manner comes up', () => {
   const steps = stepsOf(episodes(5, 8)).map(({ step }) => step);
   const kinds = new Set(steps.map(({ kind }) => kind));
   expect<string[]>([...kinds].sort()).toEqual(
-    ['fault', 'kill', 'logs', 'pause', 'pull', 'remove', 'rmi', 'rude', 'run', 'start', 'stop'].sort(),
+    `build copy exec fault kill logs pause pull remove rm-volume rmi rude run start stop update`
+      .split(' ')
+      .sort(),
   );
   const programs = new Set(steps.flatMap((step) => (step.kind === 'run' ? [step.program.name] : [])));
-  expect(programs.size).toBe(9);
+  expect(programs.size).toBe(14);
   expect(new Set(steps.flatMap((step) => (step.kind === 'rude' ? [step.manner] : []))).size).toBe(5);
   expect(new Set(steps.flatMap((step) => (step.kind === 'pull' ? [step.image] : []))).size).toBe(
     IMAGES.length,

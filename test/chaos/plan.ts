@@ -3,13 +3,25 @@ import { Random } from './random.ts';
 
 /**
  * What one worker asks of the engine. Each container, and each image, belongs to one worker, so what happens to it happens in this order.
- *
- * Exec joins here once the engine has it: a step that names a container and a program of its own, whose numbered lines and exit code
- * `execute-step` looks at when the answer came, and whose processes must be gone with the container.
  */
 export type Step =
-  | { kind: 'run'; container: string; program: Program; network: string; autoRemove: boolean }
+  | {
+      kind: 'run';
+      container: string;
+      program: Program;
+      network: string;
+      autoRemove: boolean;
+      /** A named one; the worker's own. */
+      volume: string | undefined;
+      /** It has an anonymous one too. */
+      anonymous: boolean;
+    }
   | { kind: 'start' | 'stop' | 'kill' | 'remove' | 'pause' | 'logs'; container: string }
+  | { kind: 'exec'; container: string; lines: number; code: number }
+  | { kind: 'update'; container: string; pidsLimit: number }
+  | { kind: 'copy'; container: string; text: string }
+  | { kind: 'build'; image: string; lasts: number }
+  | { kind: 'rm-volume'; volume: string }
   | { kind: 'pull' | 'rmi'; image: string }
   | { kind: 'rude'; manner: RudeManner; container: string }
   | { kind: 'fault'; fault: ProcessFault; container: string };
@@ -18,8 +30,14 @@ export type RudeManner = 'vanish' | 'stop-reading' | 'half-close' | 'idle' | 'ma
 export type ProcessFault = 'monitor-killed' | 'init-stopped';
 
 /** The daemon as it is set up for some rounds. */
-export type Setting = 'busy' | 'full-disk' | 'hanging-runtime' | 'long-line';
-export const SETTINGS: readonly Setting[] = ['busy', 'full-disk', 'hanging-runtime', 'long-line'];
+export type Setting = 'busy' | 'full-disk' | 'hanging-runtime' | 'long-line' | 'host-reboot';
+export const SETTINGS: readonly Setting[] = [
+  'busy',
+  'full-disk',
+  'hanging-runtime',
+  'long-line',
+  'host-reboot',
+];
 
 export interface TimedStep {
   step: Step;
@@ -60,6 +78,7 @@ export interface PlanOptions {
 export const IMAGES = ['app0', 'app1', 'app2'] as const;
 /** Containers that one worker leaves standing at a time. */
 const KEPT_PER_WORKER = 6;
+const VOLUMES_PER_WORKER = 2;
 
 const STEPS: Record<Setting, Partial<Record<Step['kind'], number>>> = {
   busy: {
@@ -74,14 +93,25 @@ const STEPS: Record<Setting, Partial<Record<Step['kind'], number>>> = {
     rmi: 1,
     rude: 3,
     fault: 1,
+    exec: 5,
+    update: 2,
+    copy: 3,
+    build: 1,
+    'rm-volume': 1,
   },
   'full-disk': { run: 6, stop: 1, remove: 3, logs: 1, pull: 3, rmi: 1 },
   'hanging-runtime': { run: 6, stop: 1, remove: 3, logs: 1, rude: 1 },
+  'host-reboot': { run: 8, stop: 1, remove: 2, exec: 2, copy: 2, update: 1, build: 1, 'rm-volume': 1 },
   'long-line': { logs: 6, rude: 3, remove: 1 },
 };
 
 const PROGRAMS: Partial<Record<ProgramName, number>> = {
-  counter: 4,
+  counter: 3,
+  'chatty-counter': 2,
+  'healthy-counter': 2,
+  survivor: 2,
+  phoenix: 1,
+  'retried-job': 2,
   'deaf-counter': 1,
   'polite-counter': 2,
   'short-job': 8,
@@ -117,7 +147,7 @@ function planEpisode(
 }
 
 function planRound(random: Random, setting: Setting): Round {
-  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 2500);
+  const killAfterMs = random.between(150, setting === 'long-line' ? 4000 : 3500);
   const fault = random.pick<ProcessFault>(['monitor-killed', 'init-stopped']);
   const faults = setting === 'busy' && random.chance(0.4) ? [{ fault, victim: random.next() }] : [];
   const verb = random.pick<RuntimeVerb>(['create', 'start', 'delete']);
@@ -162,7 +192,9 @@ class WorkerPlanner {
   #step(): Step {
     const random = this.#random;
     const kind = random.weighted(STEPS[this.#setting]);
-    const { image } = this.#context;
+    const { image, prefix } = this.#context;
+    if (kind === 'rm-volume') return { kind, volume: this.#volume() };
+    if (kind === 'build') return { kind, image: `${prefix}built`, lasts: random.between(0, 8) };
     if ((kind === 'pull' || kind === 'rmi') && image !== undefined) return { kind, image };
     if (kind === 'run' || kind === 'pull' || kind === 'rmi' || this.#containers.length === 0)
       return this.#run();
@@ -172,13 +204,24 @@ class WorkerPlanner {
       const manner = random.pick<RudeManner>(['vanish', 'stop-reading', 'half-close', 'idle', 'malformed']);
       return { kind, manner, container };
     }
-    if (kind === 'fault') {
-      const endless = this.#containers.filter(({ program }) => ENDLESS.includes(program.name));
-      if (endless.length === 0) return this.#run();
-      const fault = random.pick<ProcessFault>(['monitor-killed', 'init-stopped']);
-      return { kind, fault, container: random.pick(endless).name };
-    }
+    if (kind === 'copy') return { kind, container, text: `copied ${random.between(0, 1e9)}` };
+    if (kind === 'fault' || kind === 'exec' || kind === 'update') return this.#onEndless(kind);
     return { kind, container };
+  }
+
+  #onEndless(kind: 'fault' | 'exec' | 'update'): Step {
+    const random = this.#random;
+    const endless = this.#containers.filter(({ program }) => ENDLESS.includes(program.name));
+    if (endless.length === 0) return this.#run();
+    const { name: container } = random.pick(endless);
+    if (kind === 'exec')
+      return { kind, container, lines: random.between(1, 30), code: random.between(0, 99) };
+    if (kind === 'update') return { kind, container, pidsLimit: random.between(100, 999) };
+    return { kind, container, fault: random.pick<ProcessFault>(['monitor-killed', 'init-stopped']) };
+  }
+
+  #volume(): string {
+    return `${this.#context.prefix}v${this.#random.between(0, VOLUMES_PER_WORKER - 1)}`;
   }
 
   #run(): Step {
@@ -188,10 +231,13 @@ class WorkerPlanner {
     const name = long ? 'long-line' : random.weighted(PROGRAMS);
     const size = long ? this.#context.options.longLineMegabytes : random.between(1, 60);
     const program = programOf(name, size);
-    const autoRemove = !ENDLESS.includes(name) && !long && random.chance(0.25);
+    const mayGo = program.exitCode !== undefined && program.restarts === undefined && !long;
+    const autoRemove = mayGo && random.chance(0.25);
     if (!autoRemove) this.#containers.push({ name: container, program });
     const network = random.weighted({ bridge: 5, none: 2, host: 1 });
-    return { kind: 'run', container, program, network, autoRemove };
+    const volume = !long && random.chance(0.3) ? this.#volume() : undefined;
+    const anonymous = !long && random.chance(0.2);
+    return { kind: 'run', container, program, network, autoRemove, volume, anonymous };
   }
 
   #remove(container: string): Step {

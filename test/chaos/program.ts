@@ -6,8 +6,18 @@ export interface Program {
   command: string[];
   /** More fields of HostConfig. */
   host: Record<string, unknown>;
+  /** More fields of Config. */
+  config?: Record<string, unknown>;
   /** How it ends of itself; undefined: it runs until it is stopped. */
   exitCode: number | undefined;
+  /** Its restart policy starts it so often again. */
+  restarts?: number;
+  /** How a run of it ends that its policy lets no end be. */
+  runCode?: number;
+  /** Its log is rotated: the first lines go. */
+  rotated?: boolean;
+  /** It has a health check, which it passes. */
+  healthy?: boolean;
   /** Numbered lines of one run to its own end. */
   lines: number | undefined;
   /** It prints this many bytes without a newline instead of lines. */
@@ -18,6 +28,11 @@ export interface Program {
 
 export type ProgramName =
   | 'counter'
+  | 'chatty-counter'
+  | 'healthy-counter'
+  | 'survivor'
+  | 'phoenix'
+  | 'retried-job'
   | 'deaf-counter'
   | 'polite-counter'
   | 'short-job'
@@ -29,10 +44,20 @@ export type ProgramName =
 
 const COUNT = (lines: string, pause: string) =>
   `i=0; while ${lines}; do echo line $i; i=$((i+1)); ${pause}; done`;
-const FOREVER = COUNT(':', 'sleep 0.05');
+const FOREVER = COUNT(':', 'sleep 0.1');
 
-/** Programs that run until stopped. */
-export const ENDLESS: readonly ProgramName[] = ['counter', 'deaf-counter', 'polite-counter'];
+/** Programs that run until stopped, and don't come back from that. */
+export const ENDLESS: readonly ProgramName[] = [
+  'counter',
+  'deaf-counter',
+  'polite-counter',
+  'chatty-counter',
+  'healthy-counter',
+];
+
+/** How often `retried-job` is tried again. */
+const RETRIES = 2;
+const NANO = 1e9;
 
 /** @param size of what differs between containers of one program: lines, exit code, megabytes. */
 export function programOf(name: ProgramName, size: number): Program {
@@ -41,6 +66,29 @@ export function programOf(name: ProgramName, size: number): Program {
   switch (name) {
     case 'counter':
       return { ...plain, command: shell(FOREVER) };
+    case 'chatty-counter': {
+      const LogConfig = { Type: 'json-file', Config: { 'max-size': '20k', 'max-file': '3' } };
+      const command = shell(COUNT(':', '[ $((i % 20)) = 0 ] && sleep 0.2'));
+      return { ...plain, command, host: { LogConfig }, rotated: true };
+    }
+    case 'healthy-counter': {
+      const Healthcheck = { Test: ['CMD', 'sh', '-c', 'exit 0'], Interval: 2 * NANO, Timeout: 60 * NANO };
+      return { ...plain, command: shell(FOREVER), config: { Healthcheck }, healthy: true };
+    }
+    case 'survivor':
+      return { ...plain, command: shell(FOREVER), host: { RestartPolicy: { Name: 'unless-stopped' } } };
+    case 'phoenix': {
+      const script = `${COUNT(`[ $i -lt ${size} ]`, 'sleep 0.01')}; exit 3`;
+      const host = { RestartPolicy: { Name: 'unless-stopped' } };
+      const restarts = Number.POSITIVE_INFINITY;
+      return { ...plain, command: shell(script), host, restarts, runCode: 3, lines: size };
+    }
+    case 'retried-job': {
+      const exitCode = 1 + (size % 120);
+      const script = `${COUNT(`[ $i -lt ${size} ]`, 'sleep 0.01')}; exit ${exitCode}`;
+      const host = { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: RETRIES } };
+      return { ...plain, command: shell(script), host, restarts: RETRIES, exitCode, lines: size };
+    }
     case 'deaf-counter':
       return { ...plain, command: shell(`trap '' TERM INT HUP; ${FOREVER}`) };
     case 'polite-counter':
@@ -79,7 +127,9 @@ export function programOf(name: ProgramName, size: number): Program {
     case 'long-line': {
       const unbrokenBytes = size << 20;
       const script = `head -c ${unbrokenBytes} /dev/zero | tr '\\0' x; exit 4`;
-      return { ...plain, command: shell(script), exitCode: 4, unbrokenBytes };
+      // A log has an end of its own at 100 MB.
+      const host = { LogConfig: { Type: 'json-file', Config: { 'max-size': '-1' } } };
+      return { ...plain, command: shell(script), host, exitCode: 4, unbrokenBytes };
     }
   }
 }

@@ -14,6 +14,14 @@ export interface Tally {
   logs: number;
   lines: number;
   pulls: number;
+  execs: number;
+  copies: number;
+  updates: number;
+  builds: number;
+  volumes: number;
+  /** Restarts by policy that were counted. */
+  policyRestarts: number;
+  healthy: number;
   wholeImages: number;
   rudeClients: number;
   processFaults: number;
@@ -36,6 +44,13 @@ export function newTally(): Tally {
     logs: 0,
     lines: 0,
     pulls: 0,
+    execs: 0,
+    copies: 0,
+    updates: 0,
+    builds: 0,
+    volumes: 0,
+    policyRestarts: 0,
+    healthy: 0,
     wholeImages: 0,
     rudeClients: 0,
     processFaults: 0,
@@ -62,6 +77,12 @@ export function renderTally(tally: Tally, seed: number, seconds: number): string
     ['  most at once', tally.mostAlive],
     ['exit codes checked', tally.exits],
     ['logs compared', `${tally.logs} (${tally.lines} lines)`],
+    ['exit codes of execs checked', tally.execs],
+    ['restarts by policy seen', tally.policyRestarts],
+    ['health found well', tally.healthy],
+    ['updates, copies', `${tally.updates}, ${tally.copies}`],
+    ['volumes found whole', tally.volumes],
+    ['builds', tally.builds],
     ['pulls', tally.pulls],
     ['  images found whole', tally.wholeImages],
     ['rude clients', tally.rudeClients],

@@ -1,21 +1,13 @@
-import type { Answer, ApiCaller, Outcome } from './api-call.ts';
+import { type Answer, accepts, lostOrAsked, type WorkerContext } from './ask.ts';
+import { build, removeVolume } from './build-step.ts';
 import { logFault } from './check-containers.ts';
-import type { ExpectedContainer, Model } from './model.ts';
-import type { Setting, Step, TimedStep } from './plan.ts';
+import type { ExpectedContainer } from './model.ts';
+import type { Step, TimedStep } from './plan.ts';
 import { applyFault } from './process-faults.ts';
-import type { RudeClients } from './rude-client.ts';
-import type { Tally } from './tally.ts';
+import { useContainer } from './use-container.ts';
 
 const STOP_SECONDS = 1;
 const [SIGKILLED, SIGTERMED] = [137, 143];
-
-export interface WorkerContext {
-  api: ApiCaller;
-  model: Model;
-  rude: RudeClients;
-  tally: Tally;
-  setting: Setting;
-}
 
 /** Carry out the steps one after another until the daemon is killed, and keep the model by the answers. */
 export async function runWorker(steps: Iterator<TimedStep>, context: WorkerContext): Promise<void> {
@@ -29,11 +21,14 @@ export async function runWorker(steps: Iterator<TimedStep>, context: WorkerConte
       await carryOut(step, context);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      context.tally.violations.push(
-        `${step.kind} ${'container' in step ? step.container : step.image}: ${reason}`,
-      );
+      context.tally.violations.push(`${step.kind} ${subjectOf(step)}: ${reason}`);
     }
   }
+}
+
+function subjectOf(step: Step): string {
+  if ('container' in step) return step.container;
+  return 'image' in step ? step.image : step.volume;
 }
 
 async function carryOut(step: Step, context: WorkerContext): Promise<void> {
@@ -44,6 +39,10 @@ async function carryOut(step: Step, context: WorkerContext): Promise<void> {
       return await pull(step.image, context);
     case 'rmi':
       return await removeImage(step.image, context);
+    case 'build':
+      return await build(step, context);
+    case 'rm-volume':
+      return await removeVolume(step.volume, context);
     case 'rude':
       context.tally.rudeClients++;
       return await context.rude.come(step.manner, step.container);
@@ -53,7 +52,7 @@ async function carryOut(step: Step, context: WorkerContext): Promise<void> {
 }
 
 async function onContainer(
-  step: Exclude<Step, { kind: 'run' | 'pull' | 'rmi' | 'rude' }>,
+  step: Extract<Step, { container: string }>,
   context: WorkerContext,
 ): Promise<void> {
   const container = context.model.containers.get(step.container);
@@ -71,6 +70,13 @@ async function onContainer(
       return await pause(container, context);
     case 'fault':
       return await fault(step.fault, container, context);
+    case 'exec':
+    case 'update':
+    case 'copy':
+      return await useContainer(step, container, context);
+    case 'run':
+    case 'rude':
+      return;
     case 'logs': {
       const wrong = await logFault(container, context, { whole: false });
       if (wrong !== undefined) throw new Error(wrong);
@@ -79,13 +85,17 @@ async function onContainer(
 }
 
 async function run(step: Step & { kind: 'run' }, context: WorkerContext): Promise<void> {
-  const { program, autoRemove } = step;
+  const { program, autoRemove, volume, anonymous } = step;
   const container = context.model.add(step.container, program, autoRemove);
+  container.volume = volume;
+  const Binds = [...(volume === undefined ? [] : [`${volume}:/named`]), ...(anonymous ? ['/anonymous'] : [])];
   const outcome = await context.api.call('POST', `/containers/create?name=${container.name}`, {
     Image: 'busybox',
     Cmd: program.command,
-    HostConfig: { NetworkMode: step.network, AutoRemove: autoRemove, ...program.host },
+    HostConfig: { NetworkMode: step.network, AutoRemove: autoRemove, Binds, ...program.host },
+    ...program.config,
   });
+  if (volume !== undefined) context.model.volume(volume, 'present', !outcome.lost && outcome.status === 201);
   if (outcome.lost) {
     context.tally.lost++;
     return container.create(false);
@@ -132,7 +142,7 @@ async function kill(container: ExpectedContainer, context: WorkerContext): Promi
 }
 
 async function remove(container: ExpectedContainer, context: WorkerContext): Promise<void> {
-  const outcome = await context.api.call('DELETE', `/containers/${container.name}?force=1`);
+  const outcome = await context.api.call('DELETE', `/containers/${container.name}?force=1&v=1`);
   if (outcome.lost) {
     context.tally.lost++;
     return container.remove(false);
@@ -192,20 +202,6 @@ async function removeImage(image: string, context: WorkerContext): Promise<void>
   if (missing || accepts(outcome, [200], context)) model.image(image, 'absent', true);
 }
 
-async function ask(
-  container: ExpectedContainer,
-  verb: string,
-  context: WorkerContext,
-): Promise<Answer | 'lost'> {
-  const outcome: Outcome = await context.api.call('POST', `/containers/${container.name}/${verb}`);
-  if (!outcome.lost) return outcome;
-  context.tally.lost++;
-  return 'lost';
-}
-
-/** False for a failure that the setting excuses. @throws Error on any other that is not among `wanted`. */
-function accepts(answer: Answer, wanted: readonly number[], { setting }: WorkerContext): boolean {
-  if (wanted.includes(answer.status)) return true;
-  if (setting === 'full-disk' && /no space left|disk is full/i.test(answer.body)) return false;
-  throw new Error(`answered ${answer.status} ${answer.body.slice(0, 300).trim()}`);
+function ask(container: ExpectedContainer, verb: string, context: WorkerContext): Promise<Answer | 'lost'> {
+  return lostOrAsked(context, ['POST', `/containers/${container.name}/${verb}`]);
 }

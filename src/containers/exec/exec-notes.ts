@@ -21,11 +21,10 @@ export class ExecNotes {
   }
 
   /** Whole or not at all. Synchronous, as `TaskNotes.write`. */
-  write({ handle, config }: ExecNote): void {
-    const path = this.#path(handle.execId);
-    const written: WrittenConfig = { ...config, detachKeys: [...config.detachKeys] };
+  write(note: ExecNote): void {
+    const path = this.#path(note.handle.execId);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    writeFileSync(`${path}.tmp`, JSON.stringify({ handle, config: written }), { mode: 0o600 });
+    writeFileSync(`${path}.tmp`, JSON.stringify(renderNote(note)), { mode: 0o600 });
     renameSync(`${path}.tmp`, path);
   }
 
@@ -51,11 +50,18 @@ export class ExecNotes {
 }
 
 async function readNote(path: string): Promise<ExecNote | undefined> {
+  return parseNote(await readFile(path, 'utf8').catch(() => ''));
+}
+
+/** As JSON can hold it. */
+export function renderNote({ handle, config }: ExecNote): { handle: ExecHandle; config: WrittenConfig } {
+  return { handle, config: { ...config, detachKeys: [...config.detachKeys] } };
+}
+
+/** Undefined: no whole note. */
+export function parseNote(text: string): ExecNote | undefined {
   try {
-    const { handle, config } = JSON.parse(await readFile(path, 'utf8')) as {
-      handle?: ExecHandle;
-      config?: WrittenConfig;
-    };
+    const { handle, config } = JSON.parse(text) as { handle?: ExecHandle; config?: WrittenConfig };
     const whole = typeof handle?.execId === 'string' && typeof handle.id?.containerId === 'string';
     if (!whole || !Array.isArray(config?.command) || !Array.isArray(config.detachKeys)) return undefined;
     return { handle, config: { ...config, detachKeys: Uint8Array.from(config.detachKeys) } };

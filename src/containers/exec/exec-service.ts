@@ -14,6 +14,7 @@ import { DEFAULT_DETACH_KEYS, untilDetached } from '../detach-keys.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
 import { notRunning } from '../running-task.ts';
 import { startFailureCode } from '../task-starter.ts';
+import { EndedExecs } from './ended-execs.ts';
 import type { ExecBackend, ExecConfig, ExecView } from './exec-backend.ts';
 import { type ExecNote, ExecNotes } from './exec-notes.ts';
 import { LiveExec } from './live-exec.ts';
@@ -31,6 +32,7 @@ export class ExecService implements ExecBackend {
   readonly #deps: Pick<ContainerDependencies, 'runtime' | 'events' | 'logger' | 'paths'>;
   readonly #index: ContainerIndex<LiveContainer>;
   readonly #notes: ExecNotes;
+  readonly #codes: EndedExecs;
   readonly #execs = new Map<string, LiveExec>();
   /** In the order of their ends. */
   readonly #ended = new Set<LiveExec>();
@@ -44,6 +46,7 @@ export class ExecService implements ExecBackend {
     this.#deps = deps;
     this.#index = index;
     this.#notes = new ExecNotes(deps.paths.execNotes);
+    this.#codes = new EndedExecs(deps.paths);
   }
 
   async createExec(nameOrId: string, config: ExecConfig): Promise<string> {
@@ -158,6 +161,20 @@ export class ExecService implements ExecBackend {
     this.#track(this.#follow(exec, handle));
   }
 
+  /** What has ended in a container that runs, of which the daemon before knew: its code can be asked for still. */
+  async recall(container: LiveContainer, task: LiveTask): Promise<void> {
+    const now = Date.now();
+    for (const { handle, config, exitCode, endedAtMs } of await this.#codes.load(task.handle.id)) {
+      if (this.#execs.has(handle.execId)) continue;
+      const exec = new LiveExec(handle.execId, container, { task, config });
+      Object.assign(exec, { state: 'ended', handle, exitCode });
+      exec.started.resolve();
+      exec.ended.resolve();
+      this.#execs.set(exec.id, exec);
+      this.#keepEnded(exec, Math.min(endedAtMs, now));
+    }
+  }
+
   /** Stop following; what runs, runs on. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -250,6 +267,7 @@ export class ExecService implements ExecBackend {
     exec.exitCode = exit.exitCode;
     exec.state = 'ended';
     exec.container.execs.delete(exec.id);
+    this.#writeEnded(exec, handle);
     exec.hub.release('exited');
     await exec.hub.drained();
     exec.hub.end();
@@ -281,14 +299,24 @@ export class ExecService implements ExecBackend {
     this.#keepEnded(exec);
   }
 
-  #keepEnded(exec: LiveExec): void {
-    const now = Date.now();
+  /** Before its client can know of its end. */
+  #writeEnded({ isOwn, config, exitCode = 0 }: LiveExec, handle: ExecHandle): void {
+    if (isOwn) return;
+    try {
+      this.#codes.write({ handle, config, exitCode, endedAtMs: Date.now() });
+    } catch (error) {
+      this.#deps.logger.warn('Cannot keep the exit code of an exec', { error: messageOf(error) });
+    }
+  }
+
+  #keepEnded(exec: LiveExec, now = Date.now()): void {
     exec.endedAtMs = now;
     this.#ended.add(exec);
     for (const old of this.#ended) {
       if (this.#ended.size <= MAX_KEPT && now - old.endedAtMs < KEPT_MS) break;
       this.#ended.delete(old);
       this.#execs.delete(old.id);
+      if (old.handle !== undefined) this.#codes.remove(old.handle);
     }
   }
 

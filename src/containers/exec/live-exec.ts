@@ -15,6 +15,8 @@ export class LiveExec {
   handle: ExecHandle | undefined;
   exitCode: number | undefined;
   endedAtMs = 0;
+  /** Run for the engine's own sake: nobody asks for it later. */
+  isOwn = false;
   /** Resolves when it runs or has failed to; a resize waits for that. */
   readonly started = Promise.withResolvers<void>();
   /** Resolves when exit code and output are complete. */

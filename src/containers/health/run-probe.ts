@@ -21,6 +21,7 @@ export async function runProbe(
   const startNano = nowNano();
   const output = new BoundedOutput();
   const exec = execs.create(of.container, of.task, execConfig(of.plan.command));
+  exec.isOwn = true;
   const end = (): void => void execs.kill(exec, SIGKILL).catch(() => undefined);
   signal.addEventListener('abort', end, { once: true });
   try {

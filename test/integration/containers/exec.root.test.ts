@@ -308,6 +308,8 @@ test('kill -9 of the daemon: execs live on, their codes are found, nothing of th
   const ends = await detach('sleep 0.5; exit 9');
   const lives = await detach('sleep 600');
   const { Pid } = await inspectExec(lives);
+  const ended = await detach('exit 8');
+  await eventually(async () => (await inspectExec(ended)).ExitCode === 8, { what: () => 'its end' });
   const cut = await startExec(await makeExec(['cat']), {});
   await engine.stop('SIGKILL');
   await cut.untilEnd();
@@ -316,6 +318,7 @@ test('kill -9 of the daemon: execs live on, their codes are found, nothing of th
   await eventually(async () => (await inspectExec(ends)).ExitCode === 9, {
     what: () => 'the code of the exec',
   });
+  expect(await inspectExec(ended)).toMatchObject({ Running: false, ExitCode: 8 });
   expect(await inspectExec(lives)).toMatchObject({ Running: true, ExitCode: null, Pid });
   expect(readFileSync(`/proc/${Pid}/cmdline`, 'utf8')).toBe('sleep\u0000600\u0000');
   // One whose client was cut has its stdin at an end.
