@@ -160,12 +160,18 @@ export class FileReceiver {
       this.#listing.set(wanted.stat.path, 'file, changed while sent');
   }
 
-  /** What is not listed any more goes. */
+  /** What is not listed any more goes. What was below something that is no directory any more went with it: a link may be in its place. */
   #listed(): void {
     this.#isListed = true;
     const { directory, present } = this.#options;
     for (const path of present.keys())
-      if (!this.#listing.has(path)) rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+      if (!this.#listing.has(path) && this.#isInDirectory(path))
+        rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+  }
+
+  #isInDirectory(path: string): boolean {
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    return parent === '' || this.#listing.get(parent)?.startsWith('directory') === true;
   }
 
   #complete(): void {
