@@ -5,6 +5,7 @@ import type { Logger } from '../../errors/logger.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 import { diskUsage } from '../../storage/disk-usage.ts';
+import { KeyedQueue } from '../../storage/keyed-queue.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import type { StepMount } from '../plan/build-step.ts';
 import { digestOf } from '../plan/step-id.ts';
@@ -28,13 +29,25 @@ export type ChainMounter = (
   signal: AbortSignal,
 ) => Promise<void>;
 
-interface WantedCache {
-  mount: CacheMount;
-  seed: ChainId | undefined;
+const CACHE_MOUNT = 'exec.cachemount';
+
+interface WantedCache extends AskedCache {
   signal: AbortSignal;
 }
 
-export interface HeldCache {
+/** A cache mount of a step, and what a new folder of it begins with. */
+export interface AskedCache {
+  mount: CacheMount;
+  seed: ChainId | undefined;
+}
+
+export interface HeldCaches {
+  /** In the order of the mounts. */
+  directories: string[];
+  release(): Promise<void>;
+}
+
+interface HeldCache {
   directory: string;
   release(): Promise<void>;
 }
@@ -44,17 +57,20 @@ export class CacheMounts {
   readonly #options: CacheMountOptions;
   /** By record: who has it locked, each waiting for the one before. */
   readonly #locks = new Map<string, Promise<void>>();
-  readonly #making = new Map<string, Promise<CacheRecord>>();
+  /** By what a mount asks for: finding or making its record, and holding it, is one step. */
+  readonly #choosing = new KeyedQueue();
 
   constructor(options: CacheMountOptions) {
     this.#options = options;
   }
 
-  /** Remove folders that no record owns. */
+  /** Remove folders that no record owns, and records whose folder never came to be. */
   async recover(): Promise<void> {
     const { directory, store } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(directory))
+    const names = new Set(await readdir(directory));
+    await store.remove(store.records().filter(({ id, kind }) => kind === CACHE_MOUNT && !names.has(id)));
+    for (const name of names)
       if (store.get(name) === undefined) await rm(join(directory, name), { recursive: true, force: true });
   }
 
@@ -63,15 +79,37 @@ export class CacheMounts {
   }
 
   /**
-   * The folder of a mount: `locked` waits until nobody else has it so, `private` takes one that nobody uses.
+   * The folders of a step's mounts: `locked` waits until nobody else has it so, `private` takes one that nobody uses. Mounts of one cache share its
+   * folder; locks are taken in one order, so that no two steps wait for each other.
    *
    * @throws the signal's reason.
    */
-  async acquire(mount: CacheMount, seed: ChainId | undefined, signal: AbortSignal): Promise<HeldCache> {
-    const base = `mount:${digestOf([mount.id, seed ?? '', seed === undefined ? '' : mount.source])}`;
-    const record = await this.#record(base, { mount, seed, signal });
+  async acquire(asked: readonly AskedCache[], signal: AbortSignal): Promise<HeldCaches> {
+    const keys = asked.map(keyOf);
+    const held = new Map<string, HeldCache>();
+    const release = async (): Promise<void> => {
+      for (const cache of [...held.values()].reverse()) await cache.release();
+    };
+    try {
+      for (const key of [...new Set(keys)].sort()) {
+        const same = asked.filter((_, at) => keys[at] === key);
+        const wanted = same.find(({ mount }) => mount.sharing === 'locked') ?? same[0];
+        if (wanted !== undefined) held.set(key, await this.#hold(key, { ...wanted, signal }));
+      }
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { directories: keys.map((key) => held.get(key)?.directory ?? ''), release };
+  }
+
+  async #hold(base: string, wanted: WantedCache): Promise<HeldCache> {
     const { store } = this.#options;
-    const letGo = store.hold(record.id);
+    const { mount, signal } = wanted;
+    const { record, letGo } = await this.#choosing.run([base], async () => {
+      const chosen = await this.#record(base, wanted);
+      return { record: chosen, letGo: store.hold(chosen.id) };
+    });
     let unlock = (): void => undefined;
     try {
       if (mount.sharing === 'locked') unlock = await this.#lock(record.id, signal);
@@ -110,14 +148,11 @@ export class CacheMounts {
   async #findOrMake(key: string, wanted: WantedCache): Promise<CacheRecord> {
     const found = this.#options.store.find(key);
     if (found !== undefined) return found;
-    const known = this.#making.get(key);
-    if (known !== undefined) return await known;
-    const making = this.#make(key, wanted).finally(() => this.#making.delete(key));
-    this.#making.set(key, making);
-    return await making;
+    wanted.signal.throwIfAborted();
+    return await this.#make(key, wanted);
   }
 
-  /** The folder first under a name of its own: a record without folder would be worse than the reverse. */
+  /** The folder first, under a name of its own. A record that a kill leaves without one goes at the next start. */
   async #make(key: string, { mount, seed, signal }: WantedCache): Promise<CacheRecord> {
     const { directory, store } = this.#options;
     const stage = join(directory, `new-${digestOf(key).slice(7, 27)}`);
@@ -132,7 +167,7 @@ export class CacheMounts {
     }
     const record = await store.add({
       key,
-      kind: 'exec.cachemount',
+      kind: CACHE_MOUNT,
       parent: undefined,
       layer: undefined,
       sizeBytes: 0,
@@ -147,10 +182,11 @@ export class CacheMounts {
     const { promise, resolve } = Promise.withResolvers<void>();
     const mine = before.then(() => promise);
     this.#locks.set(id, mine);
-    const unlock = (): void => {
-      resolve();
+    // Who gives up waiting leaves those before it in place.
+    void mine.then(() => {
       if (this.#locks.get(id) === mine) this.#locks.delete(id);
-    };
+    });
+    const unlock = (): void => resolve();
     const aborted = Promise.withResolvers<never>();
     aborted.promise.catch(() => undefined);
     const abort = (): void => aborted.reject(signal.reason);
@@ -166,6 +202,10 @@ export class CacheMounts {
       signal.removeEventListener('abort', abort);
     }
   }
+}
+
+function keyOf({ mount, seed }: AskedCache): string {
+  return `mount:${digestOf([mount.id, seed ?? '', seed === undefined ? '' : mount.source])}`;
 }
 
 /** A stage's files keep owners, modes, times, links. */

@@ -104,13 +104,19 @@ export class CacheStore {
     return this.#held.has(id);
   }
 
+  /** From here on no build finds them. Where that can't be written, they stay. */
   async remove(records: readonly CacheRecord[]): Promise<void> {
     if (records.length === 0) return;
-    await this.#db.transact(
-      records.map(({ id }) => ({ sql: 'DELETE FROM build_records WHERE id = ?', params: [id] })),
-      { usesReserve: true },
-    );
     for (const record of records) this.#forget(record);
+    try {
+      await this.#db.transact(
+        records.map(({ id }) => ({ sql: 'DELETE FROM build_records WHERE id = ?', params: [id] })),
+        { usesReserve: true },
+      );
+    } catch (error) {
+      for (const record of records) if (!this.#byKey.has(record.key)) this.#remember(record);
+      throw error;
+    }
   }
 
   /** What a collection of images must leave alone. */

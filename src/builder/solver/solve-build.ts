@@ -12,7 +12,7 @@ import type { FileAction } from '../copy/file-action.ts';
 import type { LayerClock } from '../copy/file-job.ts';
 import { makeFileLayer, makeRunLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
-import type { HeldCache } from '../execute/cache-mounts.ts';
+import type { AskedCache, HeldCaches } from '../execute/cache-mounts.ts';
 import type { ReadyMount } from '../execute/run-request.ts';
 import {
   type BuildStep,
@@ -423,10 +423,11 @@ export class BuildSolver {
     parent: ChainId | undefined,
     { signal, tell, lease }: MakeContext & { lease: Lease },
   ): Promise<BuiltLayer> {
-    const held: HeldCache[] = [];
+    const caches = await this.#acquireCaches(step.mounts, signal);
     try {
+      const directories = [...caches.directories];
       const mounts: ReadyMount[] = [];
-      for (const mount of step.mounts) mounts.push(await this.#readyMount(mount, held, signal));
+      for (const mount of step.mounts) mounts.push(await this.#readyMount(mount, directories));
       const leave = await this.#ports.turns.enter(signal);
       try {
         tell({ type: 'started' });
@@ -454,20 +455,26 @@ export class BuildSolver {
         leave();
       }
     } finally {
-      for (const cache of held) await cache.release();
+      await caches.release();
     }
   }
 
-  async #readyMount(mount: StepMount, held: HeldCache[], signal: AbortSignal): Promise<ReadyMount> {
+  async #acquireCaches(mounts: readonly StepMount[], signal: AbortSignal): Promise<HeldCaches> {
+    const asked: AskedCache[] = [];
+    for (const mount of mounts)
+      if (mount.type === 'cache') asked.push({ mount, seed: await this.#chainOf(mount.tree) });
+    return await this.#ports.mounts.acquire(asked, signal);
+  }
+
+  /** `directories`: those of the cache mounts that are still to come. */
+  async #readyMount(mount: StepMount, directories: string[]): Promise<ReadyMount> {
     if (mount.type === 'bind') {
       const { target, source, readOnly } = mount;
       return { type: 'bind', chain: await this.#chainOf(mount.tree), source, target, readOnly };
     }
     if (mount.type !== 'cache') return mount;
-    const chain = await this.#chainOf(mount.tree);
-    const cache = await this.#ports.mounts.acquire(mount, chain, signal);
-    held.push(cache);
-    return { type: 'cache', directory: cache.directory, target: mount.target, readOnly: mount.readOnly };
+    const { target, readOnly } = mount;
+    return { type: 'cache', directory: directories.shift() ?? '', target, readOnly };
   }
 
   async #chainOf(tree: StepTree): Promise<ChainId | undefined> {

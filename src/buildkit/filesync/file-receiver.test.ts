@@ -125,6 +125,28 @@ describe('a transfer', () => {
     expect(survey(to)).toEqual(survey(from));
   });
 
+  test('a link in the place of a directory leads to no removal of what it points to', () => {
+    const outside = join(base, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'inside'), 'the host has this');
+    mkdirSync(join(from, 'lib/deep'), { recursive: true });
+    mkdirSync(join(from, 'other'));
+    for (const path of ['lib/inside', 'lib/deep/file', 'other/deep']) write(path, path);
+    const first = transfer(new Map());
+    rmSync(join(from, 'lib'), { recursive: true });
+    symlinkSync(outside, join(from, 'lib'));
+    const second = transfer(first.listing);
+    expect(readFileSync(join(outside, 'inside'), 'utf8')).toBe('the host has this');
+    rmSync(join(from, 'lib'));
+    mkdirSync(join(from, 'lib'));
+    write('lib/deep', 'back');
+    const third = transfer(second.listing);
+    rmSync(join(from, 'lib'), { recursive: true });
+    symlinkSync('other', join(from, 'lib'));
+    transfer(third.listing);
+    expect(survey(to)).toEqual(survey(from));
+  });
+
   test('a file that changes while it is sent is asked for again the next time', () => {
     write('log', 'first');
     const sender = new FileSender(from);

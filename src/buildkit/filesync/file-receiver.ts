@@ -202,13 +202,17 @@ export class FileReceiver {
     }
   }
 
-  /** What is not listed any more goes. */
+  /** What is not listed any more goes. What was below something that is no directory any more went with it: a link may be in its place. */
   #endOfList(): void {
     this.#isListed = true;
     const { directory, present } = this.#options;
     if (this.#nextId < present.length) this.#differ();
-    for (const path of this.#present.keys())
-      if (!this.#listed.has(path)) rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+    const directories = new Set(['', ...this.#directories.map(({ path }) => path)]);
+    for (const path of this.#present.keys()) {
+      const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+      if (!this.#listed.has(path) && directories.has(parent))
+        rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+    }
   }
 
   #complete(): void {
