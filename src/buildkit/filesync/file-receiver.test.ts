@@ -132,7 +132,7 @@ describe('a transfer', () => {
     mkdirSync(join(from, 'lib/deep'), { recursive: true });
     mkdirSync(join(from, 'other'));
     for (const path of ['lib/inside', 'lib/deep/file', 'other/deep']) write(path, path);
-    const first = transfer(new Map());
+    const first = transfer([]);
     rmSync(join(from, 'lib'), { recursive: true });
     symlinkSync(outside, join(from, 'lib'));
     const second = transfer(first.listing);
