@@ -72,6 +72,16 @@ export async function pushImage(
   return wanted.map((one) => one.reference);
 }
 
+/** Send an image that is here under a name that need not be one of its own; one without tag is its digest's. @throws as `pushImage`. */
+export async function pushImageAs(
+  image: ImageRecord,
+  request: PushRequest,
+  ports: PushPorts,
+  options: PushOptions,
+): Promise<void> {
+  await pushOne({ reference: request.reference, image }, request, { ports, options });
+}
+
 interface Wanted {
   reference: Reference;
   image: ImageRecord;

@@ -42,7 +42,6 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     platforms: platformsOf(attributes.platform ?? ''),
     buildArgs,
     labels: withPrefix(attributes, 'label:'),
-    annotations: annotationsOf(envelope.outputs),
     noCache: noCache === '',
     noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
     pull: attributes['image-resolve-mode'] === 'pull',
@@ -56,7 +55,15 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     attestations: attestationsOf(attributes),
     checkOnly: attributes.requestid === 'frontend.lint',
     sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
+    parameters: withoutInputs(attributes),
   };
+}
+
+/** Names of a client's inputs and sessions are no parameters. */
+function withoutInputs(attributes: Attributes): Record<string, string> {
+  const isPart = (name: string): boolean =>
+    /^(attest:|input:|cache-imports$|cache-from$|contextkey$|dockerfilekey$|requestid$|context$)/.test(name);
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !isPart(name)));
 }
 
 function withPrefix(attributes: Attributes, prefix: string): Map<string, string> {
@@ -217,17 +224,6 @@ export function cacheTarget(type: string, attributes: Record<string, string>): C
   if (mode !== 'min' && mode !== 'max')
     throw new EngineError('invalid', `unsupported cache export mode: ${mode}`);
   return { ...cacheSource(type, attributes), mode };
-}
-
-/** An output's `annotation.key` and `annotation-manifest.key` are all the image's here. */
-function annotationsOf(outputs: readonly BuildOutput[]): Map<string, string> {
-  const annotations = new Map<string, string>();
-  for (const { attributes } of outputs)
-    for (const [name, value] of Object.entries(attributes)) {
-      const [, key] = /^annotation(?:-manifest(?:\[[^\]]*\])?)?\.(.+)$/.exec(name) ?? [];
-      if (key !== undefined) annotations.set(key, value);
-    }
-  return annotations;
 }
 
 function epochOf(text: string | undefined): number | undefined {
