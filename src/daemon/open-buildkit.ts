@@ -7,8 +7,8 @@ import { FileTree } from '../builder/sources/file-tree.ts';
 import { BuildkitEndpoint } from '../buildkit/buildkit-endpoint.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
 import type { Logger } from '../errors/logger.ts';
-import { hostPlatform } from '../oci/platform.ts';
 import { buildInfo } from './build-info.ts';
+import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
@@ -32,7 +32,7 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<BuildkitEndpoi
     worker: {
       id: rooms.engineId,
       hostname: hostname(),
-      platforms: [hostPlatform()],
+      platforms: await runnablePlatforms(),
       hostGatewayIp: rooms.hostGatewayIp,
       version: buildInfo.version,
     },

@@ -46,8 +46,6 @@ export class SystemService implements SystemBackend {
       driver: snapshotter.driver,
       driverStatus: [
         ['Backing Filesystem', snapshotter.driver === 'erofs' ? 'erofs on overlay' : 'directories'],
-        // By this buildx knows that images are kept as they come: several platforms, attestations, every exporter.
-        ['driver-type', 'io.containerd.snapshotter.v1'],
       ],
       containers: containers.counts(),
       images: images.count(),

@@ -174,7 +174,7 @@ function attestationsOf(attributes: Attributes): Map<'provenance' | 'sbom', Reco
     const text = attributes[`attest:${kind}`];
     if (text === undefined) continue;
     const fields = pairsOf(splitCsv(text));
-    const { disabled, ...others } = fields;
+    const { disabled, type: _, ...others } = fields;
     if (disabled === undefined || disabled === 'false') wanted.set(kind, others);
   }
   return wanted;
