@@ -14,6 +14,7 @@ import type { BuildResult } from './builder.ts';
 import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
 import { ImportedCache, referenceOf } from './cache/import-cache.ts';
 import { checkDockerfile } from './checks/check-dockerfile.ts';
+import { describeDockerfile } from './describe-dockerfile.ts';
 import { builtLayers } from './export/built-layers.ts';
 import { BuildExporter } from './export/export-build.ts';
 import type { LayerBlobs } from './export/layer-blobs.ts';
@@ -79,6 +80,11 @@ class BuildRun {
     });
     watch({ type: 'dockerfile', dockerfile: { name: definition.name, data: definition.text } });
     const dockerfile = readInstructions(parseDockerfile(definition.text));
+    const { describe } = this.#request;
+    if (describe !== undefined) {
+      const metadata = describeDockerfile(dockerfile, { ...this.#request, describe }, definition.text);
+      return { ...emptyResult(platforms), metadata };
+    }
     const isPlatformGiven = platforms.length > 0;
     const bases = new BaseImages({ images, session, pull, isPlatformGiven, watch, signal });
     const lease = this.#context.solver.takeLease();

@@ -37,6 +37,8 @@ export interface BuildRequestJson {
   };
   entitlements: string[];
   checkOnly: boolean;
+  /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
+  describe?: 'outline' | 'targets';
   sourceDateEpoch?: number;
 }
 

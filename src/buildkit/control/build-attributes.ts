@@ -54,9 +54,15 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     entitlements: envelope.entitlements,
     attestations: attestationsOf(attributes),
     checkOnly: attributes.requestid === 'frontend.lint',
+    ...describeOf(attributes.requestid),
     sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
     parameters: withoutInputs(attributes),
   };
+}
+
+function describeOf(request: string | undefined): Pick<BuildRequest, 'describe'> {
+  if (request === 'frontend.outline') return { describe: 'outline' };
+  return request === 'frontend.targets' ? { describe: 'targets' } : {};
 }
 
 /** Names of a client's inputs and sessions are no parameters. */

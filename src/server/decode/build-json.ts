@@ -95,6 +95,7 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
     ),
     parameters: parametersOf(json),
     checkOnly: json.checkOnly,
+    ...(json.describe === 'outline' || json.describe === 'targets' ? { describe: json.describe } : {}),
     sourceDateEpoch: json.sourceDateEpoch,
   };
 }

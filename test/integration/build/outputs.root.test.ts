@@ -260,6 +260,59 @@ describe('archives', () => {
   }, 60_000);
 });
 
+describe('questions about a Dockerfile', () => {
+  const asked = {
+    Dockerfile: `ARG BASE=busybox
+ARG UNUSED=1
+# build makes it
+FROM \${BASE} AS build
+# TOKEN is used here
+ARG TOKEN=abc
+ARG OTHER
+RUN --mount=type=secret,id=sec,required=true --mount=type=ssh,id=key echo $TOKEN
+FROM busybox
+COPY --from=build /x /x
+`,
+  };
+  const OUTLINE = `BUILD ARG   VALUE     DESCRIPTION
+BASE        busybox   
+TOKEN       abc       is used here
+OTHER                 
+
+SECRET   REQUIRED
+sec      true
+
+SSH   REQUIRED
+key   
+
+`;
+  const TARGETS = 'TARGET    DESCRIPTION\nbuild     makes it\n(default) \n';
+
+  test('are answered to our client in the words of BuildKit', async () => {
+    const folder = project(asked);
+    const outline = await sampan(['--call=outline', folder]);
+    expect(outline.stdout, outline.stderr).toBe(OUTLINE);
+    expect((await sampan(['--call=targets', folder])).stdout).toBe(TARGETS);
+    const json = JSON.parse((await sampan(['--call', 'targets,format=json', folder])).stdout);
+    expect(json.targets[0]).toEqual({
+      name: 'build',
+      description: 'makes it',
+      base: '\${BASE}',
+      location: { ranges: [{ start: { line: 4 }, end: { line: 4 } }] },
+    });
+  }, 60_000);
+
+  test.skipIf(dockerPlugin('buildx') === undefined)(
+    'and to stock buildx',
+    async () => {
+      const folder = project(asked);
+      expect((await daemon.run(['buildx', 'build', '--call=outline', folder])).stdout).toBe(OUTLINE);
+      expect((await daemon.run(['buildx', 'build', '--call=targets', folder])).stdout).toBe(TARGETS);
+    },
+    60_000,
+  );
+});
+
 describe('caches', () => {
   const files = {
     Dockerfile:

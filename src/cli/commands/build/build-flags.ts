@@ -14,7 +14,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   },
   { name: 'cache-from', kind: 'list', usage: 'Where cached steps may come from' },
   { name: 'cache-to', kind: 'list', usage: 'Where cached steps go' },
-  { name: 'call', kind: 'string', default: 'build', usage: 'What to do: build or check' },
+  { name: 'call', kind: 'string', default: 'build', usage: 'What to do: build, check, outline or targets' },
   { name: 'cgroup-parent', kind: 'string', usage: 'Cgroup above those of RUN' },
   { name: 'check', kind: 'bool', usage: 'Only look for mistakes in the Dockerfile: short for --call=check' },
   { name: 'compress', kind: 'bool', usage: 'Accepted for compatibility', hidden: true },

@@ -58,9 +58,21 @@ interface Build {
 /** What another builder would take and this one can't yet: never passed over in silence. */
 function refuseUnbuilt(flags: ParsedFlags): void {
   if (flags.list('ssh').length > 0) throw new EngineError('not-implemented', '--ssh is not implemented yet');
-  const call = flags.string('call');
-  if (!['build', 'check', 'lint'].includes(call))
+  const { call, format } = callOf(flags);
+  if (!['text', 'json'].includes(format)) throw new EngineError('invalid', `unsupported format ${format}`);
+  if (!['build', 'check', 'lint', 'outline', 'targets'].includes(call))
     throw new EngineError('not-implemented', `--call=${call} is not implemented yet`);
+}
+
+/** `outline,format=json` */
+function callOf(flags: ParsedFlags): { call: string; format: string } {
+  const [call = 'build', ...fields] = flags.string('call').split(',');
+  const format = fields.find((field) => field.startsWith('format='))?.slice('format='.length) ?? 'text';
+  return { call, format };
+}
+
+function isDescription(call: string): boolean {
+  return call === 'outline' || call === 'targets';
 }
 
 function requestOf(
@@ -97,7 +109,8 @@ function requestOf(
     extraHosts: flags.list('add-host'),
     limits: limitsOf(flags),
     entitlements: flags.list('allow'),
-    checkOnly: flags.bool('check') || ['check', 'lint'].includes(flags.string('call')),
+    checkOnly: flags.bool('check') || ['check', 'lint'].includes(callOf(flags).call),
+    ...(isDescription(callOf(flags).call) ? { describe: callOf(flags).call as 'outline' } : {}),
     ...(/^\d+$/.test(epoch) ? { sourceDateEpoch: Number(epoch) } : {}),
   };
 }
@@ -226,6 +239,11 @@ async function finish(
   { imageId, metadata }: NonNullable<BuildMessage['result']>,
   { isQuiet, progress, isCheck }: { isQuiet: boolean; progress: BuildProgress | undefined; isCheck: boolean },
 ): Promise<void> {
+  const { call, format } = callOf(flags);
+  if (isDescription(call)) {
+    const text = format === 'json' ? `${metadata['result.json'] ?? ''}\n` : (metadata['result.txt'] ?? '');
+    return await context.stdout.write(text);
+  }
   const write = async (flag: string, text: string): Promise<void> => {
     const path = flags.string(flag);
     if (path !== '') await writeFile(resolve(context.cwd, path), text);
