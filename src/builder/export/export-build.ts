@@ -151,7 +151,9 @@ export class BuildExporter {
     const { rooms, blobs } = this.#ports;
     const { labels, sourceDateEpoch, cacheTo } = request;
     const isInline = cacheTo.some(({ type }) => type === 'inline');
-    const compression = options.compression ?? (leaves ? 'gzip' : 'uncompressed');
+    const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
+    // What is said of a manifest holds for that one alone: it gets the form in which it will leave.
+    const compression = options.compression ?? (leaves || isAttested ? 'gzip' : 'uncompressed');
     const takesDefaults = leaves && output.type !== 'docker';
     return await storeBuild(
       stages,

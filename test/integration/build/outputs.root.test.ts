@@ -119,6 +119,23 @@ describe('images that leave', () => {
     expect(await daemon.out(['run', '--rm', `${host}/app:one`, 'cat', '/x'])).toBe('x');
   }, 60_000);
 
+  test('docker push compresses what a build left as it is; the name then stands for what was sent', async () => {
+    const folder = project({ Dockerfile: 'FROM busybox\nCOPY f /f\n', f: 'a line\n'.repeat(400_000) });
+    const name = `${host}/later`;
+    expect((await sampan(['-t', name, folder])).code).toBe(0);
+    await daemon.out(['push', name]);
+    const response = await remote('later', 'latest');
+    const { layers } = (await response.json()) as Document;
+    const top = layers?.at(-1);
+    expect(top?.mediaType).toBe('application/vnd.oci.image.layer.v1.tar+gzip');
+    expect(top?.size).toBeLessThan(200_000);
+    const pushed = response.headers.get('docker-content-digest') ?? '';
+    expect(await daemon.out(['image', 'inspect', '-f', '{{json .RepoDigests}}', name])).toContain(pushed);
+    await daemon.out(['push', name]);
+    expect((await remote('later', 'latest')).headers.get('docker-content-digest')).toBe(pushed);
+    expect(await daemon.out(['run', '--rm', name, 'wc', '-l', '/f'])).toBe('400000 /f');
+  }, 60_000);
+
   test('push-by-digest leaves no tag, store=false no name here; zstd and uncompressed layers', async () => {
     const folder = project({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'b'.repeat(5000) });
     const out = `type=image,name=${host}/bare,push-by-digest=true,push=true,store=false,compression=zstd`;
