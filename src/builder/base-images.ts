@@ -4,6 +4,7 @@ import type { ImageService } from '../images/image-service.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
+import type { Material } from './attest/provenance.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildSession } from './build-session.ts';
 import type { BaseImage } from './plan/build-step.ts';
@@ -24,6 +25,7 @@ export interface BaseImageOptions {
 export class BaseImages {
   readonly #options: BaseImageOptions;
   readonly #releases: (() => void)[] = [];
+  readonly #used: Material[] = [];
   readonly #known = new Map<string, { env: readonly string[]; hasShell: boolean }>();
 
   constructor(options: BaseImageOptions) {
@@ -49,6 +51,7 @@ export class BaseImages {
       }
     });
     const { manifestDigest, chainId, config } = view;
+    this.#used.push({ name: canonical, digest: view.id, platform });
     this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     return { name: canonical, manifestDigest, chainId, config };
   }
@@ -59,6 +62,11 @@ export class BaseImages {
     if (image === undefined) throw new EngineError('not-found', `No such image: ${id}`);
     const { manifestDigest, chainId, config } = image;
     return { name: id, manifestDigest, chainId, config };
+  }
+
+  /** The images, as their names were asked for. */
+  get used(): readonly Material[] {
+    return this.#used;
   }
 
   /** What the build checks look at, by the names that were asked for. */

@@ -73,7 +73,6 @@ export interface BuildRequest {
   platforms: readonly Platform[];
   buildArgs: ReadonlyMap<string, string>;
   labels: ReadonlyMap<string, string>;
-  annotations: ReadonlyMap<string, string>;
   noCache: boolean;
   /** Stage names of `--no-cache-filter`. */
   noCacheStages: readonly string[];
@@ -92,6 +91,10 @@ export interface BuildRequest {
   attestations: ReadonlyMap<'provenance' | 'sbom', Record<string, string>>;
   /** Only the checks: nothing is built. */
   checkOnly: boolean;
+  /** Only an answer about the Dockerfile, as `result.json` and `result.txt` of the metadata: what its target can be given, or what there is to build. */
+  describe?: 'outline' | 'targets';
+  /** The request as its client gave it, for provenance: `build-arg:NAME`, `target` … Never secrets. */
+  parameters?: Readonly<Record<string, string>>;
   /** SOURCE_DATE_EPOCH, seconds since 1970. */
   sourceDateEpoch: number | undefined;
 }

@@ -36,7 +36,6 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   });
   return new BuildService({
     images,
-    content,
     limits: rooms.limits,
     contextsDirectory: join(directory, 'contexts'),
     logger,

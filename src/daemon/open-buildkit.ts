@@ -6,9 +6,9 @@ import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
 import type { Logger } from '../errors/logger.ts';
-import { hostPlatform } from '../oci/platform.ts';
 import { buildInfo } from './build-info.ts';
 import { LazyBuildkit } from './lazy-buildkit.ts';
+import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
@@ -24,10 +24,11 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<LazyBuildkit> 
   const directory = join(rooms.dataRoot, 'builder');
   const contexts = new ContextDirectories(join(directory, 'synced'));
   await contexts.recover();
+  rooms.builder.keeps(contexts);
   const worker = {
     id: rooms.engineId,
     hostname: hostname(),
-    platforms: [hostPlatform()],
+    platforms: await runnablePlatforms(),
     hostGatewayIp: rooms.hostGatewayIp,
     version: buildInfo.version,
   };

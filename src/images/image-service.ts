@@ -34,7 +34,7 @@ import {
   type RegistryAccess,
   wantedNames,
 } from './pull-image.ts';
-import { type PushOptions, type PushRequest, pushImage } from './push-image.ts';
+import { type PushOptions, type PushRequest, pushImage, pushImageAs } from './push-image.ts';
 import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
 import { choosePlatform, resolveImage } from './resolve-image.ts';
 import { type SaveRequest, saveImages } from './save-images.ts';
@@ -60,6 +60,17 @@ export interface ImageServiceOptions {
   logger: Logger;
   /** `/proc/sys/kernel/random/boot_id`. */
   bootId: string;
+}
+
+/** What the images are kept with. */
+export interface ImageRooms {
+  store: ImageStore;
+  leases: LeaseStore;
+  gc: ImageGc;
+  registry: RegistryAccess;
+  uploads: UploadRunner;
+  content: LocalContentStore;
+  fetches: LayerFetches;
 }
 
 /** Images: pulled, made, named, listed, removed. */
@@ -135,6 +146,14 @@ export class ImageService implements ImageBackend {
       this.#store.touch(image.id);
       this.#events.pushed(reference, labelsOf(image));
     }
+  }
+
+  /** Send an image under a name that it hasn't got here. @throws as `push`. */
+  async pushAs(id: Digest, request: PushRequest, options: PushOptions): Promise<void> {
+    const { registry, content, uploads } = this.#options;
+    const image = this.#store.image(id);
+    if (image === undefined) throw new EngineError('not-found', `No such image: ${id}`);
+    await pushImageAs(image, request, { registry, content, uploads, ...this.#own() }, options);
   }
 
   async save(request: SaveRequest): Promise<AsyncIterable<Uint8Array>> {
@@ -310,8 +329,9 @@ export class ImageService implements ImageBackend {
   }
 
   /** What the builder stores images and layers with. */
-  forBuilds(): { store: ImageStore; leases: LeaseStore; gc: ImageGc } {
-    return this.#own();
+  forBuilds(): ImageRooms {
+    const { registry, uploads, content } = this.#options;
+    return { ...this.#own(), registry, uploads, content, fetches: this.#fetches };
   }
 
   /** Remove those of these that nothing holds. Resolves to the bytes that were freed. */

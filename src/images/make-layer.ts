@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { decompressDetected } from '../archive/compression.ts';
+import { GzipMembers } from '../archive/gzip-members.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { chainIdOn } from '../oci/chain-id.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -62,17 +63,14 @@ async function stageTar(
     await ingest.abort();
     throw error;
   });
-  const gzip = new CompressionStream('gzip');
-  const input = gzip.writable.getWriter();
-  const stored = drain(gzip.readable, (chunk) => ingest.write(chunk));
-  stored.catch(() => undefined);
+  const gzip = new GzipMembers((member) => ingest.write(member));
   try {
     const { stream } = await decompressDetected(abortable(source, signal));
     for await (const chunk of stream) {
       signal.throwIfAborted();
-      await Promise.all([sink.write(chunk), input.write(chunk as Uint8Array<ArrayBuffer>)]);
+      await Promise.all([sink.write(chunk), gzip.write(chunk)]);
     }
-    await Promise.all([input.close(), stored]);
+    await gzip.finish();
     const staged = await sink.finish();
     const { digest, size } = await ports.gc.exclusively(async () => {
       const published = await ingest.commit();
@@ -81,17 +79,8 @@ async function stageTar(
     });
     return { staged, descriptor: { mediaType: MEDIA_TYPES.ociLayerGzip, digest, size } };
   } catch (error) {
-    await input.abort(error).catch(() => undefined);
-    await stored.catch(() => undefined);
     await Promise.all([sink.abort(), ingest.abort()]);
     signal.throwIfAborted();
     throw error;
   }
-}
-
-async function drain(
-  stream: ReadableStream<Uint8Array>,
-  write: (chunk: Uint8Array) => Promise<void>,
-): Promise<void> {
-  for await (const chunk of stream) await write(chunk);
 }

@@ -15,10 +15,11 @@ import {
 import type { PushBlob } from '../registry/push-client.ts';
 import { pushContent } from '../registry/push-content.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import { compressImage } from './compress-image.ts';
 import type { ImageGc } from './gc.ts';
 import type { TransferLine } from './image-backend.ts';
 import { blobsIn, contentOf } from './image-documents.ts';
-import type { ImageRecord } from './image-record.ts';
+import { blobsOf, type ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { RegistryAccess } from './pull-image.ts';
@@ -68,8 +69,18 @@ export async function pushImage(
     if (!('status' in line) || line.status !== opening) options.progress(line);
   };
   const wanted = wantedTags(reference, ports.store);
-  for (const one of wanted) await pushOne(one, request, { ports, options: { ...options, progress } });
+  for (const one of wanted) await pushNamed(one, request, { ports, options: { ...options, progress } });
   return wanted.map((one) => one.reference);
+}
+
+/** Send an image that is here under a name that need not be one of its own; one without tag is its digest's. @throws as `pushImage`. */
+export async function pushImageAs(
+  image: ImageRecord,
+  request: PushRequest,
+  ports: PushPorts,
+  options: PushOptions,
+): Promise<void> {
+  await pushOne({ reference: request.reference, image }, request, { ports, options });
 }
 
 interface Wanted {
@@ -101,6 +112,24 @@ function wantedTags(reference: Reference, store: ImageStore): Wanted[] {
 interface Push {
   ports: PushPorts;
   options: PushOptions;
+}
+
+/** Layers are compressed for the way; the name stands for what was sent from then on, so that both sides know it by one digest. */
+async function pushNamed(wanted: Wanted, request: PushRequest, push: Push): Promise<void> {
+  const { ports, options } = push;
+  const { reference, image } = wanted;
+  const lease = ports.leases.take();
+  try {
+    await lease.add({ blobs: blobsOf(image), chains: [] });
+    await ports.gc.settled();
+    const sent = await compressImage(image, ports, { lease, signal: options.signal });
+    await pushOne({ reference, image: sent }, request, push);
+    const name = canonicalName(reference);
+    if (sent.id !== image.id && ports.store.tag(name)?.image === image.id)
+      await ports.store.setTag(name, sent.id);
+  } finally {
+    await lease.release();
+  }
 }
 
 async function pushOne({ reference, image }: Wanted, request: PushRequest, push: Push): Promise<void> {

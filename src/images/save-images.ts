@@ -34,6 +34,8 @@ export interface SaveRequest {
   names: readonly string[];
   /** Empty: whatever is here. */
   platforms: readonly Platform[];
+  /** What the images are called in the archive, instead of what they are called here. */
+  as?: readonly Reference[];
 }
 
 /**
@@ -42,7 +44,7 @@ export interface SaveRequest {
  * @throws EngineError "not-found" before anything is written, for a name or platform that isn't here.
  */
 export async function saveImages(
-  { names, platforms }: SaveRequest,
+  { names, platforms, as }: SaveRequest,
   ports: SavePorts,
 ): Promise<AsyncGenerator<Uint8Array>> {
   const lease = ports.leases.take();
@@ -58,7 +60,14 @@ export async function saveImages(
     await ports.gc.settled();
     const images: SavedImage[] = [];
     for (const { image, references, name } of wanted.values())
-      images.push(await savedImage(image, { references, platforms, name, content: ports.content }));
+      images.push(
+        await savedImage(image, {
+          references: as === undefined ? references : [...as],
+          platforms,
+          name,
+          content: ports.content,
+        }),
+      );
     await lease.add({ blobs: images.flatMap(({ target }) => contentOf(target)), chains: [] });
     await ports.gc.settled();
     for (const id of wanted.keys()) ports.store.touch(id);

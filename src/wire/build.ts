@@ -13,11 +13,14 @@ export interface BuildRequestJson {
   platforms: string[];
   buildArgs: Record<string, string>;
   labels: Record<string, string>;
-  annotations: Record<string, string>;
   noCache: boolean;
   noCacheStages: string[];
   pull: boolean;
   outputs: BuildOutputJson[];
+  cacheFrom: { type: string; attributes: Record<string, string> }[];
+  cacheTo: { type: string; attributes: Record<string, string> }[];
+  /** Attributes by kind; what is absent is not wanted. */
+  attestations: { provenance?: Record<string, string>; sbom?: Record<string, string> };
   network: string;
   extraHosts: string[];
   limits: {
@@ -34,12 +37,19 @@ export interface BuildRequestJson {
   };
   entitlements: string[];
   checkOnly: boolean;
+  /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
+  describe?: 'outline' | 'targets';
   sourceDateEpoch?: number;
 }
 
 export type BuildOutputJson =
-  | { type: 'image'; names: string[]; push: boolean }
-  | { type: 'local' | 'tar' | 'oci' | 'docker'; id: string; names: string[] };
+  | { type: 'image'; names: string[]; push: boolean; attributes: Record<string, string> }
+  | {
+      type: 'local' | 'tar' | 'oci' | 'docker';
+      id: string;
+      names: string[];
+      attributes: Record<string, string>;
+    };
 
 /**
  * Parts of the request's body, one after the other: 2 bytes length of the name, the name, then pieces of 4 bytes length and so many bytes, a

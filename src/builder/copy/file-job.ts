@@ -4,7 +4,7 @@ import type { FilePlace } from '../sources/file-place.ts';
 import type { FileAction } from './file-action.ts';
 
 /** What a job about files is to do. Plain data: each is run whole in a worker thread. */
-export type FileJob = DigestJob | CopyJob | UpperJob | ReceiveJob;
+export type FileJob = DigestJob | CopyJob | UpperJob | ReceiveJob | CompressJob;
 
 /** What the actions take from their sources, as one digest: content, types, names, modes, owners, links, xattrs; no times. */
 export interface DigestJob {
@@ -49,6 +49,21 @@ export interface ReceiveJob {
   orDockerfile: boolean;
 }
 
+/** The tar in `source` (compressed or not) compressed anew, as the file `target`, synced. The same tar gives the same bytes. */
+export interface CompressJob {
+  kind: 'compress';
+  source: string;
+  target: string;
+  compression: 'gzip' | 'zstd';
+  /** The format's own scale; its fastest without it. */
+  level?: number;
+}
+
+export interface CompressedBlob {
+  digest: Digest;
+  size: number;
+}
+
 /** Seconds since 1970. */
 export interface LayerClock {
   /** Time of directories that are made because they were missing. */
@@ -76,6 +91,7 @@ export interface FileRunner {
   copy(job: Omit<CopyJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
   upper(job: Omit<UpperJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
   receive(job: Omit<ReceiveJob, 'kind'>, options: { signal: AbortSignal }): Promise<FilePlace>;
+  compress(job: Omit<CompressJob, 'kind'>, options: { signal: AbortSignal }): Promise<CompressedBlob>;
   close(): Promise<void>;
 }
 

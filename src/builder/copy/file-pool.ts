@@ -3,7 +3,14 @@ import type { Logger } from '../../errors/logger.ts';
 import { JobPool } from '../../images/job-pool.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { FilePlace } from '../sources/file-place.ts';
-import type { FileJob, FileProgress, FileRunner, FileRunOptions, LayerOutcome } from './file-job.ts';
+import type {
+  CompressedBlob,
+  FileJob,
+  FileProgress,
+  FileRunner,
+  FileRunOptions,
+  LayerOutcome,
+} from './file-job.ts';
 import type { FileJobResult } from './run-file-job.ts';
 
 /** More than any thread takes beside another: who copies has one for himself. */
@@ -27,6 +34,7 @@ export function filePool(logger?: Logger): FileRunner {
     copy: async (job, options) => (await run({ kind: 'copy', ...job }, options)) as LayerOutcome,
     upper: async (job, options) => (await run({ kind: 'upper', ...job }, options)) as LayerOutcome,
     receive: async (job, options) => (await run({ kind: 'receive', ...job }, options)) as FilePlace,
+    compress: async (job, options) => (await run({ kind: 'compress', ...job }, options)) as CompressedBlob,
     close: () => pool.close(),
   };
 }

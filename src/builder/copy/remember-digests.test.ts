@@ -14,6 +14,7 @@ function counting(): FileRunner & { count: number } {
     digest: async (): Promise<Digest> => parseDigest(`sha256:${String(++runner.count).padStart(64, '0')}`),
     copy: () => Promise.reject(new Error('unused')),
     upper: () => Promise.reject(new Error('unused')),
+    compress: () => Promise.reject(new Error('unused')),
     receive: () => Promise.reject(new Error('unused')),
     close: () => Promise.resolve(),
   };

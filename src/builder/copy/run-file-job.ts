@@ -6,8 +6,17 @@ import { DirectoryNode } from '../sources/directory-node.ts';
 import type { FilePlace } from '../sources/file-place.ts';
 import { OpenPlaces } from '../sources/open-file-place.ts';
 import { receiveArchiveContext } from '../sources/receive-archive-context.ts';
+import { compressTar } from './compress-tar.ts';
 import { digestFiles } from './digest-files.ts';
-import type { CopyJob, DigestJob, FileJob, FileProgress, LayerOutcome, UpperJob } from './file-job.ts';
+import type {
+  CompressedBlob,
+  CopyJob,
+  DigestJob,
+  FileJob,
+  FileProgress,
+  LayerOutcome,
+  UpperJob,
+} from './file-job.ts';
 import { runFileActions } from './run-file-actions.ts';
 import { stageFileLayer } from './stage-file-layer.ts';
 import { upperDraft } from './upper-draft.ts';
@@ -19,7 +28,7 @@ export interface FileJobContext {
   progress: (progress: FileProgress) => void;
 }
 
-export type FileJobResult = Digest | LayerOutcome | FilePlace;
+export type FileJobResult = Digest | LayerOutcome | FilePlace | CompressedBlob;
 
 /** Do one job. What fails or is aborted leaves nothing. @throws as `FileRunner`. */
 export async function runFileJob(job: FileJob, context: FileJobContext): Promise<FileJobResult> {
@@ -32,6 +41,8 @@ export async function runFileJob(job: FileJob, context: FileJobContext): Promise
       return await upper(job, context);
     case 'receive':
       return await receiveArchiveContext(job.file, { ...job, ...context });
+    case 'compress':
+      return await compressTar(job, context);
   }
 }
 

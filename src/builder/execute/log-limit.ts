@@ -1,25 +1,47 @@
-/** As BuildKit's default. */
+/** As BuildKit's defaults. */
 const MAX_STEP_LOG_BYTES = 2 << 20;
+const MAX_STEP_LOG_BYTES_PER_SECOND = 200 << 10;
 
-/** Lets a step's output through up to a limit, and says once that there was more. What comes after is read and dropped. */
+/**
+ * Lets a step's output through up to a limit, and up to so much for each second that it has run; each time that something is left out it says so. What is left
+ * out is read all the same, and counts.
+ */
 export class LogLimit {
   readonly #write: (stream: 1 | 2, data: Uint8Array) => void;
-  #left: number;
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  #seen = 0;
+  #isClipping = false;
 
-  constructor(write: (stream: 1 | 2, data: Uint8Array) => void, limitBytes = MAX_STEP_LOG_BYTES) {
+  constructor(
+    write: (stream: 1 | 2, data: Uint8Array) => void,
+    nowMs: () => number = () => performance.now(),
+  ) {
     this.#write = write;
-    this.#left = limitBytes;
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
   }
 
   write(stream: 1 | 2, data: Uint8Array): void {
-    if (this.#left < 0) return;
-    if (data.length <= this.#left) {
-      this.#left -= data.length;
+    const { bytes, reason } = this.#limit();
+    const left = Math.max(0, bytes - this.#seen);
+    this.#seen += data.length;
+    if (data.length <= left) {
+      this.#isClipping = false;
       this.#write(stream, data);
       return;
     }
-    if (this.#left > 0) this.#write(stream, data.subarray(0, this.#left));
-    this.#left = -1;
-    this.#write(stream, new TextEncoder().encode('\n[output clipped, log limit 2MiB reached]\n'));
+    if (left > 0) this.#write(stream, data.subarray(0, left));
+    if (this.#isClipping) return;
+    this.#isClipping = true;
+    this.#write(stream, new TextEncoder().encode(`\n[output clipped, log limit ${reason} reached]\n`));
+  }
+
+  #limit(): { bytes: number; reason: string } {
+    const seconds = Math.max(1, Math.ceil((this.#nowMs() - this.#startedMs) / 1000));
+    const bySpeed = seconds * MAX_STEP_LOG_BYTES_PER_SECOND;
+    return bySpeed < MAX_STEP_LOG_BYTES
+      ? { bytes: bySpeed, reason: '200KiB/s' }
+      : { bytes: MAX_STEP_LOG_BYTES, reason: '2MiB' };
   }
 }

@@ -7,21 +7,40 @@ import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
 import type { OutputSink } from '../build-session.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
 
-/** A built root file system as a tar, to its client. Nothing is mounted where anybody else sees it. */
-export async function writeTree(
+export type TreePorts = Pick<RunPorts, 'snapshotter' | 'logger'>;
+
+/** A built root file system as a tar, until it is released. Nothing is mounted where anybody else sees it. */
+export async function openTreeStream(
   chain: ChainId | undefined,
-  sink: OutputSink,
-  { ports, signal }: { ports: Pick<RunPorts, 'snapshotter' | 'logger'>; signal: AbortSignal },
-): Promise<void> {
+  { ports, signal }: { ports: TreePorts; signal: AbortSignal },
+): Promise<{ stream: ReadableStream<Uint8Array>; release: () => Promise<void> }> {
   const key = `build-${randomBytes(12).toString('hex')}-out` as SnapshotKey;
   await ports.snapshotter.prepare(key, chain, { signal });
-  try {
-    const root = await ports.snapshotter.view(key);
-    await sink.write(readRoot({ form: 'tree', root }, signal), { signal });
-  } finally {
+  const release = async (): Promise<void> => {
     await ports.snapshotter.remove(key).catch((error: unknown) => {
       ports.logger.error('Cannot remove the snapshot of a build output', { error: messageOf(error) });
     });
+  };
+  try {
+    const root = await ports.snapshotter.view(key);
+    return { stream: readRoot({ form: 'tree', root }, signal), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** The same, to its client. */
+export async function writeTree(
+  chain: ChainId | undefined,
+  sink: OutputSink,
+  options: { ports: TreePorts; signal: AbortSignal },
+): Promise<void> {
+  const { stream, release } = await openTreeStream(chain, options);
+  try {
+    await sink.write(stream, { signal: options.signal });
+  } finally {
+    await release();
   }
 }
 

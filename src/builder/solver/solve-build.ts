@@ -8,6 +8,7 @@ import { atLines, BuildError } from '../build-error.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
+import type { ImportedCache } from '../cache/import-cache.ts';
 import type { FileAction } from '../copy/file-action.ts';
 import type { LayerClock } from '../copy/file-job.ts';
 import { makeFileLayer, makeRunLayer } from '../copy/make-file-layer.ts';
@@ -42,8 +43,16 @@ export interface SolveOptions {
   limits: Partial<StepLimits>;
   entitlements: ReadonlySet<string>;
   sourceDateEpoch: number | undefined;
+  /** Results of builds elsewhere. */
+  imported: Pick<ImportedCache, 'bring'> | undefined;
   watch: BuildWatcher;
   signal: AbortSignal;
+}
+
+/** A layer of this build, and what led to it. */
+export interface SolvedKey {
+  key: string;
+  layer: BuiltLayer;
 }
 
 /** A file system that a step came to. `chain: undefined` is the empty one. */
@@ -79,6 +88,7 @@ export class BuildSolver {
   readonly #held: (() => void)[] = [];
   /** What this build came to, whatever another one puts into the cache in its place. */
   readonly #layers = new Map<ChainId, BuiltLayer>();
+  readonly #keys = new Map<string, SolvedKey>();
   /** Keeps work of `--no-cache` apart from other builds'. */
   readonly #salt = crypto.randomUUID();
 
@@ -107,6 +117,11 @@ export class BuildSolver {
   /** The layer of a step of this build. */
   layer(chainId: ChainId): BuiltLayer | undefined {
     return this.#layers.get(chainId);
+  }
+
+  /** Everything that this build came by. */
+  get keys(): SolvedKey[] {
+    return [...this.#keys.values()];
   }
 
   /** Cached results may be pruned from now on. */
@@ -152,8 +167,11 @@ export class BuildSolver {
     }
     const prepared = step.kind === 'run' ? await this.#prepareRun(step) : await this.#prepareFiles(step);
     try {
-      const cached = step.ignoreCache ? undefined : await this.#cached(prepared.key);
+      const cached = step.ignoreCache
+        ? undefined
+        : ((await this.#cached(prepared.key)) ?? (await this.#imported(step, prepared)));
       if (cached !== undefined) {
+        this.#keys.set(prepared.key, { key: prepared.key, layer: cached });
         teller.explain(
           `cached: made ${new Date(Number(cached.createdNano / 1_000_000n)).toISOString()} of the same inputs`,
         );
@@ -162,6 +180,7 @@ export class BuildSolver {
       }
       teller.explain(step.ignoreCache ? 'not cached: --no-cache' : `not cached: ${prepared.reason}`);
       const layer = await this.#make(step, prepared, teller);
+      this.#keys.set(prepared.key, { key: prepared.key, layer });
       teller.complete();
       return { chain: layer.chainId };
     } finally {
@@ -181,6 +200,22 @@ export class BuildSolver {
     this.#layers.set(layer.chainId, layer);
     store.touch(record);
     return layer;
+  }
+
+  /** Brought here from another builder's cache, and in ours before it is used. */
+  async #imported(step: RunStep | FileStep, { key, parent }: Prepared): Promise<BuiltLayer | undefined> {
+    const { imported, lease } = this.#options;
+    const layer = await imported?.bring(key, parent, { lease, signal: this.#signal });
+    if (layer === undefined) return undefined;
+    await this.#ports.store.add({
+      key,
+      kind: 'regular',
+      parent,
+      layer,
+      sizeBytes: layer.tarSize,
+      description: step.name,
+    });
+    return await this.#cached(key);
   }
 
   async #make(step: RunStep | FileStep, prepared: Prepared, teller: VertexTeller): Promise<BuiltLayer> {

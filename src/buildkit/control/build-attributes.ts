@@ -42,7 +42,6 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     platforms: platformsOf(attributes.platform ?? ''),
     buildArgs,
     labels: withPrefix(attributes, 'label:'),
-    annotations: annotationsOf(envelope.outputs),
     noCache: noCache === '',
     noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
     pull: attributes['image-resolve-mode'] === 'pull',
@@ -55,8 +54,22 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     entitlements: envelope.entitlements,
     attestations: attestationsOf(attributes),
     checkOnly: attributes.requestid === 'frontend.lint',
+    ...describeOf(attributes.requestid),
     sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
+    parameters: withoutInputs(attributes),
   };
+}
+
+function describeOf(request: string | undefined): Pick<BuildRequest, 'describe'> {
+  if (request === 'frontend.outline') return { describe: 'outline' };
+  return request === 'frontend.targets' ? { describe: 'targets' } : {};
+}
+
+/** Names of a client's inputs and sessions are no parameters. */
+function withoutInputs(attributes: Attributes): Record<string, string> {
+  const isPart = (name: string): boolean =>
+    /^(attest:|input:|cache-imports$|cache-from$|contextkey$|dockerfilekey$|requestid$|context$)/.test(name);
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !isPart(name)));
 }
 
 function withPrefix(attributes: Attributes, prefix: string): Map<string, string> {
@@ -168,7 +181,7 @@ function attestationsOf(attributes: Attributes): Map<'provenance' | 'sbom', Reco
     const text = attributes[`attest:${kind}`];
     if (text === undefined) continue;
     const fields = pairsOf(splitCsv(text));
-    const { disabled, ...others } = fields;
+    const { disabled, type: _, ...others } = fields;
     if (disabled === undefined || disabled === 'false') wanted.set(kind, others);
   }
   return wanted;
@@ -218,17 +231,6 @@ export function cacheTarget(type: string, attributes: Record<string, string>): C
   if (mode !== 'min' && mode !== 'max')
     throw new EngineError('invalid', `unsupported cache export mode: ${mode}`);
   return { ...cacheSource(type, attributes), mode };
-}
-
-/** An output's `annotation.key` and `annotation-manifest.key` are all the image's here. */
-function annotationsOf(outputs: readonly BuildOutput[]): Map<string, string> {
-  const annotations = new Map<string, string>();
-  for (const { attributes } of outputs)
-    for (const [name, value] of Object.entries(attributes)) {
-      const [, key] = /^annotation(?:-manifest(?:\[[^\]]*\])?)?\.(.+)$/.exec(name) ?? [];
-      if (key !== undefined) annotations.set(key, value);
-    }
-  return annotations;
 }
 
 function epochOf(text: string | undefined): number | undefined {

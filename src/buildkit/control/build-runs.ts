@@ -13,6 +13,7 @@ import { type Attributes, buildRequestOf, cacheSource, cacheTarget } from './bui
 import { buildFailure, unsupportedRequest } from './build-failure.ts';
 import type { BuildJob } from './build-job.ts';
 import { BuildJobs } from './build-jobs.ts';
+import { describeRequests, SUBREQUESTS } from './describe-requests.ts';
 import { exportsOf } from './exporters.ts';
 import { lintResult } from './lint-result.ts';
 
@@ -50,6 +51,7 @@ interface FrontendRequest {
   /** The main context, where the client sent it otherwise than by its session. */
   context?: ContextSource | undefined;
 }
+const ANSWERED: ReadonlySet<string> = new Set(SUBREQUESTS.map(({ name }) => name));
 
 /** Runs what clients ask for, under the names that they give it. */
 export class BuildRuns {
@@ -138,7 +140,7 @@ export class BuildRuns {
     checkFrontend(asked.frontend, attributes);
     const wanted = attributes.requestid ?? '';
     if (wanted === 'frontend.subrequests.describe') return { result: undefined, facts: describeRequests() };
-    if (wanted !== '' && wanted !== 'frontend.lint') throw unsupportedRequest(wanted);
+    if (wanted !== '' && !ANSWERED.has(wanted)) throw unsupportedRequest(wanted);
     const session = await this.#ports.sessions.get(request.session, signal);
     const upload = uploadPath(attributes.context ?? '');
     if (upload === undefined) return await this.#build(job, request, { ...asked, session });
@@ -185,7 +187,9 @@ export class BuildRuns {
         job.tell(event);
       },
     });
-    if (attributes.requestid !== 'frontend.lint') return { result: await run, facts: {} };
+    const wanted = attributes.requestid ?? '';
+    if (wanted === '') return { result: await run, facts: {} };
+    if (wanted !== 'frontend.lint') return { result: undefined, facts: encoded((await run).metadata) };
     const failure = await run.then(
       () => undefined,
       (error: unknown) => lintFailure(error, signal),
@@ -218,31 +222,6 @@ function lintFailure(
   return { message: error instanceof GrpcError ? error.message : messageOf(error), lines };
 }
 
-function describeRequests(): Record<string, Uint8Array> {
-  const described = [
-    {
-      name: 'frontend.lint',
-      version: '1.0.0',
-      type: 'rpc',
-      description: 'Lint a Dockerfile',
-      opts: [],
-      metadata: [{ name: 'result.json' }, { name: 'result.txt' }, { name: 'result.statuscode' }],
-    },
-    {
-      name: 'frontend.subrequests.describe',
-      version: '1.0.0',
-      type: 'rpc',
-      description: 'List available subrequest types',
-      opts: [],
-      metadata: [{ name: 'result.json' }, { name: 'result.txt' }],
-    },
-  ];
-  const text = described
-    .map(({ name, version, description }) => `${name} ${version} ${description}\n`)
-    .join('');
-  return {
-    'result.json': Buffer.from(JSON.stringify(described, undefined, 2)),
-    'result.txt': Buffer.from(text),
-    version: Buffer.from('1.0.0'),
-  };
+function encoded(texts: Readonly<Record<string, string>>): Record<string, Uint8Array> {
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
 }

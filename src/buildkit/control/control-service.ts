@@ -74,7 +74,8 @@ interface PruneAsked {
 
 async function* prune(builder: Builder, asked: PruneAsked, { signal }: GrpcCall) {
   const filters = new Map<string, string[]>();
-  for (const text of asked.filter) {
+  // Clients send all of them as one, with commas.
+  for (const text of asked.filter.flatMap((one) => one.split(',')).filter(Boolean)) {
     const at = text.indexOf('=');
     if (at < 0) throw new EngineError('invalid', `invalid filter ${JSON.stringify(text)}`);
     const key = text.slice(0, at).replace(/[!=~]+$/, '');

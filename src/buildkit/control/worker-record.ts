@@ -24,6 +24,8 @@ export function workerRecord(facts: WorkerFacts): MessageInitShape<typeof Worker
     labels: {
       'org.mobyproject.buildkit.worker.executor': 'sampan',
       'org.mobyproject.buildkit.worker.hostname': facts.hostname,
+      // By this clients know that images are kept as they come: several platforms, attestations, caches, every exporter.
+      'org.mobyproject.buildkit.worker.snapshotter': 'sampan',
       ...(facts.hostGatewayIp === ''
         ? {}
         : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': facts.hostGatewayIp }),

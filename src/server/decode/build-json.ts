@@ -1,4 +1,10 @@
-import type { BuildOutput, BuildRequest, NamedContext } from '../../builder/build-request.ts';
+import type {
+  BuildOutput,
+  BuildRequest,
+  CacheSource,
+  CacheTarget,
+  NamedContext,
+} from '../../builder/build-request.ts';
 import type { BuildSession } from '../../builder/build-session.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { parsePlatform } from '../../oci/platform.ts';
@@ -10,8 +16,16 @@ export const MAX_BUILD_JSON = 24 << 20;
 /** The `request` part. Its shape is checked where a wrong one would do harm; values are the builder's to check. @throws EngineError "invalid". */
 export function parseBuildJson(bytes: Uint8Array): BuildRequestJson {
   const value = parseJson(new TextDecoder().decode(bytes), { maxLength: MAX_BUILD_JSON, maxDepth: 8 });
-  const lists = ['noCacheStages', 'platforms', 'outputs', 'extraHosts', 'entitlements'];
-  const objects = ['namedContexts', 'buildArgs', 'labels', 'annotations', 'limits', 'dockerfile'];
+  const lists = [
+    'noCacheStages',
+    'platforms',
+    'outputs',
+    'extraHosts',
+    'entitlements',
+    'cacheFrom',
+    'cacheTo',
+  ];
+  const objects = ['namedContexts', 'buildArgs', 'labels', 'attestations', 'limits', 'dockerfile'];
   const isObject = (one: unknown): one is Record<string, unknown> =>
     typeof one === 'object' && one !== null && !Array.isArray(one);
   const fits =
@@ -19,11 +33,19 @@ export function parseBuildJson(bytes: Uint8Array): BuildRequestJson {
     lists.every((name) => Array.isArray(value[name])) &&
     objects.every((name) => isObject(value[name])) &&
     ['target', 'network'].every((name) => typeof value[name] === 'string') &&
-    ['buildArgs', 'labels', 'annotations'].every((name) =>
-      Object.values(value[name] as object).every((one) => typeof one === 'string'),
-    );
+    [
+      ...(value['cacheFrom'] as unknown[]),
+      ...(value['cacheTo'] as unknown[]),
+      ...(value['outputs'] as unknown[]),
+    ].every((one) => isObject(one) && isObject(one['attributes']) && areTexts(one['attributes'])) &&
+    Object.values(value['attestations'] as object).every((one) => isObject(one) && areTexts(one)) &&
+    ['buildArgs', 'labels'].every((name) => areTexts(value[name] as object));
   if (!fits) throw new EngineError('invalid', 'the build request is malformed');
   return value as unknown as BuildRequestJson;
+}
+
+function areTexts(object: object): boolean {
+  return Object.values(object).every((one) => typeof one === 'string');
 }
 
 /** @throws EngineError "invalid". */
@@ -52,12 +74,11 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
     platforms: json.platforms.map((text) => parsePlatform(text)),
     buildArgs: new Map(Object.entries(json.buildArgs)),
     labels: new Map(Object.entries(json.labels)),
-    annotations: new Map(Object.entries(json.annotations)),
     noCache: json.noCache,
     noCacheStages: json.noCacheStages,
     pull: json.pull,
-    cacheFrom: [],
-    cacheTo: [],
+    cacheFrom: json.cacheFrom.map(({ type, attributes }) => cacheSource(type, attributes)),
+    cacheTo: json.cacheTo.map(({ type, attributes }) => cacheTarget(type, attributes)),
     outputs: json.outputs.map(outputOf),
     network: json.network === 'default' ? '' : json.network,
     extraHosts: json.extraHosts,
@@ -69,14 +90,47 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
       ulimits: limits.ulimits ?? [],
     },
     entitlements: json.entitlements,
-    attestations: new Map(),
+    attestations: new Map(
+      Object.entries(json.attestations) as ['provenance' | 'sbom', Record<string, string>][],
+    ),
+    parameters: parametersOf(json),
     checkOnly: json.checkOnly,
+    ...(json.describe === 'outline' || json.describe === 'targets' ? { describe: json.describe } : {}),
     sourceDateEpoch: json.sourceDateEpoch,
   };
 }
 
+/** By the names of the Dockerfile frontend. */
+function parametersOf(json: BuildRequestJson): Record<string, string> {
+  const named = (prefix: string, values: Record<string, string>): [string, string][] =>
+    Object.entries(values).map(([name, value]) => [`${prefix}:${name}`, value]);
+  return Object.fromEntries([
+    ...(json.target === '' ? [] : [['target', json.target]]),
+    ...(json.platforms.length === 0 ? [] : [['platform', json.platforms.join(',')]]),
+    ...named('build-arg', json.buildArgs),
+    ...named('label', json.labels),
+  ]) as Record<string, string>;
+}
+
+const CACHE_TYPES = ['registry', 'local', 'inline'] as const;
+
+function cacheSource(type: string, attributes: Record<string, string>): CacheSource {
+  const known = CACHE_TYPES.find((one) => one === type);
+  if (known === undefined)
+    throw new EngineError('not-implemented', `unknown cache type: ${JSON.stringify(type)}`);
+  return { type: known, attributes };
+}
+
+function cacheTarget(type: string, attributes: Record<string, string>): CacheTarget {
+  const { mode = 'min' } = attributes;
+  if (mode !== 'min' && mode !== 'max')
+    throw new EngineError('invalid', `unsupported cache export mode: ${mode}`);
+  return { ...cacheSource(type, attributes), mode };
+}
+
 function outputOf(output: BuildOutputJson): BuildOutput {
+  const { names, attributes } = output;
   if (output.type === 'image')
-    return { type: 'image', names: output.names, push: output.push, store: true, attributes: {} };
-  return { type: output.type, id: output.id, names: output.names, attributes: {} };
+    return { type: 'image', names, push: output.push, store: attributes['store'] !== 'false', attributes };
+  return { type: output.type, id: output.id, names, attributes };
 }

@@ -1,4 +1,4 @@
-import type { BuildOutput, BuildRequest, StepLimits } from '../../builder/build-request.ts';
+import type { BuildOutput, BuildRequest, CacheSource, StepLimits } from '../../builder/build-request.ts';
 import type { BuildSession } from '../../builder/build-session.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Platform } from '../../oci/platform.ts';
@@ -25,11 +25,10 @@ export function classicBuild(request: ApiRequest, session: BuildSession): BuildR
     platforms: platform === undefined ? [] : [platform satisfies Platform],
     buildArgs: stringMap(request, 'buildargs'),
     labels: stringMap(request, 'labels'),
-    annotations: new Map(),
     noCache: boolParam(request, 'nocache'),
     noCacheStages: [],
     pull: boolParam(request, 'pull'),
-    cacheFrom: [],
+    cacheFrom: cacheFrom(request),
     cacheTo: [],
     outputs: [imageOutput(request)],
     network: networkMode(request),
@@ -40,6 +39,14 @@ export function classicBuild(request: ApiRequest, session: BuildSession): BuildR
     checkOnly: false,
     sourceDateEpoch: undefined,
   };
+}
+
+/** Images with a cache of their own; of those without one nothing is used. */
+function cacheFrom(request: ApiRequest): CacheSource[] {
+  const value = jsonParam(request, 'cachefrom');
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'string')) throw wrong('cachefrom');
+  return value.map((ref) => ({ type: 'registry', attributes: { ref } }));
 }
 
 function imageOutput(request: ApiRequest): BuildOutput {

@@ -6,6 +6,7 @@ import type { CliContext } from '../../context.ts';
 import { parseCsv } from '../../flags/csv.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { saveOutput } from '../save-output.ts';
+import { annotationAttributes } from './build-options.ts';
 import { unpackTar } from './unpack-tar.ts';
 
 export interface WantedOutput {
@@ -17,14 +18,34 @@ export interface WantedOutput {
 /** `--output`, `--push` and the names. Without any the image stays here. @throws EngineError "invalid" in buildx's words. */
 export function wantedOutputs(flags: ParsedFlags): WantedOutput[] {
   const names = flags.list('tag');
-  const outputs = flags.list('output').map((text, at) => parseOutput(text, { names, id: String(at) }));
+  const annotations = annotationAttributes(flags);
+  const outputs = flags
+    .list('output')
+    .map((text, at) => parseOutput(text, { names, id: String(at) }))
+    .map(({ json, destination }) => ({ json: annotated(json, annotations), destination }));
   if (flags.bool('push')) {
     const image = outputs.find(({ json }) => json.type === 'image');
     if (image?.json.type === 'image') image.json = { ...image.json, push: true };
-    else outputs.push({ json: { type: 'image', names, push: true }, destination: undefined });
+    else
+      outputs.push({
+        json: imageOutput(names, { push: true, attributes: annotations }),
+        destination: undefined,
+      });
   }
   if (outputs.length > 0) return outputs;
-  return [{ json: { type: 'image', names, push: false }, destination: undefined }];
+  return [{ json: imageOutput(names, { push: false, attributes: annotations }), destination: undefined }];
+}
+
+function imageOutput(
+  names: string[],
+  { push, attributes }: { push: boolean; attributes: Record<string, string> },
+): BuildOutputJson {
+  return { type: 'image', names, push, attributes };
+}
+
+function annotated(json: BuildOutputJson, annotations: Record<string, string>): BuildOutputJson {
+  if (json.type === 'local' || json.type === 'tar') return json;
+  return { ...json, attributes: { ...annotations, ...json.attributes } };
 }
 
 function parseOutput(text: string, { names, id }: { names: string[]; id: string }): WantedOutput {
@@ -44,21 +65,29 @@ function parseOutput(text: string, { names, id }: { names: string[]; id: string 
   const type = given.get('type');
   const named = given.get('name');
   const all = named === undefined ? names : [...new Set([...names, ...named.split(',')])];
+  const own = ['type', 'name', 'dest', 'push', 'tar', 'load'];
+  const attributes = Object.fromEntries([...given].filter(([name]) => !own.includes(name)));
   switch (type) {
     case 'image':
     case 'registry':
       return {
-        json: { type: 'image', names: all, push: type === 'registry' || given.get('push') === 'true' },
+        json: imageOutput(all, {
+          push: type === 'registry' || given.get('push') === 'true',
+          attributes,
+        }),
         destination: undefined,
       };
     case 'docker':
       if (!given.has('dest'))
-        return { json: { type: 'image', names: all, push: false }, destination: undefined };
-      return { json: { type, id, names: all }, destination: given.get('dest') };
+        return { json: imageOutput(all, { push: false, attributes }), destination: undefined };
+      return { json: { type, id, names: all, attributes }, destination: given.get('dest') };
     case 'local':
     case 'tar':
     case 'oci':
-      return { json: { type, id, names: all }, destination: destinationOf(type, given.get('dest')) };
+      return {
+        json: { type, id, names: all, attributes },
+        destination: destinationOf(type, given.get('dest')),
+      };
     case undefined:
       throw new EngineError('invalid', `type is required for output`);
     default:

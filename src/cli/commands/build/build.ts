@@ -13,6 +13,7 @@ import { withInterrupt } from '../../terminal/interrupt.ts';
 import { parseUlimit } from '../container/create-options/ulimits.ts';
 import { bodyOf, type Part } from './body-parts.ts';
 import { BUILD_FLAGS } from './build-flags.ts';
+import { attestationsOf, cacheEntries } from './build-options.ts';
 import { type WantedOutput, wantedOutputs, writeOutput } from './build-outputs.ts';
 import { namedContexts, type PreparedContext, prepareContext, secretParts } from './build-parts.ts';
 import { errorText, warningsText } from './error-text.ts';
@@ -56,16 +57,22 @@ interface Build {
 
 /** What another builder would take and this one can't yet: never passed over in silence. */
 function refuseUnbuilt(flags: ParsedFlags): void {
-  const wanted = ['cache-from', 'cache-to', 'attest', 'ssh', 'annotation'].find(
-    (name) => flags.list(name).length > 0,
-  );
-  if (wanted !== undefined) throw new EngineError('not-implemented', `--${wanted} is not implemented yet`);
-  for (const name of ['provenance', 'sbom'])
-    if (!['', 'false', '0'].includes(flags.string(name)))
-      throw new EngineError('not-implemented', `--${name} is not implemented yet`);
-  const call = flags.string('call');
-  if (!['build', 'check', 'lint'].includes(call))
+  if (flags.list('ssh').length > 0) throw new EngineError('not-implemented', '--ssh is not implemented yet');
+  const { call, format } = callOf(flags);
+  if (!['text', 'json'].includes(format)) throw new EngineError('invalid', `unsupported format ${format}`);
+  if (!['build', 'check', 'lint', 'outline', 'targets'].includes(call))
     throw new EngineError('not-implemented', `--call=${call} is not implemented yet`);
+}
+
+/** `outline,format=json` */
+function callOf(flags: ParsedFlags): { call: string; format: string } {
+  const [call = 'build', ...fields] = flags.string('call').split(',');
+  const format = fields.find((field) => field.startsWith('format='))?.slice('format='.length) ?? 'text';
+  return { call, format };
+}
+
+function isDescription(call: string): boolean {
+  return call === 'outline' || call === 'targets';
 }
 
 function requestOf(
@@ -91,16 +98,19 @@ function requestOf(
     platforms: platforms.length > 0 ? platforms : platform === '' ? [] : [platform],
     buildArgs: buildArgs(flags, context),
     labels: flags.map('label'),
-    annotations: flags.map('annotation'),
     noCache: flags.bool('no-cache'),
     noCacheStages: flags.list('no-cache-filter'),
     pull: flags.bool('pull'),
     outputs: outputs.map(({ json }) => json),
+    cacheFrom: cacheEntries(flags, 'cache-from'),
+    cacheTo: cacheEntries(flags, 'cache-to'),
+    attestations: attestationsOf(flags),
     network,
     extraHosts: flags.list('add-host'),
     limits: limitsOf(flags),
     entitlements: flags.list('allow'),
-    checkOnly: flags.bool('check') || ['check', 'lint'].includes(flags.string('call')),
+    checkOnly: flags.bool('check') || ['check', 'lint'].includes(callOf(flags).call),
+    ...(isDescription(callOf(flags).call) ? { describe: callOf(flags).call as 'outline' } : {}),
     ...(/^\d+$/.test(epoch) ? { sourceDateEpoch: Number(epoch) } : {}),
   };
 }
@@ -229,14 +239,31 @@ async function finish(
   { imageId, metadata }: NonNullable<BuildMessage['result']>,
   { isQuiet, progress, isCheck }: { isQuiet: boolean; progress: BuildProgress | undefined; isCheck: boolean },
 ): Promise<void> {
+  const { call, format } = callOf(flags);
+  if (isDescription(call)) {
+    const text = format === 'json' ? `${metadata['result.json'] ?? ''}\n` : (metadata['result.txt'] ?? '');
+    return await context.stdout.write(text);
+  }
   const write = async (flag: string, text: string): Promise<void> => {
     const path = flags.string(flag);
     if (path !== '') await writeFile(resolve(context.cwd, path), text);
   };
   await write('iidfile', imageId ?? '');
-  await write('metadata-file', `${JSON.stringify(metadata, null, 2)}\n`);
+  await write('metadata-file', `${JSON.stringify(decoded(metadata), null, 2)}\n`);
   if (progress !== undefined) await context.stderr.write(warningsText(progress.view));
   if (isCheck && progress?.view.warnings.length === 0)
     await context.stdout.write('Check complete, no warnings found.\n');
   if (isQuiet && imageId !== undefined) await context.stdout.write(`${imageId}\n`);
+}
+
+/** What is JSON in base64 is shown as what it is, as buildx does. */
+function decoded(metadata: Record<string, string>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([name, value]) => [
+      name,
+      name === 'containerimage.descriptor'
+        ? JSON.parse(Buffer.from(value, 'base64').toString('utf8'))
+        : value,
+    ]),
+  );
 }

@@ -1,0 +1,32 @@
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { hexOf } from '../../oci/digest.ts';
+import { formatPlatform, type Platform } from '../../oci/platform.ts';
+import { familiarRepository, type Reference } from '../../oci/reference.ts';
+import type { Attestation } from '../export/image-documents.ts';
+
+/** What a statement is about: a manifest under its names. */
+export interface Subject {
+  references: readonly Reference[];
+  platform: Platform;
+  manifest: Descriptor;
+}
+
+/** An in-toto statement, v0.1, as BuildKit writes them. */
+export function statementOf(predicateType: string, predicate: object, about: Subject): Attestation {
+  const { references, platform, manifest } = about;
+  const digest = { sha256: hexOf(manifest.digest) };
+  const subject =
+    references.length === 0
+      ? [{ name: '_', digest }]
+      : references.map((reference) => ({ name: packageUrl(reference, platform), digest }));
+  const statement = { _type: 'https://in-toto.io/Statement/v0.1', predicateType, subject, predicate };
+  return { predicateType, bytes: new TextEncoder().encode(JSON.stringify(statement, undefined, 2)) };
+}
+
+/** An image's name as a package URL: `pkg:docker/alpine@3.20?platform=linux%2Famd64`. */
+export function packageUrl(reference: Reference, platform: Platform): string {
+  const name = familiarRepository(reference);
+  const version = reference.tag ?? reference.digest;
+  const at = version === undefined ? '' : `@${encodeURIComponent(version)}`;
+  return `pkg:docker/${name}${at}?platform=${encodeURIComponent(formatPlatform(platform))}`;
+}

@@ -1,0 +1,102 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { type DiffId, type Digest, isDigest, parseDiffId } from '../../oci/digest.ts';
+import {
+  arrayField,
+  type JsonObject,
+  objectField,
+  optionalString,
+  parseJsonObject,
+  stringField,
+} from '../../oci/json-fields.ts';
+
+export const CACHE_CONFIG_TYPE = 'application/vnd.buildkit.cacheconfig.v0';
+export const MAX_CACHE_CONFIG_BYTES = 16 << 20;
+const MAX_ENTRIES = 10_000;
+
+/** A layer as a cache describes it. */
+export interface CachedLayer {
+  descriptor: Descriptor;
+  diffId: DiffId;
+  tarSize: number;
+  createdNano: bigint;
+}
+
+/** What led to a layer: a key of the solver's, and the layer's place among the cache's. */
+export interface CachedResult {
+  key: string;
+  layer: number;
+}
+
+export interface CacheConfig {
+  layers: readonly CachedLayer[];
+  results: readonly CachedResult[];
+}
+
+/** BuildKit's form of a cache's description. Keys are this builder's own: a cache of BuildKit's is read, but nothing of it fits. */
+export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array {
+  const byKey = new Map<string, number[]>();
+  for (const { key, layer } of results) byKey.set(key, [...(byKey.get(key) ?? []), layer]);
+  const document = {
+    layers: layers.map(({ descriptor, diffId, tarSize, createdNano }) => ({
+      blob: descriptor.digest,
+      parent: -1,
+      annotations: {
+        mediaType: descriptor.mediaType,
+        diffID: diffId,
+        size: descriptor.size,
+        createdAt: new Date(Number(createdNano / 1_000_000n)).toISOString(),
+        'sampan.tarSize': String(tarSize),
+        'sampan.createdNano': String(createdNano),
+      },
+    })),
+    records: [...byKey].map(([digest, found]) => ({ digest, layers: found.map((layer) => ({ layer })) })),
+  };
+  return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** @throws EngineError "invalid": a cache comes from anywhere. */
+export function parseCacheConfig(bytes: Uint8Array): CacheConfig {
+  const document = parseJsonObject(bytes, 'cache config', MAX_CACHE_CONFIG_BYTES);
+  const layers = listOf(document, 'layers').map((value, at) => layerOf(value, `layers[${at}]`));
+  const results = listOf(document, 'records').flatMap((value, at): CachedResult[] => {
+    const record = objectField(value, `records[${at}]`);
+    const key = stringField(record['digest'], `records[${at}].digest`);
+    return listOf(record, 'layers').flatMap((found) => {
+      const { layer } = objectField(found, `records[${at}].layers`);
+      if (typeof layer !== 'number' || layers[layer] === undefined) throw malformed();
+      return [{ key, layer }];
+    });
+  });
+  return { layers, results };
+}
+
+function listOf(object: JsonObject, name: string): unknown[] {
+  const value = object[name];
+  return value === undefined || value === null ? [] : arrayField(value, `cache config.${name}`, MAX_ENTRIES);
+}
+
+function layerOf(value: unknown, field: string): CachedLayer {
+  const layer = objectField(value, field);
+  const digest = stringField(layer['blob'], `${field}.blob`);
+  const annotations = objectField(layer['annotations'] ?? {}, `${field}.annotations`);
+  const size = annotations['size'];
+  const diffId = parseDiffId(stringField(annotations['diffID'], `${field}.annotations.diffID`));
+  if (!isDigest(digest) || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw malformed();
+  const mediaType = optionalString(annotations['mediaType'], `${field}.mediaType`) ?? '';
+  return {
+    descriptor: { mediaType, digest: digest as Digest, size },
+    diffId,
+    tarSize: Number(numberText(annotations['sampan.tarSize'])),
+    createdNano: BigInt(numberText(annotations['sampan.createdNano'])),
+  };
+}
+
+function numberText(value: unknown): string {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) ? value : '0';
+}
+
+function malformed(): EngineError {
+  return new EngineError('invalid', 'the cache description is malformed');
+}

@@ -1,0 +1,216 @@
+import type { ImageRooms, ImageService } from '../../images/image-service.ts';
+import type { Lease } from '../../images/lease-store.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { canonicalName, type Reference } from '../../oci/reference.ts';
+import type { Snapshotter } from '../../snapshots/snapshotter.ts';
+import { installedPackages, systemRelease } from '../attest/installed-packages.ts';
+import { type BuildFacts, provenanceOf, readProvenanceOptions } from '../attest/provenance.ts';
+import { sbomOf } from '../attest/sbom.ts';
+import type { BuildWatcher } from '../build-progress.ts';
+import type { BuildRequest } from '../build-request.ts';
+import type { BuildResult } from '../builder.ts';
+import { inlineCacheOf } from '../cache/export-cache.ts';
+import type { RunPorts } from '../execute/run-ports.ts';
+import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
+import type { SolvedKey } from '../solver/solve-build.ts';
+import { timeOf } from './image-config.ts';
+import type { Attestation } from './image-documents.ts';
+import { joinedTrees, platformFolder, streamOf } from './joined-trees.ts';
+import type { LayerBlobs } from './layer-blobs.ts';
+import type { PlannedOutput } from './planned-output.ts';
+import { type BuiltStage, type StoredBuild, storeBuild } from './store-build.ts';
+import { writeTree } from './tree-output.ts';
+
+export interface ExportPorts {
+  images: ImageService;
+  rooms: ImageRooms;
+  blobs: LayerBlobs;
+  runs: RunPorts;
+  snapshotter: Snapshotter;
+}
+
+export interface ExportContext {
+  request: BuildRequest;
+  stages: readonly BuiltStage[];
+  solved: readonly SolvedKey[];
+  lease: Lease;
+  /** How it was built, up to now. */
+  facts: () => BuildFacts;
+  watch: BuildWatcher;
+  signal: AbortSignal;
+}
+
+/** Brings what was built to where it is wanted. */
+export class BuildExporter {
+  readonly #ports: ExportPorts;
+  readonly #context: ExportContext;
+
+  constructor(ports: ExportPorts, context: ExportContext) {
+    this.#ports = ports;
+    this.#context = context;
+  }
+
+  /** Resolves to what there is to tell of an image; undefined: none was made. */
+  async export(planned: PlannedOutput): Promise<BuildResult | undefined> {
+    switch (planned.output.type) {
+      case 'image':
+        return await this.#image(planned, planned.output);
+      case 'local':
+      case 'tar':
+        return void (await this.#tree(planned, planned.output));
+      case 'oci':
+      case 'docker':
+        return await this.#archive(planned, planned.output);
+    }
+  }
+
+  async #image(
+    planned: PlannedOutput,
+    output: Extract<PlannedOutput['output'], { type: 'image' }>,
+  ): Promise<BuildResult> {
+    const { images } = this.#ports;
+    const { references } = planned;
+    return await watched(this.#context.watch, 'exporting to image', async (teller) => {
+      const stored = await this.#store(planned, output.push);
+      teller.transfer(`writing image ${stored.imageId}`, 0, { done: true });
+      if (output.store)
+        for (const reference of references) {
+          await images.tag(stored.imageId, reference);
+          teller.transfer(`naming to ${canonicalName(reference)}`, 0, { done: true });
+        }
+      if (output.push)
+        for (const reference of references) await this.#push(stored, reference, { planned, teller });
+      return this.#resultOf(stored, references);
+    });
+  }
+
+  async #push(
+    { imageId }: StoredBuild,
+    reference: Reference,
+    { planned, teller }: { planned: PlannedOutput; teller: VertexTeller },
+  ): Promise<void> {
+    const { signal, request } = this.#context;
+    const { insecure, pushByDigest } = planned.options;
+    const credentials = await request.session.credentials(reference.domain, { signal });
+    const target = pushByDigest ? { ...reference, tag: undefined } : reference;
+    const name = canonicalName(reference);
+    await this.#ports.images.pushAs(
+      imageId,
+      { reference: target, platform: undefined, credentials, ...(insecure ? { tlsVerify: false } : {}) },
+      {
+        signal,
+        progress: (line) => {
+          if (!('status' in line) || line.id === undefined || line.current === undefined) return;
+          teller.transfer(`pushing layer ${line.id}`, line.current, { total: line.total ?? 0 });
+        },
+      },
+    );
+    teller.transfer(`pushing manifest for ${name}`, 0, { done: true });
+  }
+
+  async #tree(
+    { options }: PlannedOutput,
+    output: Extract<PlannedOutput['output'], { type: 'local' | 'tar' | 'oci' | 'docker' }>,
+  ): Promise<void> {
+    const { watch, signal, stages, request } = this.#context;
+    const sink = request.session.output(output.id);
+    const title = output.type === 'local' ? 'exporting to client directory' : 'exporting to client tarball';
+    const isSplit = options.platformSplit ?? stages.length > 1;
+    const [first] = stages;
+    const ports = this.#ports.runs;
+    await watched(watch, title, async () => {
+      if (stages.length === 1 && !isSplit) return await writeTree(first?.chain, sink, { ports, signal });
+      const trees = stages.map(({ chain, platform }) => ({
+        chain,
+        prefix: isSplit ? platformFolder(platform) : '',
+      }));
+      await sink.write(joinedTrees(trees, { ports, signal }), { signal });
+    });
+  }
+
+  /** By way of the engine's images, without a name among them. */
+  async #archive(
+    planned: PlannedOutput,
+    output: Extract<PlannedOutput['output'], { type: 'local' | 'tar' | 'oci' | 'docker' }>,
+  ): Promise<BuildResult> {
+    const { watch, signal, request } = this.#context;
+    const { references } = planned;
+    return await watched(watch, `exporting to ${output.type} image format`, async (teller) => {
+      const stored = await this.#store(planned, true);
+      teller.transfer(`exporting manifest ${stored.imageId}`, 0, { done: true });
+      const wanted = { names: [stored.imageId], platforms: [], as: references };
+      const archive = await this.#ports.images.save(wanted);
+      await request.session.output(output.id).write(streamOf(archive), { signal });
+      return this.#resultOf(stored, references);
+    });
+  }
+
+  /** `leaves`: it is for others, and compressed unless the output says otherwise. */
+  async #store({ options, references, output }: PlannedOutput, leaves: boolean): Promise<StoredBuild> {
+    const { request, stages, solved, lease, signal } = this.#context;
+    const { rooms, blobs } = this.#ports;
+    const { labels, sourceDateEpoch, cacheTo } = request;
+    const isInline = cacheTo.some(({ type }) => type === 'inline');
+    const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
+    // What is said of a manifest holds for that one alone: it gets the form in which it will leave.
+    const compression = options.compression ?? (leaves || isAttested ? 'gzip' : 'uncompressed');
+    const takesDefaults = leaves && output.type !== 'docker';
+    return await storeBuild(
+      stages,
+      {
+        output: { ...options, compression },
+        labels,
+        sourceDateEpoch,
+        inlineCache: (stage, layers) => (isInline ? inlineCacheOf(stage, layers, solved) : undefined),
+        attest: (stage, manifest) => this.#attestations(stage, manifest, { references, takesDefaults }),
+        signal,
+      },
+      { content: rooms.content, store: rooms.store, blobs, lease },
+    );
+  }
+
+  /** What nobody asked for (a client's default) is said only of what leaves: the ID of what stays is that of its content. */
+  async #attestations(
+    { platform, chain }: BuiltStage,
+    manifest: Descriptor,
+    { references, takesDefaults }: { references: readonly Reference[]; takesDefaults: boolean },
+  ): Promise<Attestation[]> {
+    const { attestations, sourceDateEpoch } = this.#context.request;
+    const about = { references, platform, manifest };
+    const said: Attestation[] = [];
+    if (attestations.has('sbom')) {
+      const tree = chain === undefined ? undefined : await this.#ports.snapshotter.tree(chain);
+      try {
+        const packages = tree === undefined ? [] : await installedPackages(tree);
+        const release = tree === undefined ? undefined : await systemRelease(tree);
+        const seconds = sourceDateEpoch ?? Math.floor(Date.now() / 1000);
+        const created = timeOf(BigInt(seconds) * 1_000_000_000n);
+        said.push(sbomOf(packages, release, { ...about, created }));
+      } finally {
+        await tree?.close();
+      }
+    }
+    const provenance = attestations.get('provenance');
+    const options = provenance === undefined ? undefined : readProvenanceOptions(provenance);
+    if (options !== undefined && (!options.isDefault || takesDefaults))
+      said.push(provenanceOf(this.#context.facts(), options, about));
+    return said;
+  }
+
+  #resultOf({ imageId, root, configDigest }: StoredBuild, references: readonly Reference[]): BuildResult {
+    const { mediaType, digest, size } = root;
+    const described = Buffer.from(JSON.stringify({ mediaType, digest, size })).toString('base64');
+    return {
+      imageId,
+      descriptor: root,
+      configDigest,
+      platforms: this.#context.stages.map(({ platform }) => platform),
+      metadata: {
+        'containerimage.digest': imageId,
+        'containerimage.descriptor': described,
+        ...(configDigest === undefined ? {} : { 'containerimage.config.digest': configDigest }),
+        ...(references.length === 0 ? {} : { 'image.name': references.map(canonicalName).join(',') }),
+      },
+    };
+  }
+}

@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import { PatternMatcher } from '../archive/pattern-matcher.ts';
+import type { ImageRooms, ImageService } from '../images/image-service.ts';
+import type { Lease } from '../images/lease-store.ts';
+import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
+import { nowNano } from '../sys/clock.ts';
+import { type BuildFacts, readProvenanceOptions } from './attest/provenance.ts';
+import { checkSbomOptions } from './attest/sbom.ts';
+import { BaseImages } from './base-images.ts';
+import type { BuildWatcher } from './build-progress.ts';
+import type { BuildRequest } from './build-request.ts';
+import type { ContextSource } from './build-session.ts';
+import type { BuildResult } from './builder.ts';
+import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
+import { ImportedCache, referenceOf } from './cache/import-cache.ts';
+import { checkDockerfile } from './checks/check-dockerfile.ts';
+import { describeDockerfile } from './describe-dockerfile.ts';
+import { builtLayers } from './export/built-layers.ts';
+import { BuildExporter } from './export/export-build.ts';
+import type { LayerBlobs } from './export/layer-blobs.ts';
+import { emptyResult, type PlannedOutput, planOutputs } from './export/planned-output.ts';
+import type { BuiltStage } from './export/store-build.ts';
+import type { Dockerfile } from './instructions/dockerfile.ts';
+import { readInstructions } from './instructions/read-instructions.ts';
+import { type BuildDefinition, loadDefinition } from './load-definition.ts';
+import { parseDockerfile } from './parser/parse-dockerfile.ts';
+import type { BuildPlan, ContextPaths } from './plan/build-plan.ts';
+import type { ContextName } from './plan/build-step.ts';
+import { planBuild } from './plan/plan-build.ts';
+import { BuildContexts } from './solver/build-contexts.ts';
+import type { SolverPorts } from './solver/build-ports.ts';
+import { watched } from './solver/build-progress-teller.ts';
+import { BuildSolver } from './solver/solve-build.ts';
+
+export interface RunBuildPorts {
+  images: ImageService;
+  rooms: ImageRooms;
+  solver: SolverPorts;
+  blobs: LayerBlobs;
+}
+
+/** Build once, from the Dockerfile to the outputs. @throws as `Builder.build`. */
+export async function runBuild(
+  request: BuildRequest,
+  ports: RunBuildPorts,
+  options: { watch: BuildWatcher; signal: AbortSignal },
+): Promise<BuildResult> {
+  return await new BuildRun(request, { ...ports, ...options }).run();
+}
+
+type RunContext = RunBuildPorts & { watch: BuildWatcher; signal: AbortSignal };
+
+interface Planned {
+  plans: readonly BuildPlan[];
+  definition: BuildDefinition;
+  bases: BaseImages;
+  outputs: readonly PlannedOutput[];
+  lease: Lease;
+}
+
+class BuildRun {
+  readonly #request: BuildRequest;
+  readonly #context: RunContext;
+  readonly #startedNano = nowNano();
+
+  constructor(request: BuildRequest, context: RunContext) {
+    this.#request = request;
+    this.#context = context;
+  }
+
+  async run(): Promise<BuildResult> {
+    const { signal, watch, images } = this.#context;
+    const { session, pull, platforms, checkOnly } = this.#request;
+    signal.throwIfAborted();
+    const outputs = this.#checked();
+    const definition = await loadDefinition(this.#request, {
+      context: () => this.#source({ main: true }),
+      watch,
+      signal,
+    });
+    watch({ type: 'dockerfile', dockerfile: { name: definition.name, data: definition.text } });
+    const dockerfile = readInstructions(parseDockerfile(definition.text));
+    const { describe } = this.#request;
+    if (describe !== undefined) {
+      const metadata = describeDockerfile(dockerfile, { ...this.#request, describe }, definition.text);
+      return { ...emptyResult(platforms), metadata };
+    }
+    const isPlatformGiven = platforms.length > 0;
+    const bases = new BaseImages({ images, session, pull, isPlatformGiven, watch, signal });
+    const lease = this.#context.solver.takeLease();
+    try {
+      const plans = await this.#plans(dockerfile, bases);
+      this.#check(definition, plans, bases.known);
+      if (checkOnly) return emptyResult(plans.map(({ platform }) => platform));
+      return await this.#solve({ plans, definition, bases, outputs, lease });
+    } finally {
+      bases.release();
+      await lease.release();
+    }
+  }
+
+  /** What can be refused before anything is done is refused. */
+  #checked(): PlannedOutput[] {
+    const { attestations, cacheTo, cacheFrom } = this.#request;
+    const provenance = attestations.get('provenance');
+    if (provenance !== undefined) readProvenanceOptions(provenance);
+    checkSbomOptions(attestations.get('sbom') ?? {});
+    checkCacheTargets(cacheTo);
+    for (const source of cacheFrom) referenceOf(source);
+    return planOutputs(this.#request);
+  }
+
+  async #plans(dockerfile: Dockerfile, bases: BaseImages): Promise<BuildPlan[]> {
+    const asked = this.#request.platforms.length === 0 ? [hostPlatform()] : this.#request.platforms;
+    const platforms = [...new Map(asked.map((one) => [formatPlatform(one), one])).values()];
+    const plans: BuildPlan[] = [];
+    for (const platform of platforms)
+      plans.push(
+        await planBuild(dockerfile, this.#planOptions(platform, platforms.length > 1), {
+          baseImage: (name, wanted) => bases.get(name, wanted),
+        }),
+      );
+    this.#context.watch({
+      type: 'plan',
+      lines: plans.flatMap((plan) =>
+        plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
+      ),
+    });
+    return plans;
+  }
+
+  #planOptions(platform: Platform, namesPlatform: boolean): Parameters<typeof planBuild>[1] {
+    const { target, buildArgs, noCache, noCacheStages, namedContexts, context } = this.#request;
+    return {
+      target,
+      buildArgs,
+      platform,
+      buildPlatform: hostPlatform(),
+      namesPlatform,
+      noCache,
+      noCacheStages,
+      namedContexts,
+      hasContext: context.type !== 'none',
+    };
+  }
+
+  /** Tell what the build checks find. @throws DockerfileError where the file says that findings are errors. */
+  #check(
+    { text, ignore }: BuildDefinition,
+    [plan]: readonly BuildPlan[],
+    baseImages: BaseImages['known'],
+  ): void {
+    const { buildArgs, target } = this.#request;
+    const { warnings, error } = checkDockerfile(text, {
+      buildPlatform: hostPlatform(),
+      targetPlatform: plan?.platform ?? hostPlatform(),
+      buildArgs,
+      target,
+      baseImages,
+      ...(plan === undefined ? {} : { stages: plan.stages }),
+      ...(ignore.length === 0 ? {} : { ignored: new PatternMatcher(ignore) }),
+    });
+    for (const { rule, detail, description, url, range } of warnings)
+      this.#context.watch({
+        type: 'warning',
+        warning: {
+          vertex: undefined,
+          level: 1,
+          short: `${rule}: ${detail} (line ${range.startLine})`,
+          detail: [description],
+          url,
+          lines: { start: range.startLine, end: range.endLine },
+        },
+      });
+    if (error !== undefined) throw error;
+  }
+
+  #source(name: ContextName): ContextSource {
+    const { context, session } = this.#request;
+    if (!name.main) return session.context(name.name);
+    if (context.type !== 'remote') return session.context('context');
+    const { url } = context;
+    return { open: (want, { signal }) => this.#context.solver.remote.context(url, { signal, want }) };
+  }
+
+  async #solve(planned: Planned): Promise<BuildResult> {
+    const { plans, definition, lease } = planned;
+    const { solver: ports, watch, signal } = this.#context;
+    const { session, network, extraHosts, limits, entitlements, sourceDateEpoch } = this.#request;
+    const contexts = this.#contexts(plans, definition.ignore);
+    const solver = new BuildSolver(ports, {
+      session,
+      contexts,
+      lease,
+      network,
+      extraHosts,
+      limits,
+      entitlements: new Set(entitlements),
+      sourceDateEpoch,
+      imported: await this.#imported(plans),
+      watch,
+      signal,
+    });
+    try {
+      const stages = await this.#stages(plans, solver);
+      return await this.#export(stages, planned, solver);
+    } finally {
+      await solver.settled();
+      await contexts.release();
+      solver.release();
+    }
+  }
+
+  #contexts(plans: readonly BuildPlan[], ignore: readonly string[]): BuildContexts {
+    const { watch, signal } = this.#context;
+    const paths: ContextPaths = new Map();
+    for (const plan of plans)
+      for (const [key, { context, paths: more }] of plan.contexts) {
+        const known = paths.get(key)?.paths ?? [];
+        paths.set(key, { context, paths: new Set([...known, ...more]) });
+      }
+    return new BuildContexts({
+      source: (name) => this.#source(name),
+      ignore,
+      paths,
+      signal,
+      watch: async (name, opening) =>
+        await watched(
+          watch,
+          name.main ? '[internal] load build context' : `[context ${name.name}] load from client`,
+          async (teller) => await opening((bytes) => teller.transfer('transferring context:', bytes)),
+        ),
+    });
+  }
+
+  async #imported(plans: readonly BuildPlan[]): Promise<ImportedCache | undefined> {
+    const { cacheFrom, session } = this.#request;
+    if (cacheFrom.length === 0) return undefined;
+    const { watch, signal, rooms } = this.#context;
+    const platforms = plans.map(({ platform }) => platform);
+    return await ImportedCache.open(cacheFrom, rooms, { session, platforms, watch, signal });
+  }
+
+  /** All platforms at once. */
+  async #stages(plans: readonly BuildPlan[], solver: BuildSolver): Promise<BuiltStage[]> {
+    const { snapshotter } = this.#context.solver;
+    return await Promise.all(
+      plans.map(async ({ state, platform }): Promise<BuiltStage> => {
+        const { chain } = await solver.solve(state.head);
+        const layers = await builtLayers(chain, state.base?.chainId, { solver, snapshotter });
+        return { platform, state, chain, layers };
+      }),
+    );
+  }
+
+  async #export(stages: readonly BuiltStage[], planned: Planned, solver: BuildSolver): Promise<BuildResult> {
+    const { watch, signal, rooms, blobs, images, solver: ports } = this.#context;
+    const { lease } = planned;
+    const solved = solver.keys;
+    const exporter = new BuildExporter(
+      { images, rooms, blobs, runs: ports.runs, snapshotter: ports.snapshotter },
+      { request: this.#request, stages, solved, lease, facts: () => this.#facts(planned), watch, signal },
+    );
+    let result = emptyResult(stages.map(({ platform }) => platform));
+    for (const output of planned.outputs) result = (await exporter.export(output)) ?? result;
+    const { session, cacheTo } = this.#request;
+    for (const target of cacheTo)
+      if (target.type === 'registry')
+        await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal });
+    return result;
+  }
+
+  #facts({ plans, definition, bases }: Planned): BuildFacts {
+    const { context, parameters = {} } = this.#request;
+    const steps = plans.flatMap(({ lines }) =>
+      lines.flatMap(({ step }) => (step === undefined ? [] : [step])),
+    );
+    return {
+      invocationId: randomUUID(),
+      startedNano: this.#startedNano,
+      finishedNano: nowNano(),
+      entryPoint: definition.name,
+      dockerfile: definition.text,
+      contextUrl: context.type === 'remote' ? withoutLogin(context.url) : undefined,
+      parameters,
+      materials: bases.used,
+      steps: steps.map((step) => ({
+        id: step.id,
+        name: step.name,
+        inputs: step.kind === 'image' || step.parent === undefined ? [] : [step.parent.id],
+      })),
+    };
+  }
+}
+
+/** Credentials in a URL are no one else's business. */
+function withoutLogin(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/, '$1');
+}
