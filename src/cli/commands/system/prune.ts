@@ -19,8 +19,8 @@ interface Choice {
 /** What goes one after the other, and how it is told. */
 interface Step {
   warning: string;
-  prune(client: EngineClient, filters: Filters): Promise<PruneResult>;
-  report(result: PruneResult): string;
+  prune(this: void, client: EngineClient, filters: Filters): Promise<PruneResult>;
+  report(this: void, result: PruneResult): string;
 }
 
 export const command: Command = {

@@ -170,4 +170,4 @@ await engine.volumes.create({ labels: { some: 'label' } });
 await engine.close();
 assert.deepEqual(await engine.client.containers.list({ all: true }), []);
 assert.deepEqual((await engine.client.volumes.list()).Volumes ?? [], []);
-console.log('done');
+process.stdout.write('done\n');

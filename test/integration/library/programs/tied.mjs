@@ -14,7 +14,7 @@ async function make() {
   return { tied: tied.map(({ id }) => id), kept: kept.id, volume: volume.name };
 }
 
-console.log(JSON.stringify(await make()));
+process.stdout.write(`${JSON.stringify(await make())}\n`);
 if (manner === 'throw') throw new Error('unforeseen');
 // What nothing reaches is collected: the connection must not be.
 if (manner === 'stay') setInterval(() => (globalThis.Bun ? Bun.gc(true) : globalThis.gc()), 500);
