@@ -85,7 +85,7 @@ async function run(argv: string[], env: Record<string, string> = {}) {
     stdin: {
       isTerminal: false,
       chunks: async function* () {},
-      setRaw: () => undefined,
+      setRaw: async () => undefined,
       setEcho: async () => undefined,
     },
     stdout: memorySink(out),

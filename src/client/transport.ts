@@ -23,7 +23,7 @@ export interface StreamedResponse extends ResponseHead {
   /** One consumer; leaving the loop closes the connection. */
   body: AsyncIterable<Uint8Array>;
   /** From now on its connection doesn't keep the process alive. */
-  unref?(): void;
+  unref?(this: void): void;
 }
 
 /** A connection that has left HTTP: bytes both ways. */

@@ -10,6 +10,7 @@ import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import { openFileLimit } from '../sys/host.ts';
 import { dropProgramPages } from '../sys/program-pages.ts';
 import { notifySystemd } from '../sys/sd-notify.ts';
+import { LIFELINE_KEY } from '../wire/lifeline.ts';
 import { buildInfo } from './build-info.ts';
 import { createLogger } from './daemon-logger.ts';
 import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
@@ -56,7 +57,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const buildkit = await openBuildkit({ dataRoot, builder, engineId: id, hostGatewayIp: '', logger });
     closers.push(() => buildkit.close());
     const { containers, volumes } = engine;
-    const lifelines = new Lifelines({ containers, volumes, logger });
+    const lifelines = new Lifelines({ key: LIFELINE_KEY, containers, volumes, logger });
     const server = new ApiServer(
       {
         buildkit,

@@ -37,6 +37,7 @@ function writeError(fd: 1 | 2, error: unknown): unknown {
 }
 
 export function processSource(): Source {
+  let raw = false;
   return {
     get isTerminal() {
       return isatty(0);
@@ -44,11 +45,17 @@ export function processSource(): Source {
     async *chunks() {
       for await (const chunk of process.stdin) yield chunk as Uint8Array;
     },
-    setRaw(raw) {
-      if (process.stdin.isTTY) process.stdin.setRawMode(raw);
+    async setRaw(wanted) {
+      if (!process.stdin.isTTY) return;
+      raw = wanted;
+      process.stdin.setRawMode(wanted);
+      if (!wanted) return;
+      // Bun's raw mode makes `\r\n` of what the container's own terminal has ended with `\r\n` already.
+      const { keepOutputAsItIs } = await import('../../sys/terminal-modes.ts');
+      if (raw) keepOutputAsItIs(0);
     },
     async setEcho(echo) {
-      const { setTerminalEcho } = await import('../../sys/terminal-echo.ts');
+      const { setTerminalEcho } = await import('../../sys/terminal-modes.ts');
       setTerminalEcho(0, echo);
     },
   };

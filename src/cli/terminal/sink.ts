@@ -11,8 +11,8 @@ export interface Sink {
 export interface Source {
   readonly isTerminal: boolean;
   chunks(): AsyncIterable<Uint8Array>;
-  /** Keys as they are typed, unechoed; the terminal's own mode comes back with `false`. */
-  setRaw(raw: boolean): void;
+  /** Keys as they are typed, unechoed, and output as it is; the terminal's own mode comes back with `false`. */
+  setRaw(raw: boolean): Promise<void>;
   /** Whether the terminal shows what is typed; lines and Ctrl-C work on. */
   setEcho(echo: boolean): Promise<void>;
 }

@@ -59,15 +59,22 @@ function open(endpoint: Endpoint, tls: TlsOptions | undefined): Socket {
 function byteStream(socket: Socket, queue: ByteQueue): ByteStream {
   return {
     chunks: queue,
-    write: (data) =>
-      new Promise((resolve, reject) => {
-        socket.write(data, (error) => (error ? reject(error) : resolve()));
-      }),
-    closeWrite: () =>
-      new Promise((resolve) => {
-        socket.end(() => resolve());
-      }),
+    write: (data) => untilClosed(socket, (done) => void socket.write(data, done)),
+    closeWrite: () => untilClosed(socket, (done) => void socket.end(done)).catch(() => undefined),
     close: () => socket.destroy(),
     unref: () => void socket.unref(),
   };
+}
+
+/** Node 20 forgets the callback of a write that is under way when its socket is destroyed: closing it is an end too. */
+function untilClosed(socket: Socket, act: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new Error('The connection was closed'));
+    socket.once('close', onClose);
+    act((error) => {
+      socket.off('close', onClose);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { VolumeView } from '../../volumes/volume-backend.ts';
-import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import type { ContainerView } from '../container.ts';
 import { Lifelines } from './lifelines.ts';
 
+const LIFELINE_KEY = 'lifeline';
 const ID = 'a'.repeat(64);
 
 /** Containers and volumes in memory, by name → lifeline. `failures` removals fail first. */
@@ -21,6 +21,7 @@ function world({ failures = 0, graceMs = 20 }: { failures?: number; graceMs?: nu
     removed.push(name);
   };
   const lifelines = new Lifelines({
+    key: LIFELINE_KEY,
     containers: {
       list: async () =>
         [...containers].map(

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import type { VolumeBackend } from '../../volumes/volume-backend.ts';
-import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import type { ContainerBackend } from '../container-backend.ts';
 import type { LifelineBackend } from './lifeline-backend.ts';
 
@@ -12,6 +11,8 @@ const GRACE_MS = 10_000;
 const RETRY_MS = [200, 1000, 5000, 30_000];
 
 export interface LifelineOptions {
+  /** Of the annotation, or label, that names a lifeline. */
+  key: string;
   containers: Pick<ContainerBackend, 'list' | 'remove'>;
   volumes: Pick<VolumeBackend, 'list' | 'remove'>;
   logger: Logger;
@@ -127,7 +128,7 @@ export class Lifelines implements LifelineBackend {
     });
     return hangingOn(
       id,
-      all.map((one) => ({ name: one.id, line: one.host.annotations[LIFELINE_KEY] })),
+      all.map((one) => ({ name: one.id, line: one.host.annotations[this.#options.key] })),
     );
   }
 
@@ -135,7 +136,7 @@ export class Lifelines implements LifelineBackend {
     const all = await this.#options.volumes.list();
     return hangingOn(
       id,
-      all.map(({ name, labels }) => ({ name, line: labels?.[LIFELINE_KEY] })),
+      all.map(({ name, labels }) => ({ name, line: labels?.[this.#options.key] })),
     );
   }
 }

@@ -106,7 +106,7 @@ export async function runCli(daemon: FakeDaemon, argv: string[], options: CliRun
       async *chunks() {
         yield typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin;
       },
-      setRaw: () => undefined,
+      setRaw: async () => undefined,
       setEcho: async (on) => void echo.push(on),
     },
     stdout: sink(out, terminal),

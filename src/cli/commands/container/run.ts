@@ -115,7 +115,7 @@ async function runAttached(
     try {
       await client.containers.start(id);
     } catch (error) {
-      session?.setRaw(false);
+      await session?.setRaw(false);
       connection?.close();
       // With --rm the daemon removes what did not start; wait for it, so that nothing is left when we end.
       if (body.HostConfig.AutoRemove) await withLimit(wait.result);

@@ -62,7 +62,7 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
     try {
       await client.containers.start(container.Id);
     } catch (error) {
-      session.setRaw(false);
+      await session.setRaw(false);
       connection.close();
       throw error;
     }

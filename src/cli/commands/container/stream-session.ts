@@ -32,23 +32,23 @@ export class StreamSession {
   /** Resolves when the output has ended, or, with no output attached, when the input has. */
   async run(): Promise<SessionEnd> {
     const { stdin, stdout, stderr, tty } = this.#options;
-    if (stdin && tty) this.setRaw(true);
     try {
+      if (stdin && tty) await this.setRaw(true);
       const input = stdin ? this.#copyInput() : undefined;
       input?.catch(() => undefined);
       if (stdout || stderr) await this.#copyOutput();
       else await input;
       return { outputEnded: true };
     } finally {
-      this.setRaw(false);
+      await this.setRaw(false);
       this.#connection.close();
     }
   }
 
-  setRaw(raw: boolean): void {
+  async setRaw(raw: boolean): Promise<void> {
     if (this.#raw === raw) return;
     this.#raw = raw;
-    this.#context.stdin.setRaw(raw);
+    await this.#context.stdin.setRaw(raw);
   }
 
   async #copyOutput(): Promise<void> {

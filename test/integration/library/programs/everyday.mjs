@@ -43,10 +43,10 @@ await using(talking, async () => {
   const errors = [];
   for await (const part of talking.logs().only('stderr')) errors.push(text(part));
   assert.equal(errors.join(''), 'two\n');
-  assert.deepEqual(await talking.logs({ stderr: false, tail: 1 }).collect(), {
-    stdout: 'got in x y\n',
-    stderr: '',
-  });
+  const last = await talking.logs({ tail: 1 }).collect();
+  assert.equal((last.stdout + last.stderr).trimEnd().split('\n').length, 1);
+  const apart = await talking.logs({ stderr: false }).collect();
+  assert.deepEqual(apart, { stdout: 'one\ngot in x y\n', stderr: '' });
 });
 
 const terminal = await engine.run('busybox', {
@@ -170,4 +170,4 @@ await engine.volumes.create({ labels: { some: 'label' } });
 await engine.close();
 assert.deepEqual(await engine.client.containers.list({ all: true }), []);
 assert.deepEqual((await engine.client.volumes.list()).Volumes ?? [], []);
-console.log('done');
+process.stdout.write('done\n');

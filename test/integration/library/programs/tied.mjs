@@ -2,17 +2,19 @@
 import { connect } from 'sampan';
 
 const [, , manner] = process.argv;
-const engine = await connect();
-const volume = await engine.volumes.create({ labels: { of: 'tied' } });
-const options = { command: ['sleep', '600'] };
-const made = [
-  await engine.run('busybox', {
-    ...options,
-    mounts: [volume.at('/data'), { type: 'volume', target: '/anonymous' }],
-  }),
-  await engine.create('busybox', options),
-];
-const kept = await engine.run('busybox', { ...options, name: `kept-${process.pid}`, keep: true });
-console.log(JSON.stringify({ tied: made.map(({ id }) => id), kept: kept.id, volume: volume.name }));
+
+/** Nothing of the library is within reach afterwards. */
+async function make() {
+  const engine = await connect();
+  const volume = await engine.volumes.create({ labels: { of: 'tied' } });
+  const options = { command: ['sleep', '600'] };
+  const mounts = [volume.at('/data'), { type: 'volume', target: '/anonymous' }];
+  const tied = [await engine.run('busybox', { ...options, mounts }), await engine.create('busybox', options)];
+  const kept = await engine.run('busybox', { ...options, name: `kept-${process.pid}`, keep: true });
+  return { tied: tied.map(({ id }) => id), kept: kept.id, volume: volume.name };
+}
+
+process.stdout.write(`${JSON.stringify(await make())}\n`);
 if (manner === 'throw') throw new Error('unforeseen');
-if (manner === 'stay') setInterval(() => undefined, 1000);
+// What nothing reaches is collected: the connection must not be.
+if (manner === 'stay') setInterval(() => (globalThis.Bun ? Bun.gc(true) : globalThis.gc()), 500);
