@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { BuildBackend } from '../builder/build-backend.ts';
+import type { BuildService } from '../builder/build-service.ts';
 import type { ContextTree } from '../builder/build-session.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
@@ -12,7 +12,7 @@ import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: BuildBackend;
+  builder: BuildService;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;
