@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { BuildService } from '../builder/build-service.ts';
 import type { ContextTree } from '../builder/build-session.ts';
 import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
@@ -12,7 +13,7 @@ import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: Builder;
+  builder: Builder & Pick<BuildService, 'keeps'>;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;
@@ -24,6 +25,7 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<BuildkitEndpoi
   const directory = join(rooms.dataRoot, 'builder');
   const contexts = new ContextDirectories(join(directory, 'synced'));
   await contexts.recover();
+  rooms.builder.keeps(contexts);
   return new BuildkitEndpoint({
     builder: rooms.builder,
     contexts,
