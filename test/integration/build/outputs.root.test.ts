@@ -314,7 +314,7 @@ key
     expect(json.targets[0]).toEqual({
       name: 'build',
       description: 'makes it',
-      base: '\${BASE}',
+      base: ['$', '{BASE}'].join(''),
       location: { ranges: [{ start: { line: 4 }, end: { line: 4 } }] },
     });
   }, 60_000);
