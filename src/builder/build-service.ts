@@ -9,6 +9,7 @@ import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
 import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
+import { KeptSources, type SourceFolders } from './kept-sources.ts';
 import { PostedSession } from './posted-session.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
@@ -29,6 +30,7 @@ export class BuildService implements BuildBackend {
   readonly #options: BuildServiceOptions;
   readonly #pruner: CachePruner;
   readonly #blobs: LayerBlobs;
+  readonly #sources: KeptSources;
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
@@ -38,7 +40,9 @@ export class BuildService implements BuildBackend {
     const { content, gc } = images.forBuilds();
     const directory = options.contextsDirectory;
     this.#blobs = new LayerBlobs({ content, gc, files: solver.layers.files, directory });
-    this.#pruner = new CachePruner({ solver, limits, collect: (roots) => images.collect(roots) });
+    this.#sources = new KeptSources(options.logger);
+    const sources = this.#sources;
+    this.#pruner = new CachePruner({ solver, limits, sources, collect: (roots) => images.collect(roots) });
   }
 
   async build(
@@ -70,6 +74,11 @@ export class BuildService implements BuildBackend {
       { images, rooms: images.forBuilds(), solver, blobs: this.#blobs },
       options,
     );
+  }
+
+  /** Contexts that are kept elsewhere are part of the cache from now on. */
+  keeps(folders: SourceFolders): void {
+    this.#sources.serve(folders);
   }
 
   async cache(): Promise<BuildCacheRecord[]> {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { BuildService } from '../builder/build-service.ts';
 import type { ContextTree } from '../builder/build-session.ts';
+import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
@@ -12,7 +13,7 @@ import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: BuildService;
+  builder: Builder & Pick<BuildService, 'keeps'>;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;

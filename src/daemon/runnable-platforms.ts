@@ -20,7 +20,7 @@ const EMULATED: Readonly<Record<string, string>> = {
 export async function runnablePlatforms(directory = '/proc/sys/fs/binfmt_misc'): Promise<Platform[]> {
   const host = hostPlatform();
   const found = [host, ...(host.architecture === 'amd64' ? [parsePlatform('linux/386')] : [])];
-  for (const name of (await readdir(directory).catch(() => [])).sort()) {
+  for (const name of await readdir(directory).catch(() => [])) {
     const platform = EMULATED[name];
     if (platform === undefined) continue;
     const state = await readFile(join(directory, name), 'utf8').catch(() => '');

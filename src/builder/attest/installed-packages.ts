@@ -51,7 +51,7 @@ function debPackage(paragraph: string): InstalledPackage[] {
     new RegExp(`^${name}: *(.*)$`, 'm').exec(paragraph)?.[1]?.trim();
   const [name, version, status] = [field('Package'), field('Version'), field('Status')];
   if (name === undefined || version === undefined) return [];
-  if (status !== undefined && !/ installed$/.test(status)) return [];
+  if (status !== undefined && !status.endsWith(' installed')) return [];
   const architecture = field('Architecture') ?? '';
   const source = field('Source')?.replace(/ .*$/, '');
   return [

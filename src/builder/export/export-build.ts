@@ -57,7 +57,8 @@ export class BuildExporter {
         return await this.#image(planned, planned.output);
       case 'local':
       case 'tar':
-        return void (await this.#tree(planned, planned.output));
+        await this.#tree(planned, planned.output);
+        return undefined;
       case 'oci':
       case 'docker':
         return await this.#archive(planned, planned.output);

@@ -10,12 +10,12 @@ export interface BuiltLayer {
   createdNano: bigint;
 }
 
-/** What the build cache remembers: the layer of a step, or the folder of a cache mount. */
+/** What the build cache remembers: the layer of a step, the folder of a cache mount, a context that was sent. */
 export interface CacheRecord {
   id: string;
   /** What led to it; one record per key. */
   key: string;
-  kind: 'regular' | 'exec.cachemount';
+  kind: 'regular' | 'exec.cachemount' | 'source.local';
   /** The chain that it stands on. */
   parent: ChainId | undefined;
   /** Undefined for a cache mount. */

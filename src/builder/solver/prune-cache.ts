@@ -2,6 +2,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { GcRoots } from '../../images/lease-store.ts';
 import { nowNano } from '../../sys/clock.ts';
 import type { BuildCachePrune, BuildCacheRecord } from '../builder.ts';
+import type { KeptSources } from '../kept-sources.ts';
 import type { SolverPorts } from './build-ports.ts';
 import type { CacheRecord } from './cache-record.ts';
 
@@ -15,6 +16,7 @@ export interface CacheLimits {
 export interface CachePrunerOptions {
   solver: Pick<SolverPorts, 'store' | 'mounts' | 'snapshotter'>;
   limits: CacheLimits;
+  sources: Pick<KeptSources, 'records' | 'remove'>;
   /** Remove those of these that nothing else holds. Resolves to the bytes freed. */
   collect: (roots: GcRoots) => Promise<number>;
 }
@@ -65,27 +67,21 @@ export class CachePruner {
   async list(): Promise<BuildCacheRecord[]> {
     const { store } = this.#options.solver;
     const byChain = new Map(store.records().map((record) => [record.layer?.chainId, record.id]));
-    return store.records().map((record): BuildCacheRecord => {
+    const own = store.records().map((record) => {
       const parent = record.parent === undefined ? undefined : byChain.get(record.parent);
-      return {
-        id: record.id,
+      return listed(record, {
         parents: parent === undefined ? [] : [parent],
-        type: record.kind,
-        description: record.description,
         inUse: store.inUse(record.id),
-        shared: false,
-        sizeBytes: record.sizeBytes,
-        createdNano: record.createdNano,
-        lastUsedNano: record.usedNano,
-        usageCount: record.uses,
-      };
+      });
     });
+    const kept = await this.#options.sources.records({ roughly: false });
+    return [...own, ...kept.map(({ record, inUse }) => listed(record, { parents: [], inUse }))];
   }
 
   async keepLimits(): Promise<void> {
     const { enabled, keepBytes } = this.#options.limits;
     if (!enabled || keepBytes <= 0) return;
-    await this.#serially(() => this.#remove({ keepBytes, matches: () => true }));
+    await this.#serially(() => this.#remove({ keepBytes, matches: () => true, roughly: true }));
   }
 
   async prune(
@@ -94,7 +90,7 @@ export class CachePruner {
   ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
     const matches = cacheFilter(filters);
     const before = new Map((await this.list()).map((record) => [record.id, record]));
-    const { gone, freed } = await this.#serially(() => this.#remove({ keepBytes, matches }));
+    const { gone, freed } = await this.#serially(() => this.#remove({ keepBytes, matches, roughly: false }));
     for (const { id } of gone) {
       const record = before.get(id);
       if (record !== undefined) pruned?.(record);
@@ -111,21 +107,56 @@ export class CachePruner {
   async #remove(options: {
     keepBytes: number;
     matches: (record: CacheRecord) => boolean;
+    roughly: boolean;
   }): Promise<{ gone: CacheRecord[]; freed: number }> {
-    const { solver, collect } = this.#options;
-    const { store, mounts } = solver;
-    const gone = planPrune(store.records(), { ...options, inUse: (id) => store.inUse(id) });
+    const { solver, sources } = this.#options;
+    const { store } = solver;
+    const kept = await sources.records(options);
+    const busy = new Set(kept.flatMap(({ record, inUse }) => (inUse ? [record.id] : [])));
+    const records = [...store.records(), ...kept.map(({ record }) => record)];
+    const gone = planPrune(records, { ...options, inUse: (id) => store.inUse(id) || busy.has(id) });
     if (gone.length === 0) return { gone, freed: 0 };
-    await store.remove(gone);
+    const contexts = await sources.remove(gone.filter(({ kind }) => kind === 'source.local'));
+    const own = gone.filter(({ kind }) => kind !== 'source.local');
+    const freed = await this.#removeOwn(own);
+    return { gone: [...own, ...contexts], freed: freed + bytesOf(contexts) };
+  }
+
+  async #removeOwn(gone: readonly CacheRecord[]): Promise<number> {
+    const { solver, collect } = this.#options;
+    if (gone.length === 0) return 0;
+    await solver.store.remove(gone);
     const folders = gone.filter(({ kind }) => kind === 'exec.cachemount');
-    await mounts.remove(folders);
+    await solver.mounts.remove(folders);
     const layers = gone.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
     const freed = await collect({
       blobs: layers.map(({ descriptor }) => descriptor.digest),
       chains: layers.map(({ chainId }) => chainId),
     });
-    return { gone, freed: freed + folders.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+    return freed + bytesOf(folders);
   }
+}
+
+function bytesOf(records: readonly CacheRecord[]): number {
+  return records.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+function listed(
+  record: CacheRecord,
+  { parents, inUse }: { parents: string[]; inUse: boolean },
+): BuildCacheRecord {
+  return {
+    id: record.id,
+    parents,
+    type: record.kind,
+    description: record.description,
+    inUse,
+    shared: false,
+    sizeBytes: record.sizeBytes,
+    createdNano: record.createdNano,
+    lastUsedNano: record.usedNano,
+    usageCount: record.uses,
+  };
 }
 
 const FILTERS = [

@@ -1,38 +1,19 @@
-import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import type { Lease } from '../../images/lease-store.ts';
-import type { MadeLayer } from '../../images/make-layer.ts';
-import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
-import { nowNano } from '../../sys/clock.ts';
 import { atLines, BuildError } from '../build-error.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
 import type { ImportedCache } from '../cache/import-cache.ts';
-import type { FileAction } from '../copy/file-action.ts';
-import type { LayerClock } from '../copy/file-job.ts';
-import { makeFileLayer, makeRunLayer } from '../copy/make-file-layer.ts';
-import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
-import type { AskedCache, HeldCaches } from '../execute/cache-mounts.ts';
-import type { ReadyMount } from '../execute/run-request.ts';
-import {
-  type BuildStep,
-  type FileStep,
-  inputsOf,
-  type RunStep,
-  type StepMount,
-  type StepSource,
-  type StepTree,
-} from '../plan/build-step.ts';
-import { digestOf } from '../plan/step-id.ts';
-import type { FilePlace } from '../sources/file-place.ts';
+import { type BuildStep, type FileStep, inputsOf, type RunStep } from '../plan/build-step.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import type { SolverPorts, StepEvent } from './build-ports.ts';
 import { VertexTeller } from './build-progress-teller.ts';
 import type { BuiltLayer } from './cache-record.ts';
-
-/** Part of every key: another number forgets what was cached before. */
-const KEY_VERSION = 1;
+import { prepareFiles } from './prepare-files.ts';
+import { prepareRun } from './prepare-run.ts';
+import type { MakeContext, PreparedStep } from './prepared-step.ts';
+import { StepInputs } from './step-inputs.ts';
 
 export interface SolveOptions {
   session: BuildSession;
@@ -60,21 +41,6 @@ export interface SolvedStep {
   chain: ChainId | undefined;
 }
 
-/** A step ready to be looked up or made: what its key says, and how. */
-interface Prepared {
-  key: string;
-  parent: ChainId | undefined;
-  /** Why it isn't in the cache, when it isn't. */
-  reason: string;
-  make: (context: MakeContext & { lease: Lease }) => Promise<BuiltLayer>;
-  release: () => Promise<void>;
-}
-
-interface MakeContext {
-  signal: AbortSignal;
-  tell: (event: StepEvent) => void;
-}
-
 /**
  * Does the steps of one build: independent ones at once, those that are cached not at all, those that another build is just doing together
  * with it. The first failure stops the rest.
@@ -85,6 +51,7 @@ export class BuildSolver {
   readonly #solved = new Map<Digest, Promise<SolvedStep>>();
   readonly #failure = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #inputs: StepInputs;
   readonly #held: (() => void)[] = [];
   /** What this build came to, whatever another one puts into the cache in its place. */
   readonly #layers = new Map<ChainId, BuiltLayer>();
@@ -96,6 +63,8 @@ export class BuildSolver {
     this.#ports = ports;
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#failure.signal]);
+    const inner = { ...options, signal: this.#signal };
+    this.#inputs = new StepInputs(ports, inner, (step) => this.#solve(step));
   }
 
   /** @throws BuildError of the step that failed first, with its lines; the signal's reason. Nothing is under way any more then. */
@@ -165,7 +134,8 @@ export class BuildSolver {
       teller.complete({ cached: true });
       return { chain: step.image.chainId };
     }
-    const prepared = step.kind === 'run' ? await this.#prepareRun(step) : await this.#prepareFiles(step);
+    const prepared =
+      step.kind === 'run' ? await prepareRun(step, this.#inputs) : await prepareFiles(step, this.#inputs);
     try {
       const cached = step.ignoreCache
         ? undefined
@@ -203,7 +173,7 @@ export class BuildSolver {
   }
 
   /** Brought here from another builder's cache, and in ours before it is used. */
-  async #imported(step: RunStep | FileStep, { key, parent }: Prepared): Promise<BuiltLayer | undefined> {
+  async #imported(step: RunStep | FileStep, { key, parent }: PreparedStep): Promise<BuiltLayer | undefined> {
     const { imported, lease } = this.#options;
     const layer = await imported?.bring(key, parent, { lease, signal: this.#signal });
     if (layer === undefined) return undefined;
@@ -218,7 +188,7 @@ export class BuildSolver {
     return await this.#cached(key);
   }
 
-  async #make(step: RunStep | FileStep, prepared: Prepared, teller: VertexTeller): Promise<BuiltLayer> {
+  async #make(step: RunStep | FileStep, prepared: PreparedStep, teller: VertexTeller): Promise<BuiltLayer> {
     const tell = (event: StepEvent): void => {
       if (event.type === 'started') teller.start();
       else if (event.type === 'log') teller.log(event.stream, event.data);
@@ -235,7 +205,7 @@ export class BuildSolver {
   /** Together with another build that is at the same; what that one can't finish (its client has left, say) is done here. */
   async #shared(
     step: RunStep | FileStep,
-    prepared: Prepared,
+    prepared: PreparedStep,
     tell: (event: StepEvent) => void,
   ): Promise<BuiltLayer> {
     const { shared } = this.#ports;
@@ -256,7 +226,7 @@ export class BuildSolver {
   }
 
   /** Made, and in the cache before its lease ends. */
-  async #record(step: RunStep | FileStep, prepared: Prepared, context: MakeContext): Promise<BuiltLayer> {
+  async #record(step: RunStep | FileStep, prepared: PreparedStep, context: MakeContext): Promise<BuiltLayer> {
     const lease = this.#ports.takeLease();
     try {
       const layer = await prepared.make({ ...context, lease });
@@ -273,250 +243,4 @@ export class BuildSolver {
       await lease.release();
     }
   }
-
-  get #clock(): LayerClock {
-    const epoch = this.#options.sourceDateEpoch;
-    return { created: epoch ?? Math.floor(Date.now() / 1000), latest: epoch };
-  }
-
-  #createdNano(): bigint {
-    const epoch = this.#options.sourceDateEpoch;
-    return epoch === undefined ? nowNano() : BigInt(epoch) * 1_000_000_000n;
-  }
-
-  async #parentOf({ parent }: RunStep | FileStep): Promise<ChainId | undefined> {
-    return parent === undefined ? undefined : (await this.#solve(parent)).chain;
-  }
-
-  async #placeOfChain(chain: ChainId | undefined): Promise<FilePlace> {
-    return { kind: 'layers', layers: chain === undefined ? [] : await this.#ports.snapshotter.places(chain) };
-  }
-
-  async #placeOf(tree: StepTree): Promise<FilePlace> {
-    if (tree.kind === 'context') return (await this.#options.contexts.tree(tree.context)).place;
-    return await this.#placeOfChain(
-      tree.step === undefined ? undefined : (await this.#solve(tree.step)).chain,
-    );
-  }
-
-  async #prepareFiles(step: FileStep): Promise<Prepared> {
-    const parent = await this.#parentOf(step);
-    const releases: (() => Promise<void>)[] = [];
-    const release = async (): Promise<void> => {
-      for (const one of releases.splice(0)) await one();
-    };
-    try {
-      const { actions, content } = await this.#actionsOf(step, releases);
-      const key = this.#key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
-      const make: Prepared['make'] = async ({ signal, tell, lease }) => {
-        tell({ type: 'started' });
-        const made = await makeFileLayer(actions, {
-          ports: this.#ports.layers,
-          lease,
-          parent,
-          clock: this.#clock,
-          compression: 'none',
-          signal,
-          link: step.link,
-          progress: ({ copiedBytes }) => tell({ type: 'copied', bytes: copiedBytes }),
-        });
-        return this.#built(made, parent);
-      };
-      const reason = 'the instruction, its files or what it stands on were not seen before';
-      return { key, parent, reason, make, release };
-    } catch (error) {
-      await release();
-      throw error;
-    }
-  }
-
-  #key(parts: readonly unknown[]): string {
-    const epoch = this.#options.sourceDateEpoch;
-    return digestOf([KEY_VERSION, ...parts, ...(epoch === undefined ? [] : ['epoch', epoch])]);
-  }
-
-  #built({ layer, descriptor }: MadeLayer, parent: ChainId | undefined): BuiltLayer {
-    return {
-      chainId: chainIdOn(parent, layer.diffId),
-      diffId: layer.diffId,
-      descriptor,
-      tarSize: layer.tarSize,
-      createdNano: this.#createdNano(),
-    };
-  }
-
-  async #actionsOf(
-    { work }: FileStep,
-    releases: (() => Promise<void>)[],
-  ): Promise<{ actions: FileAction[]; content: unknown }> {
-    if (work.kind === 'directory') {
-      const owner = parseOwner(work.user);
-      const action = { kind: 'make-directory', path: work.path, mode: 0o755, owner } as const;
-      return { actions: [action], content: action };
-    }
-    const found = await Promise.all(work.sources.map((source) => this.#sourceOf(source, releases)));
-    const actions = planCopy(found, work.options);
-    const digest = await this.#digest(actions);
-    const { destination, workdir, chown, chmod } = work.options;
-    return { actions, content: [digest, work.options.command, destination, workdir, chown, chmod] };
-  }
-
-  async #sourceOf(source: StepSource, releases: (() => Promise<void>)[]): Promise<CopySource> {
-    const signal = this.#signal;
-    const { remote } = this.#ports;
-    switch (source.kind) {
-      case 'text':
-        return source;
-      case 'path':
-        return { kind: 'path', place: await this.#placeOf(source.tree), path: source.path };
-      case 'url': {
-        const file = await remote.http(source.url, { signal, checksum: source.checksum });
-        releases.push(() => file.release());
-        return { kind: 'url', place: file.place, name: file.name };
-      }
-      case 'git': {
-        const { url, checksum, keepGitDir } = source;
-        const files = await remote.git(url, { signal, checksum, keepGitDir });
-        releases.push(() => files.release());
-        return { kind: 'git', place: files.place };
-      }
-    }
-  }
-
-  async #prepareRun(step: RunStep): Promise<Prepared> {
-    this.#checkEntitled(step);
-    const parent = await this.#parentOf(step);
-    const { network, extraHosts, limits } = this.#options;
-    const mounts = await Promise.all(step.mounts.map((mount) => this.#mountKey(mount)));
-    const { args, env, workdir, user, security } = step;
-    const own = step.network === 'default' ? network || 'default' : step.network;
-    const key = this.#key([
-      'run',
-      parent ?? '',
-      { args, env, workdir, user, security, network: own, extraHosts, shm: limits.shmSizeBytes ?? 0, mounts },
-    ]);
-    const make: Prepared['make'] = async (context) => await this.#run(step, parent, context);
-    const reason = 'the command, its variables, mounts or what it stands on were not seen before';
-    return { key, parent, reason, make, release: async () => undefined };
-  }
-
-  #checkEntitled(step: RunStep): void {
-    const { entitlements, network } = this.#options;
-    if (step.network === 'host' && network !== 'host' && !entitlements.has('network.host'))
-      throw notAllowed('network.host');
-    if (step.security === 'insecure' && !entitlements.has('security.insecure'))
-      throw notAllowed('security.insecure');
-  }
-
-  /** What of a mount makes a difference to the result. */
-  async #mountKey(mount: StepMount): Promise<unknown> {
-    switch (mount.type) {
-      case 'bind': {
-        const place = await this.#placeOf(mount.tree);
-        return ['bind', mount.target, mount.readOnly, await this.#digestAt(place, mount.source)];
-      }
-      case 'cache':
-        return ['cache', mount.id, mount.target];
-      case 'tmpfs':
-        return ['tmpfs', mount.target];
-      case 'secret':
-        return ['secret', mount.id, mount.target ?? '', mount.env ?? ''];
-      case 'ssh':
-        return ['ssh', mount.id, mount.target];
-    }
-  }
-
-  async #digestAt(place: FilePlace, path: string): Promise<Digest> {
-    const options = {
-      command: 'COPY',
-      destination: '/',
-      workdir: '/',
-      chown: '',
-      chmod: '',
-      parents: false,
-      exclude: [],
-      unpack: undefined,
-    } as const;
-    const actions = planCopy([{ kind: 'path', place, path }], options);
-    return await this.#digest(actions);
-  }
-
-  /** @throws EngineError in BuildKit's words for what isn't there. */
-  async #digest(actions: readonly FileAction[]): Promise<Digest> {
-    try {
-      return await this.#ports.layers.files.digest({ actions }, { signal: this.#signal });
-    } catch (error) {
-      if (kindOf(error) !== 'not-found') throw error;
-      throw new EngineError('not-found', `failed to compute cache key: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-
-  async #run(
-    step: RunStep,
-    parent: ChainId | undefined,
-    { signal, tell, lease }: MakeContext & { lease: Lease },
-  ): Promise<BuiltLayer> {
-    const caches = await this.#acquireCaches(step.mounts, signal);
-    try {
-      const directories = [...caches.directories];
-      const mounts: ReadyMount[] = [];
-      for (const mount of step.mounts) mounts.push(await this.#readyMount(mount, directories));
-      const leave = await this.#ports.turns.enter(signal);
-      try {
-        tell({ type: 'started' });
-        const { session, network, extraHosts, limits } = this.#options;
-        const finished = await this.#ports.run(
-          { step, parent, mounts, session, network, extraHosts, limits },
-          this.#ports.runs,
-          { signal, log: (stream, data) => tell({ type: 'log', stream, data }) },
-        );
-        try {
-          const made = await makeRunLayer(finished.snapshot, {
-            ports: this.#ports.layers,
-            lease,
-            parent,
-            clock: this.#clock,
-            compression: 'none',
-            signal,
-            skip: [],
-          });
-          return this.#built(made, parent);
-        } finally {
-          await finished.release();
-        }
-      } finally {
-        leave();
-      }
-    } finally {
-      await caches.release();
-    }
-  }
-
-  async #acquireCaches(mounts: readonly StepMount[], signal: AbortSignal): Promise<HeldCaches> {
-    const asked: AskedCache[] = [];
-    for (const mount of mounts)
-      if (mount.type === 'cache') asked.push({ mount, seed: await this.#chainOf(mount.tree) });
-    return await this.#ports.mounts.acquire(asked, signal);
-  }
-
-  /** `directories`: those of the cache mounts that are still to come. */
-  async #readyMount(mount: StepMount, directories: string[]): Promise<ReadyMount> {
-    if (mount.type === 'bind') {
-      const { target, source, readOnly } = mount;
-      return { type: 'bind', chain: await this.#chainOf(mount.tree), source, target, readOnly };
-    }
-    if (mount.type !== 'cache') return mount;
-    const { target, readOnly } = mount;
-    return { type: 'cache', directory: directories.shift() ?? '', target, readOnly };
-  }
-
-  async #chainOf(tree: StepTree): Promise<ChainId | undefined> {
-    return tree.kind === 'step' && tree.step !== undefined ? (await this.#solve(tree.step)).chain : undefined;
-  }
-}
-
-function notAllowed(entitlement: string): Error {
-  return new EngineError('invalid', `failed to load LLB: ${entitlement} is not allowed`);
 }

@@ -314,7 +314,7 @@ key
     expect(json.targets[0]).toEqual({
       name: 'build',
       description: 'makes it',
-      base: '\${BASE}',
+      base: ['$', '{BASE}'].join(''),
       location: { ranges: [{ start: { line: 4 }, end: { line: 4 } }] },
     });
   }, 60_000);
@@ -389,6 +389,21 @@ describe.skipIf(dockerPlugin('buildx') === undefined)('stock buildx', () => {
     expect(await id([])).toBe(first);
     expect(await id(['--provenance=true', '--sbom=true'])).not.toBe(first);
     expect(await daemon.out(['run', '--rm', 'plain', 'cat', '/f'])).toBe('h');
+  }, 60_000);
+
+  test('contexts that were sent are part of the cache: listed, and pruned', async () => {
+    const folder = project({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'i'.repeat(100_000) });
+    expect((await buildx([folder])).code).toBe(0);
+    const sources = async () => {
+      const { BuildCache } = JSON.parse((await daemon.api('GET', '/system/df')).body);
+      return BuildCache.filter(({ Type }: { Type: string }) => Type === 'source.local');
+    };
+    expect((await sources()).some(({ Size }: { Size: number }) => Size >= 100_000)).toBe(true);
+    await daemon.out(['builder', 'prune', '-f', '--filter', 'type=source.local']);
+    expect(await sources()).toEqual([]);
+    expect((await buildx([folder])).code).toBe(0);
+    await daemon.out(['builder', 'prune', '-af']);
+    expect(JSON.parse((await daemon.api('GET', '/system/df')).body).BuildCache).toEqual([]);
   }, 60_000);
 
   test('several platforms pushed, with caches in the registry, an oci archive, and metadata', async () => {

@@ -1,0 +1,81 @@
+import type { FileAction } from '../copy/file-action.ts';
+import { makeFileLayer } from '../copy/make-file-layer.ts';
+import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
+import type { FileStep, StepSource } from '../plan/build-step.ts';
+import type { PreparedStep } from './prepared-step.ts';
+import type { StepInputs } from './step-inputs.ts';
+
+/** COPY, ADD, WORKDIR. @throws EngineError in BuildKit's words for what isn't there. */
+export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<PreparedStep> {
+  const parent = await inputs.parentOf(step);
+  const releases: (() => Promise<void>)[] = [];
+  const release = async (): Promise<void> => {
+    for (const one of releases.splice(0)) await one();
+  };
+  try {
+    const { actions, content } = await actionsOf(step, releases, inputs);
+    const key = inputs.key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
+    const make: PreparedStep['make'] = async ({ signal, tell, lease }) => {
+      tell({ type: 'started' });
+      const made = await makeFileLayer(actions, {
+        ports: inputs.ports.layers,
+        lease,
+        parent,
+        clock: inputs.clock,
+        compression: 'none',
+        signal,
+        link: step.link,
+        progress: ({ copiedBytes }) => tell({ type: 'copied', bytes: copiedBytes }),
+      });
+      return inputs.built(made, parent);
+    };
+    const reason = 'the instruction, its files or what it stands on were not seen before';
+    return { key, parent, reason, make, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function actionsOf(
+  { work }: FileStep,
+  releases: (() => Promise<void>)[],
+  inputs: StepInputs,
+): Promise<{ actions: FileAction[]; content: unknown }> {
+  if (work.kind === 'directory') {
+    const owner = parseOwner(work.user);
+    const action = { kind: 'make-directory', path: work.path, mode: 0o755, owner } as const;
+    return { actions: [action], content: action };
+  }
+  const found = await Promise.all(work.sources.map((source) => sourceOf(source, releases, inputs)));
+  const actions = planCopy(found, work.options);
+  const digest = await inputs.digest(actions);
+  const { destination, workdir, chown, chmod } = work.options;
+  return { actions, content: [digest, work.options.command, destination, workdir, chown, chmod] };
+}
+
+async function sourceOf(
+  source: StepSource,
+  releases: (() => Promise<void>)[],
+  inputs: StepInputs,
+): Promise<CopySource> {
+  const signal = inputs.options.signal;
+  const { remote } = inputs.ports;
+  switch (source.kind) {
+    case 'text':
+      return source;
+    case 'path':
+      return { kind: 'path', place: await inputs.placeOf(source.tree), path: source.path };
+    case 'url': {
+      const file = await remote.http(source.url, { signal, checksum: source.checksum });
+      releases.push(() => file.release());
+      return { kind: 'url', place: file.place, name: file.name };
+    }
+    case 'git': {
+      const { url, checksum, keepGitDir } = source;
+      const files = await remote.git(url, { signal, checksum, keepGitDir });
+      releases.push(() => files.release());
+      return { kind: 'git', place: files.place };
+    }
+  }
+}

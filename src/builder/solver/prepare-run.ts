@@ -1,0 +1,138 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { Lease } from '../../images/lease-store.ts';
+import type { ChainId, Digest } from '../../oci/digest.ts';
+import { makeRunLayer } from '../copy/make-file-layer.ts';
+import { planCopy } from '../copy/plan-copy.ts';
+import type { AskedCache, HeldCaches } from '../execute/cache-mounts.ts';
+import type { ReadyMount } from '../execute/run-request.ts';
+import type { RunStep, StepMount } from '../plan/build-step.ts';
+import type { FilePlace } from '../sources/file-place.ts';
+import type { BuiltLayer } from './cache-record.ts';
+import type { MakeContext, PreparedStep } from './prepared-step.ts';
+import type { StepInputs } from './step-inputs.ts';
+
+/** @throws EngineError "invalid" for what the user hasn't allowed. */
+export async function prepareRun(step: RunStep, inputs: StepInputs): Promise<PreparedStep> {
+  checkEntitled(step, inputs);
+  const parent = await inputs.parentOf(step);
+  const { network, extraHosts, limits } = inputs.options;
+  const mounts = await Promise.all(step.mounts.map((mount) => mountKey(mount, inputs)));
+  const { args, env, workdir, user, security } = step;
+  const own = step.network === 'default' ? network || 'default' : step.network;
+  const key = inputs.key([
+    'run',
+    parent ?? '',
+    { args, env, workdir, user, security, network: own, extraHosts, shm: limits.shmSizeBytes ?? 0, mounts },
+  ]);
+  const make: PreparedStep['make'] = async (context) => await run(step, { parent, inputs, ...context });
+  const reason = 'the command, its variables, mounts or what it stands on were not seen before';
+  return { key, parent, reason, make, release: async () => undefined };
+}
+
+function checkEntitled(step: RunStep, inputs: StepInputs): void {
+  const { entitlements, network } = inputs.options;
+  if (step.network === 'host' && network !== 'host' && !entitlements.has('network.host'))
+    throw notAllowed('network.host');
+  if (step.security === 'insecure' && !entitlements.has('security.insecure'))
+    throw notAllowed('security.insecure');
+}
+
+/** What of a mount makes a difference to the result. */
+async function mountKey(mount: StepMount, inputs: StepInputs): Promise<unknown> {
+  switch (mount.type) {
+    case 'bind': {
+      const place = await inputs.placeOf(mount.tree);
+      return ['bind', mount.target, mount.readOnly, await digestAt(place, mount.source, inputs)];
+    }
+    case 'cache':
+      return ['cache', mount.id, mount.target];
+    case 'tmpfs':
+      return ['tmpfs', mount.target];
+    case 'secret':
+      return ['secret', mount.id, mount.target ?? '', mount.env ?? ''];
+    case 'ssh':
+      return ['ssh', mount.id, mount.target];
+  }
+}
+
+async function digestAt(place: FilePlace, path: string, inputs: StepInputs): Promise<Digest> {
+  const options = {
+    command: 'COPY',
+    destination: '/',
+    workdir: '/',
+    chown: '',
+    chmod: '',
+    parents: false,
+    exclude: [],
+    unpack: undefined,
+  } as const;
+  const actions = planCopy([{ kind: 'path', place, path }], options);
+  return await inputs.digest(actions);
+}
+
+async function run(
+  step: RunStep,
+  context: MakeContext & { lease: Lease; parent: ChainId | undefined; inputs: StepInputs },
+): Promise<BuiltLayer> {
+  const { signal, tell, lease, parent, inputs } = context;
+  const caches = await acquireCaches(step.mounts, inputs, signal);
+  try {
+    const directories = [...caches.directories];
+    const mounts: ReadyMount[] = [];
+    for (const mount of step.mounts) mounts.push(await readyMount(mount, directories, inputs));
+    const leave = await inputs.ports.turns.enter(signal);
+    try {
+      tell({ type: 'started' });
+      const { session, network, extraHosts, limits } = inputs.options;
+      const finished = await inputs.ports.run(
+        { step, parent, mounts, session, network, extraHosts, limits },
+        inputs.ports.runs,
+        { signal, log: (stream, data) => tell({ type: 'log', stream, data }) },
+      );
+      try {
+        const made = await makeRunLayer(finished.snapshot, {
+          ports: inputs.ports.layers,
+          lease,
+          parent,
+          clock: inputs.clock,
+          compression: 'none',
+          signal,
+          skip: [],
+        });
+        return inputs.built(made, parent);
+      } finally {
+        await finished.release();
+      }
+    } finally {
+      leave();
+    }
+  } finally {
+    await caches.release();
+  }
+}
+
+async function acquireCaches(
+  mounts: readonly StepMount[],
+  inputs: StepInputs,
+  signal: AbortSignal,
+): Promise<HeldCaches> {
+  const asked: AskedCache[] = [];
+  for (const mount of mounts)
+    if (mount.type === 'cache') asked.push({ mount, seed: await inputs.chainOf(mount.tree) });
+  return await inputs.ports.mounts.acquire(asked, signal);
+}
+
+/** `directories`: those of the cache mounts that are still to come. */
+async function readyMount(mount: StepMount, directories: string[], inputs: StepInputs): Promise<ReadyMount> {
+  if (mount.type === 'bind') {
+    const { target, source, readOnly } = mount;
+    return { type: 'bind', chain: await inputs.chainOf(mount.tree), source, target, readOnly };
+  }
+  if (mount.type !== 'cache') return mount;
+  const { target, readOnly } = mount;
+  return { type: 'cache', directory: directories.shift() ?? '', target, readOnly };
+}
+
+function notAllowed(entitlement: string): Error {
+  return new EngineError('invalid', `failed to load LLB: ${entitlement} is not allowed`);
+}
