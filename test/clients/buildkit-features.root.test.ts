@@ -68,6 +68,8 @@ describe.each(clients)('%s', (name, client) => {
       const socket = agent.replace(/out$/, 'agent');
       const built = await client(['-t', `ssh-${name}`, '--ssh', `default=${socket}`, folder]);
       expect(built, built.stderr).toMatchObject({ code: 0 });
+      const answer = await fixture.daemon.out(['run', '--rm', `ssh-${name}`, 'cat', '/answer']);
+      expect(answer.trim().split(/\s+/)).toEqual(['0', '0', '0', '5', '12', '0', '0', '0', '0']);
       const refused = await client(['--no-cache', '--ssh', `other=${socket}`, folder]);
       expect(refused.code).not.toBe(0);
     } finally {
