@@ -13,12 +13,12 @@ beforeAll(async () => {
   fixture = await BuildFixture.start({ bip: '10.93.1.1/24' });
   elsewhere = await startDaemon({ bip: '10.93.2.1/24' });
   registry = await startDockerRegistry();
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await elsewhere?.close();
   await fixture?.close();
   await registry?.close();
-}, 60_000);
+}, 120_000);
 
 const MANIFESTS = [
   'application/vnd.oci.image.manifest.v1+json',
