@@ -89,7 +89,7 @@ describe('a client that is killed', () => {
 
   test('while its output is sent', async () => {
     const folder = fixture.project({
-      Dockerfile: 'FROM busybox\nRUN dd if=/dev/zero of=/zeros bs=1M count=200 2>/dev/null\n',
+      Dockerfile: 'FROM busybox\nRUN dd if=/dev/zero of=/zeros bs=1M count=40 2>/dev/null\n',
     });
     for (const output of ['type=tar,dest=-', 'type=docker,dest=-']) {
       // Nobody reads its standard output: it hangs there.
@@ -101,13 +101,16 @@ describe('a client that is killed', () => {
       const reading = (async () => {
         for await (const chunk of build.stderr) said += new TextDecoder().decode(chunk);
       })();
-      await eventually(() => /exporting to|sending tarball/.test(said) || build.exitCode !== null, {
-        timeoutMs: 30_000,
-        what: () => `the output: ${said}`,
-      });
-      await Bun.sleep(300);
-      build.kill('SIGKILL');
-      await build.exited;
+      try {
+        await eventually(() => /exporting to|sending tarball/.test(said) || build.exitCode !== null, {
+          timeoutMs: 90_000,
+          what: () => `the output: ${said}`,
+        });
+        await Bun.sleep(300);
+      } finally {
+        build.kill('SIGKILL');
+        await build.exited;
+      }
       await reading;
       await nothingLeft();
     }
@@ -124,9 +127,12 @@ describe('rude clients', () => {
       what: () => 'the step',
     });
     build.child.kill('SIGSTOP');
-    await works();
-    await eventually(() => !isRunning('yes'), { timeoutMs: 30_000, what: () => 'the step to end' });
-    build.child.kill('SIGKILL');
+    try {
+      await works();
+      await eventually(() => !isRunning('yes'), { timeoutMs: 60_000, what: () => 'the step to end' });
+    } finally {
+      build.child.kill('SIGKILL');
+    }
     await nothingLeft();
   }, 300_000);
 
