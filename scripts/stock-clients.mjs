@@ -33,7 +33,7 @@ export async function unpackStockClients(root) {
     try {
       if (version !== undefined && !candidate(packages[0]).startsWith(`${version}.`))
         throw new Error(`the package ${packages[0]} is not ${version} here`);
-      await unpack(packages, { into, sid });
+      await unpack(packages, { into, sid, only: version === undefined ? '' : file });
     } catch (error) {
       const name = version === undefined ? file.replace('/__init__.py', '') : `${file} ${version}`;
       console.log(`The tests go without ${basename(name)}: ${error.message.split('\n')[0]}`);
@@ -42,7 +42,8 @@ export async function unpackStockClients(root) {
   rmSync(join(root, '.cache/sid'), { recursive: true, force: true });
 }
 
-async function unpack(packages, { into, sid }) {
+/** `only`: nothing else of the packages, a path. */
+async function unpack(packages, { into, sid, only }) {
   const cache = join(into, '..');
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'clients-'));
@@ -56,7 +57,8 @@ async function unpack(packages, { into, sid }) {
       await step(`Unpacking ${archive}`, 'dpkg-deb', ['-x', join(work, archive), join(work, 'root')]);
     mkdirSync(into, { recursive: true });
     // One tree beside the other: each client is found where its package puts it.
-    await step('Placing the client', 'cp', ['-a', `${join(work, 'root')}/.`, into]);
+    const from = only === '' ? ['-a', `${join(work, 'root')}/.`] : ['--parents', '-a', only];
+    await step('Placing the client', 'cp', [...from, into], { cwd: join(work, 'root') });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -18,13 +18,13 @@ if (missing.length > 0) throw new Error(`${missing.join(' and ')} not here: npm 
 let fixture: BuildFixture;
 beforeAll(async () => {
   fixture = await BuildFixture.start();
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   await fixture?.close();
-}, 60_000);
+}, 300_000);
 
 const docker = async (args: readonly string[], env: Record<string, string> = {}, cwd?: string) =>
-  await fixture.daemon.run(args, { env, timeoutMs: 20_000, ...(cwd === undefined ? {} : { cwd }) });
+  await fixture.daemon.run(args, { env, timeoutMs: 100_000, ...(cwd === undefined ? {} : { cwd }) });
 
 async function expectImage(name: string, who: string): Promise<void> {
   expect(await fixture.daemon.out(['run', '--rm', '--network', 'none', name])).toBe(printedBy(who));
@@ -41,7 +41,7 @@ describe('one project', () => {
     expect(built).toMatchObject({ code: 0 });
     expect(built.stderr).toContain('naming to docker.io/library/by-build');
     await expectImage('by-build', 'build');
-  }, 60_000);
+  }, 300_000);
 
   test('docker buildx build, cached the second time, with the same ID', async () => {
     const args = ['buildx', 'build', '--progress', 'plain', '--build-arg', 'WHO=buildx'];
@@ -56,7 +56,7 @@ describe('one project', () => {
     // buildx writes the config's digest, which names the image as well.
     expect(await id(readFileSync(iidfile, 'utf8'))).toBe(await id('by-buildx'));
     await expectImage('again', 'buildx');
-  }, 60_000);
+  }, 300_000);
 
   test('docker buildx bake: two targets, one of which is the other’s context', async () => {
     const bake = fixture.project({
@@ -77,7 +77,7 @@ describe('one project', () => {
     expect(baked, baked.stderr).toMatchObject({ code: 0 });
     await expectImage('by-bake', 'bake');
     expect(await fixture.daemon.out(['run', '--rm', 'by-bake-top'])).toBe('made for bake\ntop');
-  }, 60_000);
+  }, 300_000);
 
   test('docker compose build', async () => {
     const compose = fixture.project({
@@ -88,7 +88,7 @@ describe('one project', () => {
     const built = await docker(['compose', 'build'], {}, compose);
     expect(built, built.stderr).toMatchObject({ code: 0 });
     await expectImage('by-compose', 'compose');
-  }, 60_000);
+  }, 300_000);
 
   const old = oldDocker();
   test.if(old !== undefined)(
@@ -136,7 +136,7 @@ describe('one project', () => {
     const whole = await fixture.daemon.run([...base, '--build-arg', 'WHO=tar', '-'], { stdin: archive });
     expect(whole, whole.stderr).toMatchObject({ code: 0 });
     await expectImage('x-stdin', 'tar');
-  }, 60_000);
+  }, 300_000);
 
   test('dockerode', async () => {
     const client = new Docker({ socketPath: fixture.daemon.socket });
@@ -149,7 +149,7 @@ describe('one project', () => {
     );
     expect(lines.map((line) => line.error).filter(Boolean)).toEqual([]);
     await expectImage('by-dockerode', 'dockerode');
-  }, 60_000);
+  }, 300_000);
 
   test.if(existsSync(join(PYTHON, 'docker')))(
     'docker-py',

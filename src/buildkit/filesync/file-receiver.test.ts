@@ -32,7 +32,7 @@ beforeEach(() => {
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 /** One transfer; what was asked for, by path. */
-function transfer(present: FileListing): { listing: FileListing; asked: string[] } {
+function transfer(present: FileListing): { listing: FileListing; asked: string[]; isUnchanged: boolean } {
   const sender = new FileSender(from);
   const listed = sender.listing();
   const queue = listed.map(encodePacket);
@@ -53,7 +53,7 @@ function transfer(present: FileListing): { listing: FileListing; asked: string[]
     if (next === undefined) throw new Error('the receiver waits for what nobody sends');
     isDone = receiver.take(next);
   }
-  return { listing: receiver.listing, asked };
+  return { listing: receiver.listing, asked, isUnchanged: receiver.isUnchanged };
 }
 
 /** Everything about a tree, in order. */
@@ -109,6 +109,23 @@ describe('a transfer', () => {
     rmSync(join(from, 'nothing'));
     const second = transfer(first.listing);
     expect(second.asked).toEqual(['a/deep/file', 'a/new']);
+    expect(survey(to)).toEqual(survey(from));
+  });
+
+  test('one that repeats the last is known as such, one that is shorter, longer or other at its end is not', () => {
+    fill();
+    const first = transfer([]);
+    expect(first.isUnchanged).toBe(false);
+    const second = transfer(first.listing);
+    expect(second.isUnchanged).toBe(true);
+    write('zzz', 'one more');
+    const third = transfer(second.listing);
+    expect([third.isUnchanged, third.asked]).toEqual([false, ['zzz']]);
+    rmSync(join(from, 'zzz'));
+    const fourth = transfer(third.listing);
+    expect([fourth.isUnchanged, fourth.asked]).toEqual([false, []]);
+    write('ünïcode', 'changed at the end');
+    expect(transfer(fourth.listing).asked).toEqual(['ünïcode']);
     expect(survey(to)).toEqual(survey(from));
   });
 

@@ -38,7 +38,10 @@ export class GrpcClient {
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     this.#session.on('error', () => undefined);
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
+    this.#session.on('connect', () => {
+      // Bun tells of the connection also when it is gone meanwhile.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(WINDOW_BYTES);
+    });
     this.#session.on('close', () => this.#closed.resolve());
     socket.on('close', () => this.#session.destroy());
     // One who ends its half is gone: what is under way would have no answer.

@@ -47,7 +47,7 @@ export class GrpcServer {
   constructor(logger: Logger = silentLogger) {
     this.#logger = logger;
     this.#http.on('session', (session) => {
-      session.setLocalWindowSize(WINDOW_BYTES);
+      if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
       // Go's clients end with a GOAWAY and close at once, which every listener hears of as an error.
       session.on('error', () => undefined);
     });
