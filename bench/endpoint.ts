@@ -81,9 +81,13 @@ export class Endpoint {
     return Date.parse(String(Object(Object(container).State).FinishedAt)) / 1000;
   }
 
-  /** Kill and remove a container; a missing one is fine. */
+  /** Kill and remove a container; a missing one is fine, a daemon that is gone too. */
   async removeContainer(name: string): Promise<void> {
-    await (await this.#call('DELETE', `/containers/${name}?force=1&v=1`)).text();
+    const path = `/containers/${name}?force=1&v=1`;
+    await this.#call('DELETE', path).then(
+      (response) => response.text(),
+      () => undefined,
+    );
   }
 
   async #json(path: string, body: unknown = {}): Promise<void> {

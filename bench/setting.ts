@@ -152,7 +152,8 @@ export class Setting {
   }
 
   async #forget(reference: string): Promise<void> {
-    for (const endpoint of this.endpoints) {
+    // The peer stays: it comes first, should ours have been interrupted too.
+    for (const endpoint of this.endpoints.toReversed()) {
       await endpoint.removeContainersOf(reference);
       await endpoint.removeImage(reference);
     }

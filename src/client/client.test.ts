@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { API_VERSION } from '../wire/versions.ts';
-import { demultiplex } from './demultiplex.ts';
+import { demultiplex, demultiplexJoined } from './demultiplex.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { EngineClient } from './engine-client.ts';
 import { Http1Transport } from './http1/http1-transport.ts';
@@ -261,3 +261,51 @@ test('an abort counts at whatever moment it comes', async () => {
   expect(await Array.fromAsync(body).catch((error: unknown) => error)).toBe(reason);
   expect([connecting.closed, answered.closed]).toEqual([true, true]);
 });
+
+test('demultiplexJoined() gives back what was framed, however the bytes are cut, in few parts', async () => {
+  const frame = (stream: number, text: string) => [
+    stream,
+    0,
+    0,
+    0,
+    0,
+    0,
+    text.length >> 8,
+    text.length & 255,
+    ...Buffer.from(text),
+  ];
+  const long = 'x'.repeat(700);
+  const bytes = [
+    ...frame(1, 'a'),
+    ...frame(1, ''),
+    ...frame(1, 'bc'),
+    ...frame(2, 'error'),
+    ...frame(1, long),
+    ...frame(1, 'end'),
+  ];
+  for (let size = 1; size <= bytes.length; size += 7) {
+    const chunks: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += size) chunks.push(Uint8Array.from(bytes.slice(at, at + size)));
+    const texts: Record<string, string> = {};
+    const parts = await Array.fromAsync(demultiplexJoined(chunksOf(chunks)));
+    for (const { stream, data } of parts)
+      texts[stream] = (texts[stream] ?? '') + Buffer.from(data).toString();
+    expect(texts).toEqual({ stdout: `abc${long}end`, stderr: 'error' });
+    if (size > bytes.length / 2 && chunks.length === 1)
+      expect(parts.map(({ stream, data }) => [stream, data.length])).toEqual([
+        ['stdout', 3],
+        ['stderr', 5],
+        ['stdout', 703],
+      ]);
+  }
+  expect(
+    Array.fromAsync(demultiplexJoined(chunksOf([Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 5, 1])]))),
+  ).rejects.toThrow('within a frame');
+  expect(
+    Array.fromAsync(demultiplexJoined(chunksOf([Uint8Array.from([9, 0, 0, 0, 0, 0, 0, 1, 1])]))),
+  ).rejects.toThrow('Unrecognized stream: 9');
+});
+
+async function* chunksOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}

@@ -11,16 +11,20 @@ export function linesRenderer(options: {
   attributes: string | undefined;
   timestamps: boolean;
 }): (lines: readonly LogLine[]) => Uint8Array {
-  const prefixOf = prefixer(options.timestamps, options.attributes);
+  const { fixed, stamped } = prefixes(options.timestamps, options.attributes);
   const header = options.framed ? FRAME_HEADER_BYTES : 0;
   return (lines) => {
-    const prefixes = lines.map(prefixOf);
+    const stamps = fixed === undefined ? lines.map(stamped) : undefined;
     let total = 0;
-    for (const [at, { data }] of lines.entries()) total += header + (prefixes[at]?.length ?? 0) + data.length;
+    for (let index = 0; index < lines.length; index++)
+      total += header + (stamps?.[index] ?? fixed ?? '').length + (lines[index]?.data.length ?? 0);
     const bytes = Buffer.allocUnsafe(total);
     let at = 0;
-    for (const [index, { stream, data }] of lines.entries()) {
-      const prefix = prefixes[index] ?? '';
+    for (let index = 0; index < lines.length; index++) {
+      const line = lines[index];
+      if (line === undefined) continue;
+      const { stream, data } = line;
+      const prefix = stamps?.[index] ?? fixed ?? '';
       if (options.framed) writeFrameHeader(bytes, at, { stream, length: prefix.length + data.length });
       at += header;
       if (prefix !== '') at += bytes.write(prefix, at, 'latin1');
@@ -31,9 +35,15 @@ export function linesRenderer(options: {
   };
 }
 
-/** ASCII: attributes come escaped. */
-function prefixer(timestamps: boolean, attributes: string | undefined): (line: LogLine) => string {
+/** What stands before each line, or where lines differ in it, before one line. ASCII: attributes come escaped. */
+function prefixes(
+  timestamps: boolean,
+  attributes: string | undefined,
+): { fixed: string | undefined; stamped: (line: LogLine) => string } {
   const stamp = fixedTimeFormatter();
-  const fixed = attributes === undefined ? '' : `${attributes} `;
-  return timestamps ? ({ timeNano }) => `${stamp(timeNano)} ${fixed}` : () => fixed;
+  const rest = attributes === undefined ? '' : `${attributes} `;
+  return {
+    fixed: timestamps ? undefined : rest,
+    stamped: ({ timeNano }) => `${stamp(timeNano)} ${rest}`,
+  };
 }

@@ -56,7 +56,9 @@ export class ResponseStream {
   #flush(): Promise<void> {
     if (this.#sink.destroyed) return Promise.reject(clientGone());
     if (this.#batchBytes === 0) return Promise.resolve();
-    const bytes = Buffer.concat(this.#batch, this.#batchBytes);
+    const [first] = this.#batch;
+    const alone = this.#batch.length === 1 ? first : undefined;
+    const bytes = alone ?? Buffer.concat(this.#batch, this.#batchBytes);
     this.#batch = [];
     this.#batchBytes = 0;
     return this.#sink.write(bytes) ? Promise.resolve() : drained(this.#sink);

@@ -33,8 +33,10 @@ export function writeFrameHeader(
   offset: number,
   { stream, length }: { stream: StreamName; length: number },
 ): void {
-  target[offset] = NAMES.indexOf(stream);
-  target.fill(0, offset + 1, offset + 4);
+  target[offset] = stream === 'stdout' ? 1 : NAMES.indexOf(stream);
+  target[offset + 1] = 0;
+  target[offset + 2] = 0;
+  target[offset + 3] = 0;
   target[offset + 4] = length >>> 24;
   target[offset + 5] = length >>> 16;
   target[offset + 6] = length >>> 8;

@@ -5,6 +5,7 @@ import { type JournalRecord, journalTime, parseJournalLine } from './log-line.ts
 import { isPacked, type PackedOrigin, readOrigin, unpack } from './packed-journal.ts';
 
 const BLOCK_BYTES = 64 << 10;
+const NOTHING = new Uint8Array(0);
 /** Reading on in one go takes more at once than looking for a place. */
 const STREAM_BYTES = 256 << 10;
 const NEWLINE = 0x0a;
@@ -64,7 +65,7 @@ export class JournalFile {
   /** Complete lines from `offset` on, up to the present end, a block at a time, each with where the next line starts. */
   async *records(offset: number): AsyncGenerator<{ records: JournalRecord[]; next: number }, void> {
     let position = offset;
-    let carry: Uint8Array = new Uint8Array(0);
+    let carry: Uint8Array = NOTHING;
     while (true) {
       const block = await this.#read(position + carry.length, STREAM_BYTES);
       if (block.length === 0) return;
@@ -77,7 +78,8 @@ export class JournalFile {
         if (record !== undefined) records.push(record);
       }
       position += start;
-      carry = text.subarray(start);
+      // What was cut off is read again: that is less than putting it before the next block.
+      carry = start > 0 ? NOTHING : text;
       if (start > 0) yield { records, next: position };
     }
   }
@@ -103,7 +105,7 @@ export class JournalFile {
   async offsetOfLast(counter: TailCounter): Promise<number | undefined> {
     let end = await this.size();
     if (counter.wanted === 0 && counter.atEnd) return end;
-    let carry: Uint8Array = new Uint8Array(0);
+    let carry: Uint8Array = NOTHING;
     while (end > 0) {
       const start = Math.max(0, end - BLOCK_BYTES);
       const text = Buffer.concat([await this.#read(start, end - start), carry]);

@@ -13,6 +13,18 @@ test('a full line gets its newline back, a part does not', () => {
   expect(new TextDecoder().decode(part?.data)).toBe('x');
 });
 
+test('lines of one time and of the next are told apart, whatever the length of their stamps', () => {
+  const stamps = [
+    '2026-11-23T10:00:00.123456789+00:00',
+    '2026-11-23T10:00:00.123456789+00:00',
+    '2026-11-23T10:00:00.123456790+00:00',
+    '2026-11-23T10:00:00.123456789Z',
+    '2026-11-23T10:00:00.123456789+00:00',
+  ];
+  const times = stamps.map((stamp) => parse(bytes(`${stamp} stdout F some text, long enough`))?.timeNano);
+  expect(times.map((time) => Number((time ?? 0n) % 1000n))).toEqual([789, 789, 790, 789, 789]);
+});
+
 test('empty text and bytes that are no UTF-8 come through', () => {
   expect(parse(bytes('2026-11-23T10:00:00.000000001Z stdout F '))?.data).toEqual(Buffer.from('\n'));
   const raw = Buffer.concat([bytes('2026-11-23T10:00:00Z stdout P '), Uint8Array.of(0xff, 0, 0x20)]);

@@ -1,4 +1,4 @@
-import { demultiplex } from '../../../client/demultiplex.ts';
+import { demultiplexJoined } from '../../../client/demultiplex.ts';
 import { EngineError, messageOf } from '../../../errors/engine-error.ts';
 import { formatUnixTime, parseTimeParameter } from '../../../wire/time.ts';
 import type { Command } from '../../command.ts';
@@ -47,7 +47,7 @@ export const command: Command = {
     });
     if (container.Config.Tty) for await (const chunk of body) await context.stdout.write(chunk);
     else
-      for await (const { stream, data } of demultiplex(body))
+      for await (const { stream, data } of demultiplexJoined(body))
         await (stream === 'stdout' ? context.stdout : context.stderr).write(data);
     return 0;
   },

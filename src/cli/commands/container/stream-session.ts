@@ -1,4 +1,4 @@
-import { demultiplex } from '../../../client/demultiplex.ts';
+import { demultiplexJoined } from '../../../client/demultiplex.ts';
 import type { HijackedConnection } from '../../../client/transport.ts';
 import { errnoCodeOf, messageOf } from '../../../errors/engine-error.ts';
 import type { CliContext } from '../../context.ts';
@@ -57,7 +57,7 @@ export class StreamSession {
       for await (const chunk of this.#connection.input) await stdout.write(chunk);
       return;
     }
-    for await (const { stream, data } of demultiplex(this.#connection.input))
+    for await (const { stream, data } of demultiplexJoined(this.#connection.input))
       await (stream === 'stdout' || stream === 'stdin' ? stdout : stderr).write(data);
   }
 
