@@ -8,7 +8,7 @@ const SEED = 20_26;
 test('a short fault campaign: the daemon killed at random moments, and no invariant broken', async () => {
   const tally = await runCampaign({
     seed: SEED,
-    rounds: 5,
+    rounds: 6,
     minutes: 1,
     plan: { busyRounds: 2, otherRounds: 1, workers: 3, longLineMegabytes: 16, settings: SETTINGS },
   });

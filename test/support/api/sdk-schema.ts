@@ -13,10 +13,7 @@ type Schema =
   | { kind: 'object'; fields: Map<string, { schema: Schema; required: boolean }> }
   | { kind: 'named'; name: string };
 
-/** Where Go says `null` for what the description calls a list, a map or an object: nothing is in it. */
-const MAY_BE_NULL = new Set<Schema['kind']>(['list', 'map', 'object', 'any']);
-
-/** Checks values against the types by name. */
+/** Checks values against the types by name. `null` is right for a list, a map and an object: so Go says that nothing is in it. */
 export class SdkSchemas {
   readonly #types: ReadonlyMap<string, Schema>;
 
@@ -96,19 +93,11 @@ export class SdkSchemas {
   }
 }
 
-export function mayBeNull(schema: Schema): boolean {
-  return MAY_BE_NULL.has(schema.kind);
-}
-
 function declaredTypes(text: string): Map<string, Schema> {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '');
   const types = new Map<string, Schema>();
-  for (const [, name = '', parents = '', body = ''] of code.matchAll(
-    /^interface (\w+)(?: extends ([^{]+?))? (\{[\s\S]*?^\})/gm,
-  )) {
-    const schema = new TypeReader(body).whole();
-    types.set(name, parents === '' ? schema : schema);
-  }
+  for (const [, name = '', body = ''] of code.matchAll(/^interface (\w+) (\{[\s\S]*?^\})/gm))
+    types.set(name, new TypeReader(body).whole());
   for (const [, name = '', body = ''] of code.matchAll(/^type (\w+) = ([^;]+);/gm))
     types.set(name, new TypeReader(body).whole());
   return types;
