@@ -10,7 +10,7 @@ import type {
   LabelInstruction,
 } from '../instructions/instruction.ts';
 import { goDuration, goList, goQuoteList, goQuoteNumber } from './go-text.ts';
-import { addHistory, type StageState, splitVariable } from './stage-state.ts';
+import { addHistory, type StageState } from './stage-state.ts';
 
 export const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
 
