@@ -155,9 +155,9 @@ describe('acquire()', () => {
     const held = mounts.acquire([asked('a', 'shared')], never);
     await removing;
     await mounts.remove(gone);
-    const { directories, release } = await held;
-    expect(readdirSync(directories[0] ?? '')).toEqual([]);
-    await release();
+    const caches = await held;
+    expect(readdirSync(caches.directories[0] ?? '')).toEqual([]);
+    await caches.release();
   });
 });
 

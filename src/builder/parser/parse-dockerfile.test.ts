@@ -5,7 +5,7 @@ import { encodePath } from '../../archive/path-bytes.ts';
 import { findDirective } from './directives.ts';
 import { DockerfileError } from './dockerfile-error.ts';
 import { MAX_DOCKERFILE_BYTES, MAX_LINE_BYTES } from './line-reader.ts';
-import { parseDockerfile } from './parse-dockerfile.ts';
+import { MAX_INSTRUCTIONS, parseDockerfile } from './parse-dockerfile.ts';
 import type { ParsedDockerfile } from './parsed-dockerfile.ts';
 import { dumpNodes } from './testing/dump.ts';
 import { contentOf, type NodeContent, printDockerfile } from './testing/print-dockerfile.ts';
@@ -24,6 +24,15 @@ function refusal(source: Uint8Array | string): { message: string; lines: [number
 const only = (text: string) => parseDockerfile(text).nodes[0];
 
 describe('parseDockerfile()', () => {
+  test('takes so many instructions, and refuses the next one at its line', () => {
+    const most = `FROM a\n${'RUN b\n'.repeat(MAX_INSTRUCTIONS - 1)}`;
+    expect(parseDockerfile(most).nodes.length).toBe(MAX_INSTRUCTIONS);
+    expect(refusal(`${most}RUN b\n`)).toEqual({
+      message: `Cannot build a Dockerfile of more than ${MAX_INSTRUCTIONS} instructions`,
+      lines: [MAX_INSTRUCTIONS + 1, MAX_INSTRUCTIONS + 1],
+    });
+  });
+
   test('joins continued lines, drops comments in them, warns of blank ones', () => {
     const { nodes, warnings } = parseDockerfile(
       'FROM a\nRUN one \\\n  # no\n\n  two \\ \t\n#x\nthree\nUSER x\n',

@@ -13,6 +13,9 @@ import type {
 } from './parsed-dockerfile.ts';
 import { type SourceRange, sourceRange } from './source-range.ts';
 
+/** More than any Dockerfile needs, few enough to be understood and planned at once. */
+export const MAX_INSTRUCTIONS = 10_000;
+
 /**
  * Split a Dockerfile into its instructions: directives, comments, continuation lines, flags, JSON forms, heredocs.
  * Keywords that nobody knows are passed on; `readInstructions` refuses them.
@@ -78,6 +81,11 @@ class Parser {
 
   #readInstruction(first: { text: string; ends: boolean }): void {
     const startLine = this.#lines.lineNumber;
+    if (this.#nodes.length >= MAX_INSTRUCTIONS)
+      throw new DockerfileError(
+        `Cannot build a Dockerfile of more than ${MAX_INSTRUCTIONS} instructions`,
+        sourceRange(startLine),
+      );
     const joined = first.ends ? first.text : this.#joinContinued(first.text);
     try {
       const line = readInstructionLine(joined, this.#escapeToken);

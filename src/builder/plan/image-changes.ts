@@ -80,24 +80,26 @@ function union(list: readonly string[], more: readonly string[]): string[] {
 }
 
 function setEnv(state: StageState, { env }: EnvInstruction): true {
-  let list = state.config.env;
+  const { config, envPlaces } = state;
   for (const { key, value } of env) {
     state.variables.set(key, value);
-    list = withEntry(list, key, value);
+    // In its old place, or at the end.
+    const at = envPlaces.get(key) ?? config.env.length;
+    envPlaces.set(key, at);
+    config.env[at] = `${key}=${value}`;
   }
-  state.config = { ...state.config, env: list };
   return told(state, `ENV ${env.map(({ key, value }) => `${key}=${value}`).join(' ')}`);
 }
 
-/** In its old place, or at the end. */
-function withEntry(env: readonly string[], key: string, value: string): string[] {
-  const at = env.findIndex((entry) => entry.startsWith(`${key}=`) || entry === key);
-  return at < 0 ? [...env, `${key}=${value}`] : env.with(at, `${key}=${value}`);
-}
-
 function setLabels(state: StageState, { labels }: LabelInstruction): true {
-  const set = Object.fromEntries(labels.map(({ key, value }) => [key, value]));
-  state.config = { ...state.config, labels: { ...state.config.labels, ...set } };
+  // Not by assignment: `__proto__` is a name as any other.
+  for (const { key, value } of labels)
+    Object.defineProperty(state.config.labels, key, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
   return told(state, `LABEL ${labels.map(({ key, value }) => `${key}=${value}`).join(' ')}`);
 }
 

@@ -89,13 +89,13 @@ describe('planBuild()', () => {
     expect(await failure('FROM a\nCOPY --from=7 / /\n')).toBe('invalid stage index 7');
   });
 
-  test('ten thousand stages are refused, a chain of a thousand is planned', async () => {
+  test('four thousand stages are refused, a chain of a thousand is planned', async () => {
     const chain = (count: number) =>
       Array.from(
         { length: count },
         (_, at) => `FROM ${at === 0 ? 'scratch' : `s${at - 1}`} AS s${at}\nCOPY f /\n`,
       ).join('');
-    expect(await failureOf(plan(chain(10_000)))).toMatchObject({
+    expect(await failureOf(plan(chain(4000)))).toMatchObject({
       kind: 'invalid',
       message: expect.stringContaining('at most 2000'),
     });
@@ -141,5 +141,39 @@ describe('planBuild()', () => {
     const made = await plan('FROM a AS x\nRUN 1\nFROM x\nRUN 2\n', { noCacheStages: ['X'] });
     const ignored = made.lines.flatMap(({ step }) => (step?.kind === 'run' ? [step.ignoreCache] : []));
     expect(ignored).toEqual([true, true, false]);
+  });
+});
+
+describe('a Dockerfile whose variables grow', () => {
+  test('fails before it fills the memory', async () => {
+    const grown = `FROM scratch\nENV A=${'a'.repeat(1000)}\n${'ENV A=$A$A\n'.repeat(9)}`;
+    const failure = await failureOf(
+      plan(grown + Array.from({ length: 100 }, (_, at) => `ENV B${at}=$A\n`).join('')),
+    );
+    expect(failure).toMatchObject({
+      message: 'Cannot build this image: its configuration would be larger than 8388608 bytes',
+    });
+    expect((await plan(grown)).state.config.env[1]?.length).toBe(512_002);
+  });
+
+  test('leaves the stages that it stands on as they were', async () => {
+    const text =
+      'FROM scratch AS one\nENV A=1\nLABEL l=1\nFROM one AS two\nENV A=2\nLABEL l=2 __proto__=x\nFROM one\n';
+    const { state } = await plan(text);
+    expect([state.config.env.at(-1), state.config.labels]).toEqual(['A=1', { l: '1' }]);
+    const two = (await plan(text, { target: 'two' })).state.config;
+    expect([two.env.at(-1), JSON.stringify(two.labels)]).toEqual(['A=2', '{"l":"2","__proto__":"x"}']);
+  });
+
+  test('keeps their order, and of a doubled one the first place', async () => {
+    const bases = { a: image('a', { env: ['A=1', 'B=1', 'A=2', 'C'] }) };
+    const { state } = await plan('FROM a\nENV A=3 D=1 C=1\nENV D=2 B=2\n', {}, bases);
+    expect(state.config.env.filter((entry) => !entry.startsWith('PATH='))).toEqual([
+      'A=3',
+      'B=2',
+      'A=2',
+      'C=1',
+      'D=2',
+    ]);
   });
 });

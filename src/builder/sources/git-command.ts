@@ -43,8 +43,10 @@ export async function git(words: readonly string[], options: GitRunOptions): Pro
         hint: 'Install git, or put it on the PATH of the daemon.',
       },
     );
+  const { address } = apart(options.remote);
+  const shown = words.map((word) => (word === options.remote ? address : word));
   // A child's umask can't be set otherwise.
-  const command = ['/bin/sh', '-c', 'umask 022; exec "$@"', 'sh', program, ...words];
+  const command = ['/bin/sh', '-c', 'umask 022; exec "$@"', 'sh', program, ...shown];
   const { signal, cwd } = options;
   const { exitCode, stdout, stderr } = await run(command, { signal, cwd, env: environment(options) });
   if (exitCode === 0) return stdout;
@@ -55,13 +57,31 @@ export async function git(words: readonly string[], options: GitRunOptions): Pro
   );
 }
 
+/** The remote without the name and password in it: everybody on this host can read the words of a command. */
+function apart(remote: string): { address: string; login: string | undefined } {
+  const [, scheme = '', userinfo = '', rest = ''] = /^(https?:\/\/)([^/@]*)@(.*)$/i.exec(remote) ?? [];
+  if (!userinfo.includes(':')) return { address: remote, login: undefined };
+  return { address: scheme + rest, login: decoded(userinfo) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function environment({ token, agent, remote }: GitRunOptions): Record<string, string> {
   const settings = [...SETTINGS];
+  const isToken = token !== undefined && remote.startsWith('https://');
+  const login = apart(remote).login ?? (isToken ? `x-access-token:${token}` : undefined);
   // In the environment, which other users can't read, and for this remote alone.
-  if (token !== undefined && remote.startsWith('https://')) {
-    const login = Buffer.from(`x-access-token:${token}`).toString('base64');
-    settings.push([`http.${new URL(remote).origin}/.extraHeader`, `Authorization: basic ${login}`]);
-  }
+  if (login !== undefined)
+    settings.push([
+      `http.${new URL(remote).origin}/.extraHeader`,
+      `Authorization: basic ${Buffer.from(login).toString('base64')}`,
+    ]);
   const config = settings.flatMap(([key, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, key],
     [`GIT_CONFIG_VALUE_${at}`, value],

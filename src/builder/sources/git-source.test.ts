@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -84,6 +85,20 @@ afterAll(async () => {
   commits = [];
 });
 
+/** Of all processes, escapes of URLs undone. */
+function commandLines(): string {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('%20', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .join('\n');
+}
+
 async function source(name: string): Promise<GitSource> {
   const made = new GitSource(join(root, name));
   await made.recover();
@@ -155,6 +170,31 @@ describe('GitSource', () => {
     ).toMatchObject({
       kind: 'invalid',
     });
+  });
+
+  test('fetch() logs in as the URL says, and puts the password into no words of a command', async () => {
+    const asked: { login: string | null; isSeen: boolean }[] = [];
+    const guarded = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: ({ url, headers }) => {
+        asked.push({ login: headers.get('authorization'), isSeen: commandLines().includes('pass word') });
+        const file = Bun.file(join(root, new URL(url).pathname));
+        const expected = `Basic ${Buffer.from('me:pass word').toString('base64')}`;
+        if (headers.get('authorization')?.toLowerCase() !== expected.toLowerCase())
+          return new Response('no', { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="x"' } });
+        return file.size > 0 ? new Response(file) : new Response('no', { status: 404 });
+      },
+    });
+    try {
+      const address = `http://me:pass%20word@127.0.0.1:${guarded.port}/remote.git`;
+      const files = await (await source('login')).fetch(address, { signal });
+      expect(read(files, 'file')).toBe('two');
+      expect(asked.length).toBeGreaterThan(0);
+      expect(asked.some(({ isSeen }) => isSeen)).toBe(false);
+    } finally {
+      await guarded.stop(true);
+    }
   });
 
   test('fetch() ends with the signal', async () => {

@@ -121,6 +121,7 @@ export class BuildRuns {
   }
 
   async #drive(job: BuildJob, request: SolveRequest, signal: AbortSignal): Promise<BuildResult | undefined> {
+    signal.throwIfAborted();
     const returned = Promise.withResolvers<void>();
     const build: DrivenBuild = { job, request, signal, returned, last: undefined };
     const onAbort = (): void => returned.reject(signal.reason);

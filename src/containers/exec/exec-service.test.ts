@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../../test/support/failure-of.ts';
 import type { AttachClient } from '../container-backend.ts';
@@ -234,4 +236,17 @@ test('the next daemon follows execs that run, knows the code of those that end, 
   await until(() => execs.inspectExec(id).exitCode === 143);
   await until(() => bench.machine.tasks.execs.all.size === 0);
   expect(bench.daemon.events).toContain('exec_die');
+});
+
+test('an exec whose note cannot be written is followed all the same, and leaves nothing', async () => {
+  await running();
+  const { service, paths } = bench.daemon;
+  const id = await service.execs.createExec('box', config('three now'));
+  const inTheWay = join(paths.execNotes, `${id}.json.tmp`);
+  mkdirSync(inTheWay, { recursive: true });
+  const seen = clientOf();
+  await service.execs.startExec(id, {}, () => seen.client);
+  expect([seen.text, service.execs.inspectExec(id).exitCode]).toEqual(['out\n', 3]);
+  await until(() => bench.machine.tasks.execs.all.size === 0);
+  rmdirSync(inTheWay);
 });

@@ -36,6 +36,7 @@ export class ExecService implements ExecBackend {
   readonly #execs = new Map<string, LiveExec>();
   /** In the order of their ends. */
   readonly #ended = new Set<LiveExec>();
+  #sweepAt = MAX_KEPT;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -61,6 +62,7 @@ export class ExecService implements ExecBackend {
 
   /** What has been checked already. */
   create(container: LiveContainer, task: LiveTask, config: ExecConfig): LiveExec {
+    this.#sweep();
     const exec = new LiveExec(randomBytes(32).toString('hex'), container, { task, config });
     this.#execs.set(exec.id, exec);
     container.execs.add(exec.id);
@@ -183,14 +185,27 @@ export class ExecService implements ExecBackend {
 
   #find(id: string): LiveExec {
     const exec = this.#execs.get(id);
-    const known = exec !== undefined && this.#index.has(exec.container);
-    // The stop of a container forgets what was only meant to run in it.
-    const stale = exec?.state === 'created' && exec.container.task !== exec.task;
-    if (!known || stale) {
-      this.#execs.delete(id);
-      throw new EngineError('not-found', `No such exec instance: ${id}`);
-    }
-    return exec;
+    if (exec !== undefined && !this.#isStale(exec)) return exec;
+    this.#drop(id, exec);
+    throw new EngineError('not-found', `No such exec instance: ${id}`);
+  }
+
+  /** The stop of a container forgets what was only meant to run in it, its removal all. */
+  #isStale({ container, state, task }: LiveExec): boolean {
+    return !this.#index.has(container) || (state === 'created' && container.task !== task);
+  }
+
+  #drop(id: string, exec: LiveExec | undefined): void {
+    this.#execs.delete(id);
+    exec?.container.execs.delete(id);
+  }
+
+  /** Those that nobody has started or asked about since; looked for whenever there are twice as many as the last look left. */
+  #sweep(): void {
+    if (this.#execs.size < this.#sweepAt) return;
+    for (const [id, exec] of this.#execs)
+      if (exec.state === 'created' && this.#isStale(exec)) this.#drop(id, exec);
+    this.#sweepAt = Math.max(MAX_KEPT, 2 * this.#execs.size);
   }
 
   async #attach(exec: LiveExec, client: AttachClient): Promise<void> {
@@ -237,9 +252,18 @@ export class ExecService implements ExecBackend {
     });
     exec.handle = handle;
     exec.state = 'running';
-    this.#notes.write({ handle, config });
+    this.#note(exec, handle);
     exec.started.resolve();
     this.#track(this.#follow(exec, handle));
+  }
+
+  /** One that can't be noted runs all the same, and is followed as long as this daemon lives. */
+  #note({ id, config }: LiveExec, handle: ExecHandle): void {
+    try {
+      this.#notes.write({ handle, config });
+    } catch (error) {
+      this.#deps.logger.warn('Cannot note an exec', { exec: id, error: messageOf(error) });
+    }
   }
 
   async #process(exec: LiveExec, consoleSize: Size | undefined): Promise<SpecProcess> {

@@ -97,6 +97,7 @@ export class SampanBuilds {
         const { id, type } = output;
         sinks.set(id, {
           write: async (archive) => {
+            signal.throwIfAborted();
             const token = randomUUID();
             const fetched = Promise.withResolvers<void>();
             const abort = (): void => fetched.reject(signal.reason);

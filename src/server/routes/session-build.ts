@@ -64,6 +64,8 @@ export class SessionBuilds {
       await within(upload.done.promise, undefined, signal);
       response.empty(200);
     } finally {
+      // A later build of that name is not to get what has gone with this one.
+      if (this.#uploads.get(id) === upload) this.#uploads.delete(id);
       await session.close();
     }
   }
