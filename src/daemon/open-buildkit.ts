@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { BuildService } from '../builder/build-service.ts';
 import type { ContextTree } from '../builder/build-session.ts';
-import type { Builder } from '../builder/builder.ts';
 import type { FilePlace } from '../builder/sources/file-place.ts';
 import { FileTree } from '../builder/sources/file-tree.ts';
 import { ContextDirectories, type ReceivedContext } from '../buildkit/filesync/context-directories.ts';
@@ -13,7 +12,7 @@ import { runnablePlatforms } from './runnable-platforms.ts';
 
 export interface BuildkitRooms {
   dataRoot: string;
-  builder: Builder & Pick<BuildService, 'keeps'>;
+  builder: BuildService;
   /** Tells this engine from others. */
   engineId: string;
   hostGatewayIp: string;
