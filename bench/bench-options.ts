@@ -11,6 +11,8 @@ export const benchNames = [
   'save',
   'load',
   'push',
+  'attach',
+  'logs',
   'image-ls',
   'idle-memory',
   'start',

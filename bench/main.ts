@@ -22,6 +22,7 @@ import { formatResults, formatRow } from './results.ts';
 import { runBench } from './run-bench.ts';
 import { Setting } from './setting.ts';
 import { startBench } from './start-bench.ts';
+import { attachBench, logBench } from './stream-bench.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const argv = process.argv.slice(2);
@@ -104,6 +105,8 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
       : []),
     ...(has('re-pull') ? [{ label: 're-pull', bench: async (s: Setting) => [await repullBench(s)] }] : []),
     ...(moves.length > 0 ? [{ label: moves.join(', '), bench: (s: Setting) => moveBench(s, moves) }] : []),
+    ...(has('attach') ? [{ label: 'attach', bench: attachBench }] : []),
+    ...(has('logs') ? [{ label: 'logs', bench: logBench }] : []),
     ...(has('image-ls') ? [{ label: 'image-ls', bench: async (s: Setting) => [await listBench(s)] }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
     ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),

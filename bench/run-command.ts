@@ -2,18 +2,22 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Run to the end, output unseen. @throws Error with what it said when it fails or takes over a minute. */
-export function runCommand(command: readonly string[], env: Record<string, string> = {}): void {
+/** Run to the end, output unseen (kept for the error, unless it is `bulky`). @throws Error with what it said when it fails or takes over a minute. */
+export function runCommand(
+  command: readonly string[],
+  env: Record<string, string> = {},
+  { bulky = false } = {},
+): void {
   const [program = '', ...args] = command;
   const { DOCKER_HOST: _host, DOCKER_CONTEXT: _context, ...inherited } = process.env;
   const result = spawnSync(program, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', bulky ? 'ignore' : 'pipe', 'pipe'],
     encoding: 'utf8',
     timeout: 60_000,
     env: { ...inherited, ...env },
   });
   if (result.status === 0) return;
-  const reason = result.error?.message ?? `${result.stderr}${result.stdout}`.trim();
+  const reason = result.error?.message ?? `${result.stderr}${result.stdout ?? ''}`.trim();
   throw new Error(`${command.slice(0, 6).join(' ')} …: ${reason || `exit status ${result.status}`}`);
 }
 

@@ -73,10 +73,15 @@ export class Setting {
   }
 
   /** A client's command on an endpoint, in a world without configuration of the user's. */
-  runClient(client: string, endpoint: Endpoint, args: readonly string[]): void {
+  runClient(
+    client: string,
+    endpoint: Endpoint,
+    args: readonly string[],
+    output: { bulky?: boolean } = {},
+  ): void {
     const config = join(this.folder, 'client');
     mkdirSync(config, { recursive: true });
-    runCommand([client, '-H', endpoint.address, ...args], { DOCKER_CONFIG: config });
+    runCommand([client, '-H', endpoint.address, ...args], { DOCKER_CONFIG: config }, output);
   }
 
   /** The registry's name for the busybox of the benches, present on all endpoints. */

@@ -17,7 +17,7 @@ import {
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
-import { unpackRegistryClients } from './registry-clients.mjs';
+import { unpackStockClients } from './stock-clients.mjs';
 import { findBun, root } from './toolchain.mjs';
 
 /** What is looked for, and the Debian package that brings it. */
@@ -53,7 +53,7 @@ export async function setup({ tests = false } = {}) {
   await installOsPackages(tests ? { ...ENGINE_PROGRAMS, ...TEST_PROGRAMS } : ENGINE_PROGRAMS);
   if (!tests) return;
   await unpackDockerClient();
-  if (onPath('apt-get')) await unpackRegistryClients(root);
+  if (onPath('apt-get')) await unpackStockClients(root);
 }
 
 async function installNpmPackages() {

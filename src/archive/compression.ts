@@ -48,8 +48,7 @@ export async function decompressDetected(
   source: ReadableStream<Uint8Array>,
   options: DecompressOptions = {},
 ): Promise<{ compression: Compression; stream: ReadableStream<Uint8Array> }> {
-  const { head, stream } = await peek(source, magicBytes);
-  const compression = detectCompression(head);
+  const { compression, stream } = await detectStream(source);
   try {
     return { compression, stream: decompress(stream, compression, options) };
   } catch (error) {
@@ -150,6 +149,14 @@ function limited(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** What a stream is compressed with, and the stream as it was. */
+export async function detectStream(
+  source: ReadableStream<Uint8Array>,
+): Promise<{ compression: Compression; stream: ReadableStream<Uint8Array> }> {
+  const { head, stream } = await peek(source, magicBytes);
+  return { compression: detectCompression(head), stream };
 }
 
 /** The first `length` bytes (fewer at the end of the stream) and a stream that still has them. */

@@ -68,13 +68,22 @@ export function parseTarHeader(block: Buffer, at: number): TarHeader {
   };
 }
 
+/** Whether an archive may begin with these bytes: what tells it from any other file. */
+export function isTarHeader(head: Buffer): boolean {
+  return head.length >= blockSize && hasChecksum(head, 0);
+}
+
 function verifyChecksum(block: Buffer, at: number): void {
+  if (!hasChecksum(block, at))
+    throw hostileArchive('', 'header checksum does not match; this is no tar archive, or a damaged one');
+}
+
+function hasChecksum(block: Buffer, at: number): boolean {
   const digits = /^[ \0]*([0-7]+)/.exec(block.toString('latin1', at + 148, at + 156))?.[1];
   const stored = Number.parseInt(digits ?? '', 8);
   const { unsigned, highBytes } = checksum(block, at);
   // Old tars summed signed chars.
-  if (stored === unsigned || stored === unsigned - highBytes * 256) return;
-  throw hostileArchive('', 'header checksum does not match; this is no tar archive, or a damaged one');
+  return stored === unsigned || stored === unsigned - highBytes * 256;
 }
 
 function formatOf(block: Buffer, at: number): TarHeader['format'] {

@@ -53,7 +53,26 @@ export interface BuildWarning {
   lines?: { start: number; end: number };
 }
 
+/** The Dockerfile of the build, told once it is read: what `lines` are lines of. */
+export interface BuildDockerfile {
+  name: string;
+  data: Uint8Array;
+}
+
+/** Every instruction of the stages that are needed, in the Dockerfile's order, told once before the first of them begins. */
+export interface BuildPlanLines {
+  lines: readonly {
+    /** The instruction as it is written. */
+    code: string;
+    lines: { start: number; end: number } | undefined;
+    /** The step that it became; undefined: it changes the image's configuration alone. */
+    vertex: Digest | undefined;
+  }[];
+}
+
 export type BuildEvent =
+  | { type: 'dockerfile'; dockerfile: BuildDockerfile }
+  | ({ type: 'plan' } & BuildPlanLines)
   | { type: 'vertex'; vertex: BuildVertex }
   | { type: 'transfer'; transfer: BuildTransfer }
   | { type: 'log'; log: BuildLog }

@@ -64,6 +64,8 @@ export interface BuildRequest {
     | { from: 'context'; path: string }
     | { from: 'session'; path: string }
     | { from: 'text'; text: Uint8Array };
+  /** The client has left out what `.dockerignore` names: none is looked for. */
+  isContextFiltered?: boolean;
   namedContexts: ReadonlyMap<string, NamedContext>;
   /** Empty: the last stage. A name or a number. */
   target: string;

@@ -1,5 +1,6 @@
 import type { Tree } from '../archive/tree.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { FilePlace } from './sources/file-place.ts';
 
 /** What of a context is wanted. Patterns are `.dockerignore`'s grammar; paths are relative, `/`-separated. */
 export interface ContextWant {
@@ -14,6 +15,8 @@ export interface ContextWant {
 /** A tree of source files that is here now, as files or as an index of an archive. */
 export interface ContextTree {
   tree: Tree;
+  /** The same files for a worker thread: COPY, ADD and cache keys read them there. */
+  place: FilePlace;
   /**
    * A directory of this host with the same files, for binding into a RUN: read-only to its user, gone or changed after `release`.
    * Undefined: there is none, and who needs one makes a layer of the tree.
@@ -26,7 +29,7 @@ export interface ContextTree {
 /** Files that a client offers to a build: its context, or a named one. */
 export interface ContextSource {
   /**
-   * Bring what is wanted here. Callers of the same build may ask several times with different wants.
+   * Bring what is wanted here. Callers of the same build may ask several times with different wants. `received` is told how many bytes have come so far.
    *
    * @throws EngineError "invalid" on hostile names or trees; the client's own words where it can't send.
    */

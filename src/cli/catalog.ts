@@ -1,6 +1,8 @@
 import type { CatalogEntry, Noun } from './command.ts';
 
 export const NOUNS: readonly Noun[] = [
+  { name: 'builder', short: 'Manage builds' },
+  { name: 'buildx', short: 'Build, by the words of buildx' },
   { name: 'container', short: 'Manage containers' },
   { name: 'image', short: 'Manage images' },
   { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
@@ -25,6 +27,17 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: 'List containers',
     group: 'common',
     load: () => import('./commands/container/list.ts'),
+  },
+  {
+    paths: ['image build', 'build', 'builder build', 'buildx build'],
+    short: 'Build an image from a Dockerfile',
+    group: 'common',
+    load: () => import('./commands/build/build.ts'),
+  },
+  {
+    paths: ['builder prune', 'buildx prune'],
+    short: 'Remove build cache',
+    load: () => import('./commands/build/prune.ts'),
   },
   {
     paths: ['image pull', 'pull'],
@@ -87,6 +100,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/commit.ts'),
   },
   {
+    paths: ['container cp', 'cp'],
+    short: 'Copy files and folders between a container and the local file system',
+    group: 'command',
+    load: () => import('./commands/container/copy.ts'),
+  },
+  {
     paths: ['container create', 'create'],
     short: 'Create a new container',
     group: 'command',
@@ -97,6 +116,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     short: "Inspect changes to files or directories on a container's filesystem",
     group: 'command',
     load: () => import('./commands/container/diff.ts'),
+  },
+  {
+    paths: ['container exec', 'exec'],
+    short: 'Run a command in a running container',
+    group: 'common',
+    load: () => import('./commands/container/exec.ts'),
   },
   {
     paths: ['container export', 'export'],
@@ -195,6 +220,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/start.ts'),
   },
   {
+    paths: ['container stats', 'stats'],
+    short: 'Show what containers use, as it changes',
+    group: 'command',
+    load: () => import('./commands/container/stats.ts'),
+  },
+  {
     paths: ['container stop', 'stop'],
     short: 'Stop one or more running containers',
     group: 'command',
@@ -274,6 +305,26 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['network ls', 'network list'],
     short: 'List networks',
     load: () => import('./commands/network/list.ts'),
+  },
+  {
+    paths: ['volume clone'],
+    short: 'Make a volume with what another one holds',
+    load: () => import('./commands/volume/clone.ts'),
+  },
+  {
+    paths: ['volume create'],
+    short: 'Create a volume',
+    load: () => import('./commands/volume/create.ts'),
+  },
+  {
+    paths: ['volume export'],
+    short: 'Write what a volume holds as a tar archive',
+    load: () => import('./commands/volume/export.ts'),
+  },
+  {
+    paths: ['volume import'],
+    short: 'Make a volume from a tar archive',
+    load: () => import('./commands/volume/import.ts'),
   },
   {
     paths: ['volume inspect'],

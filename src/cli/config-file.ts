@@ -16,6 +16,7 @@ export interface StoredLogin {
 export interface ConfigFile {
   psFormat?: string;
   imagesFormat?: string;
+  statsFormat?: string;
   volumesFormat?: string;
   /** `label=a`: added to the filters of every prune. */
   pruneFilters?: string[];
@@ -72,7 +73,7 @@ export function parseSecretJson(text: string): unknown {
 /** Fills `config` until a known field hasn't the type that Docker gives it. */
 function decodeConfig(value: unknown, config: ConfigFile): void {
   const fields = objectOf(value, 'the file');
-  for (const key of ['psFormat', 'imagesFormat', 'volumesFormat', 'credsStore'] as const) {
+  for (const key of ['psFormat', 'imagesFormat', 'statsFormat', 'volumesFormat', 'credsStore'] as const) {
     const text = fields[key];
     if (text !== undefined && text !== null) config[key] = stringOf(text, key);
   }

@@ -6,37 +6,16 @@ export interface UnbuiltCommand {
   instead: string;
 }
 
-const PID = "$(sampan inspect -f '{{.State.Pid}}' CONTAINER)";
 const SWARM = 'Swarm mode is not part of this engine.';
 const PLUGIN = 'The stock docker client has this as a plugin; point it here with DOCKER_HOST.';
 
 /** Looked at after the catalog: what stands there is built, whatever this list says. */
 const UNBUILT: readonly UnbuiltCommand[] = [
   {
-    paths: ['exec', 'container exec'],
-    instead: `As root: nsenter -t ${PID} -a COMMAND`,
-  },
-  {
-    paths: ['cp', 'container cp'],
-    instead: `As root, while it runs: cp -a /proc/${PID}/root/PATH DEST_PATH, or mount a folder with -v.`,
-  },
-  {
-    paths: ['build', 'image build', 'builder', 'buildx'],
-    instead:
-      'Build elsewhere, push to a registry and pull from it, or import a root file system: sampan import.',
-  },
-  {
     paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },
-  {
-    paths: ['stats', 'container stats'],
-    instead: `The kernel's own figures lie below /sys/fs/cgroup, by the path in /proc/${PID}/cgroup.`,
-  },
-  {
-    paths: ['volume create', 'volume update'],
-    instead: 'Mount a folder of the host: sampan run -v /path/on/host:/path IMAGE',
-  },
+  { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   {
     paths: ['network create', 'network connect', 'network disconnect', 'network rm', 'network prune'],
     instead: 'The networks bridge, host and none are there: sampan run --network NETWORK IMAGE',

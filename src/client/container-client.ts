@@ -1,7 +1,10 @@
+import { type ContainerPathStat, PATH_STAT_HEADER } from '../wire/path-stat.ts';
+import { ApiError } from './api-error.ts';
 import { decodeAnswer, type EngineConnection, segment } from './engine-connection.ts';
 import type {
   ContainerCreated,
   ContainerInspect,
+  ContainerStatsAnswer,
   ContainerSummary,
   PruneResult,
   TopResult,
@@ -43,6 +46,15 @@ export interface CommitOptions {
   changes?: readonly string[];
   /** Default true. */
   pause?: boolean;
+}
+
+export interface WritePathOptions {
+  tar: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Refuse a directory in the place of a file, and the other way round. */
+  keepKinds?: boolean;
+  /** The container's user gets everything, and not who the tar says. */
+  toUser?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
 /** When `wait` answers: the next exit, the container's removal, or as soon as it isn't running. */
@@ -204,6 +216,19 @@ export class ContainerClient {
     return this.#engine.json('GET', this.#path(id, 'top'), { query: { ps_args: psArgs || undefined } });
   }
 
+  /** What the container uses, with the sample of a second before. */
+  stats(id: string, options: { signal?: AbortSignal | undefined } = {}): Promise<ContainerStatsAnswer> {
+    return this.#engine.json('GET', this.#path(id, 'stats'), { query: { stream: false }, ...options });
+  }
+
+  /** The same every second, until it is removed. */
+  followStats(
+    id: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<ContainerStatsAnswer, void, undefined> {
+    return this.#engine.jsonLines('GET', this.#path(id, 'stats'), { query: { stream: true }, ...options });
+  }
+
   /** What the container has changed in its file system; `Kind` is 0 for changed, 1 for added, 2 for deleted. */
   changes(id: string): Promise<{ Path: string; Kind: number }[]> {
     return this.#engine.list('GET', this.#path(id, 'changes'));
@@ -215,6 +240,59 @@ export class ContainerClient {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<AsyncIterable<Uint8Array>> {
     return (await this.#engine.stream('GET', `/containers/${segment(id)}/export`, options)).body;
+  }
+
+  /** What stands at a path in the container, a link not followed; undefined: nothing does, or there is no such container. */
+  async statPath(
+    id: string,
+    path: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<ContainerPathStat | undefined> {
+    try {
+      const { header, body } = await this.#engine.stream('HEAD', this.#path(id, 'archive'), {
+        query: { path },
+        ...options,
+      });
+      for await (const _ of body);
+      return decodePathStat(header(PATH_STAT_HEADER));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** A file, or a directory with all that is in it, as a tar whose members begin with its name. */
+  async readPath(
+    id: string,
+    path: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<{ stat: ContainerPathStat; tar: AsyncIterable<Uint8Array> }> {
+    const { header, body } = await this.#engine.stream('GET', this.#path(id, 'archive'), {
+      query: { path },
+      ...options,
+    });
+    return { stat: decodePathStat(header(PATH_STAT_HEADER)), tar: body };
+  }
+
+  /** Unpack a tar, compressed or not, into a directory of the container. */
+  async writePath(id: string, path: string, options: WritePathOptions): Promise<void> {
+    await this.#engine.call('PUT', this.#path(id, 'archive'), {
+      query: {
+        path,
+        noOverwriteDirNonDir: options.keepKinds === true ? true : undefined,
+        copyUIDGID: options.toUser === true ? true : undefined,
+      },
+      body: options.tar,
+      contentType: 'application/x-tar',
+      signal: options.signal,
+    });
+  }
+
+  /** Paths in the container that fit a pattern with wildcards. @throws EngineError "not-implemented" for a daemon that isn't Sampan's. */
+  matchPaths(id: string, pattern: string): Promise<string[]> {
+    return this.#engine.own('resolve wildcards in a container', () =>
+      this.#engine.list<string>('GET', this.#path(id, 'archive/matches'), { query: { pattern } }),
+    );
   }
 
   /** Make an image of the container's file system and configuration. */
@@ -239,4 +317,19 @@ export class ContainerClient {
   #path(id: string, action: string): string {
     return `/containers/${segment(id)}/${action}`;
   }
+}
+
+/** @throws EngineError "invalid" when a daemon's header is no such thing. */
+function decodePathStat(header: string | undefined): ContainerPathStat {
+  const bytes = Uint8Array.from(atob(header ?? ''), (character) => character.charCodeAt(0));
+  const { name, size, mode, mtime, linkTarget } = decodeAnswer<Partial<ContainerPathStat>>(
+    new TextDecoder().decode(bytes),
+  );
+  return {
+    name: String(name ?? ''),
+    size: Number(size ?? 0),
+    mode: Number(mode ?? 0),
+    mtime: String(mtime ?? ''),
+    linkTarget: String(linkTarget ?? ''),
+  };
 }

@@ -1,6 +1,8 @@
+import { BuildClient } from './build-client.ts';
 import { ContainerClient } from './container-client.ts';
 import { DistributionClient } from './distribution-client.ts';
 import { type ConnectionOptions, EngineConnection, type PingResult } from './engine-connection.ts';
+import { ExecClient } from './exec-client.ts';
 import { ImageClient } from './image-client.ts';
 import { NetworkClient } from './network-client.ts';
 import { SystemClient } from './system-client.ts';
@@ -13,8 +15,10 @@ import { VolumeClient } from './volume-client.ts';
  * Every call throws ApiError for an answer of 400 and above, and EngineError "unavailable" when there is no daemon.
  */
 export class EngineClient {
+  readonly builds: BuildClient;
   readonly containers: ContainerClient;
   readonly distribution: DistributionClient;
+  readonly execs: ExecClient;
   readonly images: ImageClient;
   readonly networks: NetworkClient;
   readonly system: SystemClient;
@@ -24,8 +28,10 @@ export class EngineClient {
 
   constructor(transport: Transport, options: ConnectionOptions = {}) {
     this.connection = new EngineConnection(transport, options);
+    this.builds = new BuildClient(this.connection);
     this.containers = new ContainerClient(this.connection);
     this.distribution = new DistributionClient(this.connection);
+    this.execs = new ExecClient(this.connection);
     this.images = new ImageClient(this.connection);
     this.networks = new NetworkClient(this.connection);
     this.system = new SystemClient(this.connection);

@@ -1,3 +1,4 @@
+export type { ContainerPathStat } from '../wire/path-stat.ts';
 export { ApiError } from './api-error.ts';
 export type {
   AttachOptions,
@@ -5,12 +6,14 @@ export type {
   ContainerClient,
   LogsOptions,
   WaitCondition,
+  WritePathOptions,
 } from './container-client.ts';
 export { demultiplex, type StreamName, type StreamPart } from './demultiplex.ts';
 export type { DistributionClient, DistributionOptions } from './distribution-client.ts';
 export { type Endpoint, parseEndpoint } from './endpoint.ts';
 export { EngineClient } from './engine-client.ts';
 export type { CallOptions, ConnectionOptions, EngineConnection, PingResult } from './engine-connection.ts';
+export type { ExecClient, ExecCreateOptions } from './exec-client.ts';
 export type {
   CopyOptions,
   ImageClient,
@@ -26,4 +29,4 @@ export type * from './model.ts';
 export type { NetworkClient } from './network-client.ts';
 export type { SystemClient } from './system-client.ts';
 export type * from './transport.ts';
-export type { VolumeClient } from './volume-client.ts';
+export type { CreateVolumeOptions, VolumeAttributes, VolumeClient } from './volume-client.ts';

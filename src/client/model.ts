@@ -2,7 +2,9 @@
 
 import type { VolumeInspect } from '../wire/volume.ts';
 
+export type { BuildMessage } from '../wire/build.ts';
 export type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
+export type { ExecInspect } from '../wire/exec.ts';
 export type {
   ImageSearchResult,
   ImageSummary,
@@ -15,6 +17,28 @@ export type { ImageLayer, ImageLayers, LayerEntry } from '../wire/image-layers.t
 export type { AuthConfig } from '../wire/registry-auth.ts';
 export type { AuthResponse, BuildCacheRecord, DiskUsage, VolumeUsage } from '../wire/system.ts';
 export type { VolumeInspect } from '../wire/volume.ts';
+
+type Counter = number | bigint;
+
+interface CpuStats {
+  cpu_usage?: { total_usage: Counter; percpu_usage?: Counter[] | null };
+  system_cpu_usage?: Counter;
+  online_cpus?: number;
+}
+
+/** What `GET /containers/{id}/stats` tells; all of it is left out or 0 for a container that does not run. */
+export interface ContainerStatsAnswer {
+  name?: string;
+  id?: string;
+  read: string;
+  preread: string;
+  cpu_stats?: CpuStats;
+  precpu_stats?: CpuStats;
+  memory_stats?: { usage?: Counter; limit?: Counter; stats?: Record<string, Counter> };
+  pids_stats?: { current?: Counter; limit?: Counter };
+  blkio_stats?: { io_service_bytes_recursive?: { op: string; value: Counter }[] | null };
+  networks?: Record<string, { rx_bytes: Counter; tx_bytes: Counter }>;
+}
 
 export interface PortSummary {
   IP?: string;

@@ -3,6 +3,7 @@ import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { volumePoints } from './mounts/mount-point.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 import { UndoStack } from './undo.ts';
 
@@ -17,6 +18,8 @@ export async function clearAway(
   undo.add('forget the task', () => deps.notes.remove(record.id));
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   undo.add('remove the mount point', () => rmdir(rootfs).catch(() => undefined));
+  for (const { name, device } of volumePoints(record.mounts))
+    if (device) undo.add('let go of a volume', () => deps.volumes.unmount(name, record.id));
   undo.add('unmount the root', () => deps.snapshotter.unmount(snapshotKeyOf(record.id), rootfs));
   if (record.host.ipcMode === 'shareable')
     undo.add('remove the shared memory', () => deps.sharedMemory.unmount(record.id));

@@ -1,9 +1,11 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
 import type { ContainerChange } from './container-update.ts';
 import type { FileChange } from './file-changes.ts';
+import type { ContainerStats } from './stats/container-stats.ts';
 
 export interface CreateRequest {
   /** Without slash; undefined: a generated one. */
@@ -52,8 +54,16 @@ export interface LogRequest {
 export interface LogLine {
   stream: 'stdout' | 'stderr';
   timeNano: bigint;
-  /** With its newline, if it had one; a long line comes in parts without. */
+  /** With its newline, if it had one; a long line comes in parts of 16 KiB. */
   data: Uint8Array;
+}
+
+export interface LogAnswer {
+  tty: boolean;
+  /** What the container's log options tell with each line (`--details`): `key=value,…`, escaped; '' for nothing. */
+  attributes: string;
+  /** Many lines at a time. */
+  batches: AsyncIterable<readonly LogLine[]>;
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
@@ -74,6 +84,15 @@ export interface ListRequest {
 export interface ContainerSize {
   writableBytes: number;
   rootfsBytes: number;
+}
+
+export interface PathWrite {
+  path: string;
+  archive: ReadableStream<Uint8Array>;
+  /** Refuse a directory in the place of a file, and the other way round. */
+  keepKinds: boolean;
+  /** The container's user gets everything, and not who the archive says. */
+  toUser: boolean;
 }
 
 export interface ContainerCommit {
@@ -133,24 +152,44 @@ export interface ContainerBackend {
     request: AttachRequest,
     connect: (options: { tty: boolean }) => AttachClient,
   ): Promise<void>;
-  logs(
-    nameOrId: string,
-    request: LogRequest,
-    options: { signal: AbortSignal },
-  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }>;
+  logs(nameOrId: string, request: LogRequest, options: { signal: AbortSignal }): Promise<LogAnswer>;
   /** Registration is done when the outer promise resolves (the server then sends its headers), the exit is known when the inner one does. */
   wait(
     nameOrId: string,
     condition: WaitCondition,
     options: { signal: AbortSignal },
   ): Promise<{ result: Promise<WaitResult> }>;
-  /** `ps` columns as `ps -o` prints them. */
   /** The whole root as a tar. @throws before the first byte only. */
   export(nameOrId: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
   /** What was written since the container was made. */
   changes(nameOrId: string, options: { signal: AbortSignal }): Promise<FileChange[]>;
   /** Make an image of it. Resolves to the image's ID. @throws "invalid" for a bad change. */
   commit(nameOrId: string, request: ContainerCommit, options: { signal: AbortSignal }): Promise<Digest>;
+  /**
+   * What stands at a path of the container's tree, mounts included; it need not run. Paths begin at its root and never lead out of it.
+   *
+   * @throws "not-found" `Could not find the file …` as for the calls below.
+   */
+  statPath(nameOrId: string, path: string, options: { signal: AbortSignal }): Promise<PathStat>;
+  /** The same, and a tar of it: members begin with the path's last name. @throws before the first byte. */
+  readPath(
+    nameOrId: string,
+    path: string,
+    options: { signal: AbortSignal },
+  ): Promise<{ stat: PathStat; tar: ReadableStream<Uint8Array> }>;
+  /**
+   * Unpack a tar, compressed or not, into a directory. What was unpacked when it fails stays.
+   *
+   * @throws "invalid" where nothing may be written, or for an archive that is none.
+   */
+  writePath(nameOrId: string, request: PathWrite, options: { signal: AbortSignal }): Promise<void>;
+  /** Paths that fit a pattern (`archive/name-pattern.ts`), 10,000 at most. */
+  matchPaths(nameOrId: string, pattern: string, options: { signal: AbortSignal }): Promise<string[]>;
+  /** What it uses now, with the sample of a second before unless `oneShot`. */
+  statsOnce(nameOrId: string, options: { oneShot: boolean; signal: AbortSignal }): Promise<ContainerStats>;
+  /** The same every second, until it is removed; nothing is kept for a reader who is late. */
+  followStats(nameOrId: string, options: { signal: AbortSignal }): AsyncIterable<ContainerStats>;
+  /** `ps` columns as `ps -o` prints them. */
   top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }>;
   counts(): { running: number; paused: number; stopped: number };
 }

@@ -1,6 +1,7 @@
 import type { EventSink } from '../events/event.ts';
 import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { volumePoints } from './mounts/mount-point.ts';
 
 /** Tell of a container, with Docker's attributes: image, name, its labels, and what the action brings. */
 export function publishContainerEvent(
@@ -64,10 +65,10 @@ export function publishVolumeEvent(
 export function publishMountEvents(
   events: EventSink,
   action: 'mount' | 'unmount',
-  record: Pick<ContainerRecord, 'id' | 'volumes'>,
+  record: Pick<ContainerRecord, 'id' | 'mounts'>,
 ): void {
-  for (const { name, destination } of record.volumes) {
-    const how = { destination, propagation: '', 'read/write': 'true' };
+  for (const { name, destination, readWrite } of volumePoints(record.mounts)) {
+    const how = { destination, propagation: '', 'read/write': String(readWrite) };
     publishVolumeEvent(events, action, name, {
       container: record.id,
       ...(action === 'mount' ? how : {}),

@@ -32,6 +32,7 @@ export class ContainerExits {
 
   /** Follow a running task to its end; also for one found at the daemon's start. */
   watch(container: LiveContainer, task: LiveTask): void {
+    this.#deps.observer?.running(container, task);
     this.#background.track(this.#follow(container, task));
   }
 
@@ -61,7 +62,10 @@ export class ContainerExits {
   async #ended(container: LiveContainer, task: LiveTask, exit: TaskExit): Promise<void> {
     container.record = this.#restarts.afterEnd(container, endedRecord(container.record, exit));
     container.task = undefined;
+    container.execs.clear();
+    this.#deps.observer?.ended(container, task);
     container.hub.end();
+    this.#deps.logs.ended(container.id);
     this.#publish(container.record, task);
     const autoRemove = container.record.host.autoRemove && !container.restarting;
     container.cleaning = autoRemove ? Promise.resolve() : this.#commitAndClear(container, task);

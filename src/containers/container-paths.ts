@@ -18,6 +18,14 @@ export class ContainerPaths {
     return join(this.#execRoot, 'notes');
   }
 
+  get execNotes(): string {
+    return join(this.#execRoot, 'exec-notes');
+  }
+
+  get healthNotes(): string {
+    return join(this.#execRoot, 'health');
+  }
+
   get rootfsAll(): string {
     return join(this.#execRoot, 'rootfs');
   }
@@ -62,5 +70,19 @@ export class ContainerPaths {
 
   task(id: string, generation: number): string {
     return join(this.tasks(id), String(generation));
+  }
+
+  get mountsAll(): string {
+    return join(this.#execRoot, 'mounts');
+  }
+
+  /** Where sources lie that are mounted for a container's start alone. */
+  mounts(id: string): string {
+    return join(this.mountsAll, id);
+  }
+
+  /** An empty directory for others to mount on, each in a mount namespace of its own. Made when it is needed. */
+  get scratch(): string {
+    return join(this.#execRoot, 'scratch');
   }
 }

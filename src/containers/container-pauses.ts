@@ -35,5 +35,6 @@ async function setPaused(
     await deps.notes.remove(container.id);
     throw notRunning(container);
   }
+  deps.observer?.paused(container, task);
   publishContainerEvent(deps.events, container.record, paused ? 'pause' : 'unpause');
 }

@@ -11,9 +11,20 @@ const record = {
   finishedAtNano: 0n,
   config: testConfig('true'),
   host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
-  volumes: [{ name: 'v', destination: '/data' }],
   restartDue: true,
   networkFilesOf: 'd',
+  mounts: [
+    {
+      type: 'volume',
+      name: 'v',
+      destination: '/data',
+      readWrite: true,
+      mode: '',
+      anonymous: true,
+      device: false,
+      subpath: '',
+    },
+  ],
 } as unknown as ContainerRecord;
 
 test('a record comes back as it was', () => {
@@ -21,13 +32,36 @@ test('a record comes back as it was', () => {
 });
 
 test('what an earlier version did not write is what it meant', () => {
-  const { volumes: _volumes, restartDue: _due, networkFilesOf: _files, host, ...rest } = record;
-  const { isolation: _isolation, emptyLists: _lists, resources, ...oldHost } = host;
+  const { mounts, restartDue: _due, networkFilesOf: _files, host, ...rest } = record;
+  const { isolation: _isolation, emptyLists: _lists, resources, ...withMounts } = host;
+  const { mounts: _mounts, volumesFrom: _from, volumeDriver: _driver, ...oldHost } = withMounts;
   const { memorySwappiness: _swappiness, ...oldResources } = resources;
-  const old = { ...rest, host: { ...oldHost, resources: oldResources } } as unknown as ContainerRecord;
-  const read = decodeRecord(encodeRecord(old));
-  expect([read.volumes, read.host.isolation, read.host.emptyLists]).toEqual([[], '', []]);
-  expect(read.restartDue).toBe(false);
+  const decode = (change: object) => {
+    const old = {
+      ...rest,
+      host: { ...oldHost, binds: ['/a:/b:ro,rslave'], resources: oldResources },
+      ...change,
+    };
+    return decodeRecord(encodeRecord(old as unknown as ContainerRecord));
+  };
+  const read = decode({});
+  const bind = {
+    type: 'bind',
+    source: '/a',
+    destination: '/b',
+    readWrite: false,
+    mode: 'ro,rslave',
+    propagation: 'rslave',
+    createSource: true,
+    nonRecursive: false,
+    readOnlyBelow: 'try',
+  };
+  expect([read.mounts as unknown, read.host.isolation, read.host.emptyLists]).toEqual([[bind], '', []]);
+  expect([read.host.mounts, read.host.volumesFrom, read.host.volumeDriver]).toEqual([[], [], '']);
+  expect([read.restartDue, read.networkFilesOf]).toEqual([false, '']);
+  const volumes = [{ name: 'v', destination: '/data' }];
+  expect(decode({ volumes }).mounts as unknown).toEqual([...mounts, bind]);
+  expect(decode({ volumes })).not.toHaveProperty('volumes');
   expect(read.host.resources.memorySwappiness).toBe(-1);
 });
 

@@ -1,5 +1,7 @@
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
-import type { VolumeMount } from './container-volumes.ts';
+import { cleanPath } from './mounts/mount-mode.ts';
+import type { BindPoint, MountPoint } from './mounts/mount-point.ts';
+import { parseBind } from './mounts/parse-bind.ts';
 
 /** What is kept on disk of a container: all that a power cut must not take. What runs is noted on tmpfs (`task-notes.ts`). */
 export interface ContainerRecord {
@@ -26,8 +28,8 @@ export interface ContainerRecord {
   restartDue: boolean;
   /** The container whose hosts, hostname and resolv.conf it has, since it joined its network; '': its own. */
   networkFilesOf: string;
-  /** Made for it, without a name; its own until it is removed. */
-  volumes: VolumeMount[];
+  /** What is mounted in it, settled at its creation. */
+  mounts: MountPoint[];
 }
 
 export function encodeRecord(record: ContainerRecord): string {
@@ -36,7 +38,7 @@ export function encodeRecord(record: ContainerRecord): string {
 
 /** The inverse of `encodeRecord`; the text is our own, so its shape is trusted. */
 export function decodeRecord(text: string): ContainerRecord {
-  const record = withLaterFields(JSON.parse(text) as ContainerRecord);
+  const record = withLaterFields(JSON.parse(text) as EarlierRecord);
   const { resources } = record.host;
   toBigInts(record, ['createdNano', 'startedAtNano', 'finishedAtNano']);
   toBigInts(resources, ['memoryBytes', 'memoryReservationBytes', 'memorySwapBytes', 'nanoCpus']);
@@ -45,11 +47,29 @@ export function decodeRecord(text: string): ContainerRecord {
   return record;
 }
 
+/** A record of an earlier version: volumes had no name of a user's, all else that was mounted stood in its binds. */
+interface EarlierRecord extends Omit<ContainerRecord, 'mounts'> {
+  mounts?: MountPoint[];
+  volumes?: { name: string; destination: string }[];
+}
+
 /** What records of an earlier version lack. */
-function withLaterFields(record: ContainerRecord): ContainerRecord {
+function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerRecord {
   const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
-  const host = Object.assign({ isolation: '', emptyLists: [] }, record.host, { resources });
-  return Object.assign({ volumes: [], restartDue: false, networkFilesOf: '' }, record, { host });
+  const later = { isolation: '', emptyLists: [], mounts: [], volumesFrom: [], volumeDriver: '' };
+  const host = Object.assign(later, record.host, { resources });
+  const mounts = record.mounts ?? [...volumes.map(earlierVolume), ...host.binds.map(earlierBind)];
+  return { ...Object.assign({ restartDue: false, networkFilesOf: '' }, record), host, mounts };
+}
+
+function earlierVolume({ name, destination }: { name: string; destination: string }): MountPoint {
+  const placed = { destination: cleanPath(destination), readWrite: true, mode: '' };
+  return { type: 'volume', name, ...placed, anonymous: true, device: false, subpath: '' };
+}
+
+/** They were paths only. */
+function earlierBind(text: string): BindPoint {
+  return parseBind(text) as BindPoint;
 }
 
 function toBigInts<T extends object>(target: T, keys: (keyof T & string)[]): void {

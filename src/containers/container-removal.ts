@@ -7,6 +7,8 @@ import { publishContainerEvent, publishVolumeEvent } from './container-events.ts
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer } from './live-container.ts';
+import { imagesOf, removeImageSnapshots } from './mounts/image-mounts.ts';
+import { withOwnVolumes } from './mounts/volume-users.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 
 /** Takes containers that do not run out of the world. */
@@ -23,20 +25,25 @@ export class ContainerRemoval {
 
   /**
    * Its record first, which is the answer, then in the background what it had on disk. When it fails, the container stays and can be removed
-   * again. `volumes`: those that were made for it go with it.
+   * again. `volumes`: those that nobody named or else has go with it.
    */
   async remove(container: LiveContainer, options: { volumes: boolean }): Promise<void> {
     container.removing = true;
     const { record } = container;
-    const volumes = options.volumes ? record.volumes.map(({ name }) => name) : [];
+    let volumes: string[] = [];
+    const context = { containers: () => this.#index.values(), deps: this.#deps, ...options };
     try {
-      await this.#removeRecord(record.id, this.#deps.volumes.removals(volumes));
+      await withOwnVolumes(record, context, async (own) => {
+        await this.#removeRecord(record.id, this.#deps.volumes.removals(own));
+        volumes = own;
+      });
     } catch (error) {
       container.removing = false;
       container.removed.notify({ exitCode: record.exitCode, error: messageOf(error) });
       throw error;
     }
     this.#index.remove(container);
+    this.#deps.observer?.removed(container);
     container.hub.end();
     for (const name of volumes) publishVolumeEvent(this.#deps.events, 'destroy', name);
     publishContainerEvent(this.#deps.events, record, 'destroy');
@@ -60,11 +67,13 @@ export class ContainerRemoval {
   async #removeFiles(container: LiveContainer, volumes: readonly string[]): Promise<void> {
     const { snapshotter, paths, logger } = this.#deps;
     try {
-      await container.cleaning;
+      await Promise.allSettled([container.cleaning, ...container.copies]);
       await clearResidue(container, this.#deps);
       await snapshotter.remove(snapshotKeyOf(container.id));
+      await this.#deps.logs.forget(container.id);
+      await removeImageSnapshots(container.record, this.#deps);
       await rm(paths.directory(container.id), { recursive: true, force: true });
-      this.#deps.images.containerGone(container.record.image.id);
+      for (const { id } of imagesOf(container.record)) this.#deps.images.containerGone(id);
       await this.#deps.volumes.discard(volumes);
     } catch (error) {
       logger.error('Cannot remove the files of a container', {

@@ -457,8 +457,8 @@ test('log -f of a container that never ran ends', async () => {
   await bench.create('one', 'sleep');
   const follow = { stdout: true, stderr: true, follow: true };
   const request = { ...follow, sinceNano: undefined, untilNano: undefined, tail: undefined };
-  const { lines } = await bench.daemon.service.logs('one', request, nowhere);
-  expect(await Array.fromAsync(lines)).toEqual([]);
+  const { batches } = await bench.daemon.service.logs('one', request, nowhere);
+  expect(await Array.fromAsync(batches)).toEqual([]);
 });
 
 test('a name is free again once its container or its creation is gone', async () => {

@@ -2,8 +2,9 @@ import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
-import type { Volume } from '../volumes/volumes.ts';
-import type { ContainerView } from './container.ts';
+import { ArchiveService } from './archive/archive-service.ts';
+import { checkRuntimeName } from './check-options.ts';
+import type { ContainerImage, ContainerView } from './container.ts';
 import type {
   ContainerBackend,
   ContainerCommit,
@@ -13,18 +14,30 @@ import type {
   ListRequest,
 } from './container-backend.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
 import { type ViewContext, viewOf } from './container-view.ts';
-import { anonymousPlaces, fillVolumes } from './container-volumes.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import { ExecService } from './exec/exec-service.ts';
 import type { FileChange } from './file-changes.ts';
+import type { HealthFailureAction } from './health/health.ts';
+import { HealthService } from './health/health-service.ts';
 import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import {
+  holdMountedImages,
+  imagesOf,
+  prepareImageSnapshots,
+  removeImageSnapshots,
+} from './mounts/image-mounts.ts';
+import { withVolumes } from './mounts/make-volumes.ts';
+import { type MountPlan, planMounts } from './mounts/plan-mounts.ts';
+import { volumeUsers } from './mounts/volume-users.ts';
 import { checkName, generateName } from './names.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
@@ -32,9 +45,9 @@ import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
 import { runningTask } from './running-task.ts';
 import { checkSignal, parseSignal } from './signals.ts';
 import { startInOrder } from './start-due.ts';
+import { StatsService } from './stats/stats-service.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
-import { checkRuntimeName } from './unbuilt-options.ts';
 import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
@@ -43,20 +56,36 @@ export class ContainerService implements ContainerBackend {
   readonly #index = new ContainerIndex<LiveContainer>();
   readonly #lifecycle: Lifecycle;
   readonly #streams: StreamService;
+  readonly execs: ExecService;
+  readonly #health: HealthService;
+  readonly #archives: ArchiveService;
+  readonly #stats: StatsService;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
   /** What is to run and has not been started yet. */
   #due: LiveContainer[] = [];
 
   constructor(deps: ContainerDependencies) {
-    this.#deps = deps;
-    this.#lifecycle = new Lifecycle(deps, this.#index);
+    this.execs = new ExecService(deps, this.#index);
+    this.#health = new HealthService({
+      deps,
+      execs: this.execs,
+      act: (container, task, action) => this.#actOnFailure(container, task, action),
+    });
+    this.#deps = { ...deps, observer: this.#health };
+    this.#lifecycle = new Lifecycle(this.#deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.#stats = new StatsService(this.#index, deps.logger);
+    this.#archives = new ArchiveService(deps, this.#index, async (container) =>
+      viewOf(container, await this.#viewContext()),
+    );
   }
 
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
-    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle);
+    this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
+    for (const container of this.#index.values())
+      if (container.task === undefined) this.#health.recall(container);
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
@@ -67,26 +96,29 @@ export class ContainerService implements ContainerBackend {
   }
 
   async close(): Promise<void> {
+    this.#health.close();
+    await this.execs.close();
     await this.#lifecycle.close();
+    await this.#deps.logs.close();
   }
 
   /** Containers that stand on an image, by its ID, manifest or config digest. */
   usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
     const uses = ({ record }: LiveContainer) =>
-      [record.image.id, record.image.manifestDigest, record.image.configDigest].includes(image);
+      imagesOf(record).some(({ id, manifestDigest, configDigest }) =>
+        [id, manifestDigest, configDigest].includes(image),
+      );
     return [...this.#index.values()].filter(uses).map(({ id, name, isUp }) => ({ id, name, running: isUp }));
   }
 
   /** Ids of the containers that have a volume. */
   volumeUsers(volume: string): string[] {
-    return [...this.#index.values()]
-      .filter(({ record }) => record.volumes.some(({ name }) => name === volume))
-      .map(({ id }) => id);
+    return volumeUsers(this.#index.values(), volume);
   }
 
   /** What containers need of images: their stacks, manifests and configs. */
   imageRoots(): { blobs: Digest[]; chains: ChainId[] } {
-    const images = [...this.#index.values()].map(({ record }) => record.image);
+    const images = [...this.#index.values()].flatMap(({ record }) => imagesOf(record));
     return {
       blobs: images.flatMap(({ id, manifestDigest, configDigest }) => [id, manifestDigest, configDigest]),
       chains: images.flatMap(({ chainId }) => (chainId === undefined ? [] : [chainId])),
@@ -98,17 +130,22 @@ export class ContainerService implements ContainerBackend {
     this.#deps.runtime.anticipate?.();
     const asked = request.name === undefined ? undefined : checkName(request.name);
     const held = await this.#deps.images.hold(request.config.image, { platform: request.platform });
+    const mounted = await holdMountedImages(request, this.#deps).catch((error: unknown) => {
+      held.release();
+      throw error;
+    });
     try {
-      return await this.#createOn(held.image, request, asked);
+      return await this.#createOn(held.image, request, { asked, images: mounted.images });
     } finally {
       held.release();
+      mounted.release();
     }
   }
 
   async #createOn(
     image: ImageView,
     request: CreateRequest,
-    asked: string | undefined,
+    { asked, images }: { asked: string | undefined; images: ReadonlyMap<string, ContainerImage> },
   ): Promise<CreateResult> {
     const name =
       asked ?? generateName((candidate) => this.#index.hasName(candidate) || this.#reserved.has(candidate));
@@ -120,29 +157,41 @@ export class ContainerService implements ContainerBackend {
       name,
       engine,
       defaults: this.#deps.defaults,
+      logDefaults: this.#deps.logs.defaults,
     });
-    const volumes: Volume[] = [];
+    const plan = planMounts(record.config, record.host, {
+      mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
+      images,
+    });
     this.#reserve(name);
     try {
-      const signal = new AbortController().signal;
-      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
-      const places = anonymousPlaces(record.config, record.host);
-      const filled = await fillVolumes(record.id, places, this.#deps);
-      volumes.push(...filled.map(({ volume }) => volume));
-      record.volumes = filled.map(({ volume, destination }) => ({ name: volume.name, destination }));
-      await this.#deps.store.insert(record, this.#deps.volumes.insertions(volumes));
-      this.#index.add(new LiveContainer(record));
-    } catch (error) {
-      await this.#deps.volumes.discard(volumes.map((volume) => volume.name));
-      await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
-      throw error;
+      await this.#insert(record, plan);
     } finally {
       this.#reserved.delete(name);
     }
     this.#deps.images.used(record.image.id);
-    for (const volume of volumes) publishVolumeEvent(this.#deps.events, 'create', volume.name);
     publishContainerEvent(this.#deps.events, record, 'create');
     return { id: record.id, warnings };
+  }
+
+  /** With snapshots and volumes, or without any of it. */
+  async #insert(record: ContainerRecord, plan: MountPlan): Promise<void> {
+    const { signal } = new AbortController();
+    record.mounts = plan.points;
+    try {
+      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
+      await prepareImageSnapshots(record, this.#deps, signal);
+      const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {
+        record.mounts = mounts;
+        await this.#deps.store.insert(record, statements);
+        this.#index.add(new LiveContainer(record));
+      });
+      for (const { name } of made) publishVolumeEvent(this.#deps.events, 'create', name);
+    } catch (error) {
+      await this.#deps.snapshotter.remove(snapshotKeyOf(record.id)).catch(() => undefined);
+      await removeImageSnapshots(record, this.#deps).catch(() => undefined);
+      throw error;
+    }
   }
 
   async start(nameOrId: string): Promise<void> {
@@ -320,6 +369,32 @@ export class ContainerService implements ContainerBackend {
     return (await writtenFiles(this.#index.resolve(nameOrId), this.#deps, options.signal)).changes;
   }
 
+  statsOnce(...asked: Parameters<ContainerBackend['statsOnce']>): ReturnType<ContainerBackend['statsOnce']> {
+    return this.#stats.once(...asked);
+  }
+
+  followStats(
+    ...asked: Parameters<ContainerBackend['followStats']>
+  ): ReturnType<ContainerBackend['followStats']> {
+    return this.#stats.follow(...asked);
+  }
+
+  statPath(...asked: Parameters<ContainerBackend['statPath']>): ReturnType<ContainerBackend['statPath']> {
+    return this.#archives.statPath(...asked);
+  }
+
+  readPath(...asked: Parameters<ContainerBackend['readPath']>): ReturnType<ContainerBackend['readPath']> {
+    return this.#archives.readPath(...asked);
+  }
+
+  writePath(...asked: Parameters<ContainerBackend['writePath']>): Promise<void> {
+    return this.#archives.writePath(...asked);
+  }
+
+  matchPaths(...asked: Parameters<ContainerBackend['matchPaths']>): Promise<string[]> {
+    return this.#archives.matchPaths(...asked);
+  }
+
   async commit(
     nameOrId: string,
     request: ContainerCommit,
@@ -337,13 +412,17 @@ export class ContainerService implements ContainerBackend {
   }
 
   async top(nameOrId: string, psArguments: string[]): Promise<{ titles: string[]; processes: string[][] }> {
-    const task = runningTask(this.#index.resolve(nameOrId));
+    const container = this.#index.resolve(nameOrId);
+    const task = runningTask(container);
     const pids = await this.#deps.runtime.processes(task.handle);
     const table = await run(['ps', ...(psArguments.length === 0 ? ['-ef'] : psArguments)], {
       timeoutMs: 10_000,
     });
-    if (table.exitCode !== 0) throw new EngineError('invalid', `error running ps: ${table.stderr.trim()}`);
-    return filterProcesses(table.stdout, new Set(pids));
+    if (table.exitCode !== 0)
+      throw new EngineError('internal', `ps: ${table.stderr.trim().split('\n', 1)[0] ?? ''}`);
+    const found = filterProcesses(table.stdout, new Set(pids));
+    publishContainerEvent(this.#deps.events, container.record, 'top');
+    return found;
   }
 
   counts(): { running: number; paused: number; stopped: number } {
@@ -376,6 +455,19 @@ export class ContainerService implements ContainerBackend {
       await this.#deps.store.update(container.record).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** A user's wish of before, told when the container turned unhealthy. A kill leaves what follows to the restart policy. */
+  async #actOnFailure(
+    container: LiveContainer,
+    task: LiveTask,
+    action: Exclude<HealthFailureAction, 'none'>,
+  ): Promise<void> {
+    if (container.task !== task) return;
+    const asUsual = { signal: undefined, timeoutSeconds: undefined };
+    if (action === 'restart') await this.restart(container.id, asUsual);
+    else if (action === 'stop') await this.stop(container.id, asUsual);
+    else await this.#lifecycle.forceEnd(container, task);
   }
 
   /** @returns the task that was killed. */

@@ -59,7 +59,7 @@ export class ContainerStarts {
   }
 
   async #run(container: LiveContainer): Promise<void> {
-    await container.cleaning;
+    await Promise.allSettled([container.cleaning, ...container.copies]);
     await clearResidue(container, this.#deps);
     let task: LiveTask;
     try {

@@ -18,5 +18,6 @@ export function stateOf(container: LiveContainer): ContainerState {
     error: task === undefined ? record.error : '',
     startedAtNano: record.startedAtNano,
     finishedAtNano: record.finishedAtNano,
+    health: container.health,
   };
 }

@@ -18,7 +18,7 @@ test('markStopped() says so of one record and leaves the rest of it as it was, a
       config,
       host: testHost(),
       ...times,
-      volumes: [],
+      mounts: [],
       stoppedByUser: false,
     };
     await store.insert(one as unknown as ContainerRecord);

@@ -107,6 +107,11 @@ export class ContainerIndex<T extends Named> {
     if (this.#byName.get(container.name) === container) this.#byName.delete(container.name);
   }
 
+  /** Whether it is this very one that goes by its id. */
+  has(container: T): boolean {
+    return this.#byId.get(container.id) === container;
+  }
+
   /** Give a new name; the old one is free at once. A container that is not in the index (any more) does not come back. */
   rename(container: T, assign: () => void): void {
     if (this.#byId.get(container.id) !== container) return;

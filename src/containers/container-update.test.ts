@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import type { ResourceHost } from '../runtime/spec/resources.ts';
-import { updatedResources } from '../runtime/spec/resources.ts';
+import { blockHost } from '../runtime/spec/block-limits.ts';
+import { type ResourceHost, updatedResources } from '../runtime/spec/resources.ts';
 import type { HostOptions } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type ContainerChange, changedRecord, checkChange } from './container-update.ts';
@@ -8,7 +8,12 @@ import { ServiceBench } from './testing/service-bench.ts';
 import { testHost } from './testing/service-fixture.ts';
 
 const bench = new ServiceBench();
-const v1: ResourceHost = { cgroupVersion: '1', swapLimit: true, blkioWeight: false };
+const v1: ResourceHost = {
+  cgroupVersion: '1',
+  swapLimit: true,
+  blkioWeight: false,
+  block: blockHost('1'),
+};
 const M = 1n << 20n;
 
 function change(resources: Partial<ContainerChange['resources']>, restart?: HostOptions['restartPolicy']) {

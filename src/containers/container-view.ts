@@ -1,6 +1,5 @@
 import type { Endpoint, Networks } from '../network/network-driver.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import { parseBind } from './binds.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
 import { networksOf, usesOwnNetwork } from './container-networks.ts';
@@ -8,6 +7,8 @@ import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { LiveContainer } from './live-container.ts';
+import { driverOf } from './logs/log-options.ts';
+import type { MountPoint } from './mounts/mount-point.ts';
 import { ownerOf } from './namespace-modes.ts';
 
 /** What of the engine is seen in its containers. */
@@ -38,14 +39,15 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     args,
     state: stateOf(container),
     restartCount: record.restartCount,
-    logPath: started && record.host.logConfig.type !== 'none' ? paths.log(record.id) : '',
+    logPath: started && driverOf(record.host.logConfig) === 'json-file' ? paths.log(record.id) : '',
     driver,
     endpoints: endpointViews(container, context),
     sandboxPath: sandboxPath(container, context),
-    mounts: [...volumeViews(container, context), ...mountViews(container)],
+    mounts: record.mounts.map((point) => mountView(point, context)),
     resolvConfPath: started ? paths.resolvConf(filesOf) : '',
     hostnamePath: started ? paths.hostname(filesOf) : '',
     hostsPath: started ? paths.hosts(filesOf) : '',
+    execIds: [...container.execs],
   };
 }
 
@@ -78,29 +80,23 @@ function sandboxPath({ id, record, task }: LiveContainer, { networks }: ViewCont
   return usesOwnNetwork(record.host.networkMode) ? networks.namespacePath(id) : '';
 }
 
-function volumeViews({ record }: LiveContainer, { volumes }: ViewContext): MountView[] {
-  return record.volumes.map(({ name, destination }) => ({
-    type: 'volume',
-    name,
-    source: volumes.path(name),
-    destination,
-    driver: 'local',
-    mode: '',
-    readWrite: true,
-    propagation: '',
-  }));
-}
-
-function mountViews(container: LiveContainer): MountView[] {
-  return container.record.host.binds.map((text) => {
-    const bind = parseBind(text);
-    return {
-      type: 'bind',
-      source: bind.source,
-      destination: bind.destination,
-      mode: bind.options.join(','),
-      readWrite: !bind.readonly,
-      propagation: bind.propagation,
-    };
-  });
+function mountView(point: MountPoint, { volumes }: ViewContext): MountView {
+  const { type, destination, mode, readWrite } = point;
+  const placed = { type, destination, mode, readWrite };
+  switch (type) {
+    case 'bind':
+      return { ...placed, source: point.source, propagation: point.propagation };
+    case 'volume':
+      return {
+        ...placed,
+        name: point.name,
+        source: volumes.path(point.name),
+        driver: 'local',
+        propagation: '',
+      };
+    case 'image':
+      return { ...placed, name: point.name, source: point.image.id, propagation: 'rprivate' };
+    case 'tmpfs':
+      return { ...placed, source: '', propagation: '' };
+  }
 }

@@ -1,8 +1,11 @@
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
+import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
+import type { Health, HealthFailureAction } from './health/health.ts';
+import type { MountRequest } from './mounts/mount-point.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
 export interface ContainerConfig {
@@ -39,6 +42,11 @@ export interface HostOptions {
   /** `source:destination[:options]` as typed. */
   binds: string[];
   tmpfs: Record<string, string>;
+  mounts: MountRequest[];
+  /** `container[:mode]` as typed. */
+  volumesFrom: string[];
+  /** For volumes that are made with the container. */
+  volumeDriver: string;
   networkMode: string;
   pidMode: string;
   ipcMode: string;
@@ -71,10 +79,14 @@ export interface HostOptions {
   readonlyPaths: string[] | undefined;
   cgroupParent: string;
   annotations: Record<string, string>;
+  /** Undefined: nothing is asked of the host's devices. */
+  hardware?: HardwareOptions | undefined;
   publishAllPorts: boolean;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];
   resources: SpecResources;
+  /** Ours, beyond Docker's. Absent: none. */
+  healthOnFailure?: HealthFailureAction;
 }
 
 export type ContainerStatus =
@@ -95,6 +107,8 @@ export interface ContainerState {
   /** 0n: never. */
   startedAtNano: bigint;
   finishedAtNano: bigint;
+  /** Undefined: never checked. */
+  health: Health | undefined;
 }
 
 /** Which image a container stands on; it keeps for life what it was created on. */
@@ -132,10 +146,12 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** Execs that were made in its present run and have not ended. */
+  execIds: string[];
 }
 
 export interface MountView {
-  type: 'bind' | 'volume' | 'tmpfs';
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
   name?: string;
   source: string;
   destination: string;

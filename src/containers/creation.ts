@@ -3,20 +3,20 @@ import { isIP } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
-import type { ImageProcessConfig } from '../oci/image-config.ts';
+import type { Healthcheck, ImageProcessConfig } from '../oci/image-config.ts';
 import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
-import { parseBind } from './binds.ts';
+import { checkIpcMode } from './check-options.ts';
 import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import type { CreateRequest } from './container-backend.ts';
 import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type EngineFacts, effectiveOptions } from './effective-options.ts';
+import { checkLogOptions, type LogConfig, withLogDefaults } from './logs/log-options.ts';
 import { parseExtraHost } from './network-files.ts';
 import { parseSignal } from './signals.ts';
-import { checkBuiltOptions, warningsOf } from './unbuilt-options.ts';
 
 /** 64 hex digits whose short form is no number: such a name could be mistaken by clients. */
 export function newContainerId(): string {
@@ -34,17 +34,27 @@ export function newContainerId(): string {
 export function newRecord(
   request: CreateRequest,
   image: ImageView,
-  identity: { id: string; name: string; engine: EngineFacts; defaults: ContainerDefaults },
+  identity: {
+    id: string;
+    name: string;
+    engine: EngineFacts;
+    defaults: ContainerDefaults;
+    logDefaults: LogConfig;
+  },
 ): { record: ContainerRecord; warnings: string[] } {
   const { id, name, engine, defaults } = identity;
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
-  checkBuiltOptions(request.config, request.host);
-  const host = effectiveOptions(request.host, engine, defaults);
+  checkIpcMode(request.host);
+  const host = {
+    ...effectiveOptions(request.host, engine, defaults),
+    logConfig: withLogDefaults(request.host.logConfig, identity.logDefaults),
+  };
+  checkLogOptions(host.logConfig);
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
     record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
-    warnings: [...warnings, ...warningsOf(request.config, request.host)],
+    warnings,
   };
 }
 
@@ -67,11 +77,11 @@ function newRecordOf(
     restartCount: 0,
     restartDue: false,
     networkFilesOf: '',
-    volumes: [],
+    mounts: [],
   };
 }
 
-function imageOf(image: ImageView): ContainerImage {
+export function imageOf(image: ImageView): ContainerImage {
   const { id, manifestDigest, configDigest, chainId, platform } = image;
   return { id, manifestDigest, configDigest, chainId, platform };
 }
@@ -91,9 +101,25 @@ export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): 
     exposedPorts: [...new Set([...image.exposedPorts, ...asked.exposedPorts])],
     volumes: [...new Set([...image.volumes, ...asked.volumes])],
     stopSignal: asked.stopSignal ?? image.stopSignal,
-    healthcheck: asked.healthcheck ?? image.healthcheck,
+    healthcheck: mergeHealthcheck(asked.healthcheck, image.healthcheck),
     shell: asked.shell ?? image.shell,
     onBuild: asked.onBuild,
+  };
+}
+
+/** The user's word, with the image's where the user says nothing. */
+function mergeHealthcheck(
+  asked: Healthcheck | undefined,
+  image: Healthcheck | undefined,
+): Healthcheck | undefined {
+  if (asked === undefined || image === undefined) return asked ?? image;
+  return {
+    test: asked.test.length === 0 ? image.test : asked.test,
+    intervalNs: asked.intervalNs || image.intervalNs,
+    timeoutNs: asked.timeoutNs || image.timeoutNs,
+    startPeriodNs: asked.startPeriodNs || image.startPeriodNs,
+    startIntervalNs: asked.startIntervalNs || image.startIntervalNs,
+    retries: asked.retries || image.retries,
   };
 }
 
@@ -121,7 +147,6 @@ function checkOptions(config: ContainerConfig, host: HostOptions): void {
   }
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
   checkResources(host.resources);
-  checkDestinations(host);
   checkFileWords(config, host);
   for (const text of host.extraHosts) parseExtraHost(text);
   if (host.autoRemove && !['', 'no'].includes(host.restartPolicy.name)) {
@@ -141,15 +166,4 @@ function checkFileWords(config: ContainerConfig, host: HostOptions): void {
       'invalid',
       `Cannot use ${JSON.stringify(bad)} as a host or domain name: it has white space`,
     );
-}
-
-function checkDestinations(host: HostOptions): void {
-  const seen = new Set<string>();
-  for (const destination of [
-    ...host.binds.map((text) => parseBind(text).destination),
-    ...Object.keys(host.tmpfs),
-  ]) {
-    if (seen.has(destination)) throw new EngineError('invalid', `Duplicate mount point: ${destination}`);
-    seen.add(destination);
-  }
 }

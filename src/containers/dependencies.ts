@@ -10,9 +10,12 @@ import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { ContainerLogs } from './logs/container-logs.ts';
+import type { ReadyMount } from './mounts/ready-mounts.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
+import type { TaskObserver } from './task-observer.ts';
 
 /** What a start knows when its OCI spec is made. */
 export interface SpecContext {
@@ -24,7 +27,8 @@ export interface SpecContext {
   /** What is its `/dev/shm`, where others see it too. */
   sharedMemory: string | undefined;
   paths: ContainerPaths;
-  volumes: Pick<Volumes, 'path'>;
+  /** What it mounts, all of it there. */
+  mounts: readonly ReadyMount[];
 }
 
 /** The rooms that containers stand on; `daemon` chooses the implementations. */
@@ -42,6 +46,8 @@ export interface ContainerDependencies {
   volumes: Volumes;
   sharedMemory: SharedMemory;
   defaults: ContainerDefaults;
+  logs: ContainerLogs;
   events: EventSink;
+  observer?: TaskObserver;
   logger: Logger;
 }

@@ -71,7 +71,7 @@ async function compile({
         mounts.some((mount) => mount.name === value || mount.destination === value || mount.source === value);
     case 'health':
       if (!HEALTHS.includes(value)) throw badValue('health', value, { what: 'health', known: HEALTHS });
-      return () => value === 'none';
+      return ({ state }) => (state.health?.status ?? 'none') === value;
     case 'is-task':
       if (!BOOLEANS.includes(value)) throw new EngineError('invalid', `invalid filter 'is-task=[${value}]'`);
       return () => value === 'false' || value === '0';

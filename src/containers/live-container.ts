@@ -2,6 +2,7 @@ import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
 import type { WaitResult } from './container-backend.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { Health } from './health/health.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { StreamHub } from './stream-hub.ts';
 
@@ -48,6 +49,8 @@ export class LiveContainer {
   cleaning: Promise<void> = Promise.resolve();
   /** The last task, while something of it may be on the host. */
   residue: LiveTask | undefined;
+  /** Copies into its root that are under way: the next start, and the removal of its files, wait for them. */
+  readonly copies = new Set<Promise<unknown>>();
   removing = false;
   /** Being stopped for a restart on a user's word: what removes itself at its end stays. */
   restarting = false;
@@ -55,6 +58,10 @@ export class LiveContainer {
   pendingRestart: PendingRestart | undefined;
   /** How long the last restart by the policy was held back; 0: there was none since the last start on a user's word. */
   lastDelayMs = 0;
+  /** Ids of execs of the present task that have not ended. */
+  readonly execs = new Set<string>();
+  /** Undefined: never checked. */
+  health: Health | undefined;
   readonly nextExit = new Waiters();
   readonly removed = new Waiters();
 

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 
-/** The rows of `ps` whose PID is in `pids`. The last column keeps its spaces. @throws EngineError "invalid" without a PID column. */
+/** The rows of `ps` whose PID is in `pids`. The last column keeps its spaces. @throws EngineError "internal", as in Docker, without a PID column. */
 export function filterProcesses(
   table: string,
   pids: ReadonlySet<number>,
@@ -8,7 +8,7 @@ export function filterProcesses(
   const [header = '', ...rows] = table.split('\n').filter((line) => line.trim() !== '');
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf('PID');
-  if (pidColumn < 0) throw new EngineError('invalid', "Couldn't find PID field in ps output");
+  if (pidColumn < 0) throw new EngineError('internal', "Couldn't find PID field in ps output");
   const processes = rows
     .map((row) => splitRow(row, titles.length))
     .filter((row) => pids.has(Number(row[pidColumn])));

@@ -7,8 +7,13 @@ import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import type { ExecNote } from './exec/exec-notes.ts';
+import type { ExecService } from './exec/exec-service.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
+import { imageMountKeys } from './mounts/image-mounts.ts';
+import { dropMounts } from './mounts/ready-mounts.ts';
+import { usersByVolume } from './mounts/volume-users.ts';
 import { startsWithDaemon } from './restart-plan.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
@@ -27,6 +32,7 @@ export async function recoverContainers(
   deps: ContainerDependencies,
   index: ContainerIndex<LiveContainer>,
   lifecycle: Lifecycle,
+  execs: ExecService,
 ): Promise<LiveContainer[]> {
   for (const record of await deps.store.load()) index.add(new LiveContainer(record));
   const notes = await deps.notes.load();
@@ -35,7 +41,11 @@ export async function recoverContainers(
   const alive = [...notes].filter(
     ([id, { handle }]) => handle.bootId === boot && isUnderWay(known.get(id)?.record, handle.id.generation),
   );
-  await deps.runtime.recover(alive.map(([, note]) => note.handle));
+  const execNotes = await execs.notesOf(alive.map(([, { handle }]) => handle.id));
+  await deps.runtime.recover(
+    alive.map(([, note]) => note.handle),
+    execNotes.map((note) => note.handle),
+  );
   await recoverHost(deps, known, alive);
   for (const [id, note] of notes) {
     const container = known.get(id);
@@ -43,7 +53,10 @@ export async function recoverContainers(
       await takeUp(container, { note, deps, lifecycle });
     else await deps.notes.remove(id);
   }
+  for (const note of execNotes) takeUpExec(known.get(note.handle.id.containerId), note, execs);
   for (const container of known.values()) await settle(container, deps, lifecycle);
+  for (const { record, task, removing } of known.values())
+    if (!removing) void deps.logs.recover(record, task?.handle);
   const due = [...index.values()].filter((one) => one.task === undefined && startsWithDaemon(one.record));
   for (const container of due) lifecycle.hold(container);
   return due;
@@ -72,8 +85,13 @@ async function recoverHost(
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
   await deps.sharedMemory.recover(ids);
-  await deps.snapshotter.recover(new Set<SnapshotKey>([...known.keys()].map(snapshotKeyOf)));
-  await deps.volumes.recover();
+  // Only starts need them, and none is under way.
+  for (const name of await readdir(deps.paths.mountsAll).catch(() => []))
+    await dropMounts(join(deps.paths.mountsAll, name));
+  const records = [...known.values()].map(({ record }) => record);
+  const keys = records.flatMap((record) => [snapshotKeyOf(record.id), ...imageMountKeys(record)]);
+  await deps.snapshotter.recover(new Set<SnapshotKey>(keys));
+  await deps.volumes.recover(usersByVolume(records.filter(({ id }) => ids.has(id))));
   for (const name of await readdir(deps.paths.all).catch(() => [])) {
     if (!known.has(name)) await rm(join(deps.paths.all, name), { recursive: true, force: true });
   }
@@ -105,7 +123,7 @@ async function takeUp(
   };
   container.task = task;
   try {
-    container.hub.begin(await deps.runtime.attach(handle));
+    container.hub.begin(await deps.runtime.attach(handle), deps.logs.follow(container.record, handle));
   } catch (error) {
     // It has ended meanwhile, or its monitor has: the exit tells.
     deps.logger.debug('No streams to take up', { container: container.id, error: messageOf(error) });
@@ -113,6 +131,10 @@ async function takeUp(
   if (stop?.restarts === true) container.restarting = true;
   lifecycle.watch(container, task);
   if (stop !== undefined) lifecycle.resumeStop(container, task, stop);
+}
+
+function takeUpExec(container: LiveContainer | undefined, note: ExecNote, execs: ExecService): void {
+  if (container?.task !== undefined) execs.takeUp(container, container.task, note);
 }
 
 /** What is not running: record a lost end, remove what was to go at its end. */

@@ -6,6 +6,8 @@ const QUEUE_LIMIT_BYTES = 1 << 20;
 /** A client that takes nothing for so long, while a container that is to stop waits for it, is cut off. */
 const STALLED_MS = 1_000;
 const STALL_CHECK_MS = 200;
+/** What waits for a client goes to it in pieces of about this size, however small it came. */
+const BATCH_BYTES = 128 << 10;
 
 interface HubClient {
   client: AttachClient;
@@ -36,11 +38,11 @@ export class StreamHub {
   #run = Promise.withResolvers<TaskStreams | undefined>();
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Take over the streams of a start; call before the command runs. */
-  begin(streams: TaskStreams): void {
+  /** Take over the streams of a start; call before the command runs. `onOutput` is told of all that it prints. */
+  begin(streams: TaskStreams, onOutput: (bytes: number) => void = () => undefined): void {
     this.#streams = streams;
     this.#ending = 'no';
-    this.#pumping = this.#pump(streams);
+    this.#pumping = this.#pump(streams, onOutput);
     this.#run.resolve(streams);
   }
 
@@ -95,9 +97,10 @@ export class StreamHub {
     this.#clients.delete(member);
   }
 
-  async #pump(streams: TaskStreams): Promise<void> {
+  async #pump(streams: TaskStreams, onOutput: (bytes: number) => void): Promise<void> {
     try {
       for await (const output of streams.output()) {
+        onOutput(output.data.length);
         for (const member of this.#clients) this.#enqueue(member, output);
         while (this.#ending !== 'exited' && this.#isFull()) await this.#waitForRoom();
       }
@@ -132,7 +135,7 @@ export class StreamHub {
   async #deliver(member: HubClient): Promise<void> {
     try {
       while (true) {
-        const next = member.queue.shift();
+        const next = takeTogether(member.queue);
         if (next === undefined) {
           if (member.gone) return;
           await new Promise<void>((resolve) => {
@@ -200,4 +203,19 @@ export class StreamHub {
       if (full && now - member.lastProgress >= STALLED_MS) this.#leave(member);
     }
   }
+}
+
+/** The first of the queue, and what follows it from the same stream, as one. */
+function takeTogether(queue: TaskOutput[]): TaskOutput | undefined {
+  const [first, second] = queue;
+  if (first === undefined || second === undefined || second.stream !== first.stream) return queue.shift();
+  let count = 0;
+  let bytes = 0;
+  for (const { stream, data } of queue) {
+    if (stream !== first.stream || (count > 0 && bytes + data.length > BATCH_BYTES)) break;
+    count++;
+    bytes += data.length;
+  }
+  const pieces = queue.splice(0, count).map(({ data }) => data);
+  return { stream: first.stream, data: Buffer.concat(pieces, bytes) };
 }

@@ -3,25 +3,30 @@ import type {
   AttachClient,
   AttachRequest,
   ContainerBackend,
-  LogLine,
+  LogAnswer,
   LogRequest,
   WaitCondition,
   WaitResult,
 } from './container-backend.ts';
 import { publishContainerEvent } from './container-events.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from './detach-keys.ts';
 import type { LiveContainer } from './live-container.ts';
+import { journalLimits } from './logs/journal-limits.ts';
 import { LogFiles } from './logs/log-files.ts';
 import { type LogSource, readLog } from './logs/read-log.ts';
 
 /** What goes on for as long as a container, or its client, does: attached clients, logs being followed, waits for its end. */
 export class StreamService implements Pick<ContainerBackend, 'attach' | 'logs' | 'wait'> {
-  readonly #deps: Pick<ContainerDependencies, 'events' | 'paths'>;
+  readonly #deps: Pick<ContainerDependencies, 'events' | 'logs' | 'paths'>;
   readonly #index: ContainerIndex<LiveContainer>;
 
-  constructor(deps: Pick<ContainerDependencies, 'events' | 'paths'>, index: ContainerIndex<LiveContainer>) {
+  constructor(
+    deps: Pick<ContainerDependencies, 'events' | 'logs' | 'paths'>,
+    index: ContainerIndex<LiveContainer>,
+  ) {
     this.#deps = deps;
     this.#index = index;
   }
@@ -63,20 +68,19 @@ export class StreamService implements Pick<ContainerBackend, 'attach' | 'logs' |
     await container.hub.join(member, { stdin, stdout: request.stdout, stderr: request.stderr, closeStdin });
   }
 
-  async logs(
-    nameOrId: string,
-    request: LogRequest,
-    options: { signal: AbortSignal },
-  ): Promise<{ tty: boolean; lines: AsyncIterable<LogLine> }> {
+  async logs(nameOrId: string, request: LogRequest, options: { signal: AbortSignal }): Promise<LogAnswer> {
     const container = this.#index.resolve(nameOrId);
     if (!request.stdout && !request.stderr)
       throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
-    if (container.record.host.logConfig.type === 'none') {
+    if (!isReadable(container.record))
       throw new EngineError('not-implemented', 'configured logging driver does not support reading');
-    }
     const ended = container.task?.ended.promise ?? Promise.resolve();
-    const lines = readLog(this.#logOf(container, ended), request, options.signal);
-    return { tty: container.record.config.tty, lines };
+    const batches = readLog(this.#logOf(container, ended), request, options.signal);
+    return {
+      tty: container.record.config.tty,
+      attributes: this.#deps.logs.attributes(container.record),
+      batches,
+    };
   }
 
   async wait(
@@ -102,10 +106,20 @@ export class StreamService implements Pick<ContainerBackend, 'attach' | 'logs' |
       tail: undefined,
     };
     const source = this.#logOf(container, Promise.resolve());
-    for await (const line of readLog(source, all, client.signal)) await client.write(line.stream, line.data);
+    for await (const lines of readLog(source, all, client.signal))
+      for (const line of lines) await client.write(line.stream, line.data);
   }
 
   #logOf({ id }: LiveContainer, ended: Promise<void>): LogSource {
     return { files: new LogFiles(this.#deps.paths.log(id)), ended };
+  }
+}
+
+/** A log that no options make sense of was never begun. */
+function isReadable({ host }: ContainerRecord): boolean {
+  try {
+    return journalLimits(host.logConfig) !== undefined;
+  } catch {
+    return true;
   }
 }

@@ -12,6 +12,7 @@ import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { type JoinedNamespaces, joinNamespaces } from './joined-namespaces.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
 import { UndoStack } from './undo.ts';
@@ -41,9 +42,13 @@ export async function startTask(
     container.record = withOwnersNetwork(container.record, joined.networkOwner);
     // For its log and its network files.
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
+    const logPath = await deps.logs.prepare(container.record);
+    undo.add('let go of its log', async () => deps.logs.ended(container.id));
     const preparing = prepareHost(container, joined, { deps, undo });
-    const handle = await createTask(container, { deps, undo, preparing, signal });
-    const { endpoints } = await preparing;
+    const handle = await createTask(container, { deps, undo, preparing, logPath, signal });
+    const { endpoints, mounts } = await preparing;
+    // The container has its own of them by now.
+    await mounts.release();
     const task: LiveTask = {
       handle,
       endpoints,
@@ -92,7 +97,9 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     noteTask(container, task, deps);
     await settled([
       deps.store.update(container.record),
-      deps.runtime.attach(task.handle).then((streams) => container.hub.begin(streams)),
+      deps.runtime
+        .attach(task.handle)
+        .then((streams) => container.hub.begin(streams, deps.logs.follow(container.record, task.handle))),
     ]);
     await deps.runtime.start(task.handle);
   } catch (error) {
@@ -111,24 +118,27 @@ interface HostSide {
   endpoints: Endpoint[];
   namespaces: JoinedNamespaces['paths'];
   sharedMemory: string | undefined;
+  mounts: ReadyMounts;
 }
 
-/** Root file system, network and shared memory, side by side. */
+/** Root file system, sources of mounts, network and shared memory, side by side. */
 async function prepareHost(
   container: LiveContainer,
   joined: JoinedNamespaces,
   { deps, undo }: { deps: ContainerDependencies; undo: UndoStack },
 ): Promise<HostSide> {
-  const [, network, sharedMemory] = await settled([
+  const [, network, sharedMemory, mounts] = await settled([
     mountRoot(container, deps, undo),
     joined.networkOwner === undefined ? joinNetwork(container, deps, undo) : undefined,
     mountSharedMemory(container, joined, { deps, undo }),
+    readyMounts(container.record, deps, undo),
   ] as const);
   const own = network?.networkNamespace;
   return {
     endpoints: network?.endpoints ?? [],
     namespaces: { ...joined.paths, ...(own === undefined ? {} : { network: own }) },
     sharedMemory,
+    mounts,
   };
 }
 
@@ -222,17 +232,17 @@ async function createTask(
     deps: ContainerDependencies;
     undo: UndoStack;
     preparing: Promise<HostSide>;
+    logPath: string | undefined;
     signal: AbortSignal;
   },
 ): Promise<TaskHandle> {
-  const { deps, undo, preparing } = context;
+  const { deps, undo, preparing, logPath } = context;
   const { record } = container;
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
-  const spec = preparing.then(({ namespaces, sharedMemory }) => {
-    const { paths, volumes } = deps;
-    return deps.buildSpec({ record, rootDirectory, namespaces, sharedMemory, paths, volumes });
-  });
+  const spec = preparing.then(({ namespaces, sharedMemory, mounts: { mounts } }) =>
+    deps.buildSpec({ record, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
+  );
   spec.catch(() => undefined);
   const request: OpenTaskRequest = {
     id: { containerId: record.id, generation: record.generation },
@@ -242,7 +252,7 @@ async function createTask(
     terminal: record.config.tty,
     stdin: record.config.openStdin,
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
-    logPath: record.host.logConfig.type === 'none' ? undefined : deps.paths.log(record.id),
+    logPath,
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   try {

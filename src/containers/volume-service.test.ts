@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { failureOf } from '../../test/support/failure-of.ts';
 import { silentLogger } from '../errors/logger.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
-import { LocalVolumes, volumeTables } from '../volumes/local-volumes.ts';
+import { LocalVolumes } from '../volumes/local-volumes.ts';
+import { volumeDetailColumns, volumeTables } from '../volumes/volume-rows.ts';
 import type { Volume } from '../volumes/volumes.ts';
 import { VolumeService } from './volume-service.ts';
 
@@ -18,14 +19,17 @@ const events: string[] = [];
 const live = { signal: new AbortController().signal };
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sampan-volumes-'));
-  db = await SqliteStateDb.open(':memory:', [{ version: 1, name: 'volumes', statements: volumeTables }]);
+  db = await SqliteStateDb.open(':memory:', [
+    { version: 1, name: 'volumes', statements: [...volumeTables, ...volumeDetailColumns] },
+  ]);
   const volumes = new LocalVolumes({ root: join(directory, 'volumes'), db, logger: silentLogger });
-  [used, free] = [await volumes.prepareAnonymous(), await volumes.prepareAnonymous()];
+  [used, free] = [await volumes.prepare({}), await volumes.prepare({})];
   writeFileSync(join(free.path, 'file'), Buffer.alloc(100_000));
   await db.transact(volumes.insertions([used, free]));
   events.length = 0;
   service = new VolumeService({
     volumes,
+    scratch: join(directory, 'scratch'),
     usersOf: (name) => (name === used.name ? ['c1', 'c2'] : []),
     events: { publish: ({ action, attributes }) => void events.push(`${action} ${attributes['reclaimed']}`) },
   });
@@ -73,4 +77,41 @@ test('prune takes what is wanted and unused, and tells what that freed', async (
   expect([deleted, await names()]).toEqual([[free.name], [used.name]]);
   expect(reclaimedBytes).toBeGreaterThanOrEqual(100_000);
   expect(events).toEqual(['prune 0', 'destroy undefined', `prune ${reclaimedBytes}`]);
+});
+
+test('to make one that is there tells of it as it is, and what was removed can be made anew', async () => {
+  const made = await service.create({ name: 'data', labels: { a: 'b' } });
+  expect(await service.create({ name: 'data', labels: { c: 'd' }, options: {} })).toEqual(made);
+  expect(made).toMatchObject({ name: 'data', labels: { a: 'b' }, anonymous: false, users: [] });
+  expect((await service.create({})).anonymous).toBe(true);
+  await service.remove('data', { force: false });
+  expect(existsSync(made.path)).toBe(false);
+  expect((await service.create({ name: 'data' })).labels).toBeUndefined();
+  expect(events).toEqual(['create undefined', 'create undefined', 'destroy undefined', 'create undefined']);
+});
+
+test('many who make the same volume at once get the same one', async () => {
+  const made = await Promise.all(Array.from({ length: 8 }, () => service.create({ name: 'data' })));
+  expect(new Set(made.map(({ createdNano }) => createdNano)).size).toBe(1);
+  expect(events).toEqual(['create undefined']);
+});
+
+test('a name that is taken is no place for an import or a copy, and a failed one leaves nothing', async () => {
+  await service.create({ name: 'data' });
+  const tar = () => new Blob(['no archive']).stream();
+  expect(await failureOf(service.import({ name: 'data' }, tar(), live))).toMatchObject({
+    kind: 'conflict',
+    message: 'create data: a volume of that name is there already',
+  });
+  expect(await failureOf(service.clone('nosuch', { name: 'other' }, live))).toMatchObject({
+    message: 'get nosuch: no such volume',
+  });
+  expect(await failureOf(service.clone('data', { name: 'a/b' }, live))).toMatchObject({ kind: 'invalid' });
+  expect((await service.list()).length).toBe(3);
+});
+
+test('prune leaves what is mounted from elsewhere', async () => {
+  await service.create({ name: 'share', options: { type: 'none', o: 'bind', device: '/nosuch' } });
+  await service.prune(() => true, live);
+  expect(await names()).toEqual([used.name, 'share'].sort());
 });

@@ -28,6 +28,10 @@ export interface ContentStore {
    * @throws EngineError "conflict" while another open ingest has the same key.
    */
   ingest(key: string, options?: { restart?: boolean; ephemeral?: boolean }): Promise<Ingest>;
+  /**
+   * Take the file `path` over as the blob `digest`: hashed and synced by whoever wrote it, on the same file system, never to change. It is gone from `path`.
+   */
+  adopt(path: string, digest: Digest): Promise<void>;
   /** Remove a blob; absent is fine. Callers hold the GC lock. */
   remove(digest: Digest): Promise<void>;
   list(): AsyncIterable<{ digest: Digest; sizeBytes: number }>;

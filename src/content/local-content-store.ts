@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { type Digest, hexOf, isDigest } from '../oci/digest.ts';
-import { writeFileAtomic } from '../storage/atomic-file.ts';
+import { syncDirectory, writeFileAtomic } from '../storage/atomic-file.ts';
 import type { ContentStore, Ingest } from './content-store.ts';
 import { openIngestFile } from './ingest-file.ts';
 import { LocalIngest } from './local-ingest.ts';
@@ -91,6 +91,17 @@ export class LocalContentStore implements ContentStore {
     const handle = await openIngestFile(path, key);
     const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
     return await LocalIngest.resume(place, handle, options.restart ?? false);
+  }
+
+  async adopt(path: string, digest: Digest): Promise<void> {
+    try {
+      await rename(path, this.path(digest));
+      // One file under both names is left where it was.
+      await removeIfThere(path);
+      await syncDirectory(this.#blobs);
+    } catch (error) {
+      throw storageError(error, `Cannot store ${digest}`);
+    }
   }
 
   async remove(digest: Digest): Promise<void> {

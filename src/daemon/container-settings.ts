@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { parseUlimit } from '../cli/commands/container/create-options/ulimits.ts';
-import { parseByteSize } from '../cli/flags/byte-size.ts';
 import type { ContainerDefaults } from '../containers/container-defaults.ts';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { parseSecurityOptions } from '../runtime/spec/security-options.ts';
+import { parseByteSize } from '../wire/byte-size.ts';
 
 /** What daemon.json and flags say of containers: defaults of theirs, and how they are started. */
 export interface ContainerSettings {

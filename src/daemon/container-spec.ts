@@ -1,11 +1,12 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { parseBind } from '../containers/binds.ts';
+import { mkdir } from 'node:fs/promises';
 import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
-import type { VolumeMount } from '../containers/container-volumes.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
+import type { ReadyMount } from '../containers/mounts/ready-mounts.ts';
 import { ownerOf } from '../containers/namespace-modes.ts';
-import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import { applyEdits } from '../runtime/cdi/apply-edits.ts';
+import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
+import { requestedDevices } from '../runtime/cdi/requested-devices.ts';
 import { findInitProgram } from '../runtime/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
@@ -26,11 +27,12 @@ export interface SpecHost {
   /** `--security-opt`s before those of a container. */
   security: readonly string[];
   onWarning: (warning: string) => void;
+  cdi: CdiRegistry;
 }
 
 /** Join what a container's record says with what its start has prepared: the OCI spec. */
 export async function containerSpec(context: SpecContext, host: SpecHost): Promise<RuntimeSpec> {
-  const { record, rootDirectory, namespaces, sharedMemory, paths, volumes } = context;
+  const { record, rootDirectory, namespaces, sharedMemory, paths } = context;
   const { config } = record;
   const init = usesInit(record.host, host) ? (host.initPath ?? findInitProgram()) : undefined;
   const mounts = [...networkFileMounts(paths, record.networkFilesOf || record.id), ...initMounts(init)];
@@ -48,11 +50,8 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
       hostname: config.hostname,
       domainname: config.domainname,
     },
-    host: record.host,
-    binds: [
-      ...(await Promise.all(record.host.binds.map(readyBind))),
-      ...record.volumes.map((mount) => volumeBind(mount, volumes)),
-    ],
+    host: { ...record.host, tmpfs: { ...tmpfsMounts(context.mounts), ...record.host.tmpfs } },
+    binds: context.mounts.flatMap(bindOf),
     mounts,
     namespacePaths: namespaces,
     sharedMemory,
@@ -63,7 +62,8 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     securityDefaults: host.security.filter((one) => !record.host.privileged || !one.startsWith('seccomp=')),
   });
   for (const warning of warnings) host.onWarning(warning);
-  return spec;
+  const names = requestedDevices(record.host.hardware?.requests ?? [], host.cdi);
+  return names.length === 0 ? spec : host.cdi.edits(names).reduce(applyEdits, spec);
 }
 
 /** Where the processes are the host's, or another container's, there is a first one already. */
@@ -90,23 +90,16 @@ async function makeVolumeFolders(root: string, volumes: readonly string[]): Prom
   for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
 }
 
-function volumeBind({ name, destination }: VolumeMount, volumes: SpecContext['volumes']): SpecBind {
-  return { source: volumes.path(name), destination, mode: '', volume: true };
+function tmpfsMounts(mounts: readonly ReadyMount[]): Record<string, string> {
+  return Object.fromEntries(
+    mounts.flatMap(({ point }) => (point.type === 'tmpfs' ? [[point.destination, point.options]] : [])),
+  );
 }
 
-/** As `docker run -v` does: a source that is not there becomes a directory. */
-async function readyBind(text: string): Promise<SpecBind> {
-  const bind = parseBind(text);
-  try {
-    await stat(bind.source);
-  } catch (error) {
-    if (errnoCodeOf(error) !== 'ENOENT')
-      throw new EngineError(
-        'invalid',
-        `error while creating mount source path '${bind.source}': ${String(error)}`,
-        { cause: error },
-      );
-    await mkdir(bind.source, { recursive: true, mode: 0o755 });
-  }
-  return { source: bind.source, destination: bind.destination, mode: bind.options.join(','), volume: false };
+function bindOf({ point, source }: ReadyMount): SpecBind[] {
+  if (point.type === 'tmpfs') return [];
+  const { destination, readWrite } = point;
+  if (point.type !== 'bind') return [{ source, destination, readOnly: !readWrite }];
+  const { propagation, nonRecursive, readOnlyBelow } = point;
+  return [{ source, destination, readOnly: !readWrite, propagation, nonRecursive, readOnlyBelow }];
 }

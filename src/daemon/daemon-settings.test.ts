@@ -138,9 +138,28 @@ test("what a running Docker owns is not taken from Docker's file", () => {
 });
 
 test('a key without effect is warned of, unless its value asks for nothing', () => {
-  expect(readSettings([], file({ 'log-driver': 'syslog', 'log-opts': {} })).warnings).toEqual([
-    'log-driver: "syslog" in /etc/sampan/daemon.json has no effect here',
+  expect(readSettings([], file({ 'host-gateway-ip': '10.0.0.1', 'raw-logs': false })).warnings).toEqual([
+    'host-gateway-ip: "10.0.0.1" in /etc/sampan/daemon.json has no effect here',
   ]);
+});
+
+test("containers' logs have a default that a container could start with", () => {
+  expect(readSettings([], file({})).containerLog).toEqual({ type: 'json-file', config: {} });
+  const inFile = { 'log-driver': 'local', 'log-opts': { 'max-size': '1m' } };
+  expect(readSettings([], file(inFile)).containerLog).toEqual({
+    type: 'local',
+    config: { 'max-size': '1m' },
+  });
+  expect(readSettings(['--log-driver=none', '--log-opt', 'a=b=c'], file({})).containerLog).toEqual({
+    type: 'none',
+    config: { a: 'b=c' },
+  });
+  for (const bad of [
+    { 'log-driver': 'nope' },
+    { 'log-opts': { nope: '1' } },
+    { 'log-opts': { 'max-size': 'x' } },
+  ])
+    expect(() => readSettings([], file(bad))).toThrow('failed to set log opts: ');
 });
 
 test.each(['{', '[]', '"x"'])('malformed JSON names the file: %p', (text) => {

@@ -1,7 +1,11 @@
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
+import { journalLimits } from '../containers/logs/journal-limits.ts';
+import { checkLogOptions, type LogConfig } from '../containers/logs/log-options.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
+import { DEFAULT_CDI_FOLDERS } from '../runtime/cdi/cdi-registry.ts';
+import { type BuildCacheSettings, buildCacheSettings } from './build-cache-settings.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { type ContainerSettings, containerSettings } from './container-settings.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
@@ -35,10 +39,15 @@ export interface DaemonSettings {
   embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
+  buildCache: BuildCacheSettings;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
   labels: string[];
+  /** Of containers that say nothing of theirs. */
+  containerLog: LogConfig;
+  /** Where CDI specifications lie. */
+  cdiFolders: string[];
   debug: boolean;
   logLevel: string;
   logFormat: 'text' | 'json';
@@ -171,10 +180,13 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     embeddedRegistry: embeddedRegistry((key) => source.string(key)),
     maxConcurrentDownloads: positive('max-concurrent-downloads', source.number('max-concurrent-downloads')),
     maxConcurrentUploads: positive('max-concurrent-uploads', source.number('max-concurrent-uploads')),
+    buildCache: buildCacheSettings(file.values.get('builder')),
     dns: source.list('dns'),
     dnsSearch: source.list('dns-search'),
     dnsOptions: source.list('dns-opts'),
     labels: source.list('labels'),
+    containerLog: containerLog(source, file),
+    cdiFolders: cdiFolders(source),
     debug: source.bool('debug'),
     ...logging(source),
     proxy: proxySettings(source, file),
@@ -236,6 +248,31 @@ function logging(source: Source): Pick<DaemonSettings, 'logLevel' | 'logFormat'>
   if (logFormat !== 'text' && logFormat !== 'json')
     throw new EngineError('invalid', `invalid log format: ${logFormat}`);
   return { logLevel, logFormat };
+}
+
+/** @throws EngineError "invalid" for what no container could be started with. */
+function containerLog(source: Source, file: ConfigFile): LogConfig {
+  const inFile = file.values.get('log-opts') as Record<string, string> | undefined;
+  const typed = source.list('log-opts').map((text): [string, string] => {
+    const equals = text.indexOf('=');
+    return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+  });
+  const log = {
+    type: source.string('log-driver') || 'json-file',
+    config: inFile ?? Object.fromEntries(typed),
+  };
+  try {
+    checkLogOptions(log);
+    journalLimits(log);
+  } catch (error) {
+    throw new EngineError('invalid', `failed to set log opts: ${(error as Error).message}`, { cause: error });
+  }
+  return log;
+}
+
+function cdiFolders(source: Source): string[] {
+  const folders = source.list('cdi-spec-dirs');
+  return folders.length > 0 ? folders : [...DEFAULT_CDI_FOLDERS];
 }
 
 function proxySettings(source: Source, file: ConfigFile): DaemonSettings['proxy'] {

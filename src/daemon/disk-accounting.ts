@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { diskUsage } from '../storage/disk-usage.ts';
+import { listMounts } from '../sys/mount.ts';
 
 /** Whose bytes the data root holds. */
 export type DiskOwner = 'images' | 'containers' | 'volumes' | 'build-cache' | 'registry' | 'engine';
@@ -25,7 +26,10 @@ export async function accountDisk(dataRoot: string): Promise<Map<DiskOwner, numb
     owners.set(owner, (owners.get(owner) ?? 0) + bytes);
   };
   const folders = Object.entries(FOLDERS).map(([name, owner]) => ({ path: join(dataRoot, name), owner }));
-  for (const { path, owner } of folders) await add(owner, path, (below) => WRITABLE.test(below));
+  // Devices of volumes are not ours, and may be folders of this very file system.
+  const mounted = new Set(listMounts().map(({ target }) => target));
+  for (const { path, owner } of folders)
+    await add(owner, path, (below) => WRITABLE.test(below) || mounted.has(below));
   for (const path of await writableFolders(join(dataRoot, 'layers'))) await add('containers', path);
   const known = new Set(folders.map(({ path }) => path));
   await add('engine', dataRoot, (path) => known.has(path));

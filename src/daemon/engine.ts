@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildService } from '../builder/build-service.ts';
+import { CacheStore } from '../builder/solver/cache-store.ts';
 import { ContainerPaths } from '../containers/container-paths.ts';
 import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import { HostSharedMemory } from '../containers/host-shared-memory.ts';
+import { ContainerLogs } from '../containers/logs/container-logs.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
@@ -20,6 +23,7 @@ import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { defaultTiming } from '../registry/timing.ts';
 import { warnOnce } from '../registry/warn-once.ts';
+import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
@@ -32,6 +36,8 @@ import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { renderLogTag } from './log-tag.ts';
+import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
 
@@ -42,6 +48,7 @@ const START_PATIENCE_MS = 20_000;
 export class Engine {
   readonly images: ImageService;
   readonly containers: ContainerService;
+  readonly builder: BuildService;
   readonly networks: BridgeNetworks;
   readonly volumes: VolumeService;
   readonly events: EventBus;
@@ -56,6 +63,7 @@ export class Engine {
   private constructor(rooms: Rooms) {
     this.images = rooms.images;
     this.containers = rooms.containers;
+    this.builder = rooms.builder;
     this.networks = rooms.networks;
     this.volumes = rooms.volumes;
     this.events = rooms.events;
@@ -77,6 +85,7 @@ export class Engine {
     const rooms = await openRooms(settings, logger);
     await rooms.networks.start();
     await rooms.containers.recover();
+    await rooms.builder.recover();
     await rooms.images.collectGarbage();
     await startDue(rooms.containers, logger);
     void rooms.runtime.warm();
@@ -90,6 +99,7 @@ export class Engine {
 
   /** Let go of everything in order; containers run on. */
   async close(): Promise<void> {
+    await this.builder.close();
     await this.containers.close();
     await this.images.close();
     await this.runtime.close();
@@ -126,6 +136,7 @@ interface Rooms {
   embeddedRegistry: EngineRegistry;
   images: ImageService;
   containers: ContainerService;
+  builder: BuildService;
 }
 
 /** Tells daemons on one machine apart by their data root. */
@@ -164,6 +175,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   });
   const events = await EventBus.open(db, logger);
   const content = await LocalContentStore.open(join(dataRoot, 'content'));
+  const buildCache = await CacheStore.open(db);
   const registryLogger = warnOnce(logger, defaultTiming.deadMirrorMs);
   const registry = new RegistryAccess(settings, registryLogger);
   /** Filled below: images, containers and the registry know of each other. */
@@ -184,7 +196,11 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
       roots: () => {
         const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
-        return { ...used, blobs: [...used.blobs, ...embeddedRegistry.roots().blobs] };
+        const cached = buildCache.roots();
+        return {
+          blobs: [...used.blobs, ...embeddedRegistry.roots().blobs, ...cached.blobs],
+          chains: [...used.chains, ...cached.chains],
+        };
       },
     },
     events,
@@ -201,8 +217,32 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     initPath: settings.containers.initPath,
     security: await defaultSecurity(settings.containers),
     onWarning: (warning: string) => logger.warn(warning),
+    cdi: new CdiRegistry(settings.cdiFolders, logger),
   };
+  const logs = new ContainerLogs({
+    paths,
+    runtime,
+    logger,
+    defaults: settings.containerLog,
+    renderTag: renderLogTag,
+  });
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
+  const resolver = async (network: 'host' | 'own'): Promise<ResolverSettings> =>
+    resolverOf(settings, await networks.resolvConf(network));
+  const builder = await openBuilder({
+    dataRoot,
+    store: buildCache,
+    content,
+    images,
+    snapshotter,
+    runtime,
+    networks,
+    resolver,
+    paths,
+    cgroups: { parent: cgroupParent, driver: cgroupDriver, version: cgroupVersion },
+    limits: settings.buildCache,
+    logger,
+  });
   const containers = new ContainerService({
     store: new ContainerStore(db),
     notes: new TaskNotes(paths.notes),
@@ -213,15 +253,16 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
+    resolver,
     defaults: settings.containers.defaults,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
-    resolver: async (network) => resolverOf(settings, await networks.resolvConf(network)),
+    logs,
     events,
     logger,
   });
   wired.containers = containers;
   const usersOf = (volume: string) => containers.volumeUsers(volume);
-  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events });
+  const volumes = new VolumeService({ volumes: localVolumes, usersOf, events, scratch: paths.scratch });
   return {
     db,
     events,
@@ -234,6 +275,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     embeddedRegistry,
     images,
     containers,
+    builder,
   };
 }
 

@@ -15,6 +15,7 @@ import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
 import { serveEmbeddedRegistry } from './embedded-registry/embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { IdleRelease } from './idle-release.ts';
+import { openBuildkit } from './open-buildkit.ts';
 import { writePidFile } from './pid-file.ts';
 import { RegistryService } from './registry-service.ts';
 import { logStrayErrors } from './stray-errors.ts';
@@ -47,11 +48,19 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
       const registry = await serveEmbeddedRegistry(settings.embeddedRegistry, engine, logger);
       closers.push(() => registry.close());
     }
-    const system = new SystemService(engine, settings, await engineId(join(settings.dataRoot, 'engine-id')));
+    const id = await engineId(join(settings.dataRoot, 'engine-id'));
+    const system = new SystemService(engine, settings, id);
+    const { dataRoot } = settings;
+    const { builder } = engine;
+    const buildkit = await openBuildkit({ dataRoot, builder, engineId: id, hostGatewayIp: '', logger });
+    closers.push(() => buildkit.close());
     const server = new ApiServer(
       {
+        buildkit,
         containers: engine.containers,
+        execs: engine.containers.execs,
         images: engine.images,
+        builder: engine.builder,
         networks: engine.networks,
         volumes: engine.volumes,
         registry: new RegistryService(engine.registry, settings),

@@ -1,8 +1,9 @@
+import { buildCacheTables } from '../builder/solver/cache-schema.ts';
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
 import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
 import type { Migration } from '../storage/state-db.ts';
-import { volumeTables } from '../volumes/local-volumes.ts';
+import { volumeDetailColumns, volumeTables } from '../volumes/volume-rows.ts';
 
 /** The steps of `state.db`, oldest first. A step that has shipped is never edited; what changes later is a new step. */
 export const migrations: Migration[] = [
@@ -13,4 +14,6 @@ export const migrations: Migration[] = [
   },
   { version: 2, name: 'volumes', statements: volumeTables },
   { version: 3, name: 'blob sources, image extras', statements: imageTransferTables },
+  { version: 4, name: 'build cache', statements: buildCacheTables },
+  { version: 5, name: 'labels, options, owners of volumes', statements: volumeDetailColumns },
 ];

@@ -38,7 +38,7 @@ export class SystemService implements SystemBackend {
     const runtimeInfo = await runtime.info();
     const host = readHostFacts();
     const limits = readCgroupFacts(readCgroupHost());
-    const { proxy, labels, debug, dataRoot } = this.#settings;
+    const { proxy, labels, containerLog, cdiFolders, debug, dataRoot } = this.#settings;
     return {
       id: this.#id,
       name: host.hostname,
@@ -68,6 +68,8 @@ export class SystemService implements SystemBackend {
       insecureRegistries: insecure,
       registries,
       labels,
+      loggingDriver: containerLog.type,
+      cdiFolders,
       warnings: [
         ...new Set([
           ...runtimeInfo.warnings,

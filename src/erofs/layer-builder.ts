@@ -1,5 +1,5 @@
 import { hostileArchive } from '../archive/archive-error.ts';
-import type { TarEntry } from '../archive/entry.ts';
+import type { LayerRole, TarEntry } from '../archive/entry.ts';
 import { layerRole, layerXattrs } from '../archive/layer-role.ts';
 import type { NodeAttributes } from '../archive/tree.ts';
 import { blockSize } from './format.ts';
@@ -22,6 +22,8 @@ export interface ImpliedDirectory {
   path: string;
   node: ErofsNode;
 }
+
+const plainRole: LayerRole = { role: 'node' };
 
 interface PendingLink {
   parent: ErofsNode;
@@ -48,13 +50,17 @@ export class LayerBuilder {
   #lastParentPath: string | undefined;
   #lastParent = this.#root;
 
-  constructor(limits: Partial<LayerLimits> = {}) {
+  readonly #plain: boolean;
+
+  /** `plain`: an archive that is no layer: names with `.wh.` are files as any other. */
+  constructor({ plain = false, ...limits }: Partial<LayerLimits> & { plain?: boolean } = {}) {
     this.#limits = { ...defaultLayerLimits, ...limits };
+    this.#plain = plain;
   }
 
   /** `extent` says where the content lies when it is not at the member's own place in device 0. */
   add(entry: TarEntry, extent?: Extent): void {
-    const role = layerRole(entry);
+    const role = this.#plain ? plainRole : layerRole(entry);
     if (role.role === 'ignored') return;
     if (role.role === 'whiteout') this.#whiteout(role.target);
     else if (role.role === 'opaque') this.#directory(role.directory).opaque = true;

@@ -309,6 +309,16 @@ export class ImageService implements ImageBackend {
     this.#orphans.unref();
   }
 
+  /** What the builder stores images and layers with. */
+  forBuilds(): { store: ImageStore; leases: LeaseStore; gc: ImageGc } {
+    return this.#own();
+  }
+
+  /** Remove those of these that nothing holds. Resolves to the bytes that were freed. */
+  async collect(candidates: GcRoots): Promise<number> {
+    return await this.#gc.collect(candidates);
+  }
+
   /** Hold roots for work of another room (push, save, build) until the lease is released. */
   async lease(roots: GcRoots): Promise<Lease> {
     const lease = this.#leases.take();

@@ -21,17 +21,17 @@ export function renderProcessConfig(config: ImageProcessConfig): JsonObject {
   return withoutEmpty({
     User: config.user,
     ExposedPorts: renderSet(config.exposedPorts),
-    Env: config.env.length === 0 ? undefined : config.env,
-    Entrypoint: config.entrypoint,
-    Cmd: config.cmd,
+    Env: renderList(config.env),
+    Entrypoint: renderList(config.entrypoint),
+    Cmd: renderList(config.cmd),
     Healthcheck: config.healthcheck === undefined ? undefined : renderHealthcheck(config.healthcheck),
     ArgsEscaped: config.argsEscaped || undefined,
     Volumes: renderSet(config.volumes),
     WorkingDir: config.workingDir,
-    OnBuild: config.onBuild.length === 0 ? undefined : config.onBuild,
+    OnBuild: renderList(config.onBuild),
     Labels: Object.keys(config.labels).length === 0 ? undefined : config.labels,
     StopSignal: config.stopSignal,
-    Shell: config.shell,
+    Shell: renderList(config.shell),
   });
 }
 
@@ -55,6 +55,11 @@ function renderHistory(entry: HistoryEntry): JsonObject {
     comment: entry.comment,
     empty_layer: entry.emptyLayer || undefined,
   });
+}
+
+/** Go leaves an empty list out. */
+function renderList(list: readonly string[] | undefined): readonly string[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
 }
 
 function renderSet(names: readonly string[]): JsonObject | undefined {

@@ -45,14 +45,14 @@ test('it is kept up for as long as a start may take, and no longer', async () =>
   expect(readFileSync(file, 'utf8')).toBe('');
 });
 
-test('rest() ends it', async () => {
+test('the last end() ends it', async () => {
   const file = procsFile();
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, '');
   const warmth = new CgroupWarmth(root);
-  warmth.anticipate();
+  warmth.begin();
   await eventually(() => readFileSync(file, 'utf8') === '0');
-  warmth.rest();
+  warmth.end();
   await sleep(20);
   writeFileSync(file, '');
   await sleep(50);

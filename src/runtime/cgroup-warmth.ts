@@ -25,6 +25,7 @@ export class CgroupWarmth {
   readonly #useful: boolean;
   #untilMs = 0;
   #moving = false;
+  #underWay = 0;
 
   constructor(root = ROOT) {
     this.#root = root;
@@ -42,9 +43,15 @@ export class CgroupWarmth {
     });
   }
 
-  /** No process will be moved for now. Each move of ours holds up all forks of the machine for a moment. */
-  rest(): void {
-    this.#untilMs = 0;
+  /** A process is about to be moved; `end` follows once it has been. */
+  begin(): void {
+    this.#underWay++;
+    this.anticipate();
+  }
+
+  /** With the last that was under way, rest: each move of ours holds up all forks of the machine for a moment. */
+  end(): void {
+    if (--this.#underWay === 0) this.#untilMs = 0;
   }
 
   async #keepWarm(): Promise<void> {

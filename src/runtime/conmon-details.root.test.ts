@@ -124,7 +124,9 @@ describe('confinement, as Docker has it', () => {
   });
 
   test('limits reach the cgroup; shm, tmpfs, read-only root, binds and sysctls the container', async () => {
-    const binds = [{ source: subject.directory, destination: '/data', mode: 'ro', volume: false }];
+    const binds = [
+      { source: subject.directory, destination: '/data', readOnly: true, propagation: 'rprivate' },
+    ];
     const { memoryBytes, pidsLimit } = { memoryBytes: 64n << 20n, pidsLimit: 50 };
     const host: Partial<SpecHostOptions> = {
       resources: {

@@ -8,12 +8,16 @@ import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
   control,
+  hasPendingOrder,
   type Monitor,
-  MonitorReport,
   startMonitor,
   taskFiles,
 } from './conmon.ts';
+import { ConmonExecs } from './conmon-execs.ts';
+import { MonitorReport } from './conmon-report.ts';
+import type { ExecHandle, ExecOptions, ExecRequest } from './exec.ts';
 import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
+import { guardNullOrWarn } from './null-guard.ts';
 import { OciCommand } from './oci-binary.ts';
 import { killProcessesOf } from './orphans.ts';
 import type { ProbedRuntime } from './probe.ts';
@@ -27,6 +31,8 @@ import { TaskCgroup } from './task-cgroup.ts';
 import { type TaskRecord, TaskRecords, taskKey } from './task-record.ts';
 import { type ConmonStreams, openStreams } from './task-streams.ts';
 import { TaskWatch } from './task-watch.ts';
+import { terminalSide } from './terminal-side.ts';
+import { abortable, inTime, within } from './waiting.ts';
 
 export interface ConmonRuntimeOptions {
   /** Ours alone, on tmpfs, short: runtime state, records of tasks. Made when absent. */
@@ -63,14 +69,14 @@ export class ConmonRuntime implements Runtime {
   /** Made here by a proven binary, without hooks: what starting and deleting them takes is known, and needs no process. */
   readonly #plain = new Set<string>();
   readonly #warmth = new CgroupWarmth();
-  /** Containers that are being made. */
-  #making = 0;
+  readonly #execs: ConmonExecs;
 
   constructor(options: ConmonRuntimeOptions) {
     const { info, conmonPath, binary } = options.probed;
     const stateDirectory = join(options.directory, binary.name);
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     this.#info = info;
+    this.#logger = options.logger ?? silentLogger;
     this.#conmon = {
       binary,
       stateDirectory,
@@ -78,10 +84,10 @@ export class ConmonRuntime implements Runtime {
       conmonPath,
       temporaryDirectory: options.directory.length > MAX_TEMPORARY_PATH ? '/tmp' : options.directory,
     };
+    if (options.ownMountNamespace === true) guardNullOrWarn(this.#logger);
     this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
-    this.#logger = options.logger ?? silentLogger;
     this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
     this.#proven = new ProvenBinary({
       path: binary.path,
@@ -90,6 +96,14 @@ export class ConmonRuntime implements Runtime {
       logger: this.#logger,
     });
     this.#seccomp = new SeccompCache({ binary: this.#proven, stateDirectory });
+    this.#execs = new ConmonExecs({
+      conmon: this.#conmon,
+      proven: this.#proven,
+      warmth: this.#warmth,
+      directory: join(options.directory, 'execs'),
+      logger: this.#logger,
+      createTimeoutMs: this.#createTimeoutMs,
+    });
   }
 
   /** Try what makes starts faster, so that the first one has it. In the background, once the daemon serves. */
@@ -112,8 +126,7 @@ export class ConmonRuntime implements Runtime {
     const { id, directory } = request;
     const record: TaskRecord = { id, directory, cgroupPath: `/${id.containerId}` };
     this.#records.add(record);
-    this.#warmth.anticipate();
-    this.#making++;
+    this.#warmth.begin();
     let monitor: Monitor | undefined;
     let command: string | undefined;
     try {
@@ -136,7 +149,7 @@ export class ConmonRuntime implements Runtime {
       throw error instanceof MonitorReport ? createError(error.message, command ?? '') : error;
     } finally {
       monitor?.close();
-      if (--this.#making === 0) this.#warmth.rest();
+      this.#warmth.end();
     }
   }
 
@@ -193,7 +206,7 @@ export class ConmonRuntime implements Runtime {
   }
 
   async reopenLogs(handle: TaskHandle): Promise<void> {
-    control(handle.directory, '2 0 0');
+    if (!hasPendingOrder(handle.directory)) control(handle.directory, '2 0 0');
   }
 
   async wait(handle: TaskHandle, options: { signal: AbortSignal }): Promise<TaskExit> {
@@ -221,7 +234,31 @@ export class ConmonRuntime implements Runtime {
     return this.#watch(handle).cgroup.processes();
   }
 
-  async recover(keep: readonly TaskHandle[]): Promise<void> {
+  specOf(task: TaskHandle): Promise<RuntimeSpec> {
+    return this.#execs.specOf(task);
+  }
+
+  exec(task: TaskHandle, request: ExecRequest, options: ExecOptions): Promise<ExecHandle> {
+    return this.#execs.exec(task, request, options);
+  }
+
+  killExec(handle: ExecHandle, signal: number): Promise<void> {
+    return this.#execs.killExec(handle, signal);
+  }
+
+  resizeExec(handle: ExecHandle, size: { columns: number; rows: number }): Promise<void> {
+    return this.#execs.resizeExec(handle, size);
+  }
+
+  waitExec(handle: ExecHandle, options: { signal: AbortSignal }): Promise<TaskExit> {
+    return this.#execs.waitExec(handle, options);
+  }
+
+  removeExec(handle: ExecHandle): Promise<void> {
+    return this.#execs.removeExec(handle);
+  }
+
+  async recover(keep: readonly TaskHandle[], keepExecs: readonly ExecHandle[] = []): Promise<void> {
     const kept = new Set(keep.map((handle) => taskKey(handle.id)));
     const stray = this.#records.list().filter((record) => !kept.has(taskKey(record.id)));
     for (const record of stray) {
@@ -235,6 +272,7 @@ export class ConmonRuntime implements Runtime {
         });
       }
     }
+    await this.#execs.recover(keepExecs);
     await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
   }
 
@@ -262,6 +300,7 @@ export class ConmonRuntime implements Runtime {
   async close(): Promise<void> {
     await this.#proven.close();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
+    this.#execs.close();
     for (const watch of this.#watches.values()) watch.close();
     this.#watches.clear();
   }
@@ -272,18 +311,8 @@ export class ConmonRuntime implements Runtime {
     return { spec, key: undefined, filter: undefined };
   }
 
-  /** A runtime that hangs must not hold its container for ever. */
-  async #inTime(created: Promise<number>): Promise<number> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      const text = `Cannot create the container: ${this.#info.path} has not answered in ${this.#createTimeoutMs} ms`;
-      timer = setTimeout(() => reject(new EngineError('internal', text)), this.#createTimeoutMs);
-    });
-    try {
-      return await Promise.race([created, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #inTime(created: Promise<number>): Promise<number> {
+    return inTime(created, this.#createTimeoutMs, `Cannot create the container: ${this.#info.path}`);
   }
 
   #adopt(request: OpenTaskRequest, monitor: Monitor, pid: number): TaskHandle {
@@ -370,6 +399,7 @@ export class ConmonRuntime implements Runtime {
       const state = join(this.#conmon.stateDirectory, record.id.containerId);
       await rm(state, { recursive: true, force: true });
     }
+    await this.#execs.forget(record.id);
     await rm(record.directory, { recursive: true, force: true });
     this.#plain.delete(taskKey(record.id));
     this.#records.remove(record.id);
@@ -384,10 +414,6 @@ function writeSpec({ directory }: { directory: string }, spec: RuntimeSpec): voi
   writeFileSync(join(directory, taskFiles.config), JSON.stringify(spec), { mode: 0o600 });
 }
 
-function terminalSide(value: number): number {
-  return Math.max(0, Math.min(0xffff, Math.trunc(value)));
-}
-
 function ended(handle: { id: TaskId }): EngineError {
   return new EngineError('conflict', `container ${handle.id.containerId} is not running`);
 }
@@ -398,24 +424,4 @@ function signalQuietly(pid: number, signal: number): void {
   } catch {
     // It has ended meanwhile.
   }
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined);
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-async function within(work: Promise<void>, timeoutMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeoutMs);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }

@@ -1,12 +1,13 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, symlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
-import { closeFd, openPipe, openSocketPair } from '../sys/pipe.ts';
+import { closeFd, openPipe, openSocketPair, unreadBytes } from '../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../sys/spawn.ts';
+import { ReportLines, readAttachable, readPid } from './conmon-report.ts';
 import { globalArguments, type OciCommandOptions } from './oci-binary.ts';
 import type { TaskRequest } from './runtime.ts';
 
-/** Files of one task, below `TaskRequest.directory`. conmon names all but the last two. */
+/** Files of one task, below `TaskRequest.directory`. conmon names all but the last three, the last but one is an exec's. */
 export const taskFiles = {
   config: 'config.json',
   attach: 'attach',
@@ -14,6 +15,8 @@ export const taskFiles = {
   oom: 'oom',
   pid: 'pid',
   exits: 'exit',
+  process: 'process.json',
+  runtimeLog: 'runtime.log',
   monitorLog: 'monitor.log',
 } as const;
 
@@ -35,12 +38,6 @@ export interface Monitor {
   created: Promise<number>;
 }
 
-/** conmon passes on at most 8 KB of what the runtime said, each character escaped. */
-const MAX_REPORT_CHARS = 64 * 1024;
-
-/** What conmon said in vain: the runtime's own words, to be turned into Docker's. */
-export class MonitorReport extends Error {}
-
 /**
  * Start conmon, which makes the container by the OCI runtime once it is released: its own start takes some 2 ms, in which the bundle can
  * be completed. Should we die meanwhile it goes on, with a bundle that has no spec, and fails.
@@ -49,23 +46,74 @@ export class MonitorReport extends Error {}
  * daemon must not kill that whole cgroup (`KillMode=process`).
  */
 export function startMonitor(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): Monitor {
-  const log = openSync(join(request.directory, taskFiles.monitorLog), 'a', 0o600);
+  const { child, lines, start } = launch(conmonArguments(request, options), request.directory, options);
+  const created = readPid(lines, logsOf(request.directory)).finally(() => lines.close());
+  created.catch(() => undefined);
+  return { child, created, ...start };
+}
+
+/** What conmon must know of an exec, below `ExecRequest.directory`. */
+export interface ExecMonitorRequest {
+  containerId: string;
+  directory: string;
+  terminal: boolean;
+  stdin: boolean;
+  /** Whether its streams are joined first. */
+  joined: boolean;
+}
+
+export interface ExecMonitor extends Monitor {
+  /** There is an attach socket. Rejects as `created`. */
+  attachable: Promise<void>;
+}
+
+/**
+ * Start conmon for a further process in a container. With `joined` it is released at once, makes its attach socket, and waits for another
+ * release (conmon.c, `--exec-attach`); without, for the one.
+ */
+export function startExecMonitor(request: ExecMonitorRequest, options: ConmonOptions): ExecMonitor {
+  const { child, lines, start } = launch(execArguments(request, options), request.directory, options, {
+    joined: request.joined,
+  });
+  if (request.joined) start.release();
+  const attachable = request.joined ? readAttachable(lines, logsOf(request.directory)) : Promise.resolve();
+  const created = attachable
+    .then(() => readPid(lines, logsOf(request.directory)))
+    .finally(() => lines.close());
+  attachable.catch(() => undefined);
+  created.catch(() => undefined);
+  return { child, attachable, created, ...start };
+}
+
+interface Launched {
+  child: DetachedChild;
+  /** What it reports. */
+  lines: ReportLines;
+  start: Pick<Monitor, 'release' | 'close'>;
+}
+
+function launch(
+  words: readonly string[],
+  directory: string,
+  options: ConmonOptions,
+  { joined = false } = {},
+): Launched {
+  const log = openSync(join(directory, taskFiles.monitorLog), 'a', 0o600);
   const sync = openSocketPair();
   const start = openPipe();
   try {
-    const child = spawnDetached([options.conmonPath, ...conmonArguments(request, options)], {
+    const child = spawnDetached([options.conmonPath, ...words], {
       stdio: ['ignore', 'ignore', log, sync.second, start.first],
       env: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         _OCI_SYNCPIPE: '3',
         _OCI_STARTPIPE: '4',
+        ...(joined ? { _OCI_ATTACHPIPE: '3' } : {}),
         TMPDIR: options.temporaryDirectory,
       },
-      cwd: request.directory,
+      cwd: directory,
     });
-    const created = readReport(sync.first, request.directory);
-    created.catch(() => undefined);
-    return { child, created, ...startPipe(start.second) };
+    return { child, lines: new ReportLines(sync.first), start: startPipe(start.second) };
   } catch (error) {
     closeFd(sync.first);
     closeFd(start.second);
@@ -96,8 +144,44 @@ function startPipe(fd: number): Pick<Monitor, 'release' | 'close'> {
 }
 
 function conmonArguments(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): string[] {
-  const { directory } = request;
-  const id = request.id.containerId;
+  return [
+    ...commonArguments({ ...request, containerId: request.id.containerId }, options),
+    '--log-path',
+    logArgument(request),
+    ...(request.leaveStdinOpen ? ['--leave-stdin-open'] : []),
+  ];
+}
+
+/** A terminal's stdin stays: as in Docker, what a client's end means there is the client's affair. */
+function execArguments(request: ExecMonitorRequest, options: ConmonOptions): string[] {
+  return [
+    ...commonArguments(request, options),
+    '--log-path',
+    'none',
+    '--exec',
+    '--exec-process-spec',
+    join(request.directory, taskFiles.process),
+    ...(request.joined ? ['--exec-attach'] : []),
+    ...(request.terminal ? ['--leave-stdin-open'] : []),
+    // What it says to the terminal nobody hears when it fails.
+    ...(request.terminal ? [`--runtime-arg=--log=${logOf(request.directory, options)}`] : []),
+  ];
+}
+
+function logOf(directory: string, { binary }: ConmonOptions): string {
+  const path = join(directory, taskFiles.runtimeLog);
+  return binary.name === 'crun' ? `file:${path}` : path;
+}
+
+function logsOf(directory: string): string[] {
+  return [taskFiles.runtimeLog, taskFiles.monitorLog].map((name) => join(directory, name));
+}
+
+function commonArguments(
+  of: { containerId: string; directory: string; terminal: boolean; stdin: boolean },
+  options: ConmonOptions,
+): string[] {
+  const { containerId: id, directory } = of;
   return [
     '--api-version=1',
     '--sync',
@@ -118,13 +202,10 @@ function conmonArguments(request: Omit<TaskRequest, 'spec'>, options: ConmonOpti
     join(directory, taskFiles.pid),
     '--exit-dir',
     join(directory, taskFiles.exits),
-    '--log-path',
-    logArgument(request),
     '--log-level',
     'error',
-    ...(request.terminal ? ['--terminal'] : []),
-    ...(request.stdin ? ['--stdin'] : []),
-    ...(request.leaveStdinOpen ? ['--leave-stdin-open'] : []),
+    ...(of.terminal ? ['--terminal'] : []),
+    ...(of.stdin ? ['--stdin'] : []),
   ];
 }
 
@@ -140,51 +221,6 @@ function logArgument(request: Pick<TaskRequest, 'directory' | 'logPath'>): strin
   }
   if (!existsSync(link)) symlinkSync(dirname(path), link);
   return `k8s-file:${join(link, name)}`;
-}
-
-/** The monitor's one line: `{"data": <pid>}`, or `{"data": -1, "message": <what the runtime said>}`; or its death. */
-async function readReport(fd: number, directory: string): Promise<number> {
-  const line = await readLine(fd);
-  const report = parseReport(line);
-  if (report !== undefined && report.data > 0) return report.data;
-  const log = readText(join(directory, taskFiles.monitorLog));
-  throw new MonitorReport(report?.message ?? (log || 'the monitor died'));
-}
-
-function parseReport(line: string): { data: number; message?: string } | undefined {
-  if (line.trim() === '') return undefined;
-  let report: unknown;
-  try {
-    report = JSON.parse(line);
-  } catch {
-    return { data: -1, message: line.trim() };
-  }
-  if (typeof report !== 'object' || report === null || !('data' in report)) return undefined;
-  const message = 'message' in report && typeof report.message === 'string' ? report.message : undefined;
-  return { data: Number(report.data), ...(message === undefined ? {} : { message }) };
-}
-
-function readLine(fd: number): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  let text = '';
-  const decoder = new TextDecoder();
-  Bun.connect({
-    fd,
-    socket: {
-      data(socket: { terminate(): void }, data: Uint8Array) {
-        text += decoder.decode(data, { stream: true });
-        if (!text.includes('\n') && text.length < MAX_REPORT_CHARS) return;
-        resolve(text);
-        socket.terminate();
-      },
-      error: () => undefined,
-      close: () => resolve(text),
-    },
-  } as unknown as Parameters<typeof Bun.connect>[0]).catch((error: unknown) => {
-    closeFd(fd);
-    reject(error instanceof Error ? error : new Error(String(error)));
-  });
-  return promise;
 }
 
 /** Write one command to the monitor's control FIFO. @throws EngineError "conflict" when nobody reads it any more. */
@@ -209,10 +245,17 @@ export function control(directory: string, command: string): void {
   }
 }
 
-function readText(path: string): string {
+/** Whether the monitor has not read yet what was written to its control FIFO. */
+export function hasPendingOrder(directory: string): boolean {
+  let fd: number;
   try {
-    return readFileSync(path, 'utf8').trim();
+    fd = openSync(join(directory, taskFiles.control), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    return '';
+    return false;
+  }
+  try {
+    return unreadBytes(fd) > 0;
+  } finally {
+    closeSync(fd);
   }
 }

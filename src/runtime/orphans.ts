@@ -2,12 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const ATTEMPTS = 100;
+const REAPING_ATTEMPTS = 20;
 const PAUSE_MS = 10;
 const SIGKILL = 9;
 
 /**
- * Kill what was started for a task's directory and has no record yet: the monitor, the OCI runtime in the midst of `create`, and the init
- * that it has forked. All of them are told by `--bundle <directory>` in their command line.
+ * Kill what was started for a task's directory, or an exec's, and has no record yet: the monitor, the OCI runtime in the midst of `create`
+ * or `exec`, the init that it has forked, and what a monitor of execs below the directory watches. They are told by `--bundle` and
+ * `--process` in their command line.
  *
  * Resolves when none is left, with false when some outlast a second.
  */
@@ -15,7 +17,10 @@ export async function killProcessesOf(directory: string): Promise<boolean> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const pids = processesOf(directory);
     if (pids.length === 0) return true;
-    for (const pid of pids) kill(pid);
+    const children = pids.flatMap(childrenOf);
+    // Those first, and for a while they alone: a monitor reaps what it watches, and then ends of itself.
+    const monitorsToo = children.length === 0 || attempt >= REAPING_ATTEMPTS;
+    for (const pid of monitorsToo ? [...children, ...pids] : children) kill(pid);
     await sleep(PAUSE_MS);
   }
   return false;
@@ -28,11 +33,22 @@ function processesOf(directory: string): number[] {
     .filter((pid) => worksOn(pid, directory));
 }
 
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+
 function worksOn(pid: number, directory: string): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const bundle = words.indexOf('--bundle');
-    return bundle > 0 && words[bundle + 1] === directory;
+    return ['--bundle', '--process'].some((name) => {
+      const place = words[words.indexOf(name, 1) + 1];
+      return place === directory || place?.startsWith(`${directory}/`) === true;
+    });
   } catch {
     return false;
   }

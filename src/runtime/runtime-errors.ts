@@ -31,6 +31,37 @@ export function startError(said: string): EngineError {
   );
 }
 
+/** The same for `exec`. */
+export function execError(said: string, command: string, containerId: string): EngineError {
+  const message = lastMessage(said.slice(0, MAX_MESSAGE));
+  if (
+    /^the container .* is not running|cannot exec in a stopped container$|^container .* does not exist/.test(
+      message,
+    )
+  )
+    return new EngineError('conflict', `container ${containerId} is not running`);
+  const words = execWords(message, command);
+  const code = commandCode(words);
+  return new EngineError(
+    code === undefined ? 'internal' : 'invalid',
+    `OCI runtime exec failed: exec failed: ${words}`,
+    code === undefined ? {} : { code },
+  );
+}
+
+function execWords(message: string, command: string): string {
+  const fromRunc = /^(?:runc )?exec failed: (?<rest>[^]*)$/.exec(message)?.groups?.['rest'];
+  if (fromRunc !== undefined) return fromRunc;
+  const folder = /^chdir `(?<folder>.*)`: (?<why>.*)$/.exec(message)?.groups;
+  const words =
+    folder === undefined
+      ? crunWords(message, command)
+      : lowerReason(
+          `chdir to cwd (${quote(folder['folder'] ?? '')}) set in config.json failed: ${folder['why']}`,
+        );
+  return `unable to start container process: ${words}`;
+}
+
 /** Docker's rule, which decides on exit codes 127 and 126 at the client. */
 export function commandCode(words: string): ErrorCode | undefined {
   if (/executable file not found|no such file or directory/.test(words)) return 'command-not-found';

@@ -8,6 +8,7 @@ export interface RuntimeSpec {
   mounts: SpecMount[];
   annotations?: Record<string, string>;
   linux: SpecLinux;
+  hooks?: Record<string, { path: string; args?: string[]; env?: string[]; timeout?: number }[]>;
 }
 
 export interface SpecProcess {

@@ -1,3 +1,4 @@
+import type { ExecHandle, ExecRuntime } from './exec.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
 
 /** One start of one container: `<container id>` plus a generation that rises with every start. */
@@ -78,7 +79,7 @@ export interface TaskStreams {
  * `create` → `attach` → `start` → exit → `remove`; each call separate, so that streams are joined before the first byte. A created
  * task that is never started is killed by `remove`. Error texts are runc's, whatever the binary is.
  */
-export interface Runtime {
+export interface Runtime extends ExecRuntime {
   /** Name and version of the OCI runtime in use, e.g. `crun` `1.8.1`, and of conmon. */
   info(): Promise<RuntimeInfo>;
   /** A `create` may follow within some 50 ms: what it would wait for can begin. */
@@ -103,7 +104,10 @@ export interface Runtime {
    */
   update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void>;
   resize(handle: TaskHandle, size: { columns: number; rows: number }): Promise<void>;
-  /** Tell the monitor to open its log file anew, after a rename. */
+  /**
+   * Tell the monitor to open its log file anew, after a rename. Nothing is done while an order to the monitor still lies there: two of these
+   * would put a second new file over the first one's lines. @throws EngineError "conflict" when the monitor has ended.
+   */
   reopenLogs(handle: TaskHandle): Promise<void>;
   /** Resolves once the task has exited and its exit code is known, also when that was before the call or before this daemon. */
   wait(handle: TaskHandle, options: { signal: AbortSignal }): Promise<TaskExit>;
@@ -113,9 +117,9 @@ export interface Runtime {
   processes(handle: TaskHandle): Promise<number[]>;
   /**
    * After a restart of the daemon: given the handles whose start was recorded, kill and remove every task of ours that is not among them.
-   * One of them that still waits, since the daemon died before it had let the command go, is let go now.
+   * One of them that still waits, since the daemon died before it had let the command go, is let go now. The same for execs: `keepExecs` live on.
    */
-  recover(keep: readonly TaskHandle[]): Promise<void>;
+  recover(keep: readonly TaskHandle[], keepExecs?: readonly ExecHandle[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -172,3 +172,31 @@ test('a probe that its daemon did not outlive is cleared away by the next', asyn
     expect(existsSync(bundle.directory)).toBe(false);
   });
 }, 30_000);
+
+test('a further process has the filter, the capabilities and the privileges of the container', async () => {
+  const runtime = runtimeWith();
+  await runtime.warm();
+  const signal = AbortSignal.timeout(20_000);
+  const request = subject.request(['sleep', '60']);
+  const task = await runtime.create(request, { signal });
+  await runtime.start(task);
+  const { process, annotations } = await runtime.specOf(task);
+  expect(annotations?.[SECCOMP_ANNOTATION]).toBeString();
+  const execId = 'e'.repeat(64);
+  const directory = join(task.directory, 'exec', execId);
+  const exec = { execId, directory, process: { ...process, args: ATTEMPTS }, terminal: false, stdin: false };
+  let output: ReturnType<typeof collect> | undefined;
+  const handle = await runtime.exec(task, exec, {
+    signal,
+    joined: (streams) => {
+      output = collect(streams);
+    },
+  });
+  await runtime.waitExec(handle, { signal });
+  const { stdout } = (await output) ?? { stdout: '' };
+  expect(stdout).toContain('Seccomp:\t2');
+  expect(stdout).toContain('unshare -U true: 1');
+  expect(stdout).toContain('chroot / true: 0');
+  await runtime.removeExec(handle);
+  await runtime.remove(task);
+});

@@ -25,7 +25,7 @@ export class TaskCgroup {
   /** Pids of all processes in it, the cgroups below included. */
   processes(): number[] {
     const pids = new Set<number>();
-    for (const folder of this.#folders) {
+    for (const folder of this.#living()) {
       for (const pid of pidsBelow(folder, 0)) pids.add(pid);
       if (pids.size > 0) break;
     }
@@ -70,10 +70,15 @@ export class TaskCgroup {
   async remove(): Promise<boolean> {
     for (let attempt = 0; attempt < 40; attempt++) {
       if (this.#removeOnce()) return true;
-      for (const pid of this.#folders.flatMap((folder) => pidsBelow(folder, 0))) kill(pid);
+      for (const pid of this.#living().flatMap((folder) => pidsBelow(folder, 0))) kill(pid);
       await sleep(Math.min(5 * (attempt + 1), 50));
     }
     return false;
+  }
+
+  /** Where what is in `cgroup.procs` is a process. */
+  #living(): string[] {
+    return this.#folders.filter((folder) => !isStandIn(folder));
   }
 
   #removeOnce(): boolean {
@@ -99,6 +104,12 @@ function hierarchies(root: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** In the place of a v2 hierarchy that was hidden (hybrid-cgroup.ts): a number that was once written there says nothing of what lives. */
+function isStandIn(folder: string): boolean {
+  const type = typeOf(folder);
+  return folder.startsWith(`${ROOT}/unified/`) && type !== undefined && !CGROUP_TYPES.has(type);
 }
 
 function pidsBelow(folder: string, depth: number): number[] {

@@ -1,5 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { RecordFolder } from './record-folder.ts';
 import type { TaskId } from './runtime.ts';
 
 /** What the driver itself must know of a task to remove it after the daemon died, whoever started it. */
@@ -9,40 +8,28 @@ export interface TaskRecord {
   cgroupPath: string;
 }
 
-const RECORD = '.json';
-
-/** Records of living tasks: small files on tmpfs, written before the first process is, and held in memory. */
+/** Records of living tasks, written before the first process is. */
 export class TaskRecords {
-  readonly #directory: string;
-  readonly #records = new Map<string, TaskRecord>();
+  readonly #folder: RecordFolder<TaskRecord>;
 
   constructor(directory: string) {
-    this.#directory = directory;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(directory)) {
-      const record = name.endsWith(RECORD) ? read(join(directory, name)) : undefined;
-      if (record !== undefined) this.#records.set(taskKey(record.id), record);
-    }
+    this.#folder = new RecordFolder(directory, ({ id }) => taskKey(id), decode);
   }
 
   add(record: TaskRecord): void {
-    // Somebody may have cleared the exec root under the daemon: starts go on.
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    writeFileSync(this.#path(record.id), JSON.stringify(record), { mode: 0o600 });
-    this.#records.set(taskKey(record.id), record);
+    this.#folder.add(record);
   }
 
   get(id: TaskId): TaskRecord | undefined {
-    return this.#records.get(taskKey(id));
+    return this.#folder.get(taskKey(id));
   }
 
   remove(id: TaskId): void {
-    rmSync(this.#path(id), { force: true });
-    this.#records.delete(taskKey(id));
+    this.#folder.remove(taskKey(id));
   }
 
   list(): TaskRecord[] {
-    return [...this.#records.values()];
+    return this.#folder.list();
   }
 
   /** Records of other starts of the same container. The OCI runtime and the cgroup know the container alone. */
@@ -51,10 +38,6 @@ export class TaskRecords {
       (record) => record.id.containerId === id.containerId && record.id.generation !== id.generation,
     );
   }
-
-  #path(id: TaskId): string {
-    return join(this.#directory, `${taskKey(id)}${RECORD}`);
-  }
 }
 
 /** Unlike the container's id alone, unique over its starts. */
@@ -62,14 +45,9 @@ export function taskKey(id: TaskId): string {
   return `${id.containerId}.${id.generation}`;
 }
 
-/** Undefined when it cannot be read, e.g. cut off by a crash while it was written: then nothing had been started yet. */
-function read(path: string): TaskRecord | undefined {
-  try {
-    const value = JSON.parse(readFileSync(path, 'utf8')) as TaskRecord;
-    return typeof value.directory === 'string' && typeof value.id.containerId === 'string'
-      ? value
-      : undefined;
-  } catch {
-    return undefined;
-  }
+function decode(value: unknown): TaskRecord | undefined {
+  const record = value as TaskRecord;
+  return typeof record.directory === 'string' && typeof record.id.containerId === 'string'
+    ? record
+    : undefined;
 }

@@ -15,8 +15,8 @@ export interface StreamOptions {
   stdin: boolean;
   /** conmon keeps stdin open whatever a client does: then `closeStdin` leaves the connection whole. */
   leaveStdinOpen: boolean;
-  /** From `holdStdin`; the streams close it. */
-  guard: StdinGuard | undefined;
+  /** From `holdStdin`; the streams close it. A process that isn't there yet is guarded later. */
+  guard?: StdinGuard | undefined;
 }
 
 /** Join the streams of a task through conmon's attach socket. @throws EngineError "conflict" when the task has ended. */
@@ -25,7 +25,7 @@ export async function openStreams(options: StreamOptions): Promise<ConmonStreams
   try {
     streams.use(await connectSeqpacket(options.path, streams));
   } catch (error) {
-    options.guard?.close();
+    streams.closed();
     throw new EngineError('conflict', 'Cannot attach: the container has ended', { cause: error });
   }
   return streams;
@@ -40,10 +40,18 @@ export class ConmonStreams implements TaskStreams {
   #unbounded = false;
   #ended = false;
   #stdinClosed = false;
+  #guard: StdinGuard | undefined;
   #wake: (() => void) | undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
+    this.#guard = options.guard;
+  }
+
+  /** The process is there now. */
+  guard(guard: StdinGuard | undefined): void {
+    if (this.#ended) guard?.close();
+    else this.#guard = guard;
   }
 
   use(connection: SeqpacketConnection): void {
@@ -63,7 +71,7 @@ export class ConmonStreams implements TaskStreams {
 
   closed(): void {
     this.#ended = true;
-    this.#options.guard?.close();
+    this.#guard?.close();
     this.#wake?.();
   }
 

@@ -24,9 +24,13 @@ export class TaskWatch {
   #exit: Promise<TaskExit> | undefined;
   #ended = false;
 
-  constructor(handle: TaskHandle, cgroup: TaskCgroup) {
+  readonly #noun: string;
+
+  /** `noun`: what errors call it. */
+  constructor(handle: TaskHandle, cgroup: TaskCgroup, noun = 'container') {
     this.handle = handle;
     this.cgroup = cgroup;
+    this.#noun = noun;
     const thisBoot = handle.bootId === bootId();
     this.#init = thisBoot ? openExactly(handle.pid, handle.pidStartTicks) : undefined;
     this.#monitor = thisBoot ? openExactly(handle.monitorPid, handle.monitorStartTicks) : undefined;
@@ -107,8 +111,8 @@ export class TaskWatch {
     const exitCode = alive ? undefined : await this.#reapedCode();
     if (exitCode !== undefined) return this.#result(exitCode, nowNano());
     const error = alive
-      ? 'The monitor of the container died; the container was killed'
-      : 'The monitor of the container died, and with it the exit code';
+      ? `The monitor of the ${this.#noun} died; the ${this.#noun} was killed`
+      : `The monitor of the ${this.#noun} died, and with it the exit code`;
     return { ...this.#result(KILLED, nowNano()), error };
   }
 

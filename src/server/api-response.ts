@@ -1,3 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { EngineError } from '../errors/engine-error.ts';
 import { stringifyJson } from '../wire/json.ts';
 import type { Attachment } from './attachment.ts';
 import { HijackedConnection, hijackHead } from './hijack.ts';
@@ -5,6 +8,7 @@ import type { ResponsePort } from './response-port.ts';
 import { ResponseStream } from './response-stream.ts';
 import { errorBody, statusOf } from './status.ts';
 import { StreamedClient } from './streamed-client.ts';
+import { WebSocketAttachment, webSocketHead } from './websocket/websocket-attachment.ts';
 
 export interface HijackOptions {
   tty: boolean;
@@ -80,6 +84,28 @@ export class ApiResponse {
     this.#started = true;
     taken.socket.write(hijackHead({ upgrade: taken.upgrade, tty, version }));
     return new HijackedConnection(taken.socket, { multiplexed: !tty, wantsStdin, signal });
+  }
+
+  /** Leave HTTP for the protocol that the client asked for. @throws EngineError "invalid" when it asked for none of that name. */
+  switchProtocol(name: string): Duplex {
+    const taken = this.#port.hijack;
+    if (taken?.upgrade?.toLowerCase() !== name)
+      throw new EngineError('invalid', `no upgrade to ${name} in the request`);
+    this.#hijacked = true;
+    this.#started = true;
+    taken.socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${name}\r\n\r\n`);
+    return taken.socket;
+  }
+
+  /** The same over WebSocket. @throws EngineError "invalid" where that isn't what the client has asked for. */
+  webSocket(headers: IncomingHttpHeaders, options: { wantsStdin: boolean; signal: AbortSignal }): Attachment {
+    const head = webSocketHead(headers);
+    const taken = this.#port.hijack;
+    if (taken === undefined) throw new EngineError('invalid', 'the connection has not left HTTP');
+    this.#hijacked = true;
+    this.#started = true;
+    taken.socket.write(head);
+    return new WebSocketAttachment(taken.socket, options);
   }
 
   #head(status: number, headers: Readonly<Record<string, string>>): void {

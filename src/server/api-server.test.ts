@@ -85,9 +85,9 @@ test('an unknown page is not found, whatever its method', async () => {
 });
 
 test('what is not built says so; swarm answers as a Docker that is in none', async () => {
-  const exec = await server.request('/v1.51/containers/x/exec', json({}));
-  expect([exec.status, await message(exec)]).toEqual([501, 'exec is not implemented yet']);
-  expect((await server.request('/volumes/create', json({}))).status).toBe(501);
+  const plugins = await server.request('/v1.51/plugins/pull', json({}));
+  expect([plugins.status, await message(plugins)]).toEqual([501, 'plugins is not implemented yet']);
+  expect((await server.request('/networks/create', json({}))).status).toBe(501);
   for (const path of ['/swarm', '/nodes', '/services/x']) {
     const response = await server.request(path);
     expect(response.status).toBe(503);

@@ -10,12 +10,17 @@ import { refuseBrowsers } from './origin-guard.ts';
 import { httpPort, type ResponsePort, socketPort } from './response-port.ts';
 import { clientGone } from './response-stream.ts';
 import { type Handler, Router, splitVersion } from './router.ts';
+import { buildRoutes } from './routes/build.ts';
+import { buildkitRoutes } from './routes/buildkit.ts';
+import { containerArchiveRoutes } from './routes/container-archive.ts';
 import { containerFileRoutes } from './routes/container-files.ts';
+import { containerStatsRoute } from './routes/container-stats.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { copyImageRoutes } from './routes/copy-image.ts';
 import { diskUsageRoute } from './routes/disk-usage.ts';
 import { emptyRoutes } from './routes/empty.ts';
+import { execRoutes } from './routes/exec.ts';
 import { exploreImageRoutes } from './routes/explore-images.ts';
 import { imageRoutes } from './routes/images.ts';
 import { moveImageRoutes } from './routes/move-images.ts';
@@ -23,6 +28,7 @@ import { networkRoutes } from './routes/networks.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
+import { volumeContentRoutes } from './routes/volume-content.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import type { Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
@@ -45,18 +51,24 @@ export class ApiServer {
     this.#options = options;
     this.#router = new Router([
       ...systemRoutes(backends, options.build),
+      ...buildkitRoutes(backends),
       ...containerStreamRoutes(backends),
       ...emptyRoutes(),
       ...unbuiltRoutes(),
+      ...containerArchiveRoutes(backends),
       ...containerFileRoutes(backends),
+      containerStatsRoute(backends),
       ...containerRoutes(backends),
+      ...execRoutes(backends),
       ...copyImageRoutes(backends),
       diskUsageRoute(backends),
       ...registryRoutes(backends),
+      ...buildRoutes(backends),
       ...moveImageRoutes(backends),
       ...exploreImageRoutes(backends),
       ...imageRoutes(backends),
       ...networkRoutes(backends),
+      ...volumeContentRoutes(backends),
       ...volumeRoutes(backends),
     ]);
     this.#headers = {
@@ -68,6 +80,7 @@ export class ApiServer {
     this.#front = new SocketFront({
       request: (message, response) => this.#serveHttp(message, response),
       upgrade: (message, socket) => this.#serveSocket(message, socket),
+      http2: (socket) => backends.buildkit.acceptCalls(socket),
     });
   }
 

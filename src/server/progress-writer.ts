@@ -28,7 +28,8 @@ export class ProgressWriter {
     if (signal.aborted) return;
     if (this.#stream === undefined) throw error;
     const message = messageOf(error);
-    this.write({ errorDetail: { message }, error: message });
+    const code = exitCodeOf(error);
+    this.write({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
     await this.end();
   }
 
@@ -37,4 +38,11 @@ export class ProgressWriter {
     this.#stream ??= this.#response.stream(200, 'application/json');
     return this.#stream;
   }
+}
+
+/** The code of the command that failed, where that was it. */
+function exitCodeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number'
+    ? error.exitCode
+    : undefined;
 }

@@ -1,4 +1,7 @@
+import type { BuildBackend } from '../builder/build-backend.ts';
+import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
+import type { ExecBackend } from '../containers/exec/exec-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';
@@ -7,8 +10,11 @@ import type { NetworkBackend, SystemBackend } from './system-backend.ts';
 
 /** The engine, as the API serves it. */
 export interface Backends {
+  buildkit: BuildkitBackend;
   containers: ContainerBackend;
+  execs: ExecBackend;
   images: ImageBackend;
+  builder: BuildBackend;
   networks: NetworkBackend;
   volumes: VolumeBackend;
   registry: RegistryBackend;

@@ -16,6 +16,7 @@ async function connected(headTimeoutMs: number): Promise<Socket> {
     {
       request: (_message, response) => void response.end('ok'),
       upgrade: (_message, socket) => socket.destroy(),
+      http2: (socket) => socket.destroy(),
     },
     { headTimeoutMs },
   );

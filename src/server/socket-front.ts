@@ -8,12 +8,16 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
-  /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/containers\/[^/? ]+\/attach(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+  /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/(?:containers\/[^/? ]+\/attach|exec\/[^/? ]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+/** What a browser's WebSocket may ask for. */
+const WEB_SOCKET = /\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
 
 export interface FrontHandlers {
   request(message: IncomingMessage, response: ServerResponse): void;
-  /** The connection has left HTTP: by `Upgrade`, or as an attach without. */
+  /** The connection has left HTTP: by `Upgrade`, or as an attach or the start of an exec without. */
   upgrade(message: IncomingMessage, socket: Duplex): void;
+  /** The client speaks HTTP/2 from the start. */
+  http2(socket: Duplex): void;
 }
 
 interface Connection extends ListenerKind {
@@ -21,6 +25,8 @@ interface Connection extends ListenerKind {
   requests: number;
   /** What came behind the current request was no HTTP. */
   broken: boolean;
+  /** The last request that came in HTTP. */
+  receiving?: IncomingMessage;
   /** Ends a connection whose first head takes too long; our own, as Bun's HTTP server keeps no `headersTimeout`. */
   headTimer: NodeJS.Timeout;
 }
@@ -44,11 +50,10 @@ export class SocketFront {
       maxHeaderSize: 1 << 20,
       requestTimeout: 0,
       keepAliveTimeout: 0,
-      // Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'tcp',
+      shouldUpgradeCallback: leavesHttp,
     });
     this.#http.on('request', (message, response) => {
-      this.#count(message.socket, response);
+      this.#count(message, response);
       handlers.request(message, response);
     });
     this.#http.on('upgrade', (message, socket, head) => this.#upgraded(message, socket, head));
@@ -111,6 +116,12 @@ export class SocketFront {
   }
 
   #decide(socket: Socket, head: Buffer): void {
+    if (isHttp2(head)) {
+      socket.unshift(head);
+      this.#busy(socket);
+      this.#handlers.http2(socket);
+      return;
+    }
     if (!mayBeAttach(head)) {
       this.#toHttp(socket, head);
       return;
@@ -144,9 +155,11 @@ export class SocketFront {
     this.#handlers.upgrade(message, socket);
   }
 
-  #count(socket: Socket, response: ServerResponse): void {
+  #count(message: IncomingMessage, response: ServerResponse): void {
+    const { socket } = message;
     const entry = this.#busy(socket);
     if (entry === undefined) return;
+    entry.receiving = message;
     response.once('close', () => {
       entry.requests--;
       if (entry.broken && entry.requests === 0) socket.destroy();
@@ -156,7 +169,9 @@ export class SocketFront {
   /** A client that types behind an attach that stayed in HTTP still gets its output; any other is told that it speaks no HTTP. */
   #malformed(socket: Duplex, error: Error): void {
     const entry = this.#sockets.get(socket);
-    if (entry !== undefined && entry.requests > 0) entry.broken = true;
+    // It ended, or went wrong, amid a body: whoever reads that waits for more.
+    if (entry?.receiving?.complete === false) socket.destroy();
+    else if (entry !== undefined && entry.requests > 0) entry.broken = true;
     else refuse(socket, errnoCodeOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
   }
 
@@ -168,6 +183,21 @@ export class SocketFront {
     entry.requests++;
     return entry;
   }
+}
+
+const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n';
+
+/** From its second byte on no method of HTTP/1 looks like it. */
+function isHttp2(head: Buffer): boolean {
+  const length = Math.min(HTTP2_PREFACE.length, head.length);
+  return length >= 2 && head.toString('latin1', 0, length) === HTTP2_PREFACE.slice(0, length);
+}
+
+/** Some HTTP libraries offer h2c with every request; that is no wish to leave HTTP, but where nothing else is spoken. */
+function leavesHttp({ headers, url = '' }: IncomingMessage): boolean {
+  const wanted = headers.upgrade?.toLowerCase();
+  if (wanted === 'websocket') return WEB_SOCKET.test(url);
+  return wanted === 'tcp' || (wanted === 'h2c' && /^(?:\/v[0-9.]+)?\/(?:session|grpc)(?:\?|$)/.test(url));
 }
 
 /** Whether more bytes could still make this the head of an attach. */

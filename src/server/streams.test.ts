@@ -59,8 +59,9 @@ for (const leave of ['vanishes', 'half-closes'] as const)
     };
     engine.containers.logs = async (_name, _request, { signal }) => ({
       tty: false,
-      lines: (async function* () {
-        yield { stream: 'stdout', timeNano: 1n, data: Buffer.from('a\n') };
+      attributes: '',
+      batches: (async function* () {
+        yield [{ stream: 'stdout', timeNano: 1n, data: Buffer.from('a\n') }];
         await untilAborted(signal);
         aborted.push('logs');
       })(),
@@ -79,6 +80,26 @@ for (const leave of ['vanishes', 'half-closes'] as const)
       else client.socket.end();
     }
     await eventually(() => aborted.length === 3, `all three learn of it, not only ${aborted.join()}`);
+    expect(server.errors).toEqual([]);
+  });
+
+for (const leave of ['vanishes', 'half-closes'] as const)
+  test(`a client that ${leave} amid what it sends aborts what reads it`, async () => {
+    const { engine } = server;
+    const read = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<unknown>();
+    engine.volumes.import = async (_wanted, archive, { signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve(signal.reason));
+      for await (const _chunk of archive) read.resolve();
+      throw new Error('that was not all');
+    };
+    const client = await server.connect();
+    client.send(head('POST', '/volumes/data/import', { 'Transfer-Encoding': 'chunked' }));
+    client.send('5\r\nhello\r\n');
+    await read.promise;
+    if (leave === 'vanishes') client.socket.destroy();
+    else client.socket.end();
+    expect(await aborted.promise).toBeDefined();
     expect(server.errors).toEqual([]);
   });
 
@@ -159,7 +180,7 @@ const lines = (...texts: [stream: 'stdout' | 'stderr', text: string][]) =>
       yield { stream, timeNano: 1700000000000000000n + BigInt(index), data: Buffer.from(text) };
   };
 
-test('logs are framed, stamped at the start of lines, and passed on with their range', async () => {
+test('logs are framed, stamped, each part too, and passed on with their range', async () => {
   const { engine } = server;
   const { id } = engine.add();
   engine.logLines = lines(['stdout', 'a\n'], ['stderr', 'half'], ['stdout', 'b\n'], ['stderr', ' line\n']);
@@ -174,7 +195,7 @@ test('logs are framed, stamped at the start of lines, and passed on with their r
     frame(1, `${stamp(0)} a\n`) +
       frame(2, `${stamp(1)} half`) +
       frame(1, `${stamp(2)} b\n`) +
-      frame(2, ' line\n'),
+      frame(2, `${stamp(3)}  line\n`),
   );
   expect(engine.calls).toEqual([
     [

@@ -28,6 +28,9 @@ export interface SystemInfo {
   /** Registries that something is settled for, docker.io among them; mirrors in the order in which they are asked. */
   registries: { name: string; mirrors: string[]; secure: boolean }[];
   labels: string[];
+  /** Of containers that name none. */
+  loggingDriver: string;
+  cdiFolders: string[];
   warnings: string[];
   debug: boolean;
   memoryLimit: boolean;

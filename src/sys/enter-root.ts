@@ -6,9 +6,14 @@ import { bindMount, mount, mountFlags, unmount } from './mount.ts';
  * file's place.
  */
 export function enterRoot(target: string): void {
-  const here = cString('.');
   bindMount(target, target);
   mount({ source: 'none', target, flags: mountFlags.bind | mountFlags.remount | mountFlags.nodev });
+  pivotInto(target);
+}
+
+/** As `enterRoot`, for what is a mount point already, with what is mounted below. */
+export function pivotInto(target: string): void {
+  const here = cString('.');
   process.chdir(target);
   checked(libc.pivot_root(here, here), 'pivot_root', `enter ${target}`);
   // The old root was put on top of the new one.

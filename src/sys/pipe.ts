@@ -3,6 +3,7 @@ import { checked, libc } from './libc.ts';
 const O_CLOEXEC = 0o2000000;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const FIONREAD = 0x541bn;
 const F_DUPFD_CLOEXEC = 1030;
 
 export interface FdPair {
@@ -34,6 +35,13 @@ export function duplicateFd(fd: number): number {
 /** Closing twice closes somebody else's file: set the number aside after this. */
 export function closeFd(fd: number): void {
   libc.close(fd);
+}
+
+/** What lies in a pipe or FIFO and has not been read. */
+export function unreadBytes(fd: number): number {
+  const count = new Int32Array(1);
+  checked(libc.ioctl(fd, FIONREAD, count), 'ioctl', `look into fd ${fd}`);
+  return count[0] ?? 0;
 }
 
 function pairOf(fds: Int32Array): FdPair {

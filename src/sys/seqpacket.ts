@@ -1,14 +1,11 @@
-import { closeSync, constants, openSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
+import { connectUnix } from './datagram.ts';
 import { checked, libc } from './libc.ts';
 import { closeFd } from './pipe.ts';
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
-const MAX_SUN_PATH = 108;
-const O_PATH = 0o10000000;
 
 export interface SeqpacketHandler {
   /** One packet. The bytes are the caller's only until it returns. */
@@ -40,26 +37,11 @@ export async function connectSeqpacket(
 ): Promise<SeqpacketConnection> {
   const fd = checked(libc.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), 'socket', 'make a socket');
   try {
-    connectTo(fd, path);
+    connectUnix(fd, path);
     return await adopt(fd, handler);
   } catch (error) {
     closeFd(fd);
     throw error;
-  }
-}
-
-function connectTo(fd: number, path: string): void {
-  const directory = openSync(dirname(path), constants.O_DIRECTORY | O_PATH);
-  try {
-    const name = Buffer.from(`/proc/self/fd/${directory}/${basename(path)}\0`);
-    if (name.length > MAX_SUN_PATH)
-      throw new EngineError('invalid', `Cannot connect to "${path}": name too long`);
-    const address = Buffer.alloc(2 + name.length);
-    address.writeUInt16LE(AF_UNIX, 0);
-    name.copy(address, 2);
-    checked(libc.connect(fd, address, address.length), 'connect', `connect to ${path}`);
-  } finally {
-    closeSync(directory);
   }
 }
 

@@ -133,4 +133,6 @@ export interface HostConfig extends Resources {
   Isolation?: string;
   MaskedPaths?: string[] | null;
   ReadonlyPaths?: string[] | null;
+  /** Sampan's own: `none`, `kill`, `restart` or `stop` a container that turns unhealthy. */
+  HealthOnFailure?: string;
 }

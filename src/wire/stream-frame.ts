@@ -14,14 +14,24 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 export function encodeFrame(stream: StreamName, data: Uint8Array, prefix = ''): Uint8Array {
   const length = prefix.length + data.length;
   const frame = new Uint8Array(FRAME_HEADER_BYTES + length);
-  frame[0] = NAMES.indexOf(stream);
-  frame[4] = length >>> 24;
-  frame[5] = length >>> 16;
-  frame[6] = length >>> 8;
-  frame[7] = length;
+  writeFrameHeader(frame, 0, { stream, length });
   for (let at = 0; at < prefix.length; at++) frame[FRAME_HEADER_BYTES + at] = prefix.charCodeAt(at);
   frame.set(data, FRAME_HEADER_BYTES + prefix.length);
   return frame;
+}
+
+/** The eight bytes before `length` bytes of a stream, written at `offset`. */
+export function writeFrameHeader(
+  target: Uint8Array,
+  offset: number,
+  { stream, length }: { stream: StreamName; length: number },
+): void {
+  target[offset] = NAMES.indexOf(stream);
+  target.fill(0, offset + 1, offset + 4);
+  target[offset + 4] = length >>> 24;
+  target[offset + 5] = length >>> 16;
+  target[offset + 6] = length >>> 8;
+  target[offset + 7] = length;
 }
 
 /**

@@ -7,6 +7,8 @@ export interface VolumeInspect {
   Name: string;
   Options: Record<string, string> | null;
   Scope: string;
+  /** What the driver tells. Left out where there is nothing. */
+  Status?: Record<string, string>;
 }
 
 export interface VolumeListResponse {

@@ -51,3 +51,31 @@ test('dockerode pulls, creates, attaches, starts, waits, reads logs and removes'
   );
   expect(missing).toBe(404);
 });
+
+test('dockerode runs commands in a container: apart, with input, in a terminal', async () => {
+  const container = await docker.createContainer({ Image: 'busybox', Cmd: ['sleep', '600'] });
+  await container.start();
+  const exec = await container.exec({
+    Cmd: ['sh', '-c', 'cat; echo err >&2; exit 6'],
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  const stream = await exec.start({ hijack: true, stdin: true });
+  const seen = { out: '', err: '' };
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  out.on('data', (data) => (seen.out += data));
+  err.on('data', (data) => (seen.err += data));
+  exec.modem.demuxStream(stream, out, err);
+  const ended = new Promise((resolve) => stream.on('end', resolve));
+  stream.end('typed\n');
+  await ended;
+  expect(seen).toEqual({ out: 'typed\n', err: 'err\n' });
+  expect(await exec.inspect()).toMatchObject({ Running: false, ExitCode: 6 });
+  const terminal = await container.exec({ Cmd: ['tty'], Tty: true, AttachStdout: true });
+  const raw = await terminal.start({ hijack: false, Tty: true });
+  let text = '';
+  for await (const chunk of raw) text += String(chunk);
+  expect(text).toMatch(/^\/dev\/pts\/\d+\r\n$/);
+  await container.remove({ force: true });
+});

@@ -100,21 +100,21 @@ test('a client that vanishes in the middle leaves nothing that is believed later
     kind: 'unavailable',
   });
   const again = new SendingClient();
-  const { directory, release } = await contexts.receive('key', again, { signal });
-  expect([again.asked, readdirSync(directory).length]).toEqual([200, 200]);
-  await release();
+  const received = await contexts.receive('key', again, { signal });
+  expect([again.asked, readdirSync(received.directory).length]).toEqual([200, 200]);
+  await received.release();
 });
 
 test('an abort ends it with its reason', async () => {
   fill(100);
   const abort = new AbortController();
   const client = new SendingClient();
-  const receiving = failureOf(
-    contexts.receive('key', client, {
-      signal: abort.signal,
-      received: () => abort.abort(new EngineError('conflict', 'enough')),
-    }),
-  );
+  const send = client.send.bind(client);
+  client.send = async (message) => {
+    if (client.asked === 50) abort.abort(new EngineError('conflict', 'enough'));
+    await send(message);
+  };
+  const receiving = failureOf(contexts.receive('key', client, { signal: abort.signal }));
   expect(await receiving).toMatchObject({ message: 'enough' });
 });
 
@@ -133,8 +133,8 @@ test('what is refused is told to the sender, and the directory serves the next',
   const failure = await failureOf(contexts.receive('key', hostile, { signal }));
   expect(failure).toMatchObject({ kind: 'invalid', code: 'archive-hostile' });
   expect(hostile.told).toContain('../escaped');
-  const { release } = await contexts.receive('key', new SendingClient(), { signal });
-  await release();
+  const received = await contexts.receive('key', new SendingClient(), { signal });
+  await received.release();
 });
 
 test('recover() and remove() leave what is in use', async () => {

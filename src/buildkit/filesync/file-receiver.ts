@@ -26,8 +26,6 @@ export interface FileReceiverOptions {
   present: FileListing;
   /** Send a packet to the one who has the files. */
   send: (packet: Uint8Array) => void;
-  /** Bytes of contents that came. */
-  received?: (bytes: number) => void;
 }
 
 /** More names than a context should have; each costs memory here. */
@@ -152,7 +150,6 @@ export class FileReceiver {
     }
     for (let at = 0; at < data.length; ) at += writeSync(wanted.fd, data, at);
     wanted.writtenBytes += BigInt(data.length);
-    this.#options.received?.(data.length);
     if (data.length > 0) return;
     closeSync(wanted.fd);
     this.#openFiles--;

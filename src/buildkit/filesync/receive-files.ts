@@ -14,6 +14,8 @@ const BATCH_BYTES = 256 << 10;
 /** Batches that the thread may have before it: all of a transfer that is held in memory. */
 const BATCHES_AHEAD = 8;
 const END_GRACE_MS = 5000;
+/** How often it is told how much has come. */
+const TELL_MS = 100;
 
 /**
  * Bring the files that a peer sends on `stream` into a directory, where those that are there in the same state stay. The work is a thread's own;
@@ -27,12 +29,12 @@ export async function receiveFiles(
   options: { signal: AbortSignal; received?: ((bytes: number) => void) | undefined },
 ): Promise<void> {
   options.signal.throwIfAborted();
-  const thread = new ReceiveThread(stream, options.received);
+  const thread = new ReceiveThread(stream);
   thread.post({ kind: 'begin', ...place });
   const abort = (): void => thread.fail(options.signal.reason);
   options.signal.addEventListener('abort', abort, { once: true });
   try {
-    feed(stream, thread).catch((error: unknown) => thread.fail(error));
+    feed(stream, thread, options.received).catch((error: unknown) => thread.fail(error));
     await thread.done;
     stream.finish();
   } catch (error) {
@@ -47,21 +49,29 @@ export async function receiveFiles(
   }
 }
 
-async function feed(stream: GrpcStream, thread: ReceiveThread): Promise<void> {
+async function feed(
+  stream: GrpcStream,
+  thread: ReceiveThread,
+  received: ((bytes: number) => void) | undefined,
+): Promise<void> {
+  let [bytes, toldMs] = [0, performance.now()];
   for await (const message of stream.messages()) {
     thread.add(message);
+    bytes += message.length;
+    if (performance.now() - toldMs > TELL_MS) {
+      toldMs = performance.now();
+      received?.(bytes);
+    }
     if (thread.isBehind) await thread.room();
   }
+  received?.(bytes);
   thread.flush();
-  // The last packet is on its way to the thread; whatever it is, nothing comes after it.
-  await thread.idle();
-  thread.fail(new EngineError('unavailable', 'the files that a client sends ended before their end'));
+  thread.post({ kind: 'end' });
 }
 
 class ReceiveThread {
   readonly #worker = new Worker(new URL('./receive-worker.ts', import.meta.url));
   readonly #stream: GrpcStream;
-  readonly #received: ((bytes: number) => void) | undefined;
   readonly #done = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #batch = new PacketBatch();
@@ -70,9 +80,8 @@ class ReceiveThread {
   #sent: Promise<void> = Promise.resolve();
   #isFlushing = false;
 
-  constructor(stream: GrpcStream, received: ((bytes: number) => void) | undefined) {
+  constructor(stream: GrpcStream) {
     this.#stream = stream;
-    this.#received = received;
     this.#done.promise.catch(() => undefined);
     this.#worker.onmessage = ({ data }: MessageEvent<ReceiveReply>) => this.#handle(data);
     this.#worker.onerror = (event) =>
@@ -116,10 +125,6 @@ class ReceiveThread {
     while (this.isBehind) await this.#next();
   }
 
-  async idle(): Promise<void> {
-    while (this.#ahead > 0) await this.#next();
-  }
-
   fail(error: unknown): void {
     this.#done.reject(error);
     this.#wake();
@@ -148,7 +153,6 @@ class ReceiveThread {
     else if (reply.kind === 'ended') this.#ended.resolve();
     else {
       this.#ahead--;
-      this.#received?.(reply.receivedBytes);
       this.#sent = this.#sent.then(() => this.#send(reply.send));
       this.#wake();
     }

@@ -5,11 +5,13 @@ export type ReceiveRequest =
   | { kind: 'begin'; directory: string; listing: string }
   /** Packets, each behind its length in four bytes. */
   | { kind: 'packets'; bytes: Uint8Array }
+  /** Nothing comes any more. */
+  | { kind: 'end' }
   | { kind: 'abort' };
 
 export type ReceiveReply =
   /** A batch was worked through; with what is to be sent, framed alike. */
-  | { kind: 'taken'; send: Uint8Array; receivedBytes: number }
+  | { kind: 'taken'; send: Uint8Array }
   | { kind: 'done' }
   /** After an abort: nothing is open any more, nothing will be written. */
   | { kind: 'ended' }

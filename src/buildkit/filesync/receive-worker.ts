@@ -1,5 +1,5 @@
 import { setPriority } from 'node:os';
-import { serializeError } from '../../errors/engine-error.ts';
+import { EngineError, serializeError } from '../../errors/engine-error.ts';
 import { bootId } from '../../sys/clock.ts';
 import { FileReceiver } from './file-receiver.ts';
 import { takeListing, writeListing } from './listing-file.ts';
@@ -13,7 +13,6 @@ setPriority(0, 5);
 const outgoing = new PacketBatch();
 let receiver: FileReceiver | undefined;
 let listingFile = '';
-let receivedBytes = 0;
 let isOver = false;
 
 self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
@@ -25,7 +24,8 @@ self.onmessage = ({ data }: MessageEvent<ReceiveRequest>) => {
   if (isOver) return;
   try {
     if (data.kind === 'begin') begin(data.directory, data.listing);
-    else take(data.bytes);
+    else if (data.kind === 'packets') take(data.bytes);
+    else throw new EngineError('unavailable', 'the files that a client sends ended before their end');
   } catch (error) {
     end();
     reply({ kind: 'failed', error: serializeError(error) });
@@ -38,9 +38,6 @@ function begin(directory: string, listing: string): void {
     directory,
     present: takeListing(directory, listing, bootId()),
     send: (packet) => outgoing.add(packet),
-    received: (bytes) => {
-      receivedBytes += bytes;
-    },
   });
 }
 
@@ -48,8 +45,7 @@ function take(batch: Uint8Array): void {
   if (receiver === undefined) return;
   let isDone = false;
   for (const packet of packetsOf(batch)) isDone = receiver.take(packet);
-  reply({ kind: 'taken', send: outgoing.take(), receivedBytes });
-  receivedBytes = 0;
+  reply({ kind: 'taken', send: outgoing.take() });
   if (!isDone) return;
   writeListing(listingFile, receiver.listing, bootId());
   end();

@@ -41,6 +41,7 @@ const MAX_MESSAGE_BYTES = 16 << 20;
 export class GrpcServer {
   readonly #methods = new Map<string, Served>();
   readonly #logger: Logger;
+  readonly #sockets = new Set<Duplex>();
   readonly #http = http2.createServer({ settings: { initialWindowSize: WINDOW_BYTES } });
 
   constructor(logger: Logger = silentLogger) {
@@ -67,18 +68,20 @@ export class GrpcServer {
     }
   }
 
-  /** What `Ping`-like negotiations of clients ask for: `/package.Service/Method`, all that there are. */
-  paths(): string[] {
-    return [...this.#methods.keys()];
-  }
-
   /** Serve the calls of one connection that speaks HTTP/2 with prior knowledge. */
   accept(socket: Duplex): void {
     socket.on('error', () => undefined);
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
     // A caller of gRPC has no use for half a connection, and Bun ends no session for one that is gone.
     socket.once('end', () => socket.destroy());
     this.#http.once('session', (session) => socket.once('close', () => session.destroy()));
     this.#http.emit('connection', socket);
+  }
+
+  /** Part with every caller; their calls are cancelled. */
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #serve(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): Promise<void> {

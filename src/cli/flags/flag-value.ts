@@ -1,5 +1,5 @@
+import { parseByteSize } from '../../wire/byte-size.ts';
 import { parseDuration } from '../../wire/time.ts';
-import { parseByteSize } from './byte-size.ts';
 import { parseCpus } from './cpus.ts';
 import type { FlagKind } from './flag.ts';
 

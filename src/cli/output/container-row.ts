@@ -1,10 +1,10 @@
 import type { ContainerSummary, PortSummary } from '../../client/model.ts';
 import { humanDuration } from '../../wire/human-duration.ts';
+import { quote } from '../../wire/quote.ts';
 import { readImageName } from '../image-name.ts';
 import { humanSize } from './human-size.ts';
 import { ellipsis, labelList, shortId } from './labels.ts';
 import { localTime } from './local-time.ts';
-import { quote } from './template/printf.ts';
 import { Struct } from './template/value.ts';
 
 export const CONTAINER_HEADERS = {

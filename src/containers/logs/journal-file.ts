@@ -1,8 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
+import type { FileId } from './file-id.ts';
 import { type JournalRecord, journalTime, parseJournalLine } from './log-line.ts';
+import { isPacked, type PackedOrigin, readOrigin, unpack } from './packed-journal.ts';
 
 const BLOCK_BYTES = 64 << 10;
+/** Reading on in one go takes more at once than looking for a place. */
+const STREAM_BYTES = 256 << 10;
 const NEWLINE = 0x0a;
 
 /** Lines being counted from the journal's end, over all its files. */
@@ -12,15 +16,25 @@ export interface TailCounter {
   atEnd: boolean;
 }
 
-/** A file of a journal being read: positions are byte offsets of line starts. */
+/**
+ * A file of a journal being read: positions are byte offsets of line starts. One that was packed is unpacked where its content is first
+ * looked at, into a file without a name.
+ */
 export class JournalFile {
-  /** What it is known by whatever it is called; no other file's while this one is open. */
-  readonly inode: bigint;
-  readonly #file: FileHandle;
+  /** What it is known by whatever it is called, also once it is packed; no other file's while this one is open. */
+  readonly id: FileId;
+  /** When its last line was written, where that can be told without reading it. */
+  readonly lastNano: bigint | undefined;
+  readonly #path: string;
+  readonly #stored: FileHandle;
+  /** Of what is stored packed. */
+  #unpacked: Promise<FileHandle> | undefined;
 
-  private constructor(file: FileHandle, inode: bigint) {
-    this.#file = file;
-    this.inode = inode;
+  private constructor(path: string, file: FileHandle, known: PackedOrigin) {
+    this.#path = path;
+    this.#stored = file;
+    this.id = known.id;
+    this.lastNano = known.lastNano;
   }
 
   /** Undefined where the file is absent: nothing was ever logged. */
@@ -30,34 +44,41 @@ export class JournalFile {
       throw error;
     });
     if (file === undefined) return undefined;
-    return new JournalFile(file, (await file.stat({ bigint: true })).ino);
+    try {
+      return new JournalFile(path, file, await readOrigin(path, file));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   async size(): Promise<number> {
-    return (await this.#file.stat()).size;
+    return (await (await this.#content()).stat()).size;
   }
 
   /** When it was written to last. */
   async modifiedNano(): Promise<bigint> {
-    return (await this.#file.stat({ bigint: true })).mtimeNs;
+    return (await this.#stored.stat({ bigint: true })).mtimeNs;
   }
 
-  /** Complete lines from `offset` on, up to the present end; returns where the next one starts. */
-  async *records(offset: number): AsyncGenerator<JournalRecord, number> {
+  /** Complete lines from `offset` on, up to the present end, a block at a time, each with where the next line starts. */
+  async *records(offset: number): AsyncGenerator<{ records: JournalRecord[]; next: number }, void> {
     let position = offset;
     let carry: Uint8Array = new Uint8Array(0);
     while (true) {
-      const block = await this.#read(position + carry.length, BLOCK_BYTES);
-      if (block.length === 0) return position;
+      const block = await this.#read(position + carry.length, STREAM_BYTES);
+      if (block.length === 0) return;
       const text = carry.length === 0 ? block : Buffer.concat([carry, block]);
+      const records: JournalRecord[] = [];
       let start = 0;
       for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
-        const record = parseJournalLine(text.subarray(start, end));
+        const record = parseJournalLine(text, start, end);
         start = end + 1;
-        if (record !== undefined) yield record;
+        if (record !== undefined) records.push(record);
       }
       position += start;
       carry = text.subarray(start);
+      if (start > 0) yield { records, next: position };
     }
   }
 
@@ -96,7 +117,14 @@ export class JournalFile {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#stored.close();
+    await (await this.#unpacked?.catch(() => undefined))?.close();
+  }
+
+  async #content(): Promise<FileHandle> {
+    if (!isPacked(this.#path)) return this.#stored;
+    this.#unpacked ??= unpack(this.#path, this.#stored);
+    return await this.#unpacked;
   }
 
   async #firstLineAfter(
@@ -109,7 +137,7 @@ export class JournalFile {
       if (block.length === 0) return undefined;
       for (let start = block.indexOf(NEWLINE) + 1; start > 0; ) {
         const end = block.indexOf(NEWLINE, start);
-        const timeNano = journalTime(block.subarray(start, end < 0 ? block.length : end));
+        const timeNano = journalTime(block, start, end < 0 ? block.length : end);
         if (timeNano !== undefined && position + start < limit) return { offset: position + start, timeNano };
         start = end + 1;
       }
@@ -125,7 +153,7 @@ export class JournalFile {
       const block = await this.#read(position, BLOCK_BYTES);
       let start = 0;
       for (let end = block.indexOf(NEWLINE); end >= 0; end = block.indexOf(NEWLINE, start)) {
-        const timeNano = journalTime(block.subarray(start, end));
+        const timeNano = journalTime(block, start, end);
         if (timeNano !== undefined && timeNano >= sinceNano) return position + start;
         start = end + 1;
       }
@@ -136,7 +164,7 @@ export class JournalFile {
 
   async #read(position: number, length: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length);
-    const { bytesRead } = await this.#file.read(buffer, 0, length, position);
+    const { bytesRead } = await (await this.#content()).read(buffer, 0, length, position);
     return buffer.subarray(0, bytesRead);
   }
 }
@@ -147,7 +175,7 @@ function countBackwards(text: Buffer, firstLine: number, counter: TailCounter): 
   while (lineEnd >= firstLine) {
     const lineStart =
       lineEnd === firstLine ? firstLine : Math.max(firstLine, text.lastIndexOf(NEWLINE, lineEnd - 1) + 1);
-    const record = parseJournalLine(text.subarray(lineStart, lineEnd));
+    const record = parseJournalLine(text, lineStart, lineEnd);
     if (record !== undefined && (!record.partial || counter.atEnd)) {
       if (counter.wanted === 0) return lineEnd + 1;
       counter.wanted--;

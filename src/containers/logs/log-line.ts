@@ -7,35 +7,51 @@ export interface JournalRecord extends LogLine {
 
 const SPACE = 0x20;
 const PARTIAL = 0x50;
-const NEWLINE = Uint8Array.of(0x0a);
+/** `2026-11-23T10:00:00Z` */
+const MIN_STAMP_CHARS = 20;
+const MAX_STAMP_CHARS = 64;
 
 /**
- * Parse a line without its newline. `undefined` for a damaged one (a power cut may leave half a line): it is passed over.
+ * Parse the line between `start` and its newline at `end`; the record's data is a view of `block`, a whole line's with its newline.
+ * `undefined` for a damaged one (a power cut may leave half a line): it is passed over.
  */
-export function parseJournalLine(line: Uint8Array): JournalRecord | undefined {
-  const afterTime = line.indexOf(SPACE);
-  const afterStream = line.indexOf(SPACE, afterTime + 1);
+export function parseJournalLine(block: Buffer, start: number, end: number): JournalRecord | undefined {
+  const afterTime = stampEnd(block, start, end);
+  const afterStream = afterTime < 0 ? -1 : block.indexOf(SPACE, afterTime + 1);
   const afterTag = afterStream + 2;
-  if (afterTime < 20 || afterStream < 0 || line[afterTag] !== SPACE) return undefined;
-  const timeNano = parseTime(ascii(line, 0, afterTime));
-  const stream = ascii(line, afterTime + 1, afterStream);
-  if (timeNano === undefined || (stream !== 'stdout' && stream !== 'stderr')) return undefined;
-  const partial = line[afterStream + 1] === PARTIAL;
-  const text = line.subarray(afterTag + 1);
-  return { stream, timeNano, partial, data: partial ? text : Buffer.concat([text, NEWLINE]) };
+  if (afterStream < 0 || afterTag >= end || block[afterTag] !== SPACE) return undefined;
+  const timeNano = parseStamp(block.toString('latin1', start, afterTime));
+  const stream = streamName(block.toString('latin1', afterTime + 1, afterStream));
+  if (timeNano === undefined || stream === undefined) return undefined;
+  const partial = block[afterStream + 1] === PARTIAL;
+  return { stream, timeNano, partial, data: block.subarray(afterTag + 1, partial ? end : end + 1) };
 }
 
 /** Only the time of a line, for searching. */
-export function journalTime(line: Uint8Array): bigint | undefined {
-  const end = line.indexOf(SPACE);
-  return end < 20 ? undefined : parseTime(ascii(line, 0, end));
+export function journalTime(block: Buffer, start = 0, end = block.length): bigint | undefined {
+  const afterTime = stampEnd(block, start, end);
+  return afterTime < 0 ? undefined : parseStamp(block.toString('latin1', start, afterTime));
 }
 
+function stampEnd(block: Buffer, start: number, end: number): number {
+  const found = block.indexOf(SPACE, start);
+  const length = found - start;
+  return found >= end || length < MIN_STAMP_CHARS || length > MAX_STAMP_CHARS ? -1 : found;
+}
+
+function streamName(text: string): LogLine['stream'] | undefined {
+  return text === 'stdout' || text === 'stderr' ? text : undefined;
+}
+
+/** The last one that was read: the monitor gives all lines that it has read at once the same. */
+let lastStamp = '';
+let lastNano = 0n;
 let lastSecond = '';
 let lastSecondNano = 0n;
 
 /** `2026-11-23T10:00:00.123456789+00:00` in nanoseconds since 1970. */
-function parseTime(text: string): bigint | undefined {
+function parseStamp(text: string): bigint | undefined {
+  if (text === lastStamp) return lastNano;
   const second = text.slice(0, 19);
   const match = /^(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text.slice(19));
   if (match === null) return undefined;
@@ -47,9 +63,7 @@ function parseTime(text: string): bigint | undefined {
     lastSecond = key;
     lastSecondNano = BigInt(milliseconds) * 1_000_000n;
   }
-  return lastSecondNano + BigInt(fraction.padEnd(9, '0'));
-}
-
-function ascii(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  lastNano = lastSecondNano + BigInt(Number(fraction.padEnd(9, '0')));
+  lastStamp = text;
+  return lastNano;
 }

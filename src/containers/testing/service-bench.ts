@@ -73,7 +73,7 @@ export class ServiceBench {
     await daemon.service.close();
     const left = machine.leftovers();
     const execRoot = readdirSync(machine.execRoot, { recursive: true, withFileTypes: true }).filter(
-      (entry) => !['notes', 'rootfs', 'tasks'].includes(entry.name),
+      (entry) => !['notes', 'exec-notes', 'health', 'rootfs', 'tasks'].includes(entry.name),
     );
     machine.remove();
     expect(left).toEqual([]);

@@ -11,7 +11,7 @@ import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
 import type { FakeProgram } from '../../runtime/testing/fake-programs.ts';
 import { FakeHost, FakeRuntime } from '../../runtime/testing/fake-runtime.ts';
 import type { SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
-import type { StateDb, Statement } from '../../storage/state-db.ts';
+import type { SqlValue, StateDb, Statement } from '../../storage/state-db.ts';
 import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
@@ -19,19 +19,24 @@ import { plainDefaults } from '../container-defaults.ts';
 import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
+import { ContainerLogs } from '../logs/container-logs.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { TaskNotes } from '../task-notes.ts';
 
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
 export class FakeStateDb implements StateDb {
   readonly rows = new Map<string, string>();
-  readonly volumes = new Set<string>();
+  /** Names, with what a row has beside them. */
+  readonly volumes = new Map<string, object>();
   failing = false;
   /** While that file is there, the disk is full. */
   filledBy: string | undefined;
 
-  async query<Row>(sql: string): Promise<Row[]> {
-    if (sql.includes('volumes')) return [...this.volumes].map((name) => ({ name })) as Row[];
+  async query<Row>(sql: string, [name]: SqlValue[] = []): Promise<Row[]> {
+    if (sql.includes('volumes')) {
+      const rows = [...this.volumes].map(([key, rest]) => ({ name: key, ...rest }));
+      return rows.filter((row) => name === undefined || row.name === name) as Row[];
+    }
     return [...this.rows.values()].map((record) => ({ record })) as Row[];
   }
 
@@ -40,14 +45,18 @@ export class FakeStateDb implements StateDb {
     if (this.failing) throw new EngineError('internal', 'attempt to write a readonly database');
     if (this.filledBy !== undefined && existsSync(this.filledBy))
       throw new EngineError('internal', 'database or disk is full', { code: 'no-space' });
-    for (const { sql, params = [] } of statements) this.#apply(sql, params.map(String));
+    for (const { sql, params = [] } of statements)
+      if (sql.includes('volumes')) this.#applyToVolumes(sql, params);
+      else this.#apply(sql, params.map(String));
   }
 
   async close(): Promise<void> {}
 
-  #applyToVolumes(sql: string, name: string): void {
-    if (sql.startsWith('INSERT')) this.volumes.add(name);
-    else this.volumes.delete(name);
+  #applyToVolumes(sql: string, params: SqlValue[]): void {
+    const [name, , anonymous, created_nano, labels, options, owner, mode] = params;
+    const row = { anonymous, created_nano, labels, options, owner, mode };
+    if (sql.startsWith('INSERT')) this.volumes.set(String(name), row);
+    else this.volumes.delete(String(name));
   }
 
   #markStopped(id: string): void {
@@ -58,8 +67,7 @@ export class FakeStateDb implements StateDb {
 
   #apply(sql: string, params: string[]): void {
     const [first = '', second = '', third = ''] = params;
-    if (sql.includes('volumes')) this.#applyToVolumes(sql, first);
-    else if (sql.startsWith('INSERT')) this.rows.set(first, third);
+    if (sql.startsWith('INSERT')) this.rows.set(first, third);
     else if (sql.startsWith('DELETE')) this.rows.delete(first);
     else if (sql.includes('json_set')) this.#markStopped(first);
     else if (this.rows.has(third)) this.rows.set(third, second);
@@ -154,6 +162,13 @@ export async function bootDaemon(
     }),
     sharedMemory: fakeSharedMemory(machine),
     defaults: plainDefaults,
+    logs: new ContainerLogs({
+      paths,
+      runtime,
+      logger: silentLogger,
+      defaults: { type: 'json-file', config: {} },
+      renderTag: (template) => template,
+    }),
     resolver: async () => ({ nameservers: [], search: [], options: [] }),
     buildSpec: async ({ record }) => ({ process: { args: commandOf(record.config) } }) as RuntimeSpec,
     events: { publish: ({ action }) => events.push(action) },
@@ -320,6 +335,9 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     autoRemove: false,
     binds: [],
     tmpfs: {},
+    mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
     networkMode: 'bridge',
     pidMode: '',
     ipcMode: '',

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { parseByteSize } from '../../cli/flags/byte-size.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseByteSize } from '../../wire/byte-size.ts';
 import type { ProxyOptions, RegistryOptions } from './start-registry.ts';
 import { parseUpstream } from './upstream-address.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeSpec } from '../runtime-spec.ts';
 import { buildSpec } from './build-spec.ts';
-import { plainHostOptions } from './plain-host-options.ts';
+import { noHardware, plainHostOptions } from './plain-host-options.ts';
 import { readFileInRoot } from './root-path.ts';
 import { compileSeccomp } from './seccomp.ts';
 import { defaultSeccompProfile } from './seccomp-table.ts';
@@ -157,10 +157,10 @@ describe('the spec is Docker’s', () => {
       oomScoreAdj: 100,
     };
     const binds = [
-      { source: '/tmp', destination: '/tmpx', mode: 'ro', volume: false },
-      { source: '/usr', destination: '/usrx', mode: '', volume: false },
-      { source: '/usr', destination: '/usry', mode: 'z,ro', volume: false },
-      { source: '/volumes/vol', destination: '/vol', mode: 'z', volume: true },
+      { source: '/tmp', destination: '/tmpx', readOnly: true, propagation: 'rprivate' },
+      { source: '/usr', destination: '/usrx', readOnly: false, propagation: 'rprivate' },
+      { source: '/usr', destination: '/usry', readOnly: true, propagation: 'rprivate' },
+      { source: '/volumes/vol', destination: '/vol', readOnly: false },
     ];
     const process = process_({
       terminal: true,
@@ -171,7 +171,8 @@ describe('the spec is Docker’s', () => {
       domainname: 'dom',
     });
     const devices = [{ pathOnHost: '/dev/null', pathInContainer: '/dev/mynull', cgroupPermissions: 'rw' }];
-    expectAsDocker('opts', buildSpec(input(host, { binds, process, devices })).spec);
+    const hardware = { ...noHardware, devices };
+    expectAsDocker('opts', buildSpec(input({ ...host, hardware }, { binds, process })).spec);
   });
 
   test('host namespaces, private cgroup namespace, no seccomp', () => {
@@ -188,7 +189,7 @@ describe('the spec is Docker’s', () => {
   });
 
   test('all capabilities, a user by number with an entry, a read-only bind', () => {
-    const binds = [{ source: '/tmp', destination: '/a', mode: 'ro', volume: false }];
+    const binds = [{ source: '/tmp', destination: '/a', readOnly: true, propagation: 'rprivate' }];
     const { spec } = buildSpec(input({ capAdd: ['ALL'] }, { binds, process: process_({ user: '1000' }) }));
     const expected = structuredClone(docker['capall']!);
     // What all are depends on who runs the test.
@@ -309,12 +310,6 @@ describe('what is refused', () => {
       {},
       'invalid tmpfs option',
     ],
-    [
-      'an unknown bind mode',
-      {},
-      { binds: [{ source: '/tmp', destination: '/a', mode: 'x', volume: false }] },
-      'invalid mode: x',
-    ],
     ['little memory', limits({ memoryBytes: 4n << 20n }), {}, 'Minimum memory limit allowed is 6MB'],
     [
       'less swap than memory',
@@ -397,7 +392,7 @@ test('an environment entry without value takes a default away', () => {
 });
 
 test('a bind of the user wins over the file of the engine', () => {
-  const binds = [{ source: '/mine', destination: '/etc/hosts', mode: '', volume: false }];
+  const binds = [{ source: '/mine', destination: '/etc/hosts', readOnly: false, propagation: 'rprivate' }];
   const { mounts } = buildSpec(input({}, { binds })).spec;
   expect(
     mounts.filter(({ destination }) => destination === '/etc/hosts').map(({ source }) => source),

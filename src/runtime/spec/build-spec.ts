@@ -6,6 +6,7 @@ import type { RuntimeSpec, SpecLinux } from '../runtime-spec.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
 import { checkResources } from './check-resources.ts';
 import { containerDevices } from './devices.ts';
+import { processEnvironment } from './environment.ts';
 import { type LimitHost, limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
 import { containerMounts, rootPropagation } from './mounts.ts';
 import { containerNamespaces, containerSysctls } from './namespaces.ts';
@@ -17,7 +18,6 @@ import { resolveUser } from './user.ts';
 
 /** The oldest that knows all we use; crun before 1.9 refuses 1.1 and newer. */
 const OCI_VERSION = '1.0.2';
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const defaultMaskedPaths: readonly string[] = [
   '/proc/asound',
@@ -104,7 +104,7 @@ function processOf(input: SpecInput, parts: ProcessParts): RuntimeSpec['process'
     ...(process.terminal && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
     user: { uid, gid, additionalGids },
     args: [...process.args],
-    env: environment(input, user.home),
+    env: processEnvironment(process, user.home),
     cwd: process.workingDir === '' ? '/' : process.workingDir,
     capabilities: {
       bounding: capabilities,
@@ -136,24 +136,6 @@ function hasAppArmor(): boolean {
   }
 }
 
-/** Defaults first; what the image or the user says replaces them in place; a bare `NAME` takes one away. */
-function environment(input: SpecInput, home: string | undefined): string[] {
-  const { process } = input;
-  const variables = new Map<string, string>([
-    ['PATH', DEFAULT_PATH],
-    ...(process.hostname === '' ? [] : [['HOSTNAME', process.hostname] as const]),
-    ...(process.terminal ? [['TERM', 'xterm'] as const] : []),
-  ]);
-  for (const entry of process.env) {
-    const equals = entry.indexOf('=');
-    if (equals < 0) variables.delete(entry);
-    else variables.set(entry.slice(0, equals), entry.slice(equals + 1));
-  }
-  // For a user who is in passwd both runtimes look it up; crun leaves it out for another.
-  if (home === undefined && !variables.has('HOME')) variables.set('HOME', '/');
-  return [...variables].map(([name, value]) => `${name}=${value}`);
-}
-
 interface LinuxParts {
   capabilities: string[];
   security: SecurityOptions;
@@ -162,9 +144,13 @@ interface LinuxParts {
 
 function linuxOf(input: SpecInput, parts: LinuxParts): SpecLinux {
   const { host } = input;
-  const { devices, rules } = containerDevices(input.devices ?? [], host.privileged);
+  const { devices, rules } = containerDevices(
+    host.hardware?.devices ?? [],
+    host.privileged,
+    host.hardware?.cgroupRules,
+  );
   const { resources, warnings } = containerResources(
-    { ...host.resources, oomKillDisable: host.oomKillDisable, rules },
+    { ...host.resources, oomKillDisable: host.oomKillDisable, rules, hardware: host.hardware },
     resourceHost(input.cgroupVersion),
   );
   parts.warnings.push(...warnings);

@@ -1,4 +1,6 @@
+import { possibleBlockLimits } from './block-limits.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
+import type { HardwareOptions } from './hardware-options.ts';
 import { limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
 import { containerResources, resourceHost } from './resources.ts';
 import type { SpecHostOptions, SpecResources } from './spec-input.ts';
@@ -13,10 +15,17 @@ import type { SpecHostOptions, SpecResources } from './spec-input.ts';
 export function checkHostOptions(
   host: Pick<
     SpecHostOptions,
-    'privileged' | 'capAdd' | 'capDrop' | 'ulimits' | 'oomScoreAdj' | 'oomKillDisable' | 'resources'
+    | 'privileged'
+    | 'hardware'
+    | 'capAdd'
+    | 'capDrop'
+    | 'ulimits'
+    | 'oomScoreAdj'
+    | 'oomKillDisable'
+    | 'resources'
   >,
   cgroupVersion: '1' | '2',
-): { warnings: string[]; resources: SpecResources; oomKillDisable: boolean } {
+): { warnings: string[]; resources: SpecResources; oomKillDisable: boolean; hardware?: HardwareOptions } {
   const available = hostCapabilities();
   containerCapabilities(host, available);
   const limits = limitHost(available);
@@ -24,11 +33,13 @@ export function checkHostOptions(
   processRlimits(host.ulimits, limits, own);
   processOomScoreAdj(host.oomScoreAdj, limits, own);
   const facts = resourceHost(cgroupVersion);
+  const possible = host.hardware === undefined ? undefined : possibleBlockLimits(host.hardware, facts.block);
+  // Of the devices themselves a start tells.
   const wish = { ...host.resources, oomKillDisable: host.oomKillDisable, rules: [] };
   const { warnings } = containerResources(wish, facts);
   const swapless = host.resources.memoryBytes > 0n && !facts.swapLimit;
   return {
-    warnings: [...warnings, ...own],
+    warnings: [...warnings, ...(possible?.warnings ?? []), ...own],
     resources: {
       ...host.resources,
       memorySwapBytes: swapless ? -1n : host.resources.memorySwapBytes,
@@ -36,5 +47,6 @@ export function checkHostOptions(
       blkioWeight: facts.blkioWeight ? host.resources.blkioWeight : 0,
     },
     oomKillDisable: host.oomKillDisable && cgroupVersion === '1',
+    ...(possible === undefined ? {} : { hardware: possible.hardware }),
   };
 }

@@ -32,10 +32,11 @@ export interface ContainerDevices {
   rules: DeviceRule[];
 }
 
-/** Devices to make and the cgroup's rules for them. Privileged: all of the host's, no limits. */
+/** Devices to make and the cgroup's rules for them, `more` among them. Privileged: all of the host's, no limits. */
 export function containerDevices(
   requests: readonly SpecDeviceRequest[],
   privileged: boolean,
+  more: readonly string[] = [],
 ): ContainerDevices {
   if (privileged) return { devices: hostDevices('/dev', 0), rules: [{ allow: true, access: 'rwm' }] };
   const found = requests.flatMap(requestedDevices);
@@ -52,7 +53,22 @@ export function containerDevices(
         minor: device.minor,
         access,
       })),
+      ...more.map(parseRule),
     ],
+  };
+}
+
+/** `c 1:3 mr`; `a`, and `*` for a number, mean all. */
+function parseRule(rule: string): DeviceRule {
+  const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(rule);
+  if (match === null) throw new EngineError('invalid', `invalid device cgroup rule format: '${rule}'`);
+  const [, type = 'a', major = '*', minor = '*', access = 'rwm'] = match;
+  return {
+    allow: true,
+    type,
+    ...(major === '*' ? {} : { major: Number(major) }),
+    ...(minor === '*' ? {} : { minor: Number(minor) }),
+    access,
   };
 }
 
@@ -107,8 +123,7 @@ function deviceOf(path: string, stat: Stats): SpecDevice | undefined {
   return {
     path,
     type: stat.isBlockDevice() ? 'b' : 'c',
-    major: major(stat.rdev),
-    minor: minor(stat.rdev),
+    ...deviceNumber(stat.rdev),
     fileMode: stat.mode & 0o777,
     uid: stat.uid,
     gid: stat.gid,
@@ -116,10 +131,6 @@ function deviceOf(path: string, stat: Stats): SpecDevice | undefined {
 }
 
 /** glibc's layout of a 64-bit device number; what Linux has in use fits in 32 bits. */
-function major(rdev: number): number {
-  return (rdev >>> 8) & 0xfff;
-}
-
-function minor(rdev: number): number {
-  return (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+export function deviceNumber(rdev: number): { major: number; minor: number } {
+  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }

@@ -1,17 +1,14 @@
-import { readFileSync, statSync } from 'node:fs';
-import { EngineError } from '../../errors/engine-error.ts';
+import { statSync } from 'node:fs';
 import type { SpecMount } from '../runtime-spec.ts';
 import { checkProcMount } from './proc-mounts.ts';
 import { resolveInRoot } from './root-path.ts';
+import { SourceMounts } from './source-mounts.ts';
 import type { SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
 /** Docker's `--shm-size` where nothing is said. */
 export const DEFAULT_SHM_BYTES = 64 << 20;
 const HARDENED = ['nosuid', 'noexec', 'nodev'];
-const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
-/** Known and without effect here: labels (no SELinux host yet), and hints for volumes and macOS. */
-const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated', 'rbind', 'bind'];
 
 /**
  * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
@@ -21,11 +18,12 @@ const ACCEPTED = ['z', 'Z', 'nocopy', 'copy', 'consistent', 'cached', 'delegated
  */
 export function containerMounts(input: SpecInput): SpecMount[] {
   const bound = new Set(input.binds.map((bind) => bind.destination));
+  const sources = new SourceMounts();
   const asked = [
     ...Object.entries(input.host.tmpfs).map(([destination, options]) =>
       tmpfsMount(input.rootDirectory, destination, options),
     ),
-    ...input.binds.map(bindMount),
+    ...input.binds.map((bind) => bindMount(bind, sources)),
     ...input.mounts
       .filter((mount) => !bound.has(mount.destination))
       .map((mount) => lockedWith(mount, input.host.readonlyRootfs)),
@@ -41,7 +39,7 @@ export function containerMounts(input: SpecInput): SpecMount[] {
 
 /** `rootfsPropagation`: the root must pass on what a shared or slave bind below it has. */
 export function rootPropagation(binds: readonly SpecBind[]): string | undefined {
-  const modes = binds.map((bind) => propagationOf(bind));
+  const modes = binds.map(({ propagation }) => propagation);
   if (modes.some((mode) => mode?.endsWith('shared'))) return 'shared';
   return modes.some((mode) => mode?.endsWith('slave')) ? 'rslave' : undefined;
 }
@@ -96,17 +94,17 @@ function tmpfsMount(root: string, destination: string, asked: string): SpecMount
   };
 }
 
-function bindMount(bind: SpecBind): SpecMount {
-  const modes = modesOf(bind);
-  const propagation = propagationOf(bind) ?? (bind.volume ? undefined : 'rprivate');
-  if (propagation !== undefined) checkPropagation(bind.source, propagation);
+function bindMount(bind: SpecBind, sources: SourceMounts): SpecMount {
+  const { source, destination, propagation } = bind;
+  if (propagation !== undefined) sources.checkPropagation(source, propagation);
   return {
-    destination: bind.destination,
+    destination,
     type: 'bind',
-    source: bind.source,
+    source,
     options: [
-      'rbind',
-      ...(modes.includes('ro') || modes.includes('readonly') ? [readOnly(bind.source)] : []),
+      bind.nonRecursive === true ? 'bind' : 'rbind',
+      ...(bind.readOnly ? [bind.readOnlyBelow === 'never' ? 'ro' : readOnly(source)] : []),
+      ...sources.flags(source).filter((flag) => flag !== 'ro' || !bind.readOnly),
       ...(propagation === undefined ? [] : [propagation]),
     ],
   };
@@ -122,45 +120,6 @@ function readOnly(source: string | undefined): 'ro' | 'rro' {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
-}
-
-function modesOf(bind: SpecBind): string[] {
-  const modes = bind.mode.split(',').filter((mode) => mode !== '');
-  const unknown = modes.find(
-    (mode) => !['ro', 'rw', 'readonly', ...PROPAGATIONS, ...ACCEPTED].includes(mode),
-  );
-  if (unknown !== undefined) throw new EngineError('invalid', `invalid mode: ${bind.mode}`);
-  return modes;
-}
-
-function propagationOf(bind: SpecBind): string | undefined {
-  return modesOf(bind).find((mode) => PROPAGATIONS.includes(mode));
-}
-
-/** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
-function checkPropagation(source: string, propagation: string): void {
-  if (propagation.endsWith('private')) return;
-  const { mountPoint, optional } = mountOf(source);
-  const shared = /\bshared:\d+/.test(optional);
-  if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return;
-  const wanted = propagation.endsWith('shared') ? 'a shared mount' : 'a shared or slave mount';
-  throw new EngineError('invalid', `path ${source} is mounted on ${mountPoint} but it is not ${wanted}`);
-}
-
-function mountOf(source: string): { mountPoint: string; optional: string } {
-  let best = { mountPoint: '/', optional: '' };
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const [before = ''] = line.split(' - ', 1);
-    const [, , , , escaped, , ...optional] = before.split(' ');
-    if (escaped === undefined) continue;
-    const mountPoint = escaped.replace(/\\(\d{3})/g, (_all, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    const below = source === mountPoint || source.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`);
-    if (below && mountPoint.length >= best.mountPoint.length)
-      best = { mountPoint, optional: optional.join(' ') };
-  }
-  return best;
 }
 
 function lockedWith(mount: SpecMount, readonlyRoot: boolean): SpecMount {

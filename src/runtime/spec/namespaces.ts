@@ -1,4 +1,5 @@
 import type { SpecLinux } from '../runtime-spec.ts';
+import { checkSysctls } from './check-sysctls.ts';
 import type { SpecInput } from './spec-input.ts';
 
 type Namespace = SpecLinux['namespaces'][number];
@@ -26,6 +27,7 @@ function joined(type: string, mode: string, path: string | undefined): Namespace
 /** Docker's defaults (unprivileged ports and ping) in a network namespace of the container's own, then what was asked for. */
 export function containerSysctls(input: SpecInput): Record<string, string> {
   const { host, process } = input;
+  checkSysctls(host.sysctls, host);
   const ownNetwork = host.networkMode !== 'host' && !host.networkMode.startsWith('container:');
   return {
     ...(ownNetwork

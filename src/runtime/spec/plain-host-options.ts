@@ -1,3 +1,4 @@
+import type { HardwareOptions } from './hardware-options.ts';
 import type { SpecHostOptions } from './spec-input.ts';
 
 /** Nothing asked for: what `docker run` alone gives. */
@@ -38,4 +39,18 @@ export const plainHostOptions: SpecHostOptions = {
     pidsLimit: 0,
     memorySwappiness: -1,
   },
+};
+
+/** What a request for a device starts from. */
+export const noHardware: HardwareOptions = {
+  devices: [],
+  cgroupRules: [],
+  requests: [],
+  weightDevices: [],
+  readBps: [],
+  writeBps: [],
+  readIops: [],
+  writeIops: [],
+  realtimePeriodUs: 0,
+  realtimeRuntimeUs: 0,
 };

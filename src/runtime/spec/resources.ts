@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
+import { type BlockHost, blockHost, blockLimits, possibleBlockLimits } from './block-limits.ts';
 import type { DeviceRule } from './devices.ts';
+import type { HardwareOptions } from './hardware-options.ts';
 import type { SpecResources } from './spec-input.ts';
 
 export interface ResourceHost {
   cgroupVersion: '1' | '2';
   swapLimit: boolean;
   blkioWeight: boolean;
+  block: BlockHost;
 }
 
 const CGROUP = '/sys/fs/cgroup';
@@ -13,30 +16,40 @@ const CPU_PERIOD_US = 100_000;
 const NANO = 1_000_000_000n;
 
 export function resourceHost(cgroupVersion: '1' | '2'): ResourceHost {
-  if (cgroupVersion === '2') return { cgroupVersion, swapLimit: true, blkioWeight: true };
+  if (cgroupVersion === '2')
+    return { cgroupVersion, swapLimit: true, blkioWeight: true, block: blockHost('2') };
   return {
     cgroupVersion,
     swapLimit: existsSync(`${CGROUP}/memory/memory.memsw.limit_in_bytes`),
     blkioWeight: ['weight', 'bfq.weight'].some((name) => existsSync(`${CGROUP}/blkio/blkio.${name}`)),
+    block: blockHost(cgroupVersion),
   };
 }
 
+export type ResourceWish = SpecResources & {
+  oomKillDisable: boolean;
+  rules: DeviceRule[];
+  hardware?: HardwareOptions | undefined;
+};
+
 /** `linux.resources`, and what had to be left out, in Docker's words. */
 export function containerResources(
-  wish: SpecResources & { oomKillDisable: boolean; rules: DeviceRule[] },
+  wish: ResourceWish,
   host: ResourceHost,
 ): { resources: Record<string, unknown>; warnings: string[] } {
   const warnings: string[] = [];
   const memory = memoryOf(wish, host, warnings);
   const cpu = cpuOf(wish);
   const weight = blkioWeightOf(wish, host, warnings);
+  const blockIO = blockIOOf(weight, wish, host);
+  if (wish.hardware !== undefined) warnings.push(...possibleBlockLimits(wish.hardware, host.block).warnings);
   return {
     resources: {
       devices: wish.rules,
       ...(Object.keys(memory).length === 0 ? {} : { memory }),
       ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
       ...(wish.pidsLimit > 0 ? { pids: { limit: wish.pidsLimit } } : {}),
-      ...(weight === undefined ? {} : { blockIO: { weight } }),
+      ...(Object.keys(blockIO).length === 0 ? {} : { blockIO }),
     },
     warnings,
   };
@@ -116,7 +129,19 @@ function oomKillWarnings(
       ];
 }
 
-function cpuOf(wish: SpecResources): Record<string, number | string> {
+function blockIOOf(
+  weight: number | undefined,
+  { hardware }: ResourceWish,
+  { block }: ResourceHost,
+): Record<string, unknown> {
+  return {
+    ...(weight === undefined ? {} : { weight }),
+    ...(hardware === undefined ? {} : blockLimits(hardware, block)),
+  };
+}
+
+function cpuOf(wish: ResourceWish): Record<string, number | string> {
+  const { realtimePeriodUs = 0, realtimeRuntimeUs = 0 } = wish.hardware ?? {};
   const byNano = wish.nanoCpus > 0n;
   const period = byNano ? CPU_PERIOD_US : wish.cpuPeriodUs;
   const quota = byNano ? Number((wish.nanoCpus * BigInt(CPU_PERIOD_US)) / NANO) : wish.cpuQuotaUs;
@@ -124,6 +149,8 @@ function cpuOf(wish: SpecResources): Record<string, number | string> {
     ...(wish.cpuShares > 0 ? { shares: wish.cpuShares } : {}),
     ...(quota === 0 ? {} : { quota }),
     ...(period > 0 ? { period } : {}),
+    ...(realtimePeriodUs > 0 ? { realtimePeriod: realtimePeriodUs } : {}),
+    ...(realtimeRuntimeUs > 0 ? { realtimeRuntime: realtimeRuntimeUs } : {}),
     ...(wish.cpusetCpus === '' ? {} : { cpus: wish.cpusetCpus }),
     ...(wish.cpusetMems === '' ? {} : { mems: wish.cpusetMems }),
   };

@@ -1,4 +1,5 @@
 import type { SpecMount } from '../runtime-spec.ts';
+import type { HardwareOptions } from './hardware-options.ts';
 
 /** What a container's spec is made of. `host` takes a `HostOptions` of `containers/` as it is. */
 export interface SpecInput {
@@ -11,7 +12,6 @@ export interface SpecInput {
   binds: readonly SpecBind[];
   /** Further mounts as they are, e.g. /etc/hosts; read-only with a read-only root. */
   mounts: readonly SpecMount[];
-  devices?: readonly SpecDeviceRequest[];
   /** Paths of namespaces to join; those absent are made new or are the host's, by `host`'s modes. */
   namespacePaths: { network?: string; pid?: string; ipc?: string; uts?: string };
   /** `--security-opt`s before the container's own: the daemon's defaults. */
@@ -60,6 +60,7 @@ export interface SpecHostOptions {
   readonlyPaths: readonly string[] | undefined;
   cgroupParent: string;
   annotations: Readonly<Record<string, string>>;
+  hardware?: HardwareOptions | undefined;
   resources: SpecResources;
 }
 
@@ -85,10 +86,13 @@ export interface SpecBind {
   /** Absolute path on the host. */
   source: string;
   destination: string;
-  /** As after the second colon of `-v`: `ro`, `rw`, `z`, `Z`, `rshared`, `nocopy` …, comma-separated. */
-  mode: string;
-  /** A volume of ours: no propagation is set unless asked for. */
-  volume: boolean;
+  readOnly: boolean;
+  /** `rprivate`, `rslave` …; left out, none is set. */
+  propagation?: string;
+  /** Without what is mounted below the source. */
+  nonRecursive?: boolean;
+  /** What is mounted below a read-only source: `try` and `always` make it read-only too. */
+  readOnlyBelow?: 'try' | 'never' | 'always';
 }
 
 export interface SpecDeviceRequest {

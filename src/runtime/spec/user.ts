@@ -27,14 +27,20 @@ interface GroupEntry {
 }
 
 /**
- * `user[:group]`, names or numbers, by the container's own /etc/passwd and /etc/group. Empty: root.
+ * `user[:group]`, names or numbers, by the container's own /etc/passwd and /etc/group. Empty: root. `readFile`: another for a root in which
+ * others work at the same time.
  *
  * @throws EngineError "invalid" for a name that is not there, in Docker's words.
  */
-export function resolveUser(root: string, user: string, groupAdd: readonly string[]): ResolvedUser {
+export function resolveUser(
+  root: string,
+  user: string,
+  groupAdd: readonly string[],
+  readFile: typeof readFileInRoot = readFileInRoot,
+): ResolvedUser {
   const [userPart, groupPart] = splitOnce(user);
-  const passwd = parsePasswd(readFileInRoot(root, '/etc/passwd', MAX_FILE_BYTES) ?? '');
-  const groups = parseGroup(readFileInRoot(root, '/etc/group', MAX_FILE_BYTES) ?? '');
+  const passwd = parsePasswd(readFile(root, '/etc/passwd', MAX_FILE_BYTES) ?? '');
+  const groups = parseGroup(readFile(root, '/etc/group', MAX_FILE_BYTES) ?? '');
   const entry = findUser(passwd, userPart === '' ? '0' : userPart);
   const uid = entry?.uid ?? numericId(userPart);
   if (uid === undefined) {

@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import type { TaskHandle, TaskOutput, TaskRequest, TaskStreams } from '../runtime.ts';
+import type { TaskHandle, TaskOutput, TaskStreams } from '../runtime.ts';
 import type { FakeContext, FakeFunction } from './fake-programs.ts';
 
 /** Thrown inside a program that a signal has ended. */
@@ -21,8 +21,8 @@ export class FakeProcess implements FakeContext {
   readonly #killed = Promise.withResolvers<never>();
   #trap: ((signal: number) => void) | undefined;
 
-  constructor(request: TaskRequest) {
-    this.args = request.spec.process.args;
+  constructor(args: readonly string[]) {
+    this.args = args;
     this.#killed.promise.catch(() => undefined);
   }
 
@@ -64,6 +64,11 @@ export class FakeProcess implements FakeContext {
     const streams = new FakeStreams(handle, this.#stdin, () => this.#listeners.delete(streams));
     this.#listeners.add(streams);
     return streams;
+  }
+
+  /** A process without stdin reads its end. */
+  closeStdin(): void {
+    this.#stdin.end();
   }
 
   leave(): void {

@@ -62,6 +62,18 @@ describeRuntime('FakeRuntime', async () => {
         ...more,
       };
     },
+    exec: async (task, args, { terminal = false, stdin = false } = {}) => {
+      const execId = String(++count).padStart(64, 'e');
+      const { process } = await runtime.specOf(task);
+      return {
+        execId,
+        directory: `${task.directory}/exec/${execId}`,
+        process: { ...process, args: [...args], terminal },
+        terminal,
+        stdin,
+      };
+    },
+    execLeftovers: async ({ execId }) => (runtime.host.execs.all.has(execId) ? [execId] : []),
     reopen: async () => {
       runtime = new FakeRuntime({ programs: known }, runtime.host);
       return runtime;

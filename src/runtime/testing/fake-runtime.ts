@@ -1,5 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { bootId, nowNano } from '../../sys/clock.ts';
+import type { ExecHandle, ExecOptions, ExecRequest } from '../exec.ts';
 import type {
   OpenTaskRequest,
   Runtime,
@@ -9,8 +10,10 @@ import type {
   TaskRequest,
   TaskStreams,
 } from '../runtime.ts';
-import { createError, startError } from '../runtime-errors.ts';
+import { createError, execError, startError } from '../runtime-errors.ts';
+import type { RuntimeSpec } from '../runtime-spec.ts';
 import { taskKey } from '../task-record.ts';
+import { FakeExecs } from './fake-execs.ts';
 import { FakeProcess } from './fake-process.ts';
 import type { FakeFunction, FakeProgram } from './fake-programs.ts';
 
@@ -33,6 +36,7 @@ interface FakeTask {
 /** What survives a restart of the daemon: hand it to the next FakeRuntime. */
 export class FakeHost {
   readonly tasks = new Map<string, FakeTask>();
+  readonly execs = new FakeExecs();
   nextPid = 100_000;
 }
 
@@ -83,7 +87,8 @@ export class FakeRuntime implements Runtime {
       runtimePath: '/usr/bin/crun',
     };
     const { promise, resolve } = Promise.withResolvers<TaskExit>();
-    const process = new FakeProcess(request);
+    void promise.then(() => this.host.execs.killAll(request.id));
+    const process = new FakeProcess(request.spec.process.args);
     this.host.tasks.set(key, {
       handle,
       request,
@@ -161,6 +166,7 @@ export class FakeRuntime implements Runtime {
     const task = this.#task(handle);
     if (task === undefined) return;
     await stop(task);
+    this.host.execs.forget(handle.id);
     this.host.tasks.delete(taskKey(handle.id));
   }
 
@@ -169,8 +175,42 @@ export class FakeRuntime implements Runtime {
     return task === undefined || task.state === 'ended' ? [] : [handle.pid];
   }
 
-  async recover(keep: readonly TaskHandle[]): Promise<void> {
+  async specOf(handle: TaskHandle): Promise<RuntimeSpec> {
+    return this.#running(handle).request.spec;
+  }
+
+  async exec(handle: TaskHandle, request: ExecRequest, options: ExecOptions): Promise<ExecHandle> {
+    this.#note('exec', handle.id.containerId);
+    options.signal.throwIfAborted();
+    const { args } = await request.process;
+    options.signal.throwIfAborted();
+    this.#running(handle);
+    const program = this.#programFor(args, (said) => execError(said, args[0] ?? '', handle.id.containerId));
+    return this.host.execs.start(handle, request, { ...options, args, program, pid: this.host.nextPid++ });
+  }
+
+  async killExec(handle: ExecHandle, signal: number): Promise<void> {
+    this.#note(`killExec ${signal}`, handle.execId);
+    this.host.execs.kill(handle, signal);
+  }
+
+  async resizeExec(handle: ExecHandle, size: { columns: number; rows: number }): Promise<void> {
+    this.#note(`resizeExec ${size.columns}x${size.rows}`, handle.execId);
+    this.host.execs.resize(handle, size);
+  }
+
+  async waitExec(handle: ExecHandle, options: { signal: AbortSignal }): Promise<TaskExit> {
+    return await this.host.execs.wait(handle, options.signal);
+  }
+
+  async removeExec(handle: ExecHandle): Promise<void> {
+    this.#note('removeExec', handle.execId);
+    this.host.execs.remove(handle.execId);
+  }
+
+  async recover(keep: readonly TaskHandle[], keepExecs: readonly ExecHandle[] = []): Promise<void> {
     this.#note('recover', keep.map((handle) => handle.id.containerId).join(','));
+    this.host.execs.recover(keepExecs);
     const kept = new Set(keep.map((handle) => taskKey(handle.id)));
     for (const [key, task] of this.host.tasks) {
       if (kept.has(key)) {
@@ -194,15 +234,15 @@ export class FakeRuntime implements Runtime {
     end(task, 137, 'The monitor of the container died; the container was killed');
   }
 
-  #programFor(args: readonly string[]): FakeFunction {
+  #programFor(
+    args: readonly string[],
+    fail = (said: string): EngineError => createError(said, args[0] ?? ''),
+  ): FakeFunction {
     const program = this.#programs[args.join(' ')] ?? this.#programs[args[0] ?? ''];
     if (program === undefined) {
-      throw createError(
-        `executable file \`${args[0]}\` not found in $PATH: No such file or directory`,
-        args[0] ?? '',
-      );
+      throw fail(`executable file \`${args[0]}\` not found in $PATH: No such file or directory`);
     }
-    if (program === 'not-executable') throw createError('open executable: Permission denied', args[0] ?? '');
+    if (program === 'not-executable') throw fail('open executable: Permission denied');
     return program;
   }
 

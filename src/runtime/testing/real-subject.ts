@@ -81,6 +81,23 @@ export async function openRealSubject(
         ...more,
       };
     },
+    exec: async (task, args, { terminal = false, stdin = false } = {}) => {
+      const execId = nextId(directory, ++count);
+      const { process } = await runtime.specOf(task);
+      return {
+        execId,
+        directory: join(task.directory, 'exec', execId),
+        process: { ...process, args: [...args], terminal },
+        terminal,
+        stdin,
+      };
+    },
+    execLeftovers: async (request) => [
+      ...strayProcesses(request.directory),
+      ...[request.directory, join(directory, 'execs', `${request.execId}.json`)].filter((path) =>
+        existsSync(path),
+      ),
+    ],
     reopen: async () => {
       runtime = await open();
       return runtime;

@@ -118,24 +118,10 @@ test('a 64-bit limit keeps all its digits', () => {
 
 test('each field that is not built yet is refused by name, unless it is zero', () => {
   const set: Record<string, Json> = {
-    BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 5 }],
-    BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 5 }],
-    BlkioDeviceWriteBps: [{}],
-    BlkioDeviceReadIOps: [{}],
-    BlkioDeviceWriteIOps: [{}],
-    CpuRealtimePeriod: 5,
-    CpuRealtimeRuntime: 5,
-    Devices: [{ PathOnHost: '/dev/null' }],
-    DeviceCgroupRules: ['c 1:3 r'],
-    DeviceRequests: [{ Count: -1 }],
     PortBindings: { '80/tcp': [{ HostPort: '80' }] },
-    VolumeDriver: 'nfs',
-    VolumesFrom: ['x'],
-    Mounts: [{ Type: 'bind' }],
     Cgroup: 'container:x',
     Links: ['a:b'],
     PublishAllPorts: true,
-    StorageOpt: { size: '1G' },
   };
   const refused = Object.entries(HOST_RULES).filter(([, rule]) => rule.class === 'refused');
   expect(refused.map(([name]) => name).sort()).toEqual(Object.keys(set).sort());
@@ -156,6 +142,47 @@ test('each field that is not built yet is refused by name, unless it is zero', (
   expect(() =>
     decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['a'] } } } }),
   ).toThrow('settings for bridge');
+});
+
+test("what is asked of the host's devices is kept, and none of it is none", () => {
+  const hardware = (HostConfig: Record<string, Json>) => decode({ Image: 'x', HostConfig }).host.hardware;
+  expect(hardware({ Devices: [], DeviceRequests: null, CpuRealtimePeriod: 0 })).toBeUndefined();
+  expect(
+    hardware({
+      BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 5 }],
+      BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: 6 }],
+      CpuRealtimeRuntime: 7,
+      Devices: [{ PathOnHost: '/dev/null' }],
+      DeviceCgroupRules: ['c 1:* r'],
+      DeviceRequests: [
+        { Driver: 'cdi', DeviceIDs: ['v.com/c=d'] },
+        { Count: -1, Capabilities: [['gpu']] },
+      ],
+    }),
+  ).toEqual({
+    devices: [{ pathOnHost: '/dev/null', pathInContainer: '/dev/null', cgroupPermissions: '' }],
+    cgroupRules: ['c 1:* r'],
+    requests: [
+      { driver: 'cdi', count: 0, ids: ['v.com/c=d'], capabilities: [], options: {} },
+      { driver: '', count: -1, ids: [], capabilities: [['gpu']], options: {} },
+    ],
+    weightDevices: [{ path: '/dev/sda', weight: 5 }],
+    readBps: [{ path: '/dev/sda', rate: 6 }],
+    writeBps: [],
+    readIops: [],
+    writeIops: [],
+    realtimePeriodUs: 0,
+    realtimeRuntimeUs: 7,
+  });
+  expect(() => hardware({ DeviceCgroupRules: ['x 1:3 r'] })).toThrow(
+    "invalid device cgroup rule format: 'x 1:3 r'",
+  );
+  expect(() => decode({ Image: 'x', HostConfig: { StorageOpt: { size: '1G' } } })).toThrow(
+    "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+  );
+  expect(() => decode({ Image: 'x', HostConfig: { StorageOpt: { foo: '1' } } })).toThrow(
+    'Unknown option foo',
+  );
 });
 
 // Refusals as Docker 28.5 answers these bodies.

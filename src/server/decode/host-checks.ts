@@ -52,7 +52,9 @@ export function checkJoinedNetwork(config: ContainerConfig, host: HostOptions): 
 
 function checkFiles(host: HostOptions): void {
   for (const path of Object.keys(host.tmpfs))
-    if (!path.startsWith('/')) refuse(`invalid mount path: '${path}' mount path must be absolute`);
+    if (/^\/*(\.\/*)*$/.test(path) && path.startsWith('/'))
+      refuse("invalid specification: destination can't be '/'");
+    else if (!path.startsWith('/')) refuse(`invalid mount path: '${path}' mount path must be absolute`);
   for (const address of host.dns)
     if (isIP(address) === 0)
       refuse(`bad nameserver address ${address}: ParseAddr(${JSON.stringify(address)}): unable to parse IP`);

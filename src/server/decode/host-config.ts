@@ -16,10 +16,14 @@ import {
   strings,
   uint16,
 } from './go-json.ts';
+import { HARDWARE_RULES } from './hardware-rules.ts';
+import { decodeHealthAction } from './healthcheck.ts';
+import { mountRequests } from './mounts.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
 const RESOURCE_RULES = {
+  ...HARDWARE_RULES,
   CpuShares: honour(smallInt64, (host, value) => {
     host.resources.cpuShares = value;
   }),
@@ -35,28 +39,18 @@ const RESOURCE_RULES = {
   BlkioWeight: honour(uint16, (host, value) => {
     host.resources.blkioWeight = value;
   }),
-  BlkioWeightDevice: refuse('--blkio-weight-device'),
-  BlkioDeviceReadBps: refuse('--device-read-bps'),
-  BlkioDeviceWriteBps: refuse('--device-write-bps'),
-  BlkioDeviceReadIOps: refuse('--device-read-iops'),
-  BlkioDeviceWriteIOps: refuse('--device-write-iops'),
   CpuPeriod: honour(smallInt64, (host, value) => {
     host.resources.cpuPeriodUs = value;
   }),
   CpuQuota: honour(smallInt64, (host, value) => {
     host.resources.cpuQuotaUs = value;
   }),
-  CpuRealtimePeriod: refuse('--cpu-rt-period'),
-  CpuRealtimeRuntime: refuse('--cpu-rt-runtime'),
   CpusetCpus: honour(string, (host, value) => {
     host.resources.cpusetCpus = value;
   }),
   CpusetMems: honour(string, (host, value) => {
     host.resources.cpusetMems = value;
   }),
-  Devices: refuse('--device'),
-  DeviceCgroupRules: refuse('--device-cgroup-rule'),
-  DeviceRequests: refuse('--gpus'),
   KernelMemory: ignore(),
   KernelMemoryTCP: warn(
     'Specifying a kernel TCP memory limit is deprecated and will be removed in a future release.',
@@ -106,9 +100,18 @@ const PLACEMENT_RULES = {
   AutoRemove: honour(boolean, (host, value) => {
     host.autoRemove = value;
   }),
-  VolumeDriver: refuse('--volume-driver', ['local']),
-  VolumesFrom: refuse('--volumes-from'),
-  Mounts: refuse('--mount'),
+  HealthOnFailure: honour(decodeHealthAction, (host, value) => {
+    host.healthOnFailure = value;
+  }),
+  VolumeDriver: honour(string, (host, value) => {
+    host.volumeDriver = value;
+  }),
+  VolumesFrom: honour(strings, (host, value) => {
+    host.volumesFrom = value;
+  }),
+  Mounts: honour(mountRequests, (host, value) => {
+    host.mounts = value;
+  }),
   ConsoleSize: honour(listOf(int), (host, value) => {
     host.consoleSize = [value[0] ?? 0, value[1] ?? 0];
   }),
@@ -160,7 +163,7 @@ const PLACEMENT_RULES = {
   SecurityOpt: honour(strings, (host, value) => {
     host.securityOpt = value;
   }),
-  StorageOpt: refuse('--storage-opt'),
+  StorageOpt: honour(stringMap, (_host, value) => checkStorageOptions(value)),
   Tmpfs: honour(stringMap, (host, value) => {
     host.tmpfs = value;
   }),
@@ -238,6 +241,9 @@ export function emptyHost(): HostOptions {
     autoRemove: false,
     binds: [],
     tmpfs: {},
+    mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
     networkMode: '',
     pidMode: '',
     ipcMode: '',
@@ -286,6 +292,17 @@ export function emptyHost(): HostOptions {
       memorySwappiness: -1,
     },
   };
+}
+
+/** A root is a folder of overlayfs here: only XFS could bound one. @throws EngineError "invalid" in Docker's words. */
+function checkStorageOptions(options: Record<string, string>): void {
+  for (const name of Object.keys(options))
+    throw new EngineError(
+      'invalid',
+      name.toLowerCase() === 'size'
+        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        : `Unknown option ${name}`,
+    );
 }
 
 type Ulimit = HostOptions['ulimits'][number];

@@ -1,6 +1,8 @@
 import type { ContainerState, ContainerView, MountView } from '../../containers/container.ts';
 import type { ContainerSize } from '../../containers/container-backend.ts';
+import type { Health } from '../../containers/health/health.ts';
 import type {
+  ContainerHealth,
   ContainerInspect,
   ContainerSummary,
   MountPoint,
@@ -33,7 +35,7 @@ export function encodeContainer(view: ContainerView, size: ContainerSize | undef
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: view.execIds.length === 0 ? null : view.execIds,
     HostConfig: encodeHostConfig(view.host),
     GraphDriver: { Data: null, Name: view.driver },
     ...encodeSize(size),
@@ -81,7 +83,7 @@ export function statusText(view: ContainerView, nowNano: bigint): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAtNano)}`;
+      return `Up ${since(state.startedAtNano)}${healthText(state.health)}`;
     case 'paused':
       return `Up ${since(state.startedAtNano)} (Paused)`;
     case 'restarting':
@@ -95,6 +97,11 @@ export function statusText(view: ContainerView, nowNano: bigint): string {
     case 'dead':
       return 'Dead';
   }
+}
+
+function healthText(health: Health | undefined): string {
+  if (health === undefined) return '';
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }
 
 function encodeState(state: ContainerState): WireState {
@@ -111,6 +118,20 @@ function encodeState(state: ContainerState): WireState {
     Error: state.error,
     StartedAt: formatTime(state.startedAtNano),
     FinishedAt: formatTime(state.finishedAtNano),
+    ...(state.health === undefined ? {} : { Health: encodeHealth(state.health) }),
+  };
+}
+
+function encodeHealth({ status, failingStreak, log }: Health): ContainerHealth {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ startNano, endNano, exitCode, output }) => ({
+      Start: formatTime(startNano),
+      End: formatTime(endNano),
+      ExitCode: exitCode,
+      Output: output,
+    })),
   };
 }
 

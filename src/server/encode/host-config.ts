@@ -1,6 +1,10 @@
 import type { HostOptions } from '../../containers/container.ts';
 import type { HostConfig, Resources } from '../../wire/host-config.ts';
+import { noHardware } from '../decode/hardware-rules.ts';
 import { nullIfEmpty } from './container-config.ts';
+import { encodeMountRequest } from './mounts.ts';
+
+type HardwareOptions = NonNullable<HostOptions['hardware']>;
 
 /** What a container gets that asked for nothing, as Docker's `--default-shm-size`. */
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -23,8 +27,10 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
     },
     AutoRemove: host.autoRemove,
-    VolumeDriver: '',
-    VolumesFrom: null,
+    ...(actsOnFailure(host) ? { HealthOnFailure: host.healthOnFailure } : {}),
+    VolumeDriver: host.volumeDriver,
+    VolumesFrom: nullIfEmpty(host.volumesFrom),
+    ...(host.mounts.length === 0 ? {} : { Mounts: host.mounts.map(encodeMountRequest) }),
     ConsoleSize: host.consoleSize,
     ...(Object.keys(host.annotations).length === 0 ? {} : { Annotations: host.annotations }),
     CapAdd: nullIfEmpty(host.capAdd),
@@ -63,27 +69,31 @@ function asGiven<T>({ emptyLists }: HostOptions, name: string, list: T[]): T[] |
 }
 
 function encodeResources(host: HostOptions): Resources {
-  const { resources } = host;
+  const { resources, hardware = noHardware() } = host;
   return {
     CpuShares: resources.cpuShares,
     Memory: resources.memoryBytes,
     NanoCpus: resources.nanoCpus,
     CgroupParent: host.cgroupParent,
     BlkioWeight: resources.blkioWeight,
-    BlkioWeightDevice: asGiven(host, 'BlkioWeightDevice', []),
-    BlkioDeviceReadBps: asGiven(host, 'BlkioDeviceReadBps', []),
-    BlkioDeviceWriteBps: asGiven(host, 'BlkioDeviceWriteBps', []),
-    BlkioDeviceReadIOps: asGiven(host, 'BlkioDeviceReadIOps', []),
-    BlkioDeviceWriteIOps: asGiven(host, 'BlkioDeviceWriteIOps', []),
+    BlkioWeightDevice: asGiven(
+      host,
+      'BlkioWeightDevice',
+      hardware.weightDevices.map(({ path, weight }) => ({ Path: path, Weight: weight })),
+    ),
+    BlkioDeviceReadBps: asGiven(host, 'BlkioDeviceReadBps', hardware.readBps.map(encodeLimit)),
+    BlkioDeviceWriteBps: asGiven(host, 'BlkioDeviceWriteBps', hardware.writeBps.map(encodeLimit)),
+    BlkioDeviceReadIOps: asGiven(host, 'BlkioDeviceReadIOps', hardware.readIops.map(encodeLimit)),
+    BlkioDeviceWriteIOps: asGiven(host, 'BlkioDeviceWriteIOps', hardware.writeIops.map(encodeLimit)),
     CpuPeriod: resources.cpuPeriodUs,
     CpuQuota: resources.cpuQuotaUs,
-    CpuRealtimePeriod: 0,
-    CpuRealtimeRuntime: 0,
+    CpuRealtimePeriod: hardware.realtimePeriodUs,
+    CpuRealtimeRuntime: hardware.realtimeRuntimeUs,
     CpusetCpus: resources.cpusetCpus,
     CpusetMems: resources.cpusetMems,
-    Devices: asGiven(host, 'Devices', []),
-    DeviceCgroupRules: null,
-    DeviceRequests: null,
+    Devices: asGiven(host, 'Devices', hardware.devices.map(encodeDevice)),
+    DeviceCgroupRules: nullIfEmpty(hardware.cgroupRules),
+    DeviceRequests: nullIfEmpty(hardware.requests.map(encodeRequest)),
     MemoryReservation: resources.memoryReservationBytes,
     MemorySwap: resources.memorySwapBytes,
     MemorySwappiness: resources.memorySwappiness < 0 ? null : resources.memorySwappiness,
@@ -100,4 +110,30 @@ function encodeResources(host: HostOptions): Resources {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
+}
+
+function encodeLimit({ path, rate }: HardwareOptions['readBps'][number]) {
+  return { Path: path, Rate: rate };
+}
+
+function encodeDevice({
+  pathOnHost,
+  pathInContainer,
+  cgroupPermissions,
+}: HardwareOptions['devices'][number]) {
+  return { PathOnHost: pathOnHost, PathInContainer: pathInContainer, CgroupPermissions: cgroupPermissions };
+}
+
+function encodeRequest({ driver, count, ids, capabilities, options }: HardwareOptions['requests'][number]) {
+  return {
+    Driver: driver,
+    Count: count,
+    DeviceIDs: nullIfEmpty(ids),
+    Capabilities: nullIfEmpty(capabilities),
+    Options: options,
+  };
+}
+
+function actsOnFailure(host: HostOptions): host is HostOptions & { healthOnFailure: string } {
+  return (host.healthOnFailure ?? 'none') !== 'none';
 }

@@ -62,7 +62,7 @@ export function encodeInfo(info: SystemInfo, options: { build: BuildInfo; nowNan
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['json-file'],
+      Log: ['journald', 'json-file', 'local', 'syslog'],
     },
     MemoryLimit: info.memoryLimit,
     SwapLimit: info.swapLimit,
@@ -77,7 +77,7 @@ export function encodeInfo(info: SystemInfo, options: { build: BuildInfo; nowNan
     OomKillDisable: info.cgroupVersion === '1',
     NGoroutines: 0,
     SystemTime: formatTime(options.nowNano),
-    LoggingDriver: 'json-file',
+    LoggingDriver: info.loggingDriver,
     CgroupDriver: info.cgroupDriver,
     CgroupVersion: info.cgroupVersion,
     NEventsListener: info.eventListeners,
@@ -117,7 +117,7 @@ export function encodeInfo(info: SystemInfo, options: { build: BuildInfo; nowNan
     InitCommit: { ID: '' },
     SecurityOptions: info.securityOptions,
     FirewallBackend: { Driver: 'nftables' },
-    CDISpecDirs: [],
+    CDISpecDirs: info.cdiFolders,
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
 }

@@ -1,17 +1,13 @@
-import type {
-  AttachRequest,
-  LogLine,
-  LogRequest,
-  WaitCondition,
-} from '../../containers/container-backend.ts';
+import type { AttachRequest, LogRequest, WaitCondition } from '../../containers/container-backend.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../../wire/stream-frame.ts';
-import { fixedTimeFormatter, parseTimeParameter } from '../../wire/time.ts';
+import { parseTimeParameter } from '../../wire/time.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import type { Attachment } from '../attachment.ts';
 import { parseDetachKeys } from '../decode/detach-keys.ts';
+import { linesRenderer } from '../render-lines.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -23,6 +19,11 @@ export function containerStreamRoutes(backends: Backends): Route[] {
       method: 'POST',
       pattern: '/containers/{}/attach',
       handler: (request, response) => attach(backends, request, response),
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{}/attach/ws',
+      handler: (request, response) => attachWebSocket(backends, request, response),
     },
     {
       method: 'GET',
@@ -58,6 +59,24 @@ async function attach({ containers }: Backends, request: ApiRequest, response: A
   if (client === undefined) throw new EngineError('internal', 'the attach ended before it began');
 }
 
+async function attachWebSocket(
+  { containers }: Backends,
+  request: ApiRequest,
+  response: ApiResponse,
+): Promise<void> {
+  const options = attachRequest(request);
+  let client: Attachment | undefined;
+  try {
+    await containers.attach(pathParam(request), options, () => {
+      const wantsStdin = options.stdin && options.stream;
+      client = response.webSocket(request.headers, { wantsStdin, signal: request.signal });
+      return client;
+    });
+  } finally {
+    client?.finish();
+  }
+}
+
 /** Some clients send their options as a body too; only what follows it is typed. A chunked body is the typing itself. */
 async function skipOptionsBody({ headers, body }: ApiRequest): Promise<void> {
   if (headers['transfer-encoding'] !== undefined) return;
@@ -78,16 +97,18 @@ function attachRequest(request: ApiRequest): AttachRequest {
 
 async function logs({ containers }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const options = logRequest(request);
-  const { tty, lines } = await containers.logs(pathParam(request), options, { signal: request.signal });
+  const { tty, attributes, batches } = await containers.logs(pathParam(request), options, {
+    signal: request.signal,
+  });
   const multiplexed = !tty && compareApiVersions(request.version, '1.42') >= 0;
   const stream = response.stream(200, multiplexed ? MULTIPLEXED_STREAM : RAW_STREAM);
-  const render = lineRenderer({
-    tty,
-    details: boolParam(request, 'details'),
+  const render = linesRenderer({
+    framed: !tty,
+    attributes: boolParam(request, 'details') ? attributes : undefined,
     timestamps: boolParam(request, 'timestamps'),
   });
   try {
-    for await (const line of lines) await stream.write(render(line));
+    for await (const lines of batches) await stream.write(render(lines));
   } catch (error) {
     if (request.signal.aborted) return;
     await logFailure(stream, tty, error);
@@ -128,24 +149,6 @@ function timeOrNone(text: string | undefined): bigint | undefined {
 function tailParam(request: ApiRequest): number | undefined {
   const text = textParam(request, 'tail');
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-/** Lines as they go out. A time stamp stands at a line's start only, not before each part of a long one. */
-function lineRenderer(options: {
-  tty: boolean;
-  details: boolean;
-  timestamps: boolean;
-}): (line: LogLine) => Uint8Array {
-  const inLine = { stdout: false, stderr: false };
-  const stamp = fixedTimeFormatter();
-  const prefixOf = ({ timeNano }: LogLine) =>
-    `${options.timestamps ? `${stamp(timeNano)} ` : ''}${options.details ? ' ' : ''}`;
-  return (line) => {
-    const prefix = inLine[line.stream] ? '' : prefixOf(line);
-    inLine[line.stream] = line.data.at(-1) !== 0x0a;
-    if (!options.tty) return encodeFrame(line.stream, line.data, prefix);
-    return prefix === '' ? line.data : Buffer.concat([Buffer.from(prefix), line.data]);
-  };
 }
 
 async function wait({ containers }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {

@@ -11,6 +11,7 @@ import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } 
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { platformParam } from '../decode/platform.ts';
+import { terminalSize } from '../decode/terminal-size.ts';
 import { decodeUpdateRequest } from '../decode/update-request.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
 import type { Route } from '../router.ts';
@@ -94,9 +95,7 @@ export function containerRoutes(backends: Backends): Route[] {
       await containers.rename(name, newName);
     }),
     post('resize', async (request, response) => {
-      const rows = dimension(request, 'h', 'height');
-      const columns = dimension(request, 'w', 'width');
-      await containers.resize(pathParam(request), { columns, rows });
+      await containers.resize(pathParam(request), terminalSize(request));
       response.empty(200);
     }),
     {
@@ -178,14 +177,4 @@ function stopOptions(request: ApiRequest): {
   timeoutSeconds: number | undefined;
 } {
   return { signal: textParam(request, 'signal'), timeoutSeconds: intParam(request, 't') };
-}
-
-function dimension(request: ApiRequest, name: string, word: string): number {
-  const text = request.query.get(name) ?? '';
-  const value = Number(text);
-  if (!/^\d+$/.test(text))
-    throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: invalid syntax`);
-  if (value > 0xffff_ffff)
-    throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: value out of range`);
-  return Math.min(value, 0xffff);
 }

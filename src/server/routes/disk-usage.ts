@@ -2,6 +2,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
 import type { ImageSummary } from '../../wire/image.ts';
 import type { DiskUsage } from '../../wire/system.ts';
+import { formatTime } from '../../wire/time.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import type { ApiRequest } from '../api-request.ts';
 import { encodeSummary } from '../encode/container.ts';
@@ -29,7 +30,7 @@ export function diskUsageRoute(backends: Backends): Route {
         Images: types.has('image') ? await imagesOf(backends, request) : null,
         Containers: types.has('container') ? await containersOf(backends) : null,
         Volumes: types.has('volume') ? await volumesOf(backends) : null,
-        BuildCache: types.has('build-cache') ? [] : null,
+        BuildCache: types.has('build-cache') ? await buildCacheOf(backends, request) : null,
         ...(types.size === TYPES.length
           ? { Owners: [...owners].map(([Name, Size]) => ({ Name, Size })) }
           : {}),
@@ -63,12 +64,31 @@ async function imagesOf({ images, containers }: Backends, request: ApiRequest): 
   );
 }
 
+async function buildCacheOf({ builder }: Backends, request: ApiRequest): Promise<DiskUsage['BuildCache']> {
+  const hasParents = compareApiVersions(request.version, '1.42') >= 0;
+  return (await builder.cache()).map((record) => ({
+    ID: record.id,
+    ...(hasParents ? { Parents: [...record.parents] } : { Parent: record.parents[0] ?? '' }),
+    Type: record.type,
+    Description: record.description,
+    InUse: record.inUse,
+    Shared: record.shared,
+    Size: record.sizeBytes,
+    CreatedAt: formatTime(record.createdNano),
+    LastUsedAt: record.lastUsedNano === undefined ? null : formatTime(record.lastUsedNano),
+    UsageCount: record.usageCount,
+  }));
+}
+
 async function volumesOf({ volumes }: Backends): Promise<DiskUsage['Volumes']> {
   return await Promise.all(
-    (await volumes.list()).map(async (volume) => ({
-      ...encodeVolume(volume),
-      UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
-    })),
+    // As Docker: what is mounted from elsewhere takes nothing here.
+    (await volumes.list())
+      .filter(({ options = {} }) => Object.keys(options).length === 0)
+      .map(async (volume) => ({
+        ...encodeVolume(volume),
+        UsageData: { RefCount: volume.users.length, Size: await volumes.size(volume.name) },
+      })),
   );
 }
 

@@ -20,14 +20,9 @@ export function emptyRoutes(): Route[] {
     },
   });
   const noPlugin = (name: string) => `plugin ${JSON.stringify(name)} not found`;
-  const noExec = (name: string) => `No such exec instance: ${name}`;
   return [
     answer('POST', '/networks/prune', { NetworksDeleted: null }),
     answer('GET', '/plugins', []),
     missing('GET', '/plugins/{*}/json', noPlugin),
-    answer('POST', '/build/prune', { CachesDeleted: null, SpaceReclaimed: 0 }),
-    missing('GET', '/exec/{}/json', noExec),
-    missing('POST', '/exec/{}/start', noExec),
-    missing('POST', '/exec/{}/resize', noExec),
   ];
 }

@@ -53,8 +53,8 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
 
 function ping(response: ApiResponse, body: string): void {
   response.header('Api-Version', API_VERSION);
-  // "1" keeps clients from BuildKit's protocol, which isn't served yet.
-  response.header('Builder-Version', '1');
+  // BuildKit's protocol is served.
+  response.header('Builder-Version', '2');
   response.header('Cache-Control', 'no-cache, no-store, must-revalidate');
   response.header('Pragma', 'no-cache');
   response.header('Swarm', 'inactive');

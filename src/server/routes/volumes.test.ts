@@ -10,6 +10,10 @@ beforeAll(async () => {
     path: `/v/${name}/_data`,
     createdNano: 1_795_649_557_123_456_789n,
     anonymous,
+    labels: undefined,
+    options: undefined,
+    owner: undefined,
+    mode: undefined,
     users,
   });
   server.engine.volumeViews.push(volume(free, true), volume(used, true, ['c1']), volume(named, false));
@@ -95,4 +99,62 @@ test('remove says whether it is forced', async () => {
   const response = await server.request(`/volumes/${free}?force=1`, { method: 'DELETE' });
   expect(response.status).toBe(204);
   expect(server.engine.calls).toContainEqual(['volume remove', free, { force: true }]);
+});
+
+const sent = async (path: string, body: unknown) => {
+  const headers = { 'content-type': 'application/json' };
+  const response = await server.request(path, { method: 'POST', body: JSON.stringify(body), headers });
+  return [response.status, await response.json()];
+};
+
+test('create: what was asked for, and the answer of Docker 28.5', async () => {
+  const asked = {
+    Name: 'made',
+    Driver: 'local',
+    DriverOpts: { type: 'tmpfs', device: 'tmpfs' },
+    Labels: { b: 'c', a: '' },
+  };
+  expect(await sent('/volumes/create', { ...asked, Owner: '5:6', Mode: '0750' })).toEqual([
+    201,
+    {
+      CreatedAt: '2026-11-25T23:32:37Z',
+      Driver: 'local',
+      Labels: { a: '', b: 'c' },
+      Mountpoint: '/v/made/_data',
+      Name: 'made',
+      Options: { device: 'tmpfs', type: 'tmpfs' },
+      Scope: 'local',
+      Status: { Owner: '5:6', Mode: '0750' },
+    },
+  ]);
+  expect(await sent('/volumes/create', { Name: 5 })).toEqual([
+    400,
+    {
+      message:
+        'invalid JSON: json: cannot unmarshal number into Go struct field CreateOptions.Name of type string',
+    },
+  ]);
+  expect(await sent('/volumes/create', { Name: 'c', ClusterVolumeSpec: {} })).toMatchObject([503, {}]);
+  for (const wrong of [{ Owner: 'root' }, { Owner: '1:2:3' }, { Mode: '800' }, { Mode: '07777777' }])
+    expect(await sent('/volumes/create', { Name: 'd', ...wrong }), JSON.stringify(wrong)).toMatchObject([
+      400,
+      {},
+    ]);
+});
+
+test('export, import and clone', async () => {
+  expect(await (await server.request('/volumes/data/export')).text()).toBe('content of data');
+  const imported = await server.request('/volumes/new/import?label=a=b&label=c&owner=7', {
+    method: 'POST',
+    body: 'tar',
+  });
+  expect(imported.status).toBe(201);
+  expect(await sent('/volumes/data/clone', { Name: 'copy', Labels: {} })).toMatchObject([
+    201,
+    { Name: 'copy' },
+  ]);
+  expect(server.engine.calls.slice(-2)).toEqual([
+    ['volume import of tar', { name: 'new', labels: { a: 'b', c: '' }, owner: { uid: 7, gid: 7 } }],
+    ['volume clone of data', { name: 'copy', labels: {} }],
+  ]);
 });

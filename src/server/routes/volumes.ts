@@ -3,7 +3,8 @@ import type { VolumeView } from '../../volumes/volume-backend.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import type { VolumeListResponse, VolumePruneResponse } from '../../wire/volume.ts';
-import { type ApiRequest, boolParam, pathParam } from '../api-request.ts';
+import { type ApiRequest, boolParam, optionalJsonBody, pathParam } from '../api-request.ts';
+import { decodeNewVolume } from '../decode/volume.ts';
 import { encodeVolume, volumeLabels } from '../encode/volume.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -12,9 +13,27 @@ import { hasLabel } from './prune-containers.ts';
 /** Before, a prune took the volumes with a name too. */
 const PRUNES_ANONYMOUS_SINCE = '1.42';
 
-/** Volumes: those that there are. */
+/** Volumes: made, told of and removed. */
 export function volumeRoutes({ volumes }: Backends): Route[] {
   return [
+    {
+      method: 'POST',
+      pattern: '/volumes/create',
+      handler: async (request, response) => {
+        const wanted = decodeNewVolume(await optionalJsonBody(request));
+        response.json(201, encodeVolume(await volumes.create(wanted)));
+      },
+    },
+    {
+      method: 'PUT',
+      pattern: '/volumes/{*}',
+      handler: () => {
+        throw new EngineError(
+          'unavailable',
+          'volume update only valid for cluster volumes, but swarm is unavailable',
+        );
+      },
+    },
     {
       method: 'GET',
       pattern: '/volumes',
@@ -56,7 +75,7 @@ function listFilter(filters: ReadonlyMap<string, string[]>): VolumeTest {
   const tests = [...filters].map(([name, values]): VolumeTest => {
     switch (name) {
       case 'name':
-        return (volume) => values.length === 0 || values.some((value) => volume.name.includes(value));
+        return nameTest(values);
       case 'driver':
         return () => values.length === 0 || values.includes('local');
       case 'label':
@@ -68,6 +87,18 @@ function listFilter(filters: ReadonlyMap<string, string[]>): VolumeTest {
     }
   });
   return (volume) => tests.every((test) => test(volume));
+}
+
+/** As Docker, by regular expressions anywhere in the name; one that is none matches nothing. */
+function nameTest(values: string[]): VolumeTest {
+  const patterns = values.flatMap((value) => {
+    try {
+      return [new RegExp(value)];
+    } catch {
+      return [];
+    }
+  });
+  return ({ name }) => values.length === 0 || patterns.some((pattern) => pattern.test(name));
 }
 
 function danglingTest(values: string[]): VolumeTest {

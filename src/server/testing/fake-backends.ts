@@ -1,3 +1,6 @@
+import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
+import type { PathStat } from '../../containers/archive/path-stat.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
 import type {
   AttachClient,
@@ -16,9 +19,11 @@ import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../i
 import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
 import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts';
+import type { NewVolume } from '../../volumes/volumes.ts';
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
+import { FakeExecs } from './fake-execs.ts';
 import { containerView, imageView, networkInfos, systemInfo } from './fixtures.ts';
 
 /** What a fake container's process does with its client. */
@@ -48,6 +53,20 @@ export class FakeEngine implements Backends {
     async function* () {};
   info: SystemInfo = systemInfo();
   #nextId = 1;
+
+  readonly builder: BuildBackend = {
+    build: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    cache: async () => [],
+    pruneCache: async () => ({ deleted: [], reclaimedBytes: 0 }),
+    receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+  };
+
+  readonly buildkit: BuildkitBackend = {
+    build: async () => ({}),
+    acceptCalls: (socket) => void socket.destroy(),
+    acceptSession: async (socket) => void socket.destroy(),
+  };
+  readonly execs = new FakeExecs();
 
   readonly containers: ContainerBackend = {
     create: async (request) => this.#create(request),
@@ -103,7 +122,7 @@ export class FakeEngine implements Backends {
     },
     logs: async (name, request: LogRequest) => {
       this.calls.push(['logs', name, request]);
-      return { tty: this.#find(name).view.config.tty, lines: this.logLines() };
+      return { tty: this.#find(name).view.config.tty, attributes: '', batches: onePerBatch(this.logLines()) };
     },
     wait: async (name, condition: WaitCondition) => {
       this.calls.push(['wait', name, condition]);
@@ -126,6 +145,38 @@ export class FakeEngine implements Backends {
       this.calls.push(['export', name]);
       this.#find(name);
       return new Blob(['archive']).stream();
+    },
+    statsOnce: async (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return { id, name: shown, current: undefined, previous: undefined };
+    },
+    followStats: (name) => {
+      const { id, name: shown } = this.#find(name).view;
+      return (async function* () {
+        yield { id, name: shown, current: undefined, previous: undefined };
+      })();
+    },
+    statPath: async (name, path) => {
+      this.#find(name);
+      return pathStat(path);
+    },
+    readPath: async (name, path) => {
+      this.calls.push(['readPath', name, path]);
+      this.#find(name);
+      return { stat: pathStat(path), tar: new Blob(['archive']).stream() };
+    },
+    writePath: async (name, { archive, ...request }) => {
+      this.calls.push([
+        'writePath',
+        name,
+        { ...request, bytes: (await new Response(archive).bytes()).length },
+      ]);
+      this.#find(name);
+    },
+    matchPaths: async (name, pattern) => {
+      this.calls.push(['matchPaths', name, pattern]);
+      this.#find(name);
+      return ['/a', '/b'];
     },
     changes: async (name) => {
       this.#find(name);
@@ -262,6 +313,13 @@ export class FakeEngine implements Backends {
   };
 
   readonly volumes: VolumeBackend = {
+    create: async (wanted) => this.#makeVolume('volume create', wanted),
+    import: async (wanted, archive) => {
+      const bytes = await new Response(archive).text();
+      return this.#makeVolume(`volume import of ${bytes}`, wanted);
+    },
+    clone: async (source, wanted) => this.#makeVolume(`volume clone of ${source}`, wanted),
+    export: async (name) => new Blob([`content of ${name}`]).stream(),
     list: async () => this.volumeViews,
     get: async (name) => {
       const found = this.volumeViews.find((volume) => volume.name === name);
@@ -305,6 +363,24 @@ export class FakeEngine implements Backends {
       removed: Promise.withResolvers(),
       started: Promise.withResolvers(),
     });
+    return view;
+  }
+
+  #makeVolume(call: string, wanted: NewVolume): VolumeView {
+    this.calls.push([call, wanted]);
+    const { name = 'cc'.repeat(32), labels, options, owner, mode } = wanted;
+    const view: VolumeView = {
+      name,
+      path: `/v/${name}/_data`,
+      createdNano: 1_795_649_557_123_456_789n,
+      anonymous: wanted.name === undefined,
+      labels,
+      options,
+      owner,
+      mode,
+      users: [],
+    };
+    this.volumeViews.push(view);
     return view;
   }
 
@@ -370,4 +446,15 @@ export class FakeEngine implements Backends {
     if (found === undefined) throw new EngineError('not-found', `No such image: ${name}:latest`);
     return found;
   }
+}
+
+async function* onePerBatch(lines: AsyncIterable<LogLine>): AsyncGenerator<LogLine[]> {
+  for await (const line of lines) yield [line];
+}
+
+function pathStat(path: string): PathStat {
+  if (path.includes('nope'))
+    throw new EngineError('not-found', `Could not find the file ${path} in container x`);
+  const times = { mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 500_000_000 };
+  return { name: 'd', sizeBytes: 4096, type: 'directory', mode: 0o1777, ...times, linkTarget: '' };
 }

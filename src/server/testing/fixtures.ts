@@ -33,6 +33,7 @@ export function containerView(id: string): ContainerView {
       error: '',
       startedAtNano: CREATED_NANO,
       finishedAtNano: 0n,
+      health: undefined,
     },
     restartCount: 0,
     logPath: `/var/lib/sampan/containers/${id}/ctr.log`,
@@ -42,6 +43,7 @@ export function containerView(id: string): ContainerView {
     mounts: [],
     resolvConfPath: `/var/lib/sampan/containers/${id}/resolv.conf`,
     hostnamePath: `/var/lib/sampan/containers/${id}/hostname`,
+    execIds: [],
     hostsPath: `/var/lib/sampan/containers/${id}/hosts`,
   };
 }
@@ -141,6 +143,8 @@ export function systemInfo(): SystemInfo {
       { name: 'reg.local:5000', mirrors: [], secure: false },
     ],
     labels: [],
+    loggingDriver: 'json-file',
+    cdiFolders: [],
     warnings: [],
     debug: false,
     memoryLimit: true,

@@ -18,12 +18,14 @@ export interface LayerIndex {
 
 /** A visitor of the layer's tar that ends in its index. */
 export class IndexBuilder {
-  readonly #layer = new LayerBuilder();
+  readonly #layer: LayerBuilder;
   readonly #side: SideFile;
   #inSparse = false;
 
-  constructor(side: SideFile) {
+  /** `plain`: no layer of an image, and no name in it means anything but itself. */
+  constructor(side: SideFile, { plain = false }: { plain?: boolean } = {}) {
     this.#side = side;
+    this.#layer = new LayerBuilder({ plain });
   }
 
   entry(entry: TarEntry): void {

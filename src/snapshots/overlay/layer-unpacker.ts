@@ -11,15 +11,12 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { hostileArchive } from '../../archive/archive-error.ts';
-import type { SparseMap, TarEntry } from '../../archive/entry.ts';
+import type { TarEntry } from '../../archive/entry.ts';
 import { layerRole, layerXattrs } from '../../archive/layer-role.ts';
-import { encodePath } from '../../archive/path-bytes.ts';
 import type { TarVisitor } from '../../archive/tar-reader.ts';
 import { defaultLayerLimits } from '../../erofs/layer-builder.ts';
-import { errnoCodeOf } from '../../errors/engine-error.ts';
 import {
   fsPath,
   isWhiteout,
@@ -30,6 +27,7 @@ import {
   setXattr,
   statNode,
 } from '../node-attributes.ts';
+import { errnoOf, fsTarget, SparseCursor, writeAll } from '../unpacked-file.ts';
 import type { BelowPath } from './directory-resolver.ts';
 import { DirectoryResolver } from './directory-resolver.ts';
 
@@ -80,13 +78,18 @@ export class LayerUnpacker implements TarVisitor {
   #entries = 0;
   readonly #limit: number;
 
-  constructor(limit = defaultLayerLimits.nodes) {
+  /** No marks of a layer: every name is a file's. */
+  readonly #plain: boolean;
+
+  constructor({ limit = defaultLayerLimits.nodes, plain = false } = {}) {
     this.#limit = limit;
+    this.#plain = plain;
   }
 
   entry(entry: TarEntry): void {
     if (++this.#entries + this.#directories.made > this.#limit)
       throw hostileArchive(entry.path, `layer has more than ${this.#limit} files`);
+    if (this.#plain) return this.#node(entry);
     const role = layerRole(entry);
     if (role.role === 'node') this.#node(entry);
     else if (role.role === 'whiteout') this.#whiteout(role.target);
@@ -306,48 +309,4 @@ export class LayerUnpacker implements TarVisitor {
     for (const [key, value] of layerXattrs(entry.xattrs)) setXattr(path, key, value);
     setTimes(path, entry.mtimeSeconds, entry.mtimeNanoseconds);
   }
-}
-
-/** Puts the archived bytes of a sparse file where they belong. */
-class SparseCursor {
-  readonly realSize: number;
-  readonly #segments: SparseMap['segments'];
-  #index = 0;
-  #done = 0;
-
-  constructor(map: SparseMap) {
-    this.realSize = map.realSize;
-    this.#segments = map.segments;
-  }
-
-  write(fd: number, chunk: Uint8Array): void {
-    let at = 0;
-    while (at < chunk.length) {
-      const segment = this.#segments[this.#index];
-      if (segment === undefined) return;
-      const length = Math.min(segment.length - this.#done, chunk.length - at);
-      writeAll(fd, chunk.subarray(at, at + length), segment.offset + this.#done);
-      at += length;
-      this.#done += length;
-      if (this.#done < segment.length) continue;
-      this.#index++;
-      this.#done = 0;
-    }
-  }
-}
-
-function writeAll(fd: number, chunk: Uint8Array, position: number | null): void {
-  for (let at = 0; at < chunk.length; )
-    at += writeSync(fd, chunk, at, chunk.length - at, position === null ? null : position + at);
-}
-
-function fsTarget(target: string): string | Buffer {
-  return target.isWellFormed() ? target : encodePath(target);
-}
-
-const EEXIST = 17;
-
-function errnoOf(error: unknown): string | undefined {
-  if (error instanceof Object && 'errno' in error && error.errno === EEXIST) return 'EEXIST';
-  return errnoCodeOf(error);
 }

@@ -1,5 +1,6 @@
 // Unpacks the tar on stdin into the directory of the first argument, which becomes this process's `/` first. Started by
-// `startUnpack` in a mount namespace of its own; writes one JSON document, an UnpackReport, to stdout.
+// `startUnpack` in a mount namespace of its own; writes one JSON document, an UnpackReport, to stdout. With `plain` as second argument names that mark
+// things in a layer are names like others.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { hostileArchive } from '../../archive/archive-error.ts';
 import { TarReader } from '../../archive/tar-reader.ts';
@@ -13,8 +14,8 @@ import { noSpaceExitCode, type UnpackReport } from './unpack-report.ts';
 const F_SETPIPE_SZ = 1031;
 const bufferBytes = 1 << 20;
 
-function unpackStdin(): UnpackedLayer {
-  const unpacker = new LayerUnpacker();
+function unpackStdin(plain: boolean): UnpackedLayer {
+  const unpacker = new LayerUnpacker({ plain });
   const reader = new TarReader(unpacker);
   const buffer = Buffer.allocUnsafe(bufferBytes);
   for (let length = readSync(0, buffer); length > 0; length = readSync(0, buffer))
@@ -50,7 +51,7 @@ try {
   process.umask(0);
   libc.fcntl(0, F_SETPIPE_SZ, BigInt(bufferBytes));
   enterRoot(process.argv[2] ?? '');
-  const layer = unpackStdin();
+  const layer = unpackStdin(process.argv[3] === 'plain');
   syncRoot();
   report({ layer });
 } catch (error) {

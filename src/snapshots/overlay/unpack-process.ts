@@ -29,12 +29,13 @@ export class UnpackProcess {
     this.#reportPath = reportPath;
   }
 
-  /** `reportPath` is written by the child. */
-  static async start(target: string, reportPath: string): Promise<UnpackProcess> {
+  /** `reportPath` is written by the child. `plain`: an archive of files, not a layer. */
+  static async start(target: string, reportPath: string, { plain = false } = {}): Promise<UnpackProcess> {
     const report = await openFile(reportPath, 'wx', 0o600);
     const { first: reading, second: writing } = openPipe();
     try {
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program, target];
+      if (plain) command.push('plain');
       const child = spawnDetached(command, { stdio: [reading, report, 'ignore'], cwd: '/' });
       return new UnpackProcess(child, writing, reportPath);
     } catch (error) {

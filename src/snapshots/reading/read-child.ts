@@ -1,21 +1,13 @@
 // Reads a root file system for `readRoot`: a process in a mount namespace of its own whose root it becomes, so that whatever links a container has made
-// there, none leads out. The request comes on stdin; the answer goes to stdout, an error as JSON to stderr.
+// there, none leads out. The answer goes to stdout, an error as JSON to stderr.
 import { readFileSync, writeSync } from 'node:fs';
 import { serializeError } from '../../errors/engine-error.ts';
 import { enterRoot } from '../../sys/enter-root.ts';
-import { listMounts, mountErofs, mountOverlay } from '../../sys/mount.ts';
 import { isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
-import type { SnapshotView } from '../snapshotter.ts';
-import type { ReadRequest, WrittenNode } from './read-request.ts';
+import { mountView } from './mount-view.ts';
+import { type ReadRequest, requestFd, type WrittenNode } from './read-request.ts';
 import { RootTar } from './root-tar.ts';
 import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
-
-function mountView({ layers, lowers, target }: SnapshotView): string {
-  const present = new Set(listMounts().map((mount) => mount.target));
-  for (const layer of layers) if (!present.has(layer.target)) mountErofs(layer);
-  mountOverlay({ lowers, target, readonly: true });
-  return target;
-}
 
 function output(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
@@ -48,12 +40,14 @@ function writtenNode({ path, stat }: WalkedNode): WrittenNode {
 }
 
 try {
-  const request = JSON.parse(readFileSync(0, 'utf8')) as ReadRequest;
+  const request = JSON.parse(readFileSync(requestFd, 'utf8')) as ReadRequest;
   enterRoot(typeof request.root === 'string' ? request.root : mountView(request.root));
   if (request.form === 'list') list();
   else {
     const skip = new Set(request.form === 'layer' ? request.skip : []);
-    new RootTar(output, { layer: request.form === 'layer' }).write((path) => skip.has(path));
+    const tar = new RootTar(output, { layer: request.form === 'layer' });
+    if (request.form === 'tree' && request.withRoot === true) tar.root();
+    tar.write((path) => skip.has(path));
   }
 } catch (error) {
   writeSync(2, JSON.stringify(serializeError(error)));

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { TarWriter } from '../../archive/tar-writer.ts';
-import { fsPath, isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
+import { fsPath, isOpaque, isWhiteout, nodeAttributes, statNode } from '../node-attributes.ts';
 import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
 
 const BUFFER_BYTES = 1 << 20;
@@ -20,31 +20,58 @@ export class RootTar {
   readonly #layer: boolean;
   readonly #writer = new TarWriter();
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  readonly #wholeSeconds: boolean;
+  readonly #nameOf: (path: string) => string;
   /** First names of files with several, by device and inode. */
   readonly #links = new Map<string, string>();
 
-  constructor(out: ByteSink, options: { layer: boolean }) {
+  /** `nameOf`: what a member is called; default: by its path. `wholeSeconds`: of times, as Docker's copies have them. */
+  constructor(
+    out: ByteSink,
+    options: { layer: boolean; nameOf?: (path: string) => string; wholeSeconds?: boolean },
+  ) {
     this.#out = out;
     this.#layer = options.layer;
+    this.#wholeSeconds = options.wholeSeconds === true;
+    this.#nameOf = options.nameOf ?? ((path) => path);
+  }
+
+  /** The root itself, `./`. Before anything else. */
+  root(): void {
+    const stat = statNode('/');
+    if (stat === undefined) return;
+    const { linkTarget: _, ...node } = this.#attributesOf('', stat);
+    this.#out(this.#writer.header({ ...node, path: '.', size: 0 }));
   }
 
   write(skips: (path: string) => boolean): void {
-    for (const node of walkRoot(skips)) {
+    this.#walk(walkRoot(skips));
+    this.#out(this.#writer.end());
+  }
+
+  /** One node, and, where it is a directory, all below it, as an archive of its own. */
+  writeFrom(node: WalkedNode): void {
+    this.#walk([node]);
+    if (node.stat.isDirectory()) this.#walk(walkRoot(() => false, node.path));
+    this.#out(this.#writer.end());
+  }
+
+  #walk(nodes: Iterable<WalkedNode>): void {
+    for (const node of nodes) {
       try {
         this.#node(node);
       } catch (error) {
         if (!isGone(error)) throw error;
       }
     }
-    this.#out(this.#writer.end());
   }
 
   #node({ path, stat }: WalkedNode): void {
     if (stat.isSocket()) return;
     if (this.#layer && isWhiteout(stat)) return this.#mark(path, (name) => `.wh.${name}`);
     if (stat.isFile()) return this.#file(path, stat);
-    const { linkTarget = '', ...node } = attributesOf(path, stat);
-    this.#out(this.#writer.header({ ...node, path, linkTarget, size: 0 }));
+    const { linkTarget = '', ...node } = this.#attributesOf(path, stat);
+    this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), linkTarget, size: 0 }));
     if (this.#layer && stat.isDirectory() && isOpaque(`/${path}`))
       this.#mark(`${path}/`, () => '.wh..wh..opq');
   }
@@ -60,8 +87,9 @@ export class RootTar {
     const inode = `${stat.dev}:${stat.ino}`;
     const first = stat.nlink > 1n ? this.#links.get(inode) : undefined;
     if (first !== undefined) {
-      const node = attributesOf(path, stat);
-      this.#out(this.#writer.header({ ...node, path, type: 'hardlink', linkTarget: first, size: 0 }));
+      const node = this.#attributesOf(path, stat);
+      const link = { type: 'hardlink', linkTarget: this.#nameOf(first), size: 0 } as const;
+      this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), ...link }));
       return;
     }
     // Not a pipe that was put in its place: that would wait for a writer.
@@ -70,8 +98,8 @@ export class RootTar {
     try {
       const now = fstatSync(file, { bigint: true });
       if (!now.isFile()) return;
-      const { linkTarget: _, ...node } = attributesOf(path, now);
-      this.#out(this.#writer.header({ ...node, path, size: node.size }));
+      const { linkTarget: _, ...node } = this.#attributesOf(path, now);
+      this.#out(this.#writer.header({ ...node, path: this.#nameOf(path), size: node.size }));
       this.#content(file, node.size);
     } finally {
       closeSync(file);
@@ -94,10 +122,10 @@ export class RootTar {
     const padding = this.#writer.padding();
     if (padding.length > 0) this.#out(padding);
   }
-}
 
-function attributesOf(path: string, stat: BigIntStats) {
-  const node = nodeAttributes(`/${path}`, stat);
-  const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
-  return { ...node, xattrs };
+  #attributesOf(path: string, stat: BigIntStats) {
+    const node = nodeAttributes(`/${path}`, stat);
+    const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
+    return { ...node, ...(this.#wholeSeconds ? { mtimeNanoseconds: 0 } : {}), xattrs };
+  }
 }

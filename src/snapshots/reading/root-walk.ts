@@ -10,11 +10,11 @@ export interface WalkedNode {
 }
 
 /**
- * Everything below this process's root, each directory before what is in it, names in the order of their bytes. What goes away meanwhile is left out; a
+ * Everything below `from`, a directory of this process's root, each directory before what is in it, names in the order of their bytes. What goes away meanwhile is left out; a
  * directory that `skips` is not entered.
  */
-export function* walkRoot(skips: (path: string) => boolean): Generator<WalkedNode> {
-  const todo = [childrenOf('')];
+export function* walkRoot(skips: (path: string) => boolean, from = ''): Generator<WalkedNode> {
+  const todo = [childrenOf(from)];
   while (todo.length > 0) {
     const path = todo.at(-1)?.pop();
     if (path === undefined) {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { must } from '../engine/command.ts';
 
-const UNPACKED = resolve(import.meta.dir, '../../../.cache/registry-clients/usr');
+const UNPACKED = resolve(import.meta.dir, '../../../.cache/stock-clients/usr');
 
 export type RegistryClientName = 'skopeo' | 'crane' | 'oras';
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llb.proto.
  */
 export const file_llb: GenFile = /*@__PURE__*/
-  fileDesc("CglsbGIucHJvdG8SAnBiIjUKCkRlZmluaXRpb24SCwoDZGVmGAEgAygMEhoKBnNvdXJjZRgDIAEoCzIKLnBiLlNvdXJjZSJlCgJPcBIZCgZpbnB1dHMYASADKAsyCS5wYi5JbnB1dBIeCgZzb3VyY2UYAyABKAsyDC5wYi5Tb3VyY2VPcEgAEh4KCHBsYXRmb3JtGAogASgLMgwucGIuUGxhdGZvcm1CBAoCb3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDInQKCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAkSJgoFYXR0cnMYAiADKAsyFy5wYi5Tb3VyY2VPcC5BdHRyc0VudHJ5GiwKCkF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCghQbGF0Zm9ybRIUCgxhcmNoaXRlY3R1cmUYASABKAkSCgoCb3MYAiABKAkSDwoHdmFyaWFudBgDIAEoCRISCgpvc192ZXJzaW9uGAQgASgJIicKBlNvdXJjZRIdCgVpbmZvcxgCIAMoCzIOLnBiLlNvdXJjZUluZm8iYgoKU291cmNlSW5mbxIQCghmaWxlbmFtZRgBIAEoCRIMCgRkYXRhGAIgASgMEiIKCmRlZmluaXRpb24YAyABKAsyDi5wYi5EZWZpbml0aW9uEhAKCGxhbmd1YWdlGAQgASgJIj8KBVJhbmdlEhsKBXN0YXJ0GAEgASgLMgwucGIuUG9zaXRpb24SGQoDZW5kGAIgASgLMgwucGIuUG9zaXRpb24iKwoIUG9zaXRpb24SDAoEbGluZRgBIAEoBRIRCgljaGFyYWN0ZXIYAiABKAViBnByb3RvMw");
+  fileDesc("CglsbGIucHJvdG8SAnBiIqYBCgpEZWZpbml0aW9uEgsKA2RlZhgBIAMoDBIuCghtZXRhZGF0YRgCIAMoCzIcLnBiLkRlZmluaXRpb24uTWV0YWRhdGFFbnRyeRIaCgZzb3VyY2UYAyABKAsyCi5wYi5Tb3VyY2UaPwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSHQoFdmFsdWUYAiABKAsyDi5wYi5PcE1ldGFkYXRhOgI4ASJ2CgpPcE1ldGFkYXRhEjQKC2Rlc2NyaXB0aW9uGAIgAygLMh8ucGIuT3BNZXRhZGF0YS5EZXNjcmlwdGlvbkVudHJ5GjIKEERlc2NyaXB0aW9uRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJlCgJPcBIZCgZpbnB1dHMYASADKAsyCS5wYi5JbnB1dBIeCgZzb3VyY2UYAyABKAsyDC5wYi5Tb3VyY2VPcEgAEh4KCHBsYXRmb3JtGAogASgLMgwucGIuUGxhdGZvcm1CBAoCb3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDInQKCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAkSJgoFYXR0cnMYAiADKAsyFy5wYi5Tb3VyY2VPcC5BdHRyc0VudHJ5GiwKCkF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCghQbGF0Zm9ybRIUCgxhcmNoaXRlY3R1cmUYASABKAkSCgoCb3MYAiABKAkSDwoHdmFyaWFudBgDIAEoCRISCgpvc192ZXJzaW9uGAQgASgJIicKBlNvdXJjZRIdCgVpbmZvcxgCIAMoCzIOLnBiLlNvdXJjZUluZm8iYgoKU291cmNlSW5mbxIQCghmaWxlbmFtZRgBIAEoCRIMCgRkYXRhGAIgASgMEiIKCmRlZmluaXRpb24YAyABKAsyDi5wYi5EZWZpbml0aW9uEhAKCGxhbmd1YWdlGAQgASgJIj8KBVJhbmdlEhsKBXN0YXJ0GAEgASgLMgwucGIuUG9zaXRpb24SGQoDZW5kGAIgASgLMgwucGIuUG9zaXRpb24iKwoIUG9zaXRpb24SDAoEbGluZRgBIAEoBRIRCgljaGFyYWN0ZXIYAiABKAViBnByb3RvMw");
 
 /**
  * @generated from message pb.Definition
@@ -26,6 +26,13 @@ export type Definition = Message<"pb.Definition"> & {
   def: Uint8Array[];
 
   /**
+   * By the ops' digests; clients take a graph without for none.
+   *
+   * @generated from field: map<string, pb.OpMetadata> metadata = 2;
+   */
+  metadata: { [key: string]: OpMetadata };
+
+  /**
    * @generated from field: pb.Source source = 3;
    */
   source?: Source | undefined;
@@ -37,6 +44,23 @@ export type Definition = Message<"pb.Definition"> & {
  */
 export const DefinitionSchema: GenMessage<Definition> = /*@__PURE__*/
   messageDesc(file_llb, 0);
+
+/**
+ * @generated from message pb.OpMetadata
+ */
+export type OpMetadata = Message<"pb.OpMetadata"> & {
+  /**
+   * @generated from field: map<string, string> description = 2;
+   */
+  description: { [key: string]: string };
+};
+
+/**
+ * Describes the message pb.OpMetadata.
+ * Use `create(OpMetadataSchema)` to create a new message.
+ */
+export const OpMetadataSchema: GenMessage<OpMetadata> = /*@__PURE__*/
+  messageDesc(file_llb, 1);
 
 /**
  * @generated from message pb.Op
@@ -69,7 +93,7 @@ export type Op = Message<"pb.Op"> & {
  * Use `create(OpSchema)` to create a new message.
  */
 export const OpSchema: GenMessage<Op> = /*@__PURE__*/
-  messageDesc(file_llb, 1);
+  messageDesc(file_llb, 2);
 
 /**
  * @generated from message pb.Input
@@ -91,7 +115,7 @@ export type Input = Message<"pb.Input"> & {
  * Use `create(InputSchema)` to create a new message.
  */
 export const InputSchema: GenMessage<Input> = /*@__PURE__*/
-  messageDesc(file_llb, 2);
+  messageDesc(file_llb, 3);
 
 /**
  * @generated from message pb.SourceOp
@@ -115,7 +139,7 @@ export type SourceOp = Message<"pb.SourceOp"> & {
  * Use `create(SourceOpSchema)` to create a new message.
  */
 export const SourceOpSchema: GenMessage<SourceOp> = /*@__PURE__*/
-  messageDesc(file_llb, 3);
+  messageDesc(file_llb, 4);
 
 /**
  * @generated from message pb.Platform
@@ -147,7 +171,7 @@ export type Platform = Message<"pb.Platform"> & {
  * Use `create(PlatformSchema)` to create a new message.
  */
 export const PlatformSchema: GenMessage<Platform> = /*@__PURE__*/
-  messageDesc(file_llb, 4);
+  messageDesc(file_llb, 5);
 
 /**
  * @generated from message pb.Source
@@ -164,7 +188,7 @@ export type Source = Message<"pb.Source"> & {
  * Use `create(SourceSchema)` to create a new message.
  */
 export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
-  messageDesc(file_llb, 5);
+  messageDesc(file_llb, 6);
 
 /**
  * @generated from message pb.SourceInfo
@@ -196,7 +220,7 @@ export type SourceInfo = Message<"pb.SourceInfo"> & {
  * Use `create(SourceInfoSchema)` to create a new message.
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
-  messageDesc(file_llb, 6);
+  messageDesc(file_llb, 7);
 
 /**
  * @generated from message pb.Range
@@ -218,7 +242,7 @@ export type Range = Message<"pb.Range"> & {
  * Use `create(RangeSchema)` to create a new message.
  */
 export const RangeSchema: GenMessage<Range> = /*@__PURE__*/
-  messageDesc(file_llb, 7);
+  messageDesc(file_llb, 8);
 
 /**
  * @generated from message pb.Position
@@ -240,5 +264,5 @@ export type Position = Message<"pb.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_llb, 8);
+  messageDesc(file_llb, 9);
 

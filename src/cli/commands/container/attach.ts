@@ -39,7 +39,7 @@ export const command: Command = {
         await client.containers
           .resize(container.Id, { width: width + 1, height: height + 1 })
           .catch(() => undefined);
-        stopResizing = followTerminalSize(context, client, container.Id);
+        stopResizing = followTerminalSize(context, (size) => client.containers.resize(container.Id, size));
       }
       await new StreamSession(context, connection, { tty, ...options }).run();
       const state = (await client.containers.inspect(container.Id).catch(() => undefined))?.State;

@@ -20,6 +20,8 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
       `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
     );
   const platform = checkPlatform(flags.string('platform') || (context.env.DOCKER_DEFAULT_PLATFORM ?? ''));
+  if (body.HostConfig.HealthOnFailure !== undefined)
+    await client.connection.requireSampan('act on a container that turns unhealthy');
   const cidfile = await claimCidFile(flags.string('cidfile'));
   const pull = async () => {
     const { pullForCreate } = await import('../image/pull-for-create.ts');

@@ -121,7 +121,8 @@ async function runAttached(
       if (body.HostConfig.AutoRemove) await withLimit(wait.result);
       throw failure(context.program, error, startStatus(error));
     }
-    if (body.Tty && context.stdout.isTerminal) stopResizing = followTerminalSize(context, client, id);
+    if (body.Tty && context.stdout.isTerminal)
+      stopResizing = followTerminalSize(context, (size) => client.containers.resize(id, size));
     if (streams !== undefined) await streams;
     return await exitStatus(invocation, { id, wait: wait.result, tty: body.Tty && body.AttachStdin });
   } finally {

@@ -44,12 +44,15 @@ async function leave({ stderr }: CliContext): Promise<never> {
   process.exit(1);
 }
 
-/** Gives the container's terminal the size of ours, now and whenever ours changes, until the returned function is called. */
-export function followTerminalSize(context: CliContext, client: EngineClient, id: string): () => void {
+/** Gives a terminal over there the size of ours, now and whenever ours changes, until the returned function is called. */
+export function followTerminalSize(
+  context: CliContext,
+  apply: (size: { width: number; height: number }) => Promise<void>,
+): () => void {
   const resize = () => {
     const { width, height } = context.stdout.size();
     if (width === 0 && height === 0) return;
-    client.containers.resize(id, { width, height }).catch(() => undefined);
+    apply({ width, height }).catch(() => undefined);
   };
   resize();
   process.on('SIGWINCH', resize);

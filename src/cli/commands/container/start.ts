@@ -66,7 +66,8 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
       connection.close();
       throw error;
     }
-    if (tty && context.stdout.isTerminal) stopResizing = followTerminalSize(context, client, container.Id);
+    if (tty && context.stdout.isTerminal)
+      stopResizing = followTerminalSize(context, (size) => client.containers.resize(container.Id, size));
     await streams;
     const state = (await client.containers.inspect(container.Id).catch(() => undefined))?.State;
     if (tty && state?.Running === true) return 0;

@@ -1,7 +1,7 @@
 import { EngineError } from '../../../errors/engine-error.ts';
+import { parseByteSize } from '../../../wire/byte-size.ts';
 import { describeError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
-import { parseByteSize } from '../../flags/byte-size.ts';
 import { parseCpus } from '../../flags/cpus.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { parseInteger } from '../../flags/flag-value.ts';

@@ -1,7 +1,7 @@
+import { parseByteSize } from '../../../wire/byte-size.ts';
 import type { Command } from '../../command.ts';
 import type { CliContext } from '../../context.ts';
 import { parseAge } from '../../flags/age.ts';
-import { parseByteSize } from '../../flags/byte-size.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { deletedImages } from '../../output/deleted-images.ts';
 import { humanSize } from '../../output/human-size.ts';

@@ -1,6 +1,7 @@
 import { EngineError } from '../../../errors/engine-error.ts';
 import { stringifyJson } from '../../../wire/json.ts';
-import { quote, sprintf } from './printf.ts';
+import { quote } from '../../../wire/quote.ts';
+import { sprintf } from './printf.ts';
 import {
   format,
   isInteger,

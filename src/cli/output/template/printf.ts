@@ -1,3 +1,4 @@
+import { quote } from '../../../wire/quote.ts';
 import { format, isInteger, isMap, isNumber, typeName, type Value } from './value.ts';
 
 /** Go's `fmt.Sprintf`, as far as templates use it. */
@@ -115,14 +116,4 @@ function bad(verb: string, value: Value): string {
   if (Array.isArray(value)) return `[${value.map((each) => bad(verb, each)).join(' ')}]`;
   if (isMap(value)) return format(value);
   return `%!${verb}(${typeName(value)}=${format(value)})`;
-}
-
-/** Go's `strconv.Quote`. */
-export function quote(text: string): string {
-  const body = JSON.stringify(text).slice(1, -1);
-  return `"${body
-    .replace(/\\u00([0-9a-f]{2})/g, (_whole, code: string) =>
-      code === '07' ? '\\a' : code === '0b' ? '\\v' : `\\x${code}`,
-    )
-    .replace(/\u007f/g, '\\x7f')}"`;
 }

@@ -52,3 +52,17 @@ for (const each of recorded.cases) {
     expect(withEnvSet(JSON.parse(await bodyOf(inDir(each.args))))).toEqual(withEnvSet(expected));
   });
 }
+
+test('a CDI device is asked for as the stock client does', async () => {
+  const body = JSON.parse(
+    await bodyOf(['--device', 'vendor.com/class=name', '--device', '/dev/null', 'busybox']),
+  ) as {
+    HostConfig: object;
+  };
+  expect(body.HostConfig).toMatchObject({
+    Devices: [{ PathOnHost: '/dev/null' }],
+    DeviceRequests: [
+      { Driver: 'cdi', Count: 0, DeviceIDs: ['vendor.com/class=name'], Capabilities: null, Options: null },
+    ],
+  });
+});

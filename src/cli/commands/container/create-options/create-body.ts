@@ -1,13 +1,14 @@
 import { EngineError } from '../../../../errors/engine-error.ts';
+import { parseByteSize } from '../../../../wire/byte-size.ts';
 import type { CliContext } from '../../../context.ts';
-import { parseByteSize } from '../../../flags/byte-size.ts';
 import { parseCpus } from '../../../flags/cpus.ts';
 import type { ParsedFlags } from '../../../flags/flag-set.ts';
 import { parseInteger } from '../../../flags/flag-value.ts';
 import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
+import { readEnvironment } from './environment.ts';
 import { parseGpus } from './gpus.ts';
-import { parseHealthcheck } from './healthcheck.ts';
+import { parseHealthAction, parseHealthcheck } from './healthcheck.ts';
 import { parseMount } from './mounts.ts';
 import { parseNetworking } from './networking.ts';
 import { type PortRequests, parseExpose, parsePublish } from './ports.ts';
@@ -15,7 +16,7 @@ import { parseRestartPolicy } from './restart-policy.ts';
 import { parseSecurityOptions } from './security.ts';
 import { readKeyValueFile } from './text-files.ts';
 import { parseUlimit, type Ulimit } from './ulimits.ts';
-import { parseDevice, parseTmpfs, parseVolumes } from './volumes.ts';
+import { isCdiDevice, parseDevice, parseTmpfs, parseVolumes } from './volumes.ts';
 
 /** The body of `POST /containers/create`, field by field and in the order in which the stock client sends it. */
 export interface CreateBody {
@@ -41,10 +42,7 @@ export async function createBody(
   const attach = attachStreams(flags);
   const ports = parsePublish(flags.list('publish'));
   const exposed = sortKeys({ ...ports.exposed, ...parseExpose(flags.list('expose')) });
-  const volumes = parseVolumes(flags.list('volume'), {
-    cwd: context.cwd,
-    driver: flags.string('volume-driver'),
-  });
+  const volumes = parseVolumes(flags.list('volume'), { cwd: context.cwd });
   const networking = parseNetworking(flags);
   const healthcheck = parseHealthcheck(flags);
   const interactive = flags.bool('interactive');
@@ -117,19 +115,6 @@ function attachStreams(flags: ParsedFlags) {
   return { AttachStdin: flags.bool('interactive'), AttachStdout: true, AttachStderr: true };
 }
 
-async function readEnvironment(flags: ParsedFlags, { env }: CliContext): Promise<string[]> {
-  const lookup = (key: string) => env[key];
-  const entries: string[] = [];
-  for (const file of flags.list('env-file')) entries.push(...(await readKeyValueFile(file, lookup)));
-  // Of several `-e` for one name the last counts; a name alone takes its value from our own environment.
-  const given = new Map<string, string>();
-  for (const entry of flags.list('env')) {
-    const name = entry.split('=', 1)[0] ?? '';
-    given.set(name, entry.includes('=') || env[name] === undefined ? entry : `${name}=${env[name]}`);
-  }
-  return [...entries, ...given.values()];
-}
-
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
   const entries: string[] = [];
   for (const file of flags.list('label-file'))
@@ -157,6 +142,7 @@ async function hostConfigOf(flags: ParsedFlags, parts: HostParts) {
     NetworkMode: parts.networkMode,
     PortBindings: sortKeys(parts.ports.bindings),
     RestartPolicy: parseRestartPolicy(flags.string('restart')),
+    ...parseHealthAction(flags),
     AutoRemove: flags.bool('rm'),
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: orNull(flags.list('volumes-from')),
@@ -217,9 +203,12 @@ function resources(flags: ParsedFlags) {
     CpuRealtimeRuntime: integer(flags, 'cpu-rt-runtime'),
     CpusetCpus: flags.string('cpuset-cpus'),
     CpusetMems: flags.string('cpuset-mems'),
-    Devices: flags.list('device').map(parseDevice),
+    Devices: flags
+      .list('device')
+      .filter((name) => !isCdiDevice(name))
+      .map(parseDevice),
     DeviceCgroupRules: orNull(flags.list('device-cgroup-rule')),
-    DeviceRequests: orNull(gpus),
+    DeviceRequests: orNull([...gpus, ...cdiRequests(flags.list('device'))]),
     MemoryReservation: bytes(flags, 'memory-reservation'),
     MemorySwap: bytes(flags, 'memory-swap'),
     MemorySwappiness: swappiness,
@@ -231,6 +220,13 @@ function resources(flags: ParsedFlags) {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
+}
+
+/** Devices that the daemon looks up in the host's CDI specifications. */
+function cdiRequests(devices: readonly string[]) {
+  const names = devices.filter(isCdiDevice);
+  if (names.length === 0) return [];
+  return [{ Driver: 'cdi', Count: 0, DeviceIDs: names, Capabilities: null, Options: null }];
 }
 
 /** Sorted by name; of several of one name the last counts. */

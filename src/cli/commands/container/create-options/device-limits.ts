@@ -1,4 +1,4 @@
-import { parseByteSize } from '../../../flags/byte-size.ts';
+import { parseByteSize } from '../../../../wire/byte-size.ts';
 
 interface DeviceValue {
   path: string;

@@ -110,6 +110,11 @@ export const CREATE_FLAGS: readonly Flag[] = [
   { name: 'group-add', kind: 'list', usage: 'Additional groups to join' },
   { name: 'health-cmd', kind: 'string', usage: 'Command that checks health' },
   { name: 'health-interval', kind: 'duration', usage: 'Time between two checks (ms|s|m|h)' },
+  {
+    name: 'health-on-failure',
+    kind: 'string',
+    usage: 'When it turns unhealthy: none, kill, restart or stop it (Sampan only)',
+  },
   { name: 'health-retries', kind: 'int', usage: 'Failures in a row that make it unhealthy' },
   {
     name: 'health-start-interval',

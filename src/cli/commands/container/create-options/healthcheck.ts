@@ -38,6 +38,17 @@ export function parseHealthcheck(flags: ParsedFlags): HealthcheckRequest | undef
   };
 }
 
+/** `--health-on-failure`, which Docker hasn't got. */
+export function parseHealthAction(flags: ParsedFlags): { HealthOnFailure?: string } {
+  const action = flags.string('health-on-failure');
+  if (!/^(?:none|kill|restart|stop)?$/.test(action))
+    throw new EngineError(
+      'invalid',
+      `invalid --health-on-failure: '${action}': must be one of "none", "kill", "restart" or "stop"`,
+    );
+  return action === '' || action === 'none' ? {} : { HealthOnFailure: action };
+}
+
 function kebab(name: string): string {
   return name.replace(/(?<!^)[A-Z]/g, '-$&').toLowerCase();
 }

@@ -1,4 +1,4 @@
-import { parseByteSize } from '../../../flags/byte-size.ts';
+import { parseByteSize } from '../../../../wire/byte-size.ts';
 import { parseCsv } from '../../../flags/csv.ts';
 import { parseBool } from '../../../flags/flag-value.ts';
 
@@ -36,7 +36,6 @@ const BARE_FIELDS: Record<string, true> = {
   'bind-nonrecursive': true,
   'bind-create-src': true,
 };
-const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 
 /** `type=bind,source=/a,target=/b,readonly`; or the reason why it is none. */
 export function parseMount(text: string, cwd: string): MountRequest | string {
@@ -100,7 +99,6 @@ function setField(draft: Draft, field: string, cwd: string): string | undefined 
 function setOption(draft: Draft, key: string, value: string): string | undefined {
   switch (key) {
     case 'bind-propagation':
-      if (!PROPAGATIONS.includes(value)) return `invalid propagation: ${value}`;
       draft.bind.Propagation = value.toLowerCase();
       return undefined;
     case 'bind-nonrecursive':

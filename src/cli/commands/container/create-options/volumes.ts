@@ -1,24 +1,27 @@
 import { EngineError } from '../../../../errors/engine-error.ts';
 import { absolute } from './mounts.ts';
 
-/** `-v`: with a source it is a bind (relative sources against `cwd`), alone an anonymous volume. */
+/** `-v`: with a source it is a bind or a volume of that name (relative paths against `cwd`), alone an anonymous volume. */
 export function parseVolumes(
   values: readonly string[],
-  { cwd, driver }: { cwd: string; driver: string },
+  { cwd }: { cwd: string },
 ): { binds: string[] | null; volumes: Record<string, Record<string, never>> } {
   const binds: string[] = [];
   const volumes: Record<string, Record<string, never>> = {};
   for (const value of values) {
     if (value === '') throw new EngineError('invalid', 'invalid empty volume spec');
     checkSections(value);
-    const at = value.indexOf(':');
+    const at = value.length > 2 ? value.indexOf(':', isDrive(value) ? 2 : 0) : -1;
     const source = at < 0 ? '' : value.slice(0, at);
-    const isPath = /^[./~]/.test(source);
-    // A named volume of a driver is the daemon's to make, together with the container.
-    if (at < 0 || (driver !== '' && !isPath)) volumes[value] = {};
+    if (at < 0) volumes[value] = {};
     else binds.push(/^\.{1,2}(?:\/|$)/.test(source) ? `${absolute(source, cwd)}${value.slice(at)}` : value);
   }
   return { binds: binds.length === 0 ? null : binds, volumes };
+}
+
+/** As the stock client: a letter and a colon in front may be a drive. */
+function isDrive(value: string): boolean {
+  return /^[a-z]:/i.test(value);
 }
 
 /** As the stock client: a letter and a colon in front may be a drive, and what is that short has no sections. */
@@ -40,6 +43,11 @@ export function parseTmpfs(values: readonly string[]): Record<string, string> | 
 }
 
 const DEVICE_MODE = /^[rwm]+$/;
+
+/** `vendor.com/class=name`, which no path of the host's is. */
+export function isCdiDevice(value: string): boolean {
+  return /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*$/.test(value);
+}
 
 /** `--device /dev/a:/dev/b:rw`. @throws EngineError "invalid" in Docker's words. */
 export function parseDevice(value: string): {

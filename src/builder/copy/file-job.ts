@@ -1,0 +1,85 @@
+import type { Digest } from '../../oci/digest.ts';
+import type { LayerPlace, LayerStaging, StagedLayer } from '../../snapshots/snapshotter.ts';
+import type { FilePlace } from '../sources/file-place.ts';
+import type { FileAction } from './file-action.ts';
+
+/** What a job about files is to do. Plain data: each is run whole in a worker thread. */
+export type FileJob = DigestJob | CopyJob | UpperJob | ReceiveJob;
+
+/** What the actions take from their sources, as one digest: content, types, names, modes, owners, links, xattrs; no times. */
+export interface DigestJob {
+  kind: 'digest';
+  actions: readonly FileAction[];
+}
+
+/** A layer of actions on top of `parent`. */
+export interface CopyJob {
+  kind: 'copy';
+  staging: LayerStaging;
+  /** Lowest first; empty: `FROM scratch` or `--link`. */
+  parent: readonly LayerPlace[];
+  /** Names of `--chown` are looked up here; `parent` but for `--link`. */
+  users: readonly LayerPlace[];
+  actions: readonly FileAction[];
+  clock: LayerClock;
+  compression: LayerCompression;
+}
+
+/** A layer of what a RUN wrote: overlay's upper directory. */
+export interface UpperJob {
+  kind: 'upper';
+  staging: LayerStaging;
+  upper: string;
+  /** What the run began with, lowest first: a directory of which only the time differs for a mount point's sake isn't written. */
+  parent: readonly LayerPlace[];
+  /** Paths to leave out, each with what is below: mount points that the run needed. */
+  skip: readonly string[];
+  clock: LayerClock;
+  compression: LayerCompression;
+}
+
+/** Received bytes become a context: see `ArchiveContext`. */
+export interface ReceiveJob {
+  kind: 'receive';
+  /** The received archive, compressed or not. */
+  file: string;
+  /** Where tar and index go. */
+  directory: string;
+  /** What is no archive is a Dockerfile, and the tree's only file. */
+  orDockerfile: boolean;
+}
+
+/** Seconds since 1970. */
+export interface LayerClock {
+  /** Time of directories that are made because they were missing. */
+  created: number;
+  /** SOURCE_DATE_EPOCH: no time in the layer is later. */
+  latest: number | undefined;
+}
+
+/** `none`: the blob is the tar itself, which costs neither time nor disk, and is sent as it is. */
+export type LayerCompression = 'gzip' | 'none';
+
+export interface LayerOutcome {
+  staged: StagedLayer;
+  /** The file lies in the stage, synced, for the content store to adopt once a lease holds its digest. */
+  blob: { file: string; digest: Digest; size: number; compression: LayerCompression };
+}
+
+export type FileProgress = { copiedBytes: number };
+
+/** Runs them, some at a time. */
+export interface FileRunner {
+  prepare(): void;
+  /** @throws EngineError "not-found" with BuildKit's words (`"/missing": not found`) for what isn't there. */
+  digest(job: Omit<DigestJob, 'kind'>, options: { signal: AbortSignal }): Promise<Digest>;
+  copy(job: Omit<CopyJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
+  upper(job: Omit<UpperJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
+  receive(job: Omit<ReceiveJob, 'kind'>, options: { signal: AbortSignal }): Promise<FilePlace>;
+  close(): Promise<void>;
+}
+
+export interface FileRunOptions {
+  signal: AbortSignal;
+  progress?: (progress: FileProgress) => void;
+}

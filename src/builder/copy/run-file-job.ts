@@ -1,0 +1,102 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Digest } from '../../oci/digest.ts';
+import { fsPath } from '../../snapshots/node-attributes.ts';
+import { ContentDigests } from '../sources/content-digests.ts';
+import { DirectoryNode } from '../sources/directory-node.ts';
+import type { FilePlace } from '../sources/file-place.ts';
+import { OpenPlaces } from '../sources/open-file-place.ts';
+import { receiveArchiveContext } from '../sources/receive-archive-context.ts';
+import { digestFiles } from './digest-files.ts';
+import type { CopyJob, DigestJob, FileJob, FileProgress, LayerOutcome, UpperJob } from './file-job.ts';
+import { runFileActions } from './run-file-actions.ts';
+import { stageFileLayer } from './stage-file-layer.ts';
+import { upperDraft } from './upper-draft.ts';
+import { writeDraft } from './write-draft.ts';
+
+/** What a job needs from its thread. */
+export interface FileJobContext {
+  signal: AbortSignal;
+  progress: (progress: FileProgress) => void;
+}
+
+export type FileJobResult = Digest | LayerOutcome | FilePlace;
+
+/** Do one job. What fails or is aborted leaves nothing. @throws as `FileRunner`. */
+export async function runFileJob(job: FileJob, context: FileJobContext): Promise<FileJobResult> {
+  switch (job.kind) {
+    case 'digest':
+      return await digest(job, context);
+    case 'copy':
+      return await copy(job, context);
+    case 'upper':
+      return await upper(job, context);
+    case 'receive':
+      return await receiveArchiveContext(job.file, { ...job, ...context });
+  }
+}
+
+async function digest({ actions }: DigestJob, { signal }: FileJobContext): Promise<Digest> {
+  const places = new OpenPlaces({ created: 0 });
+  const digests = new Map<string, ContentDigests>();
+  try {
+    const result = await digestFiles(actions, {
+      open: ({ source }) => {
+        const file = source.kind === 'directory' ? source.digests : undefined;
+        const known = digests.get(file ?? '') ?? new ContentDigests(file);
+        digests.set(file ?? '', known);
+        return { root: places.open(source), digests: known };
+      },
+      pause: () => pause(signal),
+    });
+    for (const known of digests.values()) known.save();
+    return result;
+  } finally {
+    places.close();
+  }
+}
+
+async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
+  const { staging, compression, clock, parent, users } = job;
+  const places = new OpenPlaces({ created: clock.created });
+  const kept: number[] = [];
+  const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
+  try {
+    const scratchFile = `${staging.directory}.unpack`;
+    const keep = (fd: number): void => void kept.push(fd);
+    const draft = await runFileActions(job.actions, {
+      parent,
+      users,
+      clock,
+      scratchFile,
+      places,
+      keep,
+      signal,
+    });
+    return await stageFileLayer((out) => writeDraft(draft, out, clock), fill);
+  } finally {
+    for (const fd of kept) closeSync(fd);
+    places.close();
+  }
+}
+
+async function upper(job: UpperJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
+  const { staging, compression, clock } = job;
+  const places = new OpenPlaces({ created: clock.created });
+  const fd = openSync(fsPath(job.upper), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
+  try {
+    const below = places.open({ kind: 'layers', layers: job.parent });
+    const root = DirectoryNode.root({ path: job.upper, fd });
+    const draft = await upperDraft(root, { below, skip: new Set(job.skip), pause: () => pause(signal) });
+    return await stageFileLayer((out) => writeDraft(draft, out, clock), fill);
+  } finally {
+    closeSync(fd);
+    places.close();
+  }
+}
+
+/** The thread hears whether anybody still waits. */
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise(setImmediate);
+  signal.throwIfAborted();
+}

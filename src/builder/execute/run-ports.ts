@@ -1,0 +1,28 @@
+import type { Logger } from '../../errors/logger.ts';
+import type { Networks } from '../../network/network-driver.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { Snapshotter } from '../../snapshots/snapshotter.ts';
+import type { Resolver } from './run-files.ts';
+
+/**
+ * What running a step stands on. Its folders are those of containers: what a dead daemon leaves there, of either, the next one's recovery of
+ * containers takes away, since no record owns it.
+ */
+export interface RunPorts {
+  snapshotter: Snapshotter;
+  runtime: Runtime;
+  networks: Networks;
+  resolver: (network: 'host' | 'own') => Promise<Resolver>;
+  paths: RunPaths;
+  cgroups: { parent: string; driver: 'cgroupfs' | 'systemd'; version: '1' | '2' };
+  logger: Logger;
+}
+
+/** On tmpfs. */
+export interface RunPaths {
+  /** Mount point of a root. */
+  rootfs(id: string): string;
+  /** A step's files; the runtime's below. */
+  tasks(id: string): string;
+  task(id: string, generation: number): string;
+}

@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import type { TaskHandle } from '../../runtime/runtime.ts';
+import type { SpecMount } from '../../runtime/runtime-spec.ts';
+import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
+import { quote } from '../../wire/quote.ts';
+import { BuildError } from '../build-error.ts';
+import { LogLimit } from './log-limit.ts';
+import { makeRootPlaces, missingPlaces, removePlaces } from './mount-stubs.ts';
+import { hostsText, resolvConfText } from './run-files.ts';
+import type { RunPorts } from './run-ports.ts';
+import type { RunOptions, RunRequest } from './run-request.ts';
+import { mountStep } from './step-mounts.ts';
+import { stepSpec } from './step-spec.ts';
+
+/** The written snapshot of a RUN that went well, unmounted, until it is let go. */
+export interface FinishedRun {
+  snapshot: SnapshotKey;
+  release(): Promise<void>;
+}
+
+type Undo = (what: string, step: () => Promise<unknown>) => void;
+
+/**
+ * Run one step's command in a container on `parent` to its end. What it wrote is the snapshot that is handed back; everything else of it is
+ * gone by then. A failure or an abort kills it and leaves nothing.
+ *
+ * @throws BuildError `process "…" did not complete successfully: …`; EngineErrors of mounts and networks; the signal's reason.
+ */
+export async function runStep(
+  request: RunRequest,
+  ports: RunPorts,
+  options: RunOptions,
+): Promise<FinishedRun> {
+  const { signal } = options;
+  signal.throwIfAborted();
+  ports.runtime.anticipate?.();
+  const id = `build-${randomBytes(12).toString('hex')}`;
+  const snapshot = id as SnapshotKey;
+  const { snapshotter } = ports;
+  await snapshotter.prepare(snapshot, request.parent, { signal });
+  const release = async (): Promise<void> => snapshotter.remove(snapshot);
+  try {
+    await runMounted(id, { request, ports, options });
+    return { snapshot, release };
+  } catch (error) {
+    await release().catch((reason: unknown) =>
+      ports.logger.error('Cannot remove the snapshot of a build step', { error: messageOf(reason) }),
+    );
+    throw error;
+  }
+}
+
+interface Run {
+  request: RunRequest;
+  ports: RunPorts;
+  options: RunOptions;
+}
+
+async function runMounted(id: string, run: Run): Promise<void> {
+  const { ports } = run;
+  await using stack = new AsyncDisposableStack();
+  const undo: Undo = (what, step) => {
+    stack.defer(async () => {
+      try {
+        await step();
+      } catch (error) {
+        ports.logger.error(`Cannot ${what} of a build step`, { error: messageOf(error) });
+      }
+    });
+  };
+  const files = ports.paths.tasks(id);
+  await mkdir(files, { recursive: true, mode: 0o700 });
+  undo('remove the files', () => rm(files, { recursive: true, force: true }));
+  const root = ports.paths.rootfs(id);
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  undo('remove the mount point', () => rmdir(root));
+  await ports.snapshotter.mount(id as SnapshotKey, root, { volatile: true });
+  undo('unmount the root', () => ports.snapshotter.unmount(id as SnapshotKey, root));
+  const { signal } = run.options;
+  const [network, mounted] = await settled([
+    joinNetwork(id, run, undo),
+    mountStep({ id, ports, request: run.request, signal, undo }),
+  ] as const);
+  signal.throwIfAborted();
+  const mounts = [...(await networkFiles(files, network, run)), ...mounted.mounts];
+  makeRootPlaces(root);
+  const places = missingPlaces(
+    root,
+    mounts.map(({ destination }) => destination),
+  );
+  const parts = { id, rootDirectory: root, mounts, env: mounted.env, networkNamespace: network.namespace };
+  await execute(parts, run);
+  removePlaces(root, places);
+}
+
+/** As `Promise.all`, but nothing is still under way when it fails: what was made can be taken back. */
+async function settled<T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
+}
+
+interface StepNetwork {
+  /** Undefined: the host's. */
+  namespace: string | undefined;
+  gateway: string | undefined;
+}
+
+/** A step's own word counts before the build's. */
+async function joinNetwork(id: string, { request, ports }: Run, undo: Undo): Promise<StepNetwork> {
+  const { networks } = ports;
+  const asked = request.step.network === 'default' ? request.network : request.step.network;
+  const gateway = (await networks.get('bridge'))?.ipam[0]?.gateway;
+  if (asked === 'host') return { namespace: undefined, gateway };
+  const namespace = await networks.createNamespace(id);
+  undo('remove the network namespace', () => networks.removeNamespace(id));
+  if (asked === 'none') return { namespace, gateway };
+  const network = asked === '' || asked === 'default' ? 'bridge' : asked;
+  const endpoint = await networks.connect({ containerId: id, network });
+  undo('leave the network', () => networks.disconnect(endpoint));
+  return { namespace, gateway: endpoint.ipv4?.gateway ?? gateway };
+}
+
+async function networkFiles(
+  directory: string,
+  { namespace, gateway }: StepNetwork,
+  { request, ports }: Run,
+): Promise<SpecMount[]> {
+  const resolver = await ports.resolver(namespace === undefined ? 'host' : 'own');
+  const files = [
+    { name: 'resolv.conf', text: resolvConfText(resolver) },
+    { name: 'hosts', text: hostsText(request.extraHosts, gateway) },
+  ];
+  return await Promise.all(
+    files.map(async ({ name, text }) => {
+      const source = join(directory, name);
+      await writeFile(source, text, { mode: 0o644 });
+      const options = ['bind', 'ro', 'nosuid', 'nodev', 'noexec', 'rprivate'];
+      return { destination: `/etc/${name}`, type: 'bind', source, options };
+    }),
+  );
+}
+
+async function execute(parts: Parameters<typeof stepSpec>[1], run: Run): Promise<void> {
+  const { request, ports, options } = run;
+  const limit = new LogLimit(options.log);
+  const command = request.step.args.join(' ');
+  const failed = (how: string, details: ConstructorParameters<typeof BuildError>[1]): BuildError =>
+    new BuildError(`process ${quote(command)} did not complete successfully: ${how}`, details);
+  const id = { containerId: parts.id, generation: 1 };
+  const { signal } = options;
+  let handle: TaskHandle;
+  try {
+    handle = await ports.runtime.create(
+      {
+        id,
+        rootDirectory: parts.rootDirectory,
+        directory: ports.paths.task(parts.id, 1),
+        spec: stepSpec(request, parts, ports),
+        terminal: false,
+        stdin: false,
+        leaveStdinOpen: false,
+        logPath: undefined,
+      },
+      { signal },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw startFailure(error, { failed, limit, command });
+  }
+  try {
+    const code = await follow(handle, run, limit);
+    if (code !== 0) throw failed(`exit code: ${code}`, { exit: { code, command } });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isStartFailure(error) ? startFailure(error, { failed, limit, command }) : error;
+  } finally {
+    await ports.runtime.remove(handle);
+  }
+}
+
+function isStartFailure(error: unknown): boolean {
+  return (
+    error instanceof EngineError &&
+    (error.code === 'command-not-found' || error.code === 'command-not-executable')
+  );
+}
+
+/** A command that can't be started is the step's own failure, told as BuildKit tells it: on its output, with code 1. */
+function startFailure(
+  error: unknown,
+  to: {
+    failed: (how: string, details: ConstructorParameters<typeof BuildError>[1]) => BuildError;
+    limit: LogLimit;
+    command: string;
+  },
+): unknown {
+  if (!(error instanceof EngineError)) return error;
+  if (isStartFailure(error)) {
+    to.limit.write(2, new TextEncoder().encode(`${error.message}\n`));
+    return to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
+  }
+  return error.kind === 'invalid' || error.kind === 'not-found'
+    ? to.failed(error.message, { cause: error })
+    : error;
+}
+
+/** Join its streams, let it go, wait for its end. An abort kills it; the end is waited for all the same. */
+async function follow(handle: TaskHandle, { ports, options }: Run, limit: LogLimit): Promise<number> {
+  const { runtime } = ports;
+  const { signal } = options;
+  const streams = await runtime.attach(handle);
+  const kill = (): void => {
+    runtime.kill(handle, 9, { all: true }).catch(() => undefined);
+  };
+  signal.addEventListener('abort', kill, { once: true });
+  try {
+    const reading = (async () => {
+      for await (const { stream, data } of streams.output()) limit.write(stream === 'stdout' ? 1 : 2, data);
+    })();
+    reading.catch(() => undefined);
+    signal.throwIfAborted();
+    await runtime.start(handle);
+    const exit = await runtime.wait(handle, { signal: new AbortController().signal });
+    await reading;
+    signal.throwIfAborted();
+    return exit.exitCode;
+  } finally {
+    signal.removeEventListener('abort', kill);
+    streams.close();
+  }
+}

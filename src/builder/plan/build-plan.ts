@@ -1,0 +1,47 @@
+import type { Platform } from '../../oci/platform.ts';
+import type { DockerfileLines } from '../build-error.ts';
+import type { NamedContext } from '../build-request.ts';
+import type { BaseImage, BuildStep, ContextName } from './build-step.ts';
+import type { StageState } from './stage-state.ts';
+
+export interface PlanOptions {
+  /** '' is the last stage. */
+  target: string;
+  buildArgs: ReadonlyMap<string, string>;
+  /** What is built for. */
+  platform: Platform;
+  /** This host. */
+  buildPlatform: Platform;
+  /** More than one platform is built: progress names it. */
+  namesPlatform: boolean;
+  noCache: boolean;
+  noCacheStages: readonly string[];
+  namedContexts: ReadonlyMap<string, NamedContext>;
+  hasContext: boolean;
+}
+
+export interface PlanPorts {
+  /** `wanted` says where, for errors and progress. @throws EngineError in BuildKit's words. */
+  baseImage(name: string, platform: Platform): Promise<BaseImage>;
+}
+
+/** One instruction of a needed stage, for those who tell of each. */
+export interface PlannedLine {
+  /** The instruction as it was written. */
+  code: string;
+  lines: DockerfileLines | undefined;
+  /** What it adds to the file system; undefined: configuration alone. */
+  step: BuildStep | undefined;
+}
+
+/** Paths of a context that the plan reads: '' stands for all of it. */
+export type ContextPaths = Map<string, { context: ContextName; paths: Set<string> }>;
+
+export interface BuildPlan {
+  platform: Platform;
+  state: StageState;
+  lines: PlannedLine[];
+  /** Indexes of the stages that are needed. */
+  stages: ReadonlySet<number>;
+  contexts: ContextPaths;
+}

@@ -1,0 +1,266 @@
+import { formatPlatform } from '../../oci/platform.ts';
+import { declareArg, PROXY_ARGS } from '../expansion/arg-scope.ts';
+import { expandWord } from '../expansion/expand-word.ts';
+import type { Dockerfile } from '../instructions/dockerfile.ts';
+import {
+  expandInstruction,
+  readMounts,
+  type WordExpander,
+  wordExpander,
+} from '../instructions/expand-instruction.ts';
+import { readExposedPorts } from '../instructions/exposed-ports.ts';
+import type {
+  AddInstruction,
+  ArgInstruction,
+  CopyInstruction,
+  ExposeInstruction,
+  Instruction,
+  RunInstruction,
+  WorkdirInstruction,
+} from '../instructions/instruction.ts';
+import { atRange } from '../parser/dockerfile-error.ts';
+import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
+import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
+import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
+import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
+import { heredocCommand, heredocSummary } from './run-command.ts';
+import { planMounts } from './run-mounts.ts';
+import { linesOf, type StageNode } from './stage-graph.ts';
+import { addHistory, type StageState } from './stage-state.ts';
+import { digestOf } from './step-id.ts';
+import { stagePrefix, totalSteps } from './step-names.ts';
+
+export interface StageContext {
+  node: StageNode;
+  state: StageState;
+  instructions: readonly Instruction[];
+  dockerfile: Dockerfile;
+  options: PlanOptions;
+  globals: ReadonlyMap<string, string>;
+  contexts: ContextPaths;
+  /** What COPY and the mounts of RUN take their files from. */
+  trees: (instruction: Instruction) => readonly StepTree[];
+  tell: (line: PlannedLine) => void;
+}
+
+/** Turns a stage's instructions into steps and configuration, one after the other. */
+export class StagePlanner {
+  readonly #context: StageContext;
+  readonly #state: StageState;
+  readonly #total: number;
+  readonly #expand: WordExpander;
+  readonly #ignoreCache: boolean;
+  #index: number;
+
+  constructor(context: StageContext) {
+    const { node, state, dockerfile, options } = context;
+    const { escapeToken } = dockerfile;
+    this.#context = context;
+    this.#state = state;
+    this.#total = totalSteps(node, context.instructions);
+    this.#index = node.base.kind === 'image' ? 1 : 0;
+    const { name } = node.stage;
+    this.#ignoreCache =
+      options.noCache || options.noCacheStages.some((stage) => stage !== '' && stage.toLowerCase() === name);
+    this.#expand = wordExpander(state.variables, { escapeToken });
+  }
+
+  /** @throws DockerfileError with the instruction's lines. */
+  run(): void {
+    for (const instruction of this.#context.instructions) {
+      try {
+        const before = this.#state.head;
+        this.#dispatch(instruction);
+        const step = this.#state.head === before ? undefined : this.#state.head;
+        this.#context.tell({ code: instruction.code, lines: linesOf(instruction.range), step });
+      } catch (error) {
+        throw atRange(error, instruction.range);
+      }
+    }
+  }
+
+  #dispatch(written: Instruction): void {
+    if (written.kind === 'arg') return this.#arg(written);
+    if (written.kind === 'run') return this.#run(written);
+    const instruction = expandInstruction(written, this.#expand);
+    switch (instruction.kind) {
+      case 'copy':
+      case 'add':
+        return this.#transfer(instruction, written);
+      case 'workdir':
+        return this.#workdir(instruction);
+      case 'expose':
+        return this.#expose(instruction);
+      default:
+        changeImage(this.#state, instruction);
+    }
+  }
+
+  #expose(instruction: ExposeInstruction): void {
+    const { escapeToken } = this.#context.dockerfile;
+    const words = readExposedPorts(instruction, this.#state.variables, escapeToken);
+    exposePorts(
+      this.#state,
+      [...words].flatMap(({ ports }) => ports),
+    );
+  }
+
+  /** A value of the command line, else the default, else the one from above the first FROM. */
+  #arg({ args, range }: ArgInstruction): void {
+    const { options, globals, dockerfile } = this.#context;
+    const { variables } = this.#state;
+    const told = args.map((arg) => {
+      const { buildArgs } = options;
+      const { escapeToken } = dockerfile;
+      const value = declareArg(arg, { globals, buildArgs, variables, escapeToken, range });
+      if (value !== undefined) variables.set(arg.key, value);
+      if (!this.#state.args.includes(arg.key)) this.#state.args.push(arg.key);
+      return value === undefined ? arg.key : `${arg.key}=${value}`;
+    });
+    addHistory(this.#state, `ARG ${told.join(' ')}`, { layer: false });
+  }
+
+  #run(instruction: RunInstruction): void {
+    const command = heredocCommand(instruction);
+    const args = withShell(
+      { commandLine: command.args, prependShell: instruction.prependShell },
+      this.#state,
+    );
+    const mounts = planMounts(readMounts(instruction, this.#expand), {
+      trees: this.#context.trees(instruction),
+      workdir: this.#workdirNow,
+      platform: this.#state.platform,
+      reads: (tree, path) => this.#reads(tree, path),
+    });
+    const env = [...this.#state.variables].map(([name, value]) => `${name}=${value}`);
+    const summary = heredocSummary(instruction);
+    this.#add(instruction, `${instruction.code}${summary}`, {
+      kind: 'run',
+      parent: this.#state.head,
+      args,
+      env,
+      proxyEnv: [...this.#context.options.buildArgs].flatMap(([name, value]) =>
+        PROXY_ARGS.has(name) ? [`${name}=${value}`] : [],
+      ),
+      workdir: this.#workdirNow,
+      user: this.#state.config.user,
+      mounts: [...mounts, ...command.mounts],
+      network: instruction.network,
+      security: instruction.security,
+    });
+    const set = this.#state.args.map((name) => `${name}=${this.#state.variables.get(name) ?? ''}`);
+    const shown = [...(set.length === 0 ? [] : [`|${set.length}`, ...set]), ...args].join(' ');
+    addHistory(this.#state, `RUN ${shown} # buildkit`, { layer: true });
+  }
+
+  get #workdirNow(): string {
+    return this.#state.config.workingDir === '' ? '/' : this.#state.config.workingDir;
+  }
+
+  #mainContext(): StepTree {
+    return this.#context.options.hasContext
+      ? { kind: 'context', context: { main: true } }
+      : { kind: 'step', step: undefined };
+  }
+
+  #reads(tree: StepTree, path: string): void {
+    if (tree.kind !== 'context') return;
+    const key = tree.context.main ? '' : tree.context.name;
+    const known = this.#context.contexts.get(key) ?? { context: tree.context, paths: new Set<string>() };
+    known.paths.add(path);
+    this.#context.contexts.set(key, known);
+  }
+
+  #transfer(instruction: CopyInstruction | AddInstruction, written: Instruction): void {
+    const isAdd = instruction.kind === 'add';
+    const sources = [
+      ...instruction.contents.map(({ path, data }): StepSource => ({ kind: 'text', name: path, data })),
+      ...instruction.sources.map((word) => this.#source(word, instruction, written)),
+    ];
+    this.#add(instruction, written.code, {
+      kind: 'file',
+      parent: this.#state.head,
+      link: instruction.link,
+      work: {
+        kind: 'copy',
+        sources,
+        options: {
+          command: isAdd ? 'ADD' : 'COPY',
+          destination: instruction.destination,
+          workdir: this.#workdirNow,
+          chown: instruction.chown,
+          chmod: instruction.chmod,
+          parents: !isAdd && instruction.parents,
+          exclude: instruction.exclude,
+          unpack: isAdd ? instruction.unpack : undefined,
+        },
+      },
+    });
+    addHistory(this.#state, transferHistory(instruction), { layer: true });
+  }
+
+  #source(word: string, instruction: CopyInstruction | AddInstruction, written: Instruction): StepSource {
+    if (instruction.kind === 'add') {
+      const checksum = instruction.checksum === '' ? undefined : instruction.checksum;
+      if (isGitUrl(word))
+        return { kind: 'git', url: word, checksum, keepGitDir: instruction.keepGitDir ?? false };
+      if (isHttpUrl(word)) return { kind: 'url', url: word, checksum };
+    }
+    const tree = this.#context.trees(written)[0] ?? this.#mainContext();
+    this.#reads(tree, word);
+    return { kind: 'path', tree, path: word };
+  }
+
+  #workdir(instruction: WorkdirInstruction): void {
+    const path = joinWorkdir(this.#workdirNow, instruction.path);
+    this.#state.config = { ...this.#state.config, workingDir: path };
+    if (path !== '/')
+      this.#add(instruction, instruction.code, {
+        kind: 'file',
+        parent: this.#state.head,
+        link: false,
+        work: { kind: 'directory', path, user: this.#state.config.user },
+      });
+    addHistory(this.#state, `WORKDIR ${path}`, { layer: path !== '/' });
+  }
+
+  #add(instruction: Instruction, text: string, step: DistributiveOmit<BuildStep, keyof StepHead>): void {
+    const { node, options } = this.#context;
+    this.#index++;
+    const head: StepHead = {
+      id: digestOf([step, formatPlatform(this.#state.platform)]),
+      name: `${stagePrefix(node, options, { index: this.#index, total: this.#total })}${this.#shown(text)}`,
+      lines: linesOf(instruction.range),
+      platform: this.#state.platform,
+      ignoreCache: this.#ignoreCache,
+    };
+    this.#state.head = { ...step, ...head } as BuildStep;
+  }
+
+  /** Variables in, where that can be done: it is for people. */
+  #shown(text: string): string {
+    const upper = text.replace(/^\S+/, (keyword) => keyword.toUpperCase());
+    const { escapeToken } = this.#context.dockerfile;
+    try {
+      return expandWord(upper, this.#state.variables, { escapeToken, rawQuotes: true, skipUnset: true })
+        .result;
+    } catch {
+      return upper;
+    }
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+function transferHistory(instruction: CopyInstruction | AddInstruction): string {
+  const { chown, chmod, sources, contents, destination } = instruction;
+  const words = [
+    instruction.kind === 'add' ? 'ADD' : 'COPY',
+    ...(chown === '' ? [] : [`--chown=${chown}`]),
+    ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
+    ...sources,
+    ...contents.map(({ path }) => `<<${path}`),
+    destination,
+  ];
+  return `${words.join(' ')} # buildkit`;
+}

@@ -1,0 +1,34 @@
+import type { GcRoots, Lease } from '../../images/lease-store.ts';
+import type { Snapshotter } from '../../snapshots/snapshotter.ts';
+import type { FileLayerPorts } from '../copy/make-file-layer.ts';
+import type { CacheMounts } from '../execute/cache-mounts.ts';
+import type { RunPorts } from '../execute/run-ports.ts';
+import type { RunOptions, RunRequest } from '../execute/run-request.ts';
+import type { FinishedRun } from '../execute/run-step.ts';
+import type { RemoteSources } from '../sources/remote-sources.ts';
+import type { BuiltLayer } from './cache-record.ts';
+import type { CacheStore } from './cache-store.ts';
+import type { SharedWork } from './shared-work.ts';
+import type { Turnstile } from './turnstile.ts';
+
+/** What a step that is being made tells those who wait for it. */
+export type StepEvent =
+  | { type: 'started' }
+  | { type: 'log'; stream: 1 | 2; data: Uint8Array }
+  | { type: 'copied'; bytes: number };
+
+/** What all builds of an engine share. */
+export interface SolverPorts {
+  snapshotter: Snapshotter;
+  layers: FileLayerPorts;
+  remote: RemoteSources;
+  takeLease: () => Lease;
+  /** Keep these from collections, in memory alone, until it is called. */
+  holdRoots: (roots: GcRoots) => () => void;
+  store: CacheStore;
+  mounts: CacheMounts;
+  runs: RunPorts;
+  run: (request: RunRequest, ports: RunPorts, options: RunOptions) => Promise<FinishedRun>;
+  shared: SharedWork<StepEvent, BuiltLayer>;
+  turns: Turnstile;
+}

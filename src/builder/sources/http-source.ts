@@ -1,0 +1,204 @@
+import { type FileHandle, mkdir, open, readFile, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError, errnoCodeOf, messageOf } from '../../errors/engine-error.ts';
+import { writeFileAtomic } from '../../storage/atomic-file.ts';
+import { HeldFolders } from './held-folders.ts';
+import type { HttpOptions, RemoteFiles } from './remote-sources.ts';
+import { SerialKeys } from './serial-keys.ts';
+
+/** What is known of a URL's last download. */
+interface Downloaded {
+  digest: string;
+  name: string;
+  etag: string;
+}
+
+const MAX_NAME_BYTES = 255;
+const CONNECT_TIMEOUT_MS = 60_000;
+
+/** Downloads of ADD and of contexts: each content once, in a folder by URL and digest, asked for again only where the server's entity tag says so. */
+export class HttpSource {
+  readonly #folders: HeldFolders;
+  readonly #serial = new SerialKeys();
+
+  constructor(root: string) {
+    this.#folders = new HeldFolders(root);
+  }
+
+  async recover(): Promise<void> {
+    await this.#folders.recover();
+  }
+
+  async collect(beforeMs: number): Promise<void> {
+    await this.#folders.collect(beforeMs);
+  }
+
+  /** @throws EngineError "invalid": BuildKit's words for the server's refusal; code digest-mismatch. */
+  async fetch(url: string, options: HttpOptions): Promise<RemoteFiles> {
+    if (!URL.canParse(url)) throw new EngineError('invalid', `parse ${JSON.stringify(url)}: invalid URL`);
+    const id = new Bun.CryptoHasher('sha256').update(url).digest('hex');
+    return await this.#serial.run(id, async () => {
+      options.signal.throwIfAborted();
+      const known = await this.#known(id);
+      const held = known && (await this.#current(url, known, { id, options }));
+      return held ?? (await this.#download(url, id, options));
+    });
+  }
+
+  async #current(
+    url: string,
+    known: Downloaded,
+    { id, options }: { id: string; options: HttpOptions },
+  ): Promise<RemoteFiles | undefined> {
+    const isSame =
+      options.checksum === undefined
+        ? known.etag !== '' && (await isUnchanged(url, known.etag, options.signal))
+        : known.digest === options.checksum;
+    const held = isSame ? await this.#folders.hold(folderOf(id, known.digest)) : undefined;
+    return held && remoteFile(held, known);
+  }
+
+  async #download(url: string, id: string, options: HttpOptions): Promise<RemoteFiles> {
+    const response = await get(url, options.signal);
+    const name = fileName(url);
+    const download = { digest: '', name, etag: response.headers.get('etag') ?? '' };
+    const temporary = `${id}-new`;
+    const made = await this.#folders.make(temporary, async (directory) => {
+      await mkdir(join(directory, 'files'), { mode: 0o755 });
+      const file = join(directory, 'files', name);
+      download.digest = await writeBody(response, file, options);
+      if (options.checksum !== undefined && download.digest !== options.checksum)
+        throw new EngineError(
+          'invalid',
+          `digest mismatch for ${shownUrl(url)}: ${download.digest} (expected: ${options.checksum})`,
+          { code: 'digest-mismatch' },
+        );
+      const modified = timeOf(response.headers.get('last-modified'));
+      await utimes(file, modified, modified);
+    });
+    await made.release();
+    const folder = folderOf(id, download.digest);
+    const held = (await this.#folders.hold(folder)) ?? (await this.#folders.take(temporary, folder));
+    await writeFileAtomic(join(this.#folders.path(`${id}.json`)), JSON.stringify(download), {
+      durable: false,
+    });
+    return remoteFile(held, download);
+  }
+
+  async #known(id: string): Promise<Downloaded | undefined> {
+    try {
+      return JSON.parse(await readFile(this.#folders.path(`${id}.json`), 'utf8')) as Downloaded;
+    } catch (error) {
+      if (errnoCodeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+}
+
+function folderOf(id: string, digest: string): string {
+  return `${id}-${digest.replace(':', '-')}`;
+}
+
+function remoteFile(
+  { path, release }: { path: string; release: () => Promise<void> },
+  { digest, name }: Downloaded,
+): RemoteFiles {
+  return { place: { kind: 'directory', path: join(path, 'files') }, key: digest, name, release };
+}
+
+/** BuildKit asks by HEAD first: some servers can't answer a conditional GET. */
+async function isUnchanged(url: string, etag: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(url, { method: 'HEAD', headers: { 'If-None-Match': etag }, signal });
+    return response.status === 304 || (response.ok && weakly(response.headers.get('etag')) === weakly(etag));
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+function weakly(etag: string | null): string {
+  return (etag ?? '').replace(/^W\//, '');
+}
+
+async function get(url: string, signal: AbortSignal): Promise<Response> {
+  const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+  const either = new AbortController();
+  const abort = (): void => either.abort(signal.reason);
+  const late = (): void => either.abort(timeout.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  timeout.addEventListener('abort', late, { once: true });
+  try {
+    const response = await fetch(url, { signal: either.signal });
+    if (response.ok) return response;
+    await response.body?.cancel();
+    throw new EngineError('invalid', `invalid response status ${response.status}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof EngineError) throw error;
+    throw new EngineError('invalid', `Get ${JSON.stringify(shownUrl(url))}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    // From here on only the build's own end ends the body.
+    timeout.removeEventListener('abort', late);
+  }
+}
+
+async function writeBody(
+  response: Response,
+  path: string,
+  { signal, received }: HttpOptions,
+): Promise<string> {
+  const hash = new Bun.CryptoHasher('sha256');
+  const file: FileHandle = await open(path, 'wx', 0o600);
+  try {
+    for await (const chunk of bodyOf(response, signal)) {
+      hash.update(chunk);
+      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+      received?.(chunk.length);
+    }
+    return `sha256:${hash.digest('hex')}`;
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws EngineError "invalid" where it breaks off; the signal's reason. */
+async function* bodyOf({ body }: Response, signal: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    for await (const chunk of body ?? []) {
+      signal.throwIfAborted();
+      yield chunk;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new EngineError('invalid', `Cannot read response: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The last component of the URL's path; what can't be a file's name gets BuildKit's own. */
+function fileName(url: string): string {
+  const { pathname } = new URL(url);
+  let decoded = pathname;
+  try {
+    decoded = decodeURIComponent(pathname);
+  } catch {
+    // As it stands.
+  }
+  const name = decoded.split('/').findLast((part) => part !== '') ?? '';
+  const isName = name !== '' && name !== '.' && name !== '..' && !name.includes('\0');
+  return isName && Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : '__unnamed__';
+}
+
+/** Without Last-Modified a file is of 1970, as BuildKit has it. */
+function timeOf(header: string | null): Date {
+  const time = Date.parse(header ?? '');
+  return new Date(Number.isNaN(time) ? 0 : time);
+}
+
+function shownUrl(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.password !== '') parsed.password = 'xxxxx';
+  return parsed.password === '' ? url : parsed.href;
+}

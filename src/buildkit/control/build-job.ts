@@ -1,0 +1,129 @@
+import type { BuildDockerfile, BuildEvent } from '../../builder/build-progress.ts';
+import type { BuildResult } from '../../builder/builder.ts';
+
+/** What waits of a build's output for one who reads slowly. */
+const MAX_WAITING_BYTES = 32 << 20;
+/** What is kept of it for those who come late. */
+const MAX_KEPT_BYTES = 1 << 20;
+const CLIPPED = new TextEncoder().encode('\n[output clipped: its reader is too slow]\n');
+
+/** One build that a client runs, by the name it gave it: its events, and how it ended. */
+export class BuildJob {
+  readonly ref: string;
+  readonly startedNano: bigint;
+  readonly #kept = new EventQueue(MAX_KEPT_BYTES);
+  readonly #watchers = new Set<EventQueue>();
+  readonly #ended = Promise.withResolvers<void>();
+  #endedNano: bigint | undefined;
+  #dockerfile: BuildDockerfile | undefined;
+  #result: BuildResult | undefined;
+  #error: Error | undefined;
+
+  constructor(ref: string, nowNano: bigint) {
+    this.ref = ref;
+    this.startedNano = nowNano;
+  }
+
+  get dockerfile(): BuildDockerfile | undefined {
+    return this.#dockerfile;
+  }
+
+  get endedNano(): bigint | undefined {
+    return this.#endedNano;
+  }
+
+  get result(): BuildResult | undefined {
+    return this.#result;
+  }
+
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Resolves when it has, however. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  tell(event: BuildEvent): void {
+    if (event.type === 'dockerfile') this.#dockerfile = event.dockerfile;
+    // Of a transfer only the end is of interest later.
+    if (event.type !== 'transfer' || event.transfer.completedNano !== undefined) this.#kept.push(event);
+    for (const watcher of this.#watchers) watcher.push(event);
+  }
+
+  end(outcome: { result?: BuildResult; error?: Error }, nowNano: bigint): void {
+    if (this.#endedNano !== undefined) return;
+    this.#endedNano = nowNano;
+    this.#result = outcome.result;
+    this.#error = outcome.error;
+    for (const watcher of this.#watchers) watcher.close();
+    this.#ended.resolve();
+  }
+
+  /** All that was told and will be, some at a time, to its end. */
+  async *events(signal: AbortSignal): AsyncGenerator<BuildEvent[]> {
+    const queue = new EventQueue(MAX_WAITING_BYTES, this.#kept);
+    const close = (): void => queue.close();
+    signal.addEventListener('abort', close, { once: true });
+    if (this.#endedNano !== undefined || signal.aborted) queue.close();
+    this.#watchers.add(queue);
+    try {
+      for (;;) {
+        const events = await queue.take();
+        if (events.length === 0 || signal.aborted) return;
+        yield events;
+      }
+    } finally {
+      this.#watchers.delete(queue);
+      signal.removeEventListener('abort', close);
+    }
+  }
+}
+
+/** Events that wait for a reader: of the logs no more than so many bytes. */
+class EventQueue {
+  readonly #maxLogBytes: number;
+  #events: BuildEvent[] = [];
+  #logBytes = 0;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(maxLogBytes: number, from?: EventQueue) {
+    this.#maxLogBytes = maxLogBytes;
+    if (from === undefined) return;
+    this.#events = [...from.#events];
+    this.#logBytes = from.#logBytes;
+  }
+
+  push(event: BuildEvent): void {
+    if (event.type === 'log') {
+      const before = this.#logBytes;
+      this.#logBytes += event.log.data.length;
+      if (before > this.#maxLogBytes) return;
+      if (this.#logBytes > this.#maxLogBytes)
+        this.#events.push({ ...event, log: { ...event.log, data: CLIPPED } });
+      else this.#events.push(event);
+    } else this.#events.push(event);
+    const wake = this.#wake;
+    wake?.();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    const wake = this.#wake;
+    wake?.();
+  }
+
+  /** What is there, or what comes next; empty: the end. */
+  async take(): Promise<BuildEvent[]> {
+    if (this.#events.length === 0 && !this.#isClosed) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      this.#wake = undefined;
+    }
+    this.#logBytes = 0;
+    return this.#events.splice(0);
+  }
+}

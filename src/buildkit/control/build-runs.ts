@@ -1,0 +1,219 @@
+import type { BuildWarning } from '../../builder/build-progress.ts';
+import type { ContextSource } from '../../builder/build-session.ts';
+import type { Builder, BuildResult } from '../../builder/builder.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { nowNano } from '../../sys/clock.ts';
+import { GrpcError } from '../grpc/grpc-status.ts';
+import type { SolveRequest } from '../protocol/generated/control_pb.ts';
+import { ClientSession, type ClientSessionPorts } from '../session/client-session.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import { type Attributes, buildRequestOf, cacheSource, cacheTarget } from './build-attributes.ts';
+import { buildFailure, unsupportedRequest } from './build-failure.ts';
+import type { BuildJob } from './build-job.ts';
+import { BuildJobs } from './build-jobs.ts';
+import { exportsOf } from './exporters.ts';
+import { lintResult } from './lint-result.ts';
+
+export interface BuildRunPorts extends ClientSessionPorts {
+  builder: Builder;
+  sessions: SessionStore;
+  /** Folder for what is on its way to a client. */
+  scratch: string;
+}
+
+/** What a frontend answers: the image it made, or facts by name. */
+export interface FrontendAnswer {
+  result: BuildResult | undefined;
+  facts: Record<string, Uint8Array>;
+}
+
+/** A build that its client drives itself: begun by `Control.Solve`, told what to do by the gateway's calls. */
+export interface DrivenBuild {
+  job: BuildJob;
+  request: SolveRequest;
+  signal: AbortSignal;
+  /** The client has said that it's done, or why it failed. */
+  returned: PromiseWithResolvers<void>;
+  last: BuildResult | undefined;
+}
+
+/** Inputs of a frontend by their names, as references of images that are here. */
+export type FrontendInputs = ReadonlyMap<string, string>;
+
+/** Runs what clients ask for, under the names that they give it. */
+export class BuildRuns {
+  readonly jobs = new BuildJobs();
+  readonly #ports: BuildRunPorts;
+  readonly #driven = new Map<string, DrivenBuild>();
+
+  constructor(ports: BuildRunPorts) {
+    this.#ports = ports;
+  }
+
+  /** `Control.Solve`: run to its end. Resolves to what exporters tell. `context`: the main one, where the session's isn't meant. @throws GrpcError. */
+  async solve(
+    request: SolveRequest,
+    signal: AbortSignal,
+    context?: ContextSource,
+  ): Promise<Record<string, string>> {
+    if (request.definition !== undefined && request.definition.def.length > 0)
+      throw new EngineError('not-implemented', 'building a graph is not implemented; Dockerfiles are');
+    const job = this.jobs.begin(request.ref);
+    try {
+      const result =
+        request.frontend === ''
+          ? await this.#drive(job, request, signal)
+          : (
+              await this.#frontend(job, request, {
+                attributes: request.frontendAttrs,
+                frontend: request.frontend,
+                signal,
+                inputs: new Map(),
+                context,
+              })
+            ).result;
+      job.end(result === undefined ? {} : { result }, nowNano());
+      return result?.metadata ?? {};
+    } catch (error) {
+      const failure = buildFailure(error, job.dockerfile);
+      job.end({ error: failure }, nowNano());
+      throw failure;
+    } finally {
+      if (request.internal) this.jobs.forget(request.ref);
+    }
+  }
+
+  /** The build that a gateway's call is about. @throws EngineError "not-found". */
+  async driven(ref: string, signal: AbortSignal): Promise<DrivenBuild> {
+    await this.jobs.get(ref, signal);
+    const build = this.#driven.get(ref);
+    if (build === undefined) throw new EngineError('not-found', `no such job ${ref}`);
+    return build;
+  }
+
+  /** `LLBBridge.Solve`: one request of a client that drives its build. @throws GrpcError. */
+  async step(
+    build: DrivenBuild,
+    asked: { attributes: Attributes; frontend: string; inputs: FrontendInputs },
+    signal: AbortSignal,
+  ): Promise<FrontendAnswer> {
+    try {
+      const both = AbortSignal.any([signal, build.signal]);
+      const answer = await this.#frontend(build.job, build.request, { ...asked, signal: both });
+      build.last = answer.result ?? build.last;
+      return answer;
+    } catch (error) {
+      throw buildFailure(error, build.job.dockerfile);
+    }
+  }
+
+  async #drive(job: BuildJob, request: SolveRequest, signal: AbortSignal): Promise<BuildResult | undefined> {
+    const returned = Promise.withResolvers<void>();
+    const build: DrivenBuild = { job, request, signal, returned, last: undefined };
+    const onAbort = (): void => returned.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#driven.set(request.ref, build);
+    try {
+      await returned.promise;
+      return build.last;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#driven.delete(request.ref);
+    }
+  }
+
+  async #frontend(
+    job: BuildJob,
+    request: SolveRequest,
+    asked: {
+      attributes: Attributes;
+      frontend: string;
+      inputs: FrontendInputs;
+      signal: AbortSignal;
+      context?: ContextSource | undefined;
+    },
+  ): Promise<FrontendAnswer> {
+    const { attributes, signal } = asked;
+    checkFrontend(asked.frontend, attributes);
+    const wanted = attributes.requestid ?? '';
+    if (wanted === 'frontend.subrequests.describe') return { result: undefined, facts: describeRequests() };
+    if (wanted !== '' && wanted !== 'frontend.lint') throw unsupportedRequest(wanted);
+    const session = await this.#ports.sessions.get(request.session, signal);
+    const { outputs, sinks } = exportsOf(request, session, this.#ports.scratch);
+    const build = buildRequestOf(attributes, {
+      session: new ClientSession(session, this.#ports, { outputs: sinks, context: asked.context }),
+      outputs,
+      cacheFrom: (request.cache?.imports ?? []).map(({ type, attrs }) => cacheSource(type, attrs)),
+      cacheTo: (request.cache?.exports ?? []).map(({ type, attrs }) => cacheTarget(type, attrs)),
+      entitlements: request.entitlements,
+      inputs: asked.inputs,
+    });
+    const warnings: BuildWarning[] = [];
+    const run = this.#ports.builder.build(build, {
+      signal,
+      watch: (event) => {
+        if (event.type === 'warning') warnings.push(event.warning);
+        job.tell(event);
+      },
+    });
+    if (wanted === '') return { result: await run, facts: {} };
+    const failure = await run.then(
+      () => undefined,
+      (error: unknown) => lintFailure(error, signal),
+    );
+    return { result: undefined, facts: lintResult(warnings, job.dockerfile, failure) };
+  }
+}
+
+/** Any version of Docker's own Dockerfile frontend is the one that is built in. */
+function checkFrontend(frontend: string, { source = '' }: Attributes): void {
+  if (frontend === 'dockerfile.v0') return;
+  if (frontend === 'gateway.v0' && /^(docker\.io\/)?docker\/dockerfile(-upstream)?(:|@|$)/.test(source))
+    return;
+  const named = frontend === 'gateway.v0' ? source : frontend;
+  throw new EngineError(
+    'not-implemented',
+    `frontend ${JSON.stringify(named)} is not implemented; docker/dockerfile is`,
+  );
+}
+
+function lintFailure(
+  error: unknown,
+  signal: AbortSignal,
+): { message: string; lines: { start: number; end: number } | undefined } {
+  signal.throwIfAborted();
+  const lines =
+    error instanceof Error && 'lines' in error
+      ? (error.lines as { start: number; end: number } | undefined)
+      : undefined;
+  return { message: error instanceof GrpcError ? error.message : messageOf(error), lines };
+}
+
+function describeRequests(): Record<string, Uint8Array> {
+  const described = [
+    {
+      name: 'frontend.lint',
+      version: '1.0.0',
+      type: 'rpc',
+      description: 'Lint a Dockerfile',
+      opts: [],
+      metadata: [{ name: 'result.json' }, { name: 'result.txt' }, { name: 'result.statuscode' }],
+    },
+    {
+      name: 'frontend.subrequests.describe',
+      version: '1.0.0',
+      type: 'rpc',
+      description: 'List available subrequest types',
+      opts: [],
+      metadata: [{ name: 'result.json' }, { name: 'result.txt' }],
+    },
+  ];
+  const text = described
+    .map(({ name, version, description }) => `${name} ${version} ${description}\n`)
+    .join('');
+  return {
+    'result.json': Buffer.from(JSON.stringify(described, undefined, 2)),
+    'result.txt': Buffer.from(text),
+    version: Buffer.from('1.0.0'),
+  };
+}

@@ -1,0 +1,135 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { BuildCacheRecord, Builder } from '../../builder/builder.ts';
+import { EngineError } from '../../errors/engine-error.ts';
+import type { GrpcCall, Implementation } from '../grpc/grpc-server.ts';
+import {
+  BuildHistoryEventType,
+  type Control,
+  type UsageRecordSchema,
+} from '../protocol/generated/control_pb.ts';
+import { BytesDuplex } from '../session/bytes-duplex.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import type { BuildJob } from './build-job.ts';
+import type { BuildRuns } from './build-runs.ts';
+import { statusOf, timestampOf } from './status-messages.ts';
+import { type WorkerFacts, workerRecord } from './worker-record.ts';
+
+export interface ControlPorts {
+  builder: Builder;
+  runs: BuildRuns;
+  sessions: SessionStore;
+  worker: WorkerFacts;
+}
+
+type Handlers = Implementation<typeof Control>;
+
+/** `moby.buildkit.v1.Control`: builds, their progress, the cache. */
+export function controlService({ builder, runs, sessions, worker }: ControlPorts): Handlers {
+  return {
+    solve: async (request, { signal }) => ({ exporterResponse: await runs.solve(request, signal) }),
+    status: ({ ref }, call) => status(runs, ref, call),
+    session: (messages, call) => session(sessions, messages, call),
+    listWorkers: async () => ({ record: [workerRecord(worker)] }),
+    info: async () => ({ buildkitVersion: workerRecord(worker).buildkitVersion }),
+    diskUsage: async () => ({ record: (await builder.cache()).map(usageRecord) }),
+    prune: (request, call) => prune(builder, request, call),
+    listenBuildHistory: (request, call) => history(runs, request, call),
+    updateBuildHistory: async ({ ref, delete: isGone }) => {
+      if (isGone && runs.jobs.find(ref)?.endedNano !== undefined) runs.jobs.forget(ref);
+      return {};
+    },
+  };
+}
+
+async function* status(runs: BuildRuns, ref: string, { signal }: GrpcCall) {
+  const job = await runs.jobs.get(ref, signal);
+  for await (const events of job.events(signal)) {
+    const message = statusOf(events, job.dockerfile);
+    if (message !== undefined) yield message;
+  }
+}
+
+/** A session whose connection is a call: for clients that speak HTTP/2 from the start. */
+async function* session(
+  sessions: SessionStore,
+  messages: AsyncIterable<{ data: Uint8Array }>,
+  { metadata, signal }: GrpcCall,
+) {
+  const duplex = new BytesDuplex(messages);
+  const end = (): void => void duplex.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  const served = sessions.serve(duplex, metadata);
+  served.catch(() => duplex.destroy());
+  for await (const data of duplex.sent()) yield { data };
+  await served;
+}
+
+interface PruneAsked {
+  all: boolean;
+  filter: string[];
+  keepDuration: bigint;
+  reservedSpace: bigint;
+  maxUsedSpace: bigint;
+}
+
+async function* prune(builder: Builder, asked: PruneAsked, { signal }: GrpcCall) {
+  const filters = new Map<string, string[]>();
+  for (const text of asked.filter) {
+    const at = text.indexOf('=');
+    if (at < 0) throw new EngineError('invalid', `invalid filter ${JSON.stringify(text)}`);
+    const key = text.slice(0, at).replace(/[!=~]+$/, '');
+    filters.set(key, [...(filters.get(key) ?? []), text.slice(text.indexOf('=') + 1).replace(/^=/, '')]);
+  }
+  if (asked.keepDuration > 0n) filters.set('until', [`${asked.keepDuration / 1_000_000_000n}s`]);
+  const keepBytes = Number(asked.maxUsedSpace > 0n ? asked.maxUsedSpace : asked.reservedSpace);
+  const gone: BuildCacheRecord[] = [];
+  await builder.pruneCache(
+    { all: asked.all, keepBytes, filters },
+    { signal, pruned: (record) => void gone.push(record) },
+  );
+  for (const record of gone) yield usageRecord(record);
+}
+
+function usageRecord(record: BuildCacheRecord): MessageInitShape<typeof UsageRecordSchema> {
+  const { id, type, description, inUse, shared, sizeBytes, createdNano, lastUsedNano, usageCount, parents } =
+    record;
+  return {
+    id,
+    recordType: type,
+    description,
+    inUse,
+    shared,
+    size: BigInt(sizeBytes),
+    usageCount: BigInt(usageCount),
+    parents: [...parents],
+    createdAt: timestampOf(createdNano),
+    ...(lastUsedNano === undefined ? {} : { lastUsedAt: timestampOf(lastUsedNano) }),
+  };
+}
+
+async function* history(
+  runs: BuildRuns,
+  asked: { activeOnly: boolean; ref: string; earlyExit: boolean; limit: number },
+  { signal }: GrpcCall,
+) {
+  const jobs = runs.jobs.list().filter((job) => asked.ref === '' || job.ref === asked.ref);
+  const shown = jobs.filter((job) => !asked.activeOnly || job.endedNano === undefined);
+  for (const job of asked.limit > 0 ? shown.slice(-asked.limit) : shown) yield historyEvent(job);
+  if (asked.earlyExit || signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function historyEvent(job: BuildJob) {
+  const { ref, startedNano, endedNano, result, error } = job;
+  return {
+    type: endedNano === undefined ? BuildHistoryEventType.STARTED : BuildHistoryEventType.COMPLETE,
+    record: {
+      ref,
+      frontend: 'dockerfile.v0',
+      createdAt: timestampOf(startedNano),
+      exporterResponse: result?.metadata ?? {},
+      ...(endedNano === undefined ? {} : { completedAt: timestampOf(endedNano) }),
+      ...(error === undefined ? {} : { error: { code: 2, message: error.message } }),
+    },
+  };
+}

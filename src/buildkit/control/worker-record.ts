@@ -1,0 +1,38 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Platform } from '../../oci/platform.ts';
+import type { WorkerRecordSchema } from '../protocol/generated/worker_pb.ts';
+
+/** The engine, as clients of BuildKit see a builder. */
+export interface WorkerFacts {
+  id: string;
+  hostname: string;
+  platforms: readonly Platform[];
+  /** Address of this host in containers' networks (`--add-host x:host-gateway`); '' where there is none. */
+  hostGatewayIp: string;
+  /** Of the engine. */
+  version: string;
+}
+
+/** The release of BuildKit whose behaviour this is: clients compare it before they use what came later. */
+const BUILDKIT_VERSION = 'v0.23.2';
+
+export function workerRecord(facts: WorkerFacts): MessageInitShape<typeof WorkerRecordSchema> & {
+  buildkitVersion: { package: string; version: string; revision: string };
+} {
+  return {
+    id: facts.id,
+    labels: {
+      'org.mobyproject.buildkit.worker.executor': 'sampan',
+      'org.mobyproject.buildkit.worker.hostname': facts.hostname,
+      ...(facts.hostGatewayIp === ''
+        ? {}
+        : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': facts.hostGatewayIp }),
+    },
+    platforms: facts.platforms.map(({ os, architecture, variant }) => ({
+      os,
+      architecture,
+      variant: variant ?? '',
+    })),
+    buildkitVersion: { package: 'sampan', version: BUILDKIT_VERSION, revision: facts.version },
+  };
+}

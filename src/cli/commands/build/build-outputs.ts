@@ -1,0 +1,89 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { EngineError } from '../../../errors/engine-error.ts';
+import type { BuildOutputJson } from '../../../wire/build.ts';
+import type { CliContext } from '../../context.ts';
+import { parseCsv } from '../../flags/csv.ts';
+import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { saveOutput } from '../save-output.ts';
+import { unpackTar } from './unpack-tar.ts';
+
+export interface WantedOutput {
+  json: BuildOutputJson;
+  /** Where the client writes it; `-` is standard output. */
+  destination: string | undefined;
+}
+
+/** `--output`, `--push` and the names. Without any the image stays here. @throws EngineError "invalid" in buildx's words. */
+export function wantedOutputs(flags: ParsedFlags): WantedOutput[] {
+  const names = flags.list('tag');
+  const outputs = flags.list('output').map((text, at) => parseOutput(text, { names, id: String(at) }));
+  if (flags.bool('push')) {
+    const image = outputs.find(({ json }) => json.type === 'image');
+    if (image?.json.type === 'image') image.json = { ...image.json, push: true };
+    else outputs.push({ json: { type: 'image', names, push: true }, destination: undefined });
+  }
+  if (outputs.length > 0) return outputs;
+  return [{ json: { type: 'image', names, push: false }, destination: undefined }];
+}
+
+function parseOutput(text: string, { names, id }: { names: string[]; id: string }): WantedOutput {
+  const fields = parseCsv(text);
+  const isPath = fields.length === 1 && !(fields[0] ?? '').includes('=');
+  const given = new Map(
+    isPath
+      ? [text === '-' ? ['type', 'tar'] : ['type', 'local'], ['dest', text]].map(
+          ([k = '', v = '']): [string, string] => [k, v],
+        )
+      : fields.map((field): [string, string] => {
+          const at = field.indexOf('=');
+          if (at < 0) throw new EngineError('invalid', `invalid value ${field}`);
+          return [field.slice(0, at).trim().toLowerCase(), field.slice(at + 1)];
+        }),
+  );
+  const type = given.get('type');
+  const named = given.get('name');
+  const all = named === undefined ? names : [...new Set([...names, ...named.split(',')])];
+  switch (type) {
+    case 'image':
+    case 'registry':
+      return {
+        json: { type: 'image', names: all, push: type === 'registry' || given.get('push') === 'true' },
+        destination: undefined,
+      };
+    case 'docker':
+      if (!given.has('dest'))
+        return { json: { type: 'image', names: all, push: false }, destination: undefined };
+      return { json: { type, id, names: all }, destination: given.get('dest') };
+    case 'local':
+    case 'tar':
+    case 'oci':
+      return { json: { type, id, names: all }, destination: destinationOf(type, given.get('dest')) };
+    case undefined:
+      throw new EngineError('invalid', `type is required for output`);
+    default:
+      throw new EngineError('invalid', `exporter ${JSON.stringify(type)} could not be found`);
+  }
+}
+
+function destinationOf(type: string, dest: string | undefined): string {
+  if (dest !== undefined && dest !== '') return dest;
+  if (type === 'local') throw new EngineError('invalid', 'dest is required for local output');
+  return '-';
+}
+
+/** Put a fetched output where it was wanted. */
+export async function writeOutput(
+  context: CliContext,
+  output: { type: string; destination: string },
+  archive: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (output.type === 'local') {
+    const target = resolve(context.cwd, output.destination);
+    await mkdir(target, { recursive: true });
+    await unpackTar(archive, target);
+    return;
+  }
+  const place = output.destination === '-' ? '' : output.destination;
+  await saveOutput(context, { output: place, failure: 'failed to write output', read: async () => archive });
+}

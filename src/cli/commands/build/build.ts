@@ -1,0 +1,242 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { EngineError } from '../../../errors/engine-error.ts';
+import { parseReference } from '../../../oci/reference.ts';
+import { BUILD_BODY_TYPE, type BuildMessage, type BuildRequestJson } from '../../../wire/build.ts';
+import { parseByteSize } from '../../../wire/byte-size.ts';
+import { ExitError } from '../../cli-error.ts';
+import type { Command } from '../../command.ts';
+import type { CliContext, Invocation } from '../../context.ts';
+import { registryConfig } from '../../credentials/registry-config.ts';
+import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { withInterrupt } from '../../terminal/interrupt.ts';
+import { parseUlimit } from '../container/create-options/ulimits.ts';
+import { bodyOf, type Part } from './body-parts.ts';
+import { BUILD_FLAGS } from './build-flags.ts';
+import { type WantedOutput, wantedOutputs, writeOutput } from './build-outputs.ts';
+import { namedContexts, type PreparedContext, prepareContext, secretParts } from './build-parts.ts';
+import { errorText, warningsText } from './error-text.ts';
+import { LiveProgress } from './live-progress.ts';
+import { type BuildProgress, PlainProgress } from './plain-progress.ts';
+
+export const command: Command = {
+  usage: '[OPTIONS] PATH | URL | -',
+  flags: BUILD_FLAGS,
+  args: { min: 1, max: 1 },
+  examples: [
+    'build -t app .',
+    'build -t app:test --target test --build-arg VERSION=2 .',
+    'build --output out --target binaries https://github.com/someone/something.git',
+    'build --explain -f other.Dockerfile .',
+  ],
+  async run(invocation) {
+    const { context, flags, args } = invocation;
+    refuseUnbuilt(flags);
+    const prepared = await prepareContext(context, args[0] ?? '', flags);
+    const outputs = wantedOutputs(flags);
+    const { named, parts } = await namedContexts(context, flags);
+    const request = requestOf(flags, { prepared, outputs, named, context });
+    const body: Part[] = [
+      { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
+      ...(await secretParts(context, flags)),
+      ...prepared.parts,
+      ...parts,
+    ];
+    return await withInterrupt((signal) => build(invocation, { request, body, outputs, prepared, signal }));
+  },
+};
+
+interface Build {
+  request: BuildRequestJson;
+  body: Part[];
+  outputs: WantedOutput[];
+  prepared: PreparedContext;
+  signal: AbortSignal;
+}
+
+/** What another builder would take and this one can't yet: never passed over in silence. */
+function refuseUnbuilt(flags: ParsedFlags): void {
+  const wanted = ['cache-from', 'cache-to', 'attest', 'ssh', 'annotation'].find(
+    (name) => flags.list(name).length > 0,
+  );
+  if (wanted !== undefined) throw new EngineError('not-implemented', `--${wanted} is not implemented yet`);
+  for (const name of ['provenance', 'sbom'])
+    if (!['', 'false', '0'].includes(flags.string(name)))
+      throw new EngineError('not-implemented', `--${name} is not implemented yet`);
+  const call = flags.string('call');
+  if (!['build', 'check', 'lint'].includes(call))
+    throw new EngineError('not-implemented', `--call=${call} is not implemented yet`);
+}
+
+function requestOf(
+  flags: ParsedFlags,
+  parts: {
+    prepared: PreparedContext;
+    outputs: readonly WantedOutput[];
+    named: BuildRequestJson['namedContexts'];
+    context: CliContext;
+  },
+): BuildRequestJson {
+  const { prepared, outputs, named, context } = parts;
+  const network = flags.string('network');
+  const epoch = context.env['SOURCE_DATE_EPOCH'] ?? '';
+  const platforms = flags.list('platform');
+  const platform = context.env.DOCKER_DEFAULT_PLATFORM ?? '';
+  for (const name of flags.list('tag')) parseReference(name);
+  return {
+    context: prepared.context,
+    dockerfile: prepared.dockerfile,
+    namedContexts: named,
+    target: flags.string('target'),
+    platforms: platforms.length > 0 ? platforms : platform === '' ? [] : [platform],
+    buildArgs: buildArgs(flags, context),
+    labels: flags.map('label'),
+    annotations: flags.map('annotation'),
+    noCache: flags.bool('no-cache'),
+    noCacheStages: flags.list('no-cache-filter'),
+    pull: flags.bool('pull'),
+    outputs: outputs.map(({ json }) => json),
+    network,
+    extraHosts: flags.list('add-host'),
+    limits: limitsOf(flags),
+    entitlements: flags.list('allow'),
+    checkOnly: flags.bool('check') || ['check', 'lint'].includes(flags.string('call')),
+    ...(/^\d+$/.test(epoch) ? { sourceDateEpoch: Number(epoch) } : {}),
+  };
+}
+
+/** A bare `NAME` takes the environment's value, where there is one. */
+function buildArgs(flags: ParsedFlags, context: CliContext): Record<string, string> {
+  return Object.fromEntries(
+    flags.list('build-arg').flatMap((text): [string, string][] => {
+      const at = text.indexOf('=');
+      if (at >= 0) return [[text.slice(0, at), text.slice(at + 1)]];
+      const value = context.env[text];
+      return value === undefined ? [] : [[text, value]];
+    }),
+  );
+}
+
+function limitsOf(flags: ParsedFlags): BuildRequestJson['limits'] {
+  const bytes = (name: string): bigint => {
+    const size = parseByteSize(flags.string(name));
+    if (typeof size === 'string') throw new EngineError('invalid', size);
+    return size;
+  };
+  return {
+    memory: String(bytes('memory')),
+    memorySwap: String(bytes('memory-swap')),
+    cpuShares: flags.int('cpu-shares'),
+    cpuPeriod: flags.int('cpu-period'),
+    cpuQuota: flags.int('cpu-quota'),
+    cpusetCpus: flags.string('cpuset-cpus'),
+    cpusetMems: flags.string('cpuset-mems'),
+    cgroupParent: flags.string('cgroup-parent'),
+    shmSize: Number(bytes('shm-size')),
+    ulimits: flags.list('ulimit').map((text) => {
+      const ulimit = parseUlimit(text);
+      if (typeof ulimit === 'string') throw new EngineError('invalid', ulimit);
+      return { name: ulimit.Name, soft: Number(ulimit.Soft), hard: Number(ulimit.Hard) };
+    }),
+  };
+}
+
+async function build(
+  invocation: Invocation,
+  { request, body, outputs, prepared, signal }: Build,
+): Promise<number> {
+  const { context, client, flags } = invocation;
+  const mode = progressMode(flags, context);
+  const progress = progressOf(mode, context, flags);
+  const fetches: Promise<void>[] = [];
+  let last: BuildMessage = {};
+  const messages = client.builds.build({
+    body: bodyOf(body),
+    contentType: BUILD_BODY_TYPE,
+    registryConfig: await registryConfig(context),
+    signal,
+  });
+  for await (const message of messages) {
+    last = message;
+    const { output } = message;
+    if (output !== undefined) fetches.push(fetchOutput(invocation, outputs, { output, signal }));
+    else if (mode === 'rawjson') await showRaw(context, message);
+    else if (message.result === undefined && message.error === undefined) await progress?.show(message);
+  }
+  await progress?.end();
+  await Promise.all(fetches);
+  if (last.error !== undefined) return await failed(last.error, { context, progress, prepared });
+  if (last.result === undefined)
+    throw new EngineError('unavailable', 'the daemon has ended the build without a word');
+  await finish(invocation, last.result, { isQuiet: mode === 'quiet', progress, isCheck: request.checkOnly });
+  return 0;
+}
+
+/** `rawjson` has BuildKit's lines alone. */
+async function showRaw(context: CliContext, message: BuildMessage): Promise<void> {
+  if (message.result === undefined && message.error === undefined)
+    await context.stderr.write(`${JSON.stringify(message)}\n`);
+}
+
+function progressMode(flags: ParsedFlags, context: CliContext): string {
+  if (flags.bool('quiet')) return 'quiet';
+  const asked = flags.string('progress');
+  const mode = asked === 'auto' || asked === '' ? (context.env['BUILDKIT_PROGRESS'] ?? 'auto') : asked;
+  if (!['auto', 'plain', 'tty', 'quiet', 'rawjson', ''].includes(mode))
+    throw new EngineError('invalid', `invalid progress mode ${mode}`);
+  return mode;
+}
+
+function progressOf(mode: string, context: CliContext, flags: ParsedFlags): BuildProgress | undefined {
+  const options = { explain: flags.bool('explain') };
+  if (mode === 'quiet' || mode === 'rawjson') return undefined;
+  const isLive = mode === 'tty' || (mode !== 'plain' && context.stderr.isTerminal);
+  return isLive ? new LiveProgress(context.stderr, options) : new PlainProgress(context.stderr, options);
+}
+
+async function fetchOutput(
+  { context, client }: Invocation,
+  outputs: readonly WantedOutput[],
+  { output, signal }: { output: NonNullable<BuildMessage['output']>; signal: AbortSignal },
+): Promise<void> {
+  const wanted = outputs.find(({ json }) => json.type !== 'image' && json.id === output.id);
+  const destination = wanted?.destination ?? '-';
+  await writeOutput(
+    context,
+    { type: output.type, destination },
+    await client.builds.output(output.token, signal),
+  );
+}
+
+async function failed(
+  error: NonNullable<BuildMessage['error']>,
+  {
+    context,
+    progress,
+    prepared,
+  }: { context: CliContext; progress: BuildProgress | undefined; prepared: PreparedContext },
+): Promise<number> {
+  const name = 'name' in prepared.dockerfile ? prepared.dockerfile.name : prepared.dockerfile.path;
+  if (progress !== undefined) {
+    const text = `${warningsText(progress.view)}${errorText(error, progress.view, { name, text: prepared.text })}`;
+    await context.stderr.write(text);
+  }
+  throw new ExitError(1, `ERROR: failed to build: failed to solve: ${error.message}`);
+}
+
+async function finish(
+  { context, flags }: Invocation,
+  { imageId, metadata }: NonNullable<BuildMessage['result']>,
+  { isQuiet, progress, isCheck }: { isQuiet: boolean; progress: BuildProgress | undefined; isCheck: boolean },
+): Promise<void> {
+  const write = async (flag: string, text: string): Promise<void> => {
+    const path = flags.string(flag);
+    if (path !== '') await writeFile(resolve(context.cwd, path), text);
+  };
+  await write('iidfile', imageId ?? '');
+  await write('metadata-file', `${JSON.stringify(metadata, null, 2)}\n`);
+  if (progress !== undefined) await context.stderr.write(warningsText(progress.view));
+  if (isCheck && progress?.view.warnings.length === 0)
+    await context.stdout.write('Check complete, no warnings found.\n');
+  if (isQuiet && imageId !== undefined) await context.stdout.write(`${imageId}\n`);
+}

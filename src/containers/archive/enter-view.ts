@@ -1,0 +1,73 @@
+import { closeSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { mountView } from '../../snapshots/reading/mount-view.ts';
+import { attachMount, cloneMount, restrictMount, visitMountNamespace } from '../../sys/detached-mount.ts';
+import { enterRoot } from '../../sys/enter-root.ts';
+import { SyscallError } from '../../sys/libc.ts';
+import type { ArchiveView } from './archive-request.ts';
+
+/** TMPFS_MAGIC (linux/magic.h). */
+const TMPFS = 0x01021994;
+
+interface Copy {
+  fd: number;
+  destination: string;
+  isDirectory: boolean;
+}
+
+/**
+ * Make a container's tree this process's root: its root file system, and on it what is mounted there. Everything is picked up outside and put
+ * into its place from inside, so that no link of the container's leads a mount, or anything after it, out.
+ */
+export function enterView(view: ArchiveView): void {
+  const copies = [...view.mounts.flatMap(copyOf), ...copiesOfMemory(view)];
+  enterRoot(typeof view.root === 'string' ? view.root : mountView(view.root, { scratch: true }));
+  copies.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
+  for (const copy of copies) {
+    makePlace(copy);
+    attachMount(copy.fd, copy.destination);
+    closeSync(copy.fd);
+  }
+}
+
+/** What is gone from the host, or never was, is not in the container either. */
+function copyOf({ source, destination, readonly }: ArchiveView['mounts'][number]): Copy[] {
+  const stat = statSync(source, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  const fd = cloneMount(source, { recursive: true });
+  restrictMount(fd, { readonly });
+  return [{ fd, destination, isDirectory: stat.isDirectory() }];
+}
+
+function copiesOfMemory({ memory }: ArchiveView): Copy[] {
+  if (memory === undefined) return [];
+  const copies = visitMountNamespace(memory.process, () => memory.places.flatMap(memoryAt)) ?? [];
+  return copies.filter(({ fd }) => {
+    // The container may have put something else there.
+    const isMemory = statfsSync(`/proc/self/fd/${fd}`).type === TMPFS;
+    if (isMemory) restrictMount(fd, { readonly: false });
+    else closeSync(fd);
+    return isMemory;
+  });
+}
+
+/** Called in the container's mount namespace. */
+function memoryAt(destination: string): Copy[] {
+  try {
+    return [{ fd: cloneMount(destination), destination, isDirectory: true }];
+  } catch (error) {
+    if (error instanceof SyscallError) return [];
+    throw error;
+  }
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+/** As at a start, for a container that has had none. */
+function makePlace({ destination, isDirectory }: Copy): void {
+  if (statSync(destination, { throwIfNoEntry: false }) !== undefined) return;
+  mkdirSync(isDirectory ? destination : posix.dirname(destination), { recursive: true, mode: 0o755 });
+  if (!isDirectory) writeFileSync(destination, '', { mode: 0o755 });
+}

@@ -1,0 +1,56 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { BuildService } from '../builder/build-service.ts';
+import { filePool } from '../builder/copy/file-pool.ts';
+import { CacheMounts } from '../builder/execute/cache-mounts.ts';
+import type { RunPorts } from '../builder/execute/run-ports.ts';
+import { runStep } from '../builder/execute/run-step.ts';
+import { withMountedChain } from '../builder/export/tree-output.ts';
+import { CacheStore } from '../builder/solver/cache-store.ts';
+import { SharedWork } from '../builder/solver/shared-work.ts';
+import { Turnstile } from '../builder/solver/turnstile.ts';
+import { FetchedSources } from '../builder/sources/fetched-sources.ts';
+import type { LocalContentStore } from '../content/local-content-store.ts';
+import type { ImageService } from '../images/image-service.ts';
+
+export interface BuilderRooms extends RunPorts {
+  dataRoot: string;
+  store: CacheStore;
+  content: LocalContentStore;
+  images: ImageService;
+  limits: { enabled: boolean; keepBytes: number };
+}
+
+/** The builder on the engine's rooms. */
+export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
+  const { snapshotter, content, images, logger, store } = rooms;
+  const directory = join(rooms.dataRoot, 'builder');
+  const files = filePool(logger);
+  const { gc, leases } = images.forBuilds();
+  const mounts = new CacheMounts({
+    directory: join(directory, 'mounts'),
+    store,
+    withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: rooms, signal }),
+    logger,
+  });
+  return new BuildService({
+    images,
+    content,
+    limits: rooms.limits,
+    contextsDirectory: join(directory, 'contexts'),
+    logger,
+    solver: {
+      snapshotter,
+      layers: { content, snapshotter, gc, files },
+      remote: await FetchedSources.open({ root: join(directory, 'remote'), files }),
+      takeLease: () => leases.take(),
+      holdRoots: (roots) => leases.hold(roots),
+      store,
+      mounts,
+      runs: rooms,
+      run: runStep,
+      shared: new SharedWork(),
+      turns: new Turnstile(Math.max(2, availableParallelism())),
+    },
+  });
+}

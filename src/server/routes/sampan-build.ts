@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { OutputSink } from '../../builder/build-session.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import type { BuildMessage, BuildRequestJson } from '../../wire/build.ts';
+import { type ApiRequest, pathParam } from '../api-request.ts';
+import type { ApiResponse } from '../api-response.ts';
+import { buildOfJson, MAX_BUILD_JSON, parseBuildJson } from '../decode/build-json.ts';
+import { BodyParts } from '../decode/build-parts.ts';
+import { registryConfig } from '../decode/build-query.ts';
+import { buildMessage } from '../encode/build-message.ts';
+import type { ResponseStream } from '../response-stream.ts';
+import type { Route } from '../router.ts';
+
+const MAX_SECRET_BYTES = 500 << 10;
+const MAX_SECRETS = 100;
+
+interface WaitingOutput {
+  archive: ReadableStream<Uint8Array>;
+  fetched: PromiseWithResolvers<void>;
+}
+
+/** Our own CLI's builds: everything that is needed comes with the request, progress goes back line by line, outputs are fetched beside it. */
+export class SampanBuilds {
+  readonly #builder: BuildBackend;
+  readonly #outputs = new Map<string, WaitingOutput>();
+
+  constructor(builder: BuildBackend) {
+    this.#builder = builder;
+  }
+
+  routes(): Route[] {
+    return [
+      {
+        method: 'GET',
+        pattern: '/build/outputs/{}',
+        handler: (request, response) => this.#fetch(request, response),
+      },
+    ];
+  }
+
+  async build(request: ApiRequest, response: ApiResponse, signal: AbortSignal): Promise<void> {
+    const parts = new BodyParts(request.body);
+    const first = await parts.next();
+    if (first?.name !== 'request') throw new EngineError('invalid', 'the build request is malformed');
+    const json = parseBuildJson(await parts.read(first, MAX_BUILD_JSON));
+    const { secrets, contexts } = await readParts(parts);
+    const lines: { stream?: ResponseStream } = {};
+    const write = (message: BuildMessage): void => {
+      lines.stream ??= response.stream(200, 'application/json');
+      lines.stream.writeJson(message).catch(() => undefined);
+    };
+    const session = await this.#builder.receive(
+      {
+        contexts: contexts,
+        secrets,
+        credentials: registryConfig(request),
+        outputs: this.#sinks(json, { write, signal }),
+      },
+      { signal },
+    );
+    try {
+      await this.#run(json, session, { write, signal });
+    } finally {
+      await session.close();
+    }
+    await lines.stream?.end();
+  }
+
+  async #run(
+    json: BuildRequestJson,
+    session: Parameters<typeof buildOfJson>[1],
+    { write, signal }: { write: (message: BuildMessage) => void; signal: AbortSignal },
+  ): Promise<void> {
+    try {
+      const { imageId, metadata } = await this.#builder.build(buildOfJson(json, session), {
+        signal,
+        watch: (event) => {
+          const message = buildMessage(event);
+          if (message !== undefined) write(message);
+        },
+      });
+      write({ result: { ...(imageId === undefined ? {} : { imageId }), metadata } });
+    } catch (error) {
+      if (signal.aborted && !isCanceled(error)) return;
+      write({ error: errorOf(error) });
+    }
+  }
+
+  #sinks(
+    json: BuildRequestJson,
+    { write, signal }: { write: (message: BuildMessage) => void; signal: AbortSignal },
+  ): Map<string, OutputSink> {
+    const sinks = new Map<string, OutputSink>();
+    for (const output of json.outputs)
+      if (output.type !== 'image') {
+        const { id, type } = output;
+        sinks.set(id, {
+          write: async (archive) => {
+            const token = randomUUID();
+            const fetched = Promise.withResolvers<void>();
+            const abort = (): void => fetched.reject(signal.reason);
+            signal.addEventListener('abort', abort, { once: true });
+            this.#outputs.set(token, { archive, fetched });
+            write({ output: { id, token, type } });
+            try {
+              await fetched.promise;
+            } finally {
+              signal.removeEventListener('abort', abort);
+              if (this.#outputs.delete(token)) await archive.cancel().catch(() => undefined);
+            }
+          },
+        });
+      }
+    return sinks;
+  }
+
+  async #fetch(request: ApiRequest, response: ApiResponse): Promise<void> {
+    const token = pathParam(request);
+    const waiting = this.#outputs.get(token);
+    if (waiting === undefined) throw new EngineError('not-found', `No such build output: ${token}`);
+    this.#outputs.delete(token);
+    try {
+      const stream = response.stream(200, 'application/x-tar');
+      for await (const chunk of waiting.archive) await stream.write(chunk);
+      await stream.end();
+      waiting.fetched.resolve();
+    } catch (error) {
+      waiting.fetched.reject(error);
+      throw error;
+    }
+  }
+}
+
+/** Secrets first, then the contexts, which are read as the builder takes them in, one after the other. */
+async function readParts(parts: BodyParts): Promise<{
+  secrets: Map<string, Uint8Array>;
+  contexts: AsyncIterable<[string, AsyncIterable<Uint8Array>]>;
+}> {
+  const secrets = new Map<string, Uint8Array>();
+  let part = await parts.next();
+  for (; part?.name.startsWith('secret:') === true; part = await parts.next()) {
+    if (secrets.size >= MAX_SECRETS) throw new EngineError('invalid', `more than ${MAX_SECRETS} secrets`);
+    secrets.set(part.name.slice('secret:'.length), await parts.read(part, MAX_SECRET_BYTES));
+  }
+  const first = part;
+  async function* contexts(): AsyncGenerator<[string, AsyncIterable<Uint8Array>]> {
+    for (let one = first; one !== undefined; one = await parts.next()) {
+      if (!one.name.startsWith('context:'))
+        throw new EngineError('invalid', 'the build request is malformed');
+      yield [one.name.slice('context:'.length), one.data];
+    }
+  }
+  return { secrets, contexts: contexts() };
+}
+
+function isCanceled(error: unknown): boolean {
+  return error instanceof EngineError && error.message === 'build canceled';
+}
+
+/** A BuildError's place and code, by its shape: only types of the builder are known here. */
+function errorOf(error: unknown): NonNullable<BuildMessage['error']> {
+  const { lines, exit, dockerfile } = (error ?? {}) as {
+    lines?: { start: number; end: number };
+    exit?: { code: number };
+    dockerfile?: string;
+  };
+  return {
+    message: messageOf(error),
+    ...(exit === undefined ? {} : { code: exit.code }),
+    ...(lines === undefined ? {} : { lines }),
+    ...(dockerfile === undefined ? {} : { dockerfile }),
+  };
+}

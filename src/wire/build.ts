@@ -1,0 +1,109 @@
+/** Sampan's own form of `POST /build` (`version=sampan`): what the client asks for, what it is told. */
+
+/** The first part of the request, JSON. Bytes are base64. */
+export interface BuildRequestJson {
+  context: 'sent' | 'none' | { url: string };
+  /** The Dockerfile's bytes, or its path in a context that isn't filtered here (an archive, a URL). */
+  dockerfile: { text: string; name: string } | { path: string };
+  namedContexts: Record<
+    string,
+    { type: 'local' } | { type: 'image'; reference: string } | { type: 'remote'; url: string }
+  >;
+  target: string;
+  platforms: string[];
+  buildArgs: Record<string, string>;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  noCache: boolean;
+  noCacheStages: string[];
+  pull: boolean;
+  outputs: BuildOutputJson[];
+  network: string;
+  extraHosts: string[];
+  limits: {
+    memory?: string;
+    memorySwap?: string;
+    cpuShares?: number;
+    cpuPeriod?: number;
+    cpuQuota?: number;
+    cpusetCpus?: string;
+    cpusetMems?: string;
+    cgroupParent?: string;
+    shmSize?: number;
+    ulimits?: { name: string; soft: number; hard: number }[];
+  };
+  entitlements: string[];
+  checkOnly: boolean;
+  sourceDateEpoch?: number;
+}
+
+export type BuildOutputJson =
+  | { type: 'image'; names: string[]; push: boolean }
+  | { type: 'local' | 'tar' | 'oci' | 'docker'; id: string; names: string[] };
+
+/**
+ * Parts of the request's body, one after the other: 2 bytes length of the name, the name, then pieces of 4 bytes length and so many bytes, a
+ * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `secret:<id>`, then `context:<name>` (a tar each).
+ */
+export const BUILD_BODY_TYPE = 'application/vnd.sampan.build.v1';
+
+/** A line of the answer. Progress has the form of BuildKit's `rawjson`. */
+export interface BuildMessage {
+  vertexes?: BuildVertexJson[];
+  statuses?: BuildStatusJson[];
+  logs?: BuildLogJson[];
+  warnings?: BuildWarningJson[];
+  /** The client fetches it from `GET /build/outputs/{token}`. */
+  output?: { id: string; token: string; type: 'local' | 'tar' | 'oci' | 'docker' };
+  /** The last line of a build that went well. */
+  result?: { imageId?: string; metadata: Record<string, string> };
+  /** The last line of one that failed. */
+  error?: { message: string; code?: number; lines?: BuildLines; dockerfile?: string };
+}
+
+export interface BuildLines {
+  start: number;
+  end: number;
+}
+
+export interface BuildVertexJson {
+  digest: string;
+  inputs?: string[];
+  name: string;
+  started?: string;
+  completed?: string;
+  cached?: boolean;
+  error?: string;
+  /** Not BuildKit's. */
+  lines?: BuildLines;
+  explanation?: string;
+}
+
+export interface BuildStatusJson {
+  id: string;
+  vertex: string;
+  name?: string;
+  total?: number;
+  current: number;
+  timestamp: string;
+  started?: string;
+  completed?: string;
+}
+
+export interface BuildLogJson {
+  vertex: string;
+  stream: 1 | 2;
+  /** Base64. */
+  data: string;
+  timestamp: string;
+}
+
+export interface BuildWarningJson {
+  vertex?: string;
+  level: number;
+  /** Base64, as all of BuildKit's byte fields. */
+  short: string;
+  detail?: string[];
+  url?: string;
+  range?: { start: { line: number }; end: { line: number } }[];
+}

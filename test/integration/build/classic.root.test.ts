@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
+import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
+
+let registry: SeedRegistry;
+let daemon: TestDaemon;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  registry = await startSeedRegistry();
+  daemon = await startDaemon({ mirrors: [registry.url] });
+}, 60_000);
+
+afterAll(async () => {
+  await daemon?.close();
+  await registry?.close();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+function project(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'build-'));
+  folders.push(folder);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+const classic = { env: { DOCKER_BUILDKIT: '0' } };
+
+describe('the stock client’s classic build', () => {
+  test('makes an image of FROM, RUN, COPY and CMD, and finds it cached the second time', async () => {
+    const folder = project({
+      Dockerfile: 'FROM busybox\nRUN echo hello > /made\nCOPY file /copied\nCMD ["cat","/made","/copied"]\n',
+      file: 'world\n',
+    });
+    const first = await daemon.run(['build', '-t', 'one', folder], classic);
+    expect(first.stderr + first.stdout).toContain('Successfully tagged one:latest');
+    expect(await daemon.out(['run', '--rm', 'one'])).toBe('hello\nworld');
+    const second = await daemon.run(['build', '-t', 'two', folder], classic);
+    expect(second.stdout.match(/Using cache/g)?.length).toBe(2);
+    const idOf = async (name: string) => daemon.out(['image', 'inspect', '--format', '{{.Id}}', name]);
+    expect(await idOf('two')).toBe(await idOf('one'));
+  }, 60_000);
+});
