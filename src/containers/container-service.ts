@@ -1,6 +1,6 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
-import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ImageView } from '../images/image-backend.ts';
+import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
 import { ArchiveService } from './archive/archive-service.ts';
@@ -16,9 +16,8 @@ import type {
 } from './container-backend.ts';
 import { ContainerConnections } from './container-connections.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
-import type { ContainerRecord } from './container-record.ts';
 import type { NetworkMembership } from './container-networks.ts';
-import { plannedNetworks } from './planned-networks.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
@@ -43,6 +42,7 @@ import { withVolumes } from './mounts/make-volumes.ts';
 import { type MountPlan, planMounts } from './mounts/plan-mounts.ts';
 import { volumeUsers } from './mounts/volume-users.ts';
 import { checkName, generateName } from './names.ts';
+import { plannedNetworks } from './planned-networks.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
-import type { Endpoint } from '../network/network-driver.ts';
 import { NAME_SERVER_ADDRESS } from '../network/names/redirect-rules.ts';
+import type { Endpoint } from '../network/network-driver.ts';
 import { servesNames } from '../network/predefined-networks.ts';
 import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';

@@ -14,7 +14,13 @@ import type { AttachRequest, HostNetwork } from './host-network.ts';
 import type { NameServer } from './names/name-server.ts';
 import { ProcessNameServer } from './names/process-name-server.ts';
 import { NetworkBook } from './network-book.ts';
-import type { ConnectRequest, CreateNetworkRequest, Endpoint, NetworkInfo, Networks } from './network-driver.ts';
+import type {
+  ConnectRequest,
+  CreateNetworkRequest,
+  Endpoint,
+  NetworkInfo,
+  Networks,
+} from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
 import { addressFaults, planNetwork } from './plan-network.ts';
 import { type PredefinedNetworksInput, predefinedNetworks } from './predefined-networks.ts';
@@ -252,7 +258,8 @@ export class BridgeNetworks implements Networks {
     await Promise.all(this.#removals.keys());
     const isEmpty = this.#book.endpoints().length === 0 && this.#namespaces.size === 0;
     await this.#firewall.close({ remove: isEmpty && this.#started });
-    if (isEmpty && this.#started) for (const network of this.#book.infos()) await this.#bridges.remove(network);
+    if (isEmpty && this.#started)
+      for (const network of this.#book.infos()) await this.#bridges.remove(network);
     await this.#nameServer.close({ stop: isEmpty });
     await this.#host.close();
   }
@@ -301,7 +308,8 @@ export class BridgeNetworks implements Networks {
     const endpoints = this.#book.endpointsOn(id);
     if (endpoints.length === 0) return;
     const users = endpoints.map(
-      (one) => `name:${JSON.stringify(one.names[0] ?? one.containerId.slice(0, 12))} id:"${one.endpointId.slice(0, 12)}"`,
+      (one) =>
+        `name:${JSON.stringify(one.names[0] ?? one.containerId.slice(0, 12))} id:"${one.endpointId.slice(0, 12)}"`,
     );
     throw new EngineError(
       'forbidden',
@@ -318,7 +326,10 @@ export class BridgeNetworks implements Networks {
   async #ensureAll(): Promise<void> {
     const users = this.#book.infos().filter((network) => !this.#isPredefined(network));
     const present = this.#book.find('bridge');
-    const chosen = present === undefined || present.ipam.length === 0 ? await this.#bridges.chooseDefault(users) : undefined;
+    const chosen =
+      present === undefined || present.ipam.length === 0
+        ? await this.#bridges.chooseDefault(users)
+        : undefined;
     if (chosen !== undefined) for (const network of this.#predefined(chosen)) this.#book.put(network);
     const [bridge] = this.#book.infos().filter(({ name }) => name === 'bridge');
     if (bridge !== undefined) await this.#bridges.ensure(bridge, this.#book.endpointsOn(bridge.id));
@@ -346,7 +357,9 @@ export class BridgeNetworks implements Networks {
     };
     const macAddress = await this.#host.attach(request).catch(async (error: unknown) => {
       if (kindOf(error) !== 'unavailable') throw error;
-      this.#options.logger.warn('What a network stands on is gone: making it anew', { network: network.name });
+      this.#options.logger.warn('What a network stands on is gone: making it anew', {
+        network: network.name,
+      });
       await this.start();
       return await this.#host.attach(request);
     });
@@ -365,6 +378,7 @@ export class BridgeNetworks implements Networks {
       if (hostInterfaceName !== '') await this.#host.removeLink(hostInterfaceName);
       else await this.#host.removeLinkInside(this.namespacePath(containerId), interfaceName);
     } catch (error) {
+      this.#book.hold(endpoint);
       this.#options.logger.warn('Cannot remove an interface; the next start will', {
         interface: hostInterfaceName || interfaceName,
         error: messageOf(error),

@@ -63,8 +63,7 @@ export class NftFirewall implements Firewall {
     const rules = await rulesOf(hook);
     const wanted = bridges.flatMap((bridgeName) => acceptCommands(hook, rules, { bridgeName, mark }));
     const present = rules.filter(({ comment }) => comment === mark).flatMap(({ interfaces }) => interfaces);
-    const isWhole =
-      present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
+    const isWhole = present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
     if (isWhole) return;
     await this.#load(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
   }

@@ -92,21 +92,22 @@ ${lines(bridges.flatMap(neighbours))}    iifname @bridges oifname @bridges drop
 
 function masquerades({ bridgeName, subnets, masquerade, internal }: BridgeRules): string[] {
   if (!masquerade || internal) return [];
-  return subnets.map((subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`);
+  return subnets.map(
+    (subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`,
+  );
 }
 
 function borders({ bridgeName, internal }: BridgeRules): string[] {
   const name = quote(bridgeName);
-  return internal ? [`iifname ${name} oifname != ${name} drop`, `oifname ${name} iifname != ${name} drop`] : [];
+  return internal
+    ? [`iifname ${name} oifname != ${name} drop`, `oifname ${name} iifname != ${name} drop`]
+    : [];
 }
 
 function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
   const name = quote(bridgeName);
   if (interContainer) return [`iifname ${name} oifname ${name} accept`];
-  return [
-    `iifname ${name} oifname ${name} ct status dnat accept`,
-    `iifname ${name} oifname ${name} drop`,
-  ];
+  return [`iifname ${name} oifname ${name} ct status dnat accept`, `iifname ${name} oifname ${name} drop`];
 }
 
 function portMaps(ports: readonly PortRule[]): string {

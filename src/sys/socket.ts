@@ -67,7 +67,11 @@ export function connectSocket(fd: number, to: SocketAddress): void {
 export function connectionError(fd: number): number {
   const value = Buffer.alloc(4);
   const length = Buffer.from([4, 0, 0, 0]);
-  checked(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), 'getsockopt', 'read the state of a socket');
+  checked(
+    libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length),
+    'getsockopt',
+    'read the state of a socket',
+  );
   return value.readInt32LE(0);
 }
 

@@ -37,5 +37,5 @@ export function decodeCreateRequest(
   if (host.utsMode === 'host' && config.hostname !== '')
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkJoinedNetwork(config, host);
-  return { config, host, networks: decodeNetworking(fields), warnings };
+  return { config, host, networks: decodeNetworking(fields, host.networkMode), warnings };
 }
