@@ -61,7 +61,14 @@ interface EarlierRecord extends Omit<ContainerRecord, 'mounts' | 'networks'> {
 /** What records of an earlier version lack. */
 function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerRecord {
   const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
-  const later = { isolation: '', emptyLists: [], mounts: [], volumesFrom: [], volumeDriver: '' };
+  const later = {
+    isolation: '',
+    emptyLists: [],
+    mounts: [],
+    volumesFrom: [],
+    volumeDriver: '',
+    portBindings: {},
+  };
   const host = Object.assign(later, record.host, { resources });
   const mounts = record.mounts ?? [...volumes.map(earlierVolume), ...host.binds.map(earlierBind)];
   const networks = record.networks ?? [membershipOf(networkOfMode(host.networkMode))];

@@ -82,6 +82,7 @@ function endpointView(
     ipv6Address: endpoint?.ipv6?.address ?? '',
     ipv6PrefixLength: endpoint?.ipv6?.prefixLength ?? 0,
     ipv6Gateway: endpoint?.ipv6?.gateway ?? '',
+    ports: endpoint?.ports ?? [],
   };
 }
 

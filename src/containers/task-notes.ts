@@ -73,7 +73,14 @@ function withEndpoints({ endpoint, ...note }: TaskNote & OneEndpoint): TaskNote 
 
 /** What endpoints of an earlier version lack. */
 function withLaterFields(endpoint: Endpoint): Endpoint {
-  const later = { linkLocalAddresses: [], gatewayPriority: 0, names: [], links: {}, forwarding: undefined };
+  const later = {
+    linkLocalAddresses: [],
+    gatewayPriority: 0,
+    names: [],
+    links: {},
+    forwarding: undefined,
+    ports: [],
+  };
   return Object.assign(later, endpoint);
 }
 

@@ -16,6 +16,7 @@ import type { LiveContainer, LiveTask } from './live-container.ts';
 import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
+import { publishPorts } from './publish-ports.ts';
 import { UndoStack } from './undo.ts';
 
 export function snapshotKeyOf(id: string): SnapshotKey {
@@ -207,7 +208,8 @@ async function makeNetwork(
     networkNamespace = await deps.networks.createNamespace(containerId);
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
   }
-  return { endpoints: await joinNetworks(record, deps, undo), networkNamespace };
+  const endpoints = await joinNetworks(record, deps, undo);
+  return { endpoints: await publishPorts(record, endpoints, deps), networkNamespace };
 }
 
 async function createTask(

@@ -5,7 +5,7 @@ import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-er
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
 import type { IpPrefix } from '../sys/links.ts';
-import { checkInterfaceName } from './bridge-options.ts';
+import { checkInterfaceName, parseBridgeOptions } from './bridge-options.ts';
 import { ContainerNames } from './container-names.ts';
 import { type Firewall, NftFirewall } from './firewall.ts';
 import { FirewallKeeper } from './firewall-keeper.ts';
@@ -24,6 +24,14 @@ import type {
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
 import { addressFaults, planNetwork } from './plan-network.ts';
 import { type PredefinedNetworksInput, predefinedNetworks } from './predefined-networks.ts';
+import {
+  type PortRequest,
+  type PublishedPort,
+  portRules,
+  publishPort,
+  reservationsOf,
+  unpublishPorts,
+} from './published-ports.ts';
 import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import type { FirewallState } from './ruleset.ts';
 import { defaultPools, type SubnetPool } from './subnet-pools.ts';
@@ -113,16 +121,19 @@ export class BridgeNetworks implements Networks {
       server: this.#nameServer,
       host,
       namespacePath: (id) => this.namespacePath(id),
+      onRestart: () => this.#restoreServer(),
       logger,
     });
     for (const network of this.#predefined(undefined)) this.#book.put(network);
   }
 
   async start(): Promise<void> {
-    if (!this.#started) for (const network of await this.#store.load()) this.#book.put(network);
+    const isFirst = !this.#started;
+    if (isFirst) for (const network of await this.#store.load()) this.#book.put(network);
     await this.#host.exclusively(() => this.#ensureAll());
     this.#started = true;
-    await this.#firewall.apply();
+    if (isFirst) await this.#firewall.applyFirst();
+    else await this.#firewall.apply();
     await this.#firewall.repair();
     this.#firewall.watch();
   }
@@ -197,15 +208,40 @@ export class BridgeNetworks implements Networks {
 
   async disconnect(endpoint: Endpoint): Promise<void> {
     // What isn't on the books is gone or going, and its address may be somebody else's by now.
-    if (!this.#book.leave(endpoint.endpointId)) return;
+    const present = this.#book.endpoints().find(({ endpointId }) => endpointId === endpoint.endpointId);
+    if (present === undefined || !this.#book.leave(endpoint.endpointId)) return;
     if (endpoint.interfaceName === '') return;
     // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
     const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
     this.#removals.set(removal, endpoint.containerId);
     await this.#names.left(endpoint);
+    await this.#unpublish(present);
     if (this.#book.endpointsOf(endpoint.containerId).length === 0) return;
     await removal;
     await this.#attempt('set the routes of a container', () => this.#setWays(endpoint.containerId));
+  }
+
+  async publish(containerId: string, ports: readonly PortRequest[]): Promise<Endpoint[]> {
+    const endpoint = ports.length === 0 ? undefined : this.#wayOut(containerId);
+    if (endpoint !== undefined) {
+      const network = this.#book.byId(endpoint.networkId);
+      const hostBinding = network === undefined ? undefined : parseBridgeOptions(network.options).hostBinding;
+      const published = { ...endpoint, ports: [] as PublishedPort[] };
+      try {
+        for (const request of ports) {
+          const taken = [...this.#book.endpoints(), published];
+          const context = { endpoint, hostBinding, taken, keeper: this.#nameServer.ports };
+          published.ports.push(...(await publishPort(request, context)));
+        }
+        this.#book.update(published);
+        await this.#firewall.apply();
+      } catch (error) {
+        this.#book.update(endpoint);
+        await unpublishPorts(published, this.#nameServer.ports);
+        throw error;
+      }
+    }
+    return this.#book.endpointsOf(containerId);
   }
 
   async rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]> {
@@ -250,7 +286,8 @@ export class BridgeNetworks implements Networks {
       this.#options.logger.info('Removing an orphaned network namespace', { container: name });
       await this.#host.removeNamespace(join(this.#namespaceFolder, name));
     }
-    await this.#attempt('find the name server of containers again', () => this.#names.restore());
+    await this.#attempt('find the name server of containers again', () => this.#restoreServer());
+    if (this.#started) await this.#firewall.apply();
   }
 
   async close(): Promise<void> {
@@ -262,6 +299,28 @@ export class BridgeNetworks implements Networks {
       for (const network of this.#book.infos()) await this.#bridges.remove(network);
     await this.#nameServer.close({ stop: isEmpty });
     await this.#host.close();
+  }
+
+  /** Ports lead to a bridge that has a way out. */
+  #wayOut(containerId: string): Endpoint | undefined {
+    const { ipv4, ipv6 } = this.#book.waysOf(containerId);
+    const name = (ipv4 ?? ipv6)?.interfaceName;
+    return this.#book
+      .endpointsOf(containerId)
+      .find((one) => one.interfaceName === name && one.networkDriver === 'bridge');
+  }
+
+  async #unpublish(endpoint: Endpoint): Promise<void> {
+    if (endpoint.ports.length === 0) return;
+    await this.#attempt('unload the rules of ports', () => this.#firewall.apply());
+    await this.#attempt('release ports', () => unpublishPorts(endpoint, this.#nameServer.ports));
+  }
+
+  /** With what it served and held. */
+  async #restoreServer(): Promise<void> {
+    await this.#names.restore();
+    const reservations = this.#book.endpoints().flatMap(reservationsOf);
+    if (reservations.length > 0 || !this.#names.isEmpty) await this.#nameServer.ports.adopt(reservations);
   }
 
   async #create(request: CreateNetworkRequest): Promise<NetworkInfo> {
@@ -420,7 +479,7 @@ export class BridgeNetworks implements Networks {
     return {
       table: `sampan_${this.#suffix}`,
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
-      ports: [],
+      ports: this.#book.endpoints().flatMap(portRules),
     };
   }
 

@@ -40,6 +40,12 @@ export class FirewallKeeper {
     return this.#next;
   }
 
+  /** Load what is wanted, unless an earlier daemon has left its rules, which know more: who calls it applies them later. */
+  async applyFirst(): Promise<void> {
+    const { firewall, state } = this.#options;
+    if (!(await firewall.isLoaded(state()))) await this.apply();
+  }
+
   /** Others reload their firewalls as they like (`flush ruleset` is how many files begin): look now and then, while it matters. */
   watch(): void {
     this.#watch ??= setInterval(() => {

@@ -15,6 +15,8 @@ import { CHAIN_COUNT, type FirewallState, ruleset } from './ruleset.ts';
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
   apply(state: FirewallState): Promise<void>;
+  /** Whether a table of ours is there, whatever its rules. */
+  isLoaded(state: FirewallState): Promise<boolean>;
   /**
    * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
    * is forwarded, our accepts in the place that it documents for this.
@@ -36,6 +38,11 @@ export class NftFirewall implements Firewall {
 
   async apply(state: FirewallState): Promise<void> {
     await this.#load(ruleset(state));
+  }
+
+  async isLoaded({ table }: FirewallState): Promise<boolean> {
+    const own = (await listChains()).filter((chain) => chain.family === 'inet' && chain.table === table);
+    return own.length >= CHAIN_COUNT;
   }
 
   async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {

@@ -264,6 +264,7 @@ function emptyEndpoint(containerId: string, endpointId: string, network: Network
     names: [],
     links: {},
     forwarding: undefined,
+    ports: [],
   };
 }
 

@@ -1,3 +1,5 @@
+import type { PortRequest, PublishedPort } from './published-ports.ts';
+
 /** How a container's names are looked up, when they are none of its networks'. */
 export interface NameForwarding {
   servers: string[];
@@ -27,6 +29,8 @@ export interface Endpoint {
   /** Names that only this container knows, to names of others. */
   links: Record<string, string>;
   forwarding: NameForwarding | undefined;
+  /** Ports of the host that lead to it. */
+  ports: PublishedPort[];
 }
 
 export interface EndpointAddress {
@@ -142,6 +146,13 @@ export interface Networks {
    * which `close` waits, and a `connect` of the same namespace. Twice is fine.
    */
   disconnect(endpoint: Endpoint): Promise<void>;
+  /**
+   * Lead ports of the host to a container, by the endpoint that is its way out.
+   *
+   * @returns the container's endpoints as they are then.
+   * @throws EngineError "forbidden" for a port that is taken, which names the holder where it is a container of ours.
+   */
+  publish(containerId: string, ports: readonly PortRequest[]): Promise<Endpoint[]>;
   /** Other names for a container's endpoints, by the network's id. @returns the endpoints as they are then. */
   rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]>;
   list(): Promise<NetworkInfo[]>;

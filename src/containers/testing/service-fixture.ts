@@ -245,6 +245,10 @@ function fakeNetworks(machine: FakeMachine): Networks {
       endpoints.add(endpoint.endpointId);
       return endpoint;
     },
+    publish: async (containerId) =>
+      [...endpoints]
+        .filter((endpoint) => endpoint.startsWith(`endpoint of ${containerId} on `))
+        .map((endpoint) => testEndpoint(containerId, endpoint.split(' on ')[1] ?? '')),
     disconnect: async ({ endpointId }) => void endpoints.delete(endpointId),
     recover: async (keep, kept) => {
       const ids = new Set(keep.map(({ endpointId }) => endpointId));
@@ -273,6 +277,7 @@ export function testEndpoint(containerId: string, networkName: string): Endpoint
     names: [],
     links: {},
     forwarding: undefined,
+    ports: [],
   };
 }
 

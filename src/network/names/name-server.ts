@@ -1,4 +1,5 @@
 import type { NameForwarding } from '../network-driver.ts';
+import type { PortKeeper } from './port-keeper.ts';
 
 /** A container that asks. */
 export interface NamedContainer {
@@ -46,6 +47,8 @@ export interface NameServer {
   add(endpoint: NamedEndpoint): Promise<void>;
   /** Unknown is fine. */
   remove(endpointId: string): Promise<void>;
+  /** What the same process holds. */
+  readonly ports: PortKeeper;
   /** Called when what ran is lost: `adopt` starts it anew. */
   onLost(listener: () => void): void;
   /** `stop`: nobody needs it any more. */

@@ -53,6 +53,18 @@ export function exposedPorts(view: ContainerView): string[] {
   return up && view.endpoints.some(({ ipv4Address }) => ipv4Address !== '') ? view.config.exposedPorts : [];
 }
 
+/** Those that the host leads to, by the container's. */
+export function publishedPorts(view: ContainerView): NetworkEndpointView['ports'] {
+  return view.endpoints.flatMap(({ ports }) => ports);
+}
+
+function encodePorts(view: ContainerView): NetworkSettings['Ports'] {
+  const ports: NetworkSettings['Ports'] = Object.fromEntries(exposedPorts(view).map((port) => [port, null]));
+  for (const { port, protocol, hostAddress, hostPort } of publishedPorts(view))
+    (ports[`${port}/${protocol}`] ??= []).push({ HostIp: hostAddress, HostPort: String(hostPort) });
+  return ports;
+}
+
 export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
   const bridge = view.endpoints.find(({ networkName }) => networkName === 'bridge');
   return {
@@ -60,7 +72,7 @@ export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
     // The namespace is the container's own, and bears its name.
     SandboxID: view.sandboxPath === undefined ? '' : view.id,
     SandboxKey: view.sandboxPath ?? '',
-    Ports: Object.fromEntries(exposedPorts(view).map((port) => [port, null])),
+    Ports: encodePorts(view),
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,

@@ -44,6 +44,7 @@ beforeAll(async () => {
         ipv6Address: '',
         ipv6PrefixLength: 0,
         ipv6Gateway: '',
+        ports: [],
         asked: emptyMembership('bridge'),
         names: undefined,
       },
