@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
-import type { PortKeeper } from './names/port-keeper.ts';
+import type { PortKeeper, PortReservation } from './names/port-keeper.ts';
 import type { Endpoint } from './network-driver.ts';
 import type { PortProtocol, PortRule } from './ruleset.ts';
 
@@ -20,6 +21,8 @@ export interface PublishedPort {
   /** `0.0.0.0`, `::`, or one of the host's. */
   hostAddress: string;
   hostPort: number;
+  /** What the reservation is known by. */
+  reservation: string;
 }
 
 const ANY = ['0.0.0.0', '::'];
@@ -50,7 +53,7 @@ export async function publishPort(request: PortRequest, context: PublishContext)
 
 /** Absent is fine. */
 export async function unpublishPorts(endpoint: Endpoint, keeper: PortKeeper): Promise<void> {
-  for (const published of endpoint.ports) await keeper.release(keyOf(endpoint, published));
+  for (const published of endpoint.ports) await keeper.release(published.reservation);
 }
 
 /** What the firewall makes of them. */
@@ -64,8 +67,8 @@ export function portRules(endpoint: Endpoint): PortRule[] {
 }
 
 /** The reservations that an endpoint holds. */
-export function reservationsOf(endpoint: Endpoint): Parameters<PortKeeper['adopt']>[0] {
-  return endpoint.ports.map((published) => reservation(endpoint, published));
+export function reservationsOf(endpoint: Endpoint): PortReservation[] {
+  return endpoint.ports.map(reservationOf);
 }
 
 function hostAddresses({ hostAddress }: PortRequest, { endpoint, hostBinding }: PublishContext): string[] {
@@ -93,11 +96,11 @@ async function reserveAll(
   try {
     for (const hostAddress of addresses) {
       const hostPort = made[0]?.hostPort ?? wanted;
-      made.push(await reserve({ protocol, port, hostAddress, hostPort }, context));
+      made.push(await reserve({ protocol, port, hostAddress, hostPort, reservation: randomUUID() }, context));
     }
     return made;
   } catch (error) {
-    for (const published of made) await context.keeper.release(keyOf(context.endpoint, published));
+    for (const published of made) await context.keeper.release(published.reservation);
     throw error;
   }
 }
@@ -114,8 +117,7 @@ async function reserve(published: PublishedPort, context: PublishContext): Promi
     );
   }
   try {
-    const { endpoint, keeper } = context;
-    return { ...published, hostPort: await keeper.reserve(reservation(endpoint, published)) };
+    return { ...published, hostPort: await context.keeper.reserve(reservationOf(published)) };
   } catch (error) {
     const reason = /EADDRINUSE|errno 98/.test(messageOf(error)) ? 'address already in use' : messageOf(error);
     const own = hostAddress.includes(':')
@@ -136,12 +138,6 @@ function collides(one: PublishedPort, other: PublishedPort): boolean {
   return sameFamily && (isAny || one.hostAddress === other.hostAddress);
 }
 
-function reservation(endpoint: Endpoint, published: PublishedPort): Parameters<PortKeeper['reserve']>[0] {
-  const { protocol, hostAddress: address, hostPort: port } = published;
-  return { key: keyOf(endpoint, published), protocol, address, port };
-}
-
-/** A port of the kernel's choice has no number yet when it is reserved. */
-function keyOf({ endpointId }: Endpoint, { protocol, port, hostAddress }: PublishedPort): string {
-  return `${endpointId} ${protocol} ${port} ${hostAddress}`;
+function reservationOf({ reservation, protocol, hostAddress, hostPort }: PublishedPort): PortReservation {
+  return { key: reservation, protocol, address: hostAddress, port: hostPort };
 }
