@@ -82,6 +82,8 @@ export interface HostOptions {
   /** Undefined: nothing is asked of the host's devices. */
   hardware?: HardwareOptions | undefined;
   publishAllPorts: boolean;
+  /** By port of the container, `80/tcp`; of the host's: '' is any, `8000-8010` the first that is free. */
+  portBindings: Record<string, { hostIp: string; hostPort: string }[]>;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];
   resources: SpecResources;

@@ -66,7 +66,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
         images: engine.images,
         lifelines,
         builder: engine.builder,
-        networks: engine.networks,
+        networks: engine.networkService,
         volumes: engine.volumes,
         registry: new RegistryService(engine.registry, settings),
         system,

@@ -1,8 +1,12 @@
 import { expect, test } from 'bun:test';
-import { AddressPool, chooseSubnet, macAddressOf } from './address-pool.ts';
-import { formatCidr, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
+import { parseCidr } from '../sys/ip.ts';
+import { AddressPool, macAddressOf } from './address-pool.ts';
 
-const pool = (subnet: string, gateway: string) => new AddressPool(parseCidr(subnet), parseIpv4(gateway)!);
+function pool(subnet: string, gateway: string, range = subnet): AddressPool {
+  const made = new AddressPool(parseCidr(subnet), parseCidr(range));
+  expect(made.take(gateway)).toBe(true);
+  return made;
+}
 
 test('addresses start behind the gateway and rise; a released one is next', () => {
   const addresses = pool('172.17.0.0/16', '172.17.0.1');
@@ -36,20 +40,29 @@ test('adopted addresses are taken, those of other subnets don’t matter', () =>
   expect(addresses.allocate()).toBe('10.1.2.3');
 });
 
-test('network, broadcast and gateway stay taken whatever is released', () => {
+test('network and broadcast stay taken whatever is released or asked for', () => {
   const addresses = pool('10.1.2.4/30', '10.1.2.5');
-  for (const address of ['10.1.2.4', '10.1.2.5', '10.1.2.7', '10.9.9.9']) addresses.release(address);
+  for (const address of ['10.1.2.4', '10.1.2.7', '10.9.9.9']) addresses.release(address);
+  expect(['10.1.2.4', '10.1.2.7', '10.9.9.9', 'x'].map((address) => addresses.take(address))).toEqual(
+    Array(4).fill(false),
+  );
   expect([addresses.allocate(), addresses.allocate()]).toEqual(['10.1.2.6', undefined]);
 });
 
-test('chooseSubnet() goes through the default pools in order', () => {
-  const used = ['172.17.0.0/16', '172.18.4.0/24'].map(parseCidr);
-  expect(formatCidr(chooseSubnet((candidate) => !used.some((one) => overlaps(one, candidate))))).toBe(
-    '172.19.0.0/16',
-  );
-  const all = parseCidr('172.16.0.0/12');
-  expect(formatCidr(chooseSubnet((candidate) => !overlaps(all, candidate)))).toBe('192.168.0.0/20');
-  expect(() => chooseSubnet(() => false)).toThrow('all predefined address pools have been fully subnetted');
+test('an address that was asked for is given once, also outside the range', () => {
+  const addresses = pool('10.1.2.0/24', '10.1.2.1', '10.1.2.128/25');
+  expect(addresses.take('10.1.2.9')).toBe(true);
+  expect(addresses.take('10.1.2.9')).toBe(false);
+  addresses.release('10.1.2.9');
+  expect(addresses.allocate()).toBe('10.1.2.128');
+  expect(addresses.take('10.1.2.9')).toBe(true);
+});
+
+test('IPv6 leaves the address of the routers out', () => {
+  const addresses = pool('fd00:1::/64', 'fd00:1::1');
+  expect(addresses.take('fd00:1::')).toBe(false);
+  expect([addresses.allocate(), addresses.allocate()]).toEqual(['fd00:1::2', 'fd00:1::3']);
+  expect(addresses.take('fd00:1:0:0::3')).toBe(false);
 });
 
 test('a MAC address bears its IP', () => {

@@ -1,63 +1,68 @@
-import { EngineError } from '../errors/engine-error.ts';
-import { type Cidr, contains, formatIpv4, networkOf, parseIpv4, sizeOf } from './ipv4.ts';
+import { type Cidr, contains, formatIp, type IpAddress, networkOf, parseIp, sizeOf } from '../sys/ip.ts';
 
-/** Docker's default pools for networks of scope local, in its order. */
-const DEFAULT_SUBNETS: readonly Cidr[] = [
-  ...Array.from({ length: 15 }, (_, index) => ({ base: 0xac11_0000 + index * 0x1_0000, prefixLength: 16 })),
-  ...Array.from({ length: 16 }, (_, index) => ({ base: 0xc0a8_0000 + index * 0x1000, prefixLength: 20 })),
-];
-
-/** The first of Docker's default subnets that overlaps with nothing in use. @throws EngineError "unavailable" */
-export function chooseSubnet(isFree: (candidate: Cidr) => boolean): Cidr {
-  const subnet = DEFAULT_SUBNETS.find(isFree);
-  if (subnet === undefined) {
-    throw new EngineError('unavailable', 'all predefined address pools have been fully subnetted', {
-      hint: 'Name a free subnet with --bip.',
-    });
-  }
-  return subnet;
-}
-
-/** The addresses of one subnet: lowest free first, as Docker gives them out; network, broadcast and gateway never. */
+/**
+ * The addresses of one subnet: lowest free first, as Docker gives them out. Network and broadcast address (of IPv6: the routers') are never
+ * given.
+ */
 export class AddressPool {
   readonly #subnet: Cidr;
-  readonly #reserved: ReadonlySet<number>;
-  readonly #taken = new Set<number>();
-  /** Everything below is taken. */
-  #lowest: number;
+  /** What is given out to those who ask for none in particular. */
+  readonly #range: Cidr;
+  readonly #reserved: ReadonlySet<bigint>;
+  readonly #taken = new Set<bigint>();
+  /** Everything of the range below is taken. */
+  #lowest: bigint;
 
-  constructor(subnet: Cidr, gateway: number) {
+  constructor(subnet: Cidr, range: Cidr = subnet) {
     this.#subnet = networkOf(subnet);
-    this.#lowest = this.#subnet.base;
-    const { base, prefixLength } = this.#subnet;
-    const ends = prefixLength < 31 ? [base, base + sizeOf(prefixLength) - 1] : [];
-    this.#reserved = new Set([gateway, ...ends]);
+    this.#range = networkOf(range);
+    this.#lowest = this.#range.base;
+    this.#reserved = new Set(endsOf(this.#subnet));
   }
 
   /** The lowest free address, now taken; undefined when there is none. */
   allocate(): string | undefined {
-    const end = this.#subnet.base + sizeOf(this.#subnet.prefixLength);
-    for (let address = this.#lowest; address < end; address++) {
-      if (this.#taken.has(address) || this.#reserved.has(address)) continue;
-      this.#taken.add(address);
-      this.#lowest = address + 1;
-      return formatIpv4(address);
+    const end = this.#range.base + sizeOf(this.#range);
+    for (let value = this.#lowest; value < end; value++) {
+      if (this.#taken.has(value) || this.#reserved.has(value)) continue;
+      this.#taken.add(value);
+      this.#lowest = value + 1n;
+      return formatIp({ family: this.#subnet.family, value });
     }
     this.#lowest = end;
     return undefined;
   }
 
+  /** This very address, also outside the range. False when it is taken, or none of the subnet's. */
+  take(address: string): boolean {
+    const value = this.#ownValue(address);
+    if (value === undefined || this.#taken.has(value) || this.#reserved.has(value)) return false;
+    this.#taken.add(value);
+    return true;
+  }
+
   /** Take over an address that is in use already. One of another subnet (an older configuration) is none of ours. */
   adopt(address: string): void {
-    const value = parseIpv4(address);
-    if (value !== undefined && contains(this.#subnet, value)) this.#taken.add(value);
+    const value = this.#ownValue(address);
+    if (value !== undefined) this.#taken.add(value);
   }
 
   release(address: string): void {
-    const value = parseIpv4(address);
+    const value = this.#ownValue(address);
     if (value === undefined || !this.#taken.delete(value)) return;
-    this.#lowest = Math.min(this.#lowest, value);
+    if (value < this.#lowest && value >= this.#range.base) this.#lowest = value;
   }
+
+  #ownValue(address: string): bigint | undefined {
+    const ip: IpAddress | undefined = parseIp(address);
+    return ip !== undefined && contains(this.#subnet, ip) ? ip.value : undefined;
+  }
+}
+
+function endsOf(subnet: Cidr): bigint[] {
+  const { family, base, prefixLength } = subnet;
+  if (family === 6) return prefixLength < 127 ? [base] : [];
+  return prefixLength < 31 ? [base, base + sizeOf(subnet) - 1n] : [];
 }
 
 /** Docker's classic form: an address that is given out again keeps the neighbours' ARP tables true. */

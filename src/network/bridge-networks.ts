@@ -4,20 +4,44 @@ import { join } from 'node:path';
 import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
-import { AddressPool, chooseSubnet, macAddressOf } from './address-pool.ts';
-import { type Firewall, type FirewallRequest, NftFirewall } from './firewall.ts';
+import type { IpPrefix } from '../sys/links.ts';
+import { checkInterfaceName, parseBridgeOptions } from './bridge-options.ts';
+import { ContainerNames } from './container-names.ts';
+import { type Firewall, NftFirewall } from './firewall.ts';
+import { FirewallKeeper } from './firewall-keeper.ts';
+import { checkBip, HostBridges } from './host-bridges.ts';
 import type { AttachRequest, HostNetwork } from './host-network.ts';
-import { type Cidr, formatCidr, formatIpv4, networkOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
-import type { ConnectRequest, Endpoint, NetworkInfo, Networks } from './network-driver.ts';
-import { findNetwork, predefinedNetworks } from './predefined-networks.ts';
+import type { NameServer } from './names/name-server.ts';
+import { ProcessNameServer } from './names/process-name-server.ts';
+import { NetworkBook } from './network-book.ts';
+import type {
+  ConnectRequest,
+  CreateNetworkRequest,
+  Endpoint,
+  NetworkInfo,
+  Networks,
+} from './network-driver.ts';
+import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
+import { addressFaults, planNetwork } from './plan-network.ts';
+import { type PredefinedNetworksInput, predefinedNetworks } from './predefined-networks.ts';
+import {
+  type PortRequest,
+  type PublishedPort,
+  portRules,
+  publishPort,
+  reservationsOf,
+  unpublishPorts,
+} from './published-ports.ts';
 import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
+import type { FirewallState } from './ruleset.ts';
+import { defaultPools, type SubnetPool } from './subnet-pools.ts';
 import { WorkerHostNetwork } from './worker-host-network.ts';
 
 export interface BridgeNetworksOptions {
-  /** Namespaces are pinned in `netns/` below it. */
+  /** Namespaces are pinned in `netns/` below it; the name server's socket is in `names/`. */
   execRoot: string;
   /**
-   * What tells this daemon's bridge, interfaces and nft table from those of others, the same at each start: the data root's path, say.
+   * What tells this daemon's bridges, interfaces and nft table from those of others, the same at each start: the data root's path, say.
    */
   owner: string;
   logger: Logger;
@@ -26,67 +50,117 @@ export interface BridgeNetworksOptions {
   /** The bridge's address with its subnet, `172.17.0.1/16`. Default: the first of Docker's default subnets that is free here. */
   bip?: string;
   mtu?: number;
-  /** When the networks were made, for inspect; default: now. */
+  /** Where subnets come from that nobody names; default: Docker's. */
+  pools?: readonly SubnetPool[];
+  /** When the predefined networks were made, for inspect; default: now. */
   createdNano?: bigint;
-  /** How often the firewall is looked after while containers are on the bridge. */
+  /** How often the firewall is looked after while containers are on a bridge. */
   firewallCheckMs?: number;
+  /** Networks of users; default: in memory. */
+  store?: NetworkStore;
   host?: HostNetwork;
   firewall?: Firewall;
+  names?: NameServer;
 }
 
-interface Bridge {
-  name: string;
-  /** Its own address, with the length of the subnet's prefix. */
-  address: Cidr;
-  subnet: Cidr;
-  gateway: string;
-  pool: AddressPool;
-}
-
-const DEFAULT_BRIDGE_NAME = 'sampan0';
 const DEFAULT_MTU = 1500;
 const FIREWALL_CHECK_MS = 15_000;
-const MAX_INTERFACE_NAME = 15;
 const CONTAINER_ID = /^[0-9a-z][0-9a-zA-Z_.-]*$/;
 
-/** The predefined networks: one bridge behind NAT, `host` and `none`. */
+/** Networks on this machine: bridges behind NAT, `host` and `none`, macvlan and ipvlan. */
 export class BridgeNetworks implements Networks {
   readonly #options: BridgeNetworksOptions;
   readonly #host: HostNetwork;
-  readonly #firewall: Firewall;
+  readonly #store: NetworkStore;
   readonly #suffix: string;
   readonly #createdNano: bigint;
-  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #pools: readonly SubnetPool[];
+  readonly #bridges: HostBridges;
+  readonly #firewall: FirewallKeeper;
+  readonly #nameServer: NameServer;
+  readonly #names: ContainerNames;
+  readonly #book = new NetworkBook();
   readonly #namespaces = new Set<string>();
   /** Interfaces on their way out, with the container whose namespace they are in. */
   readonly #removals = new Map<Promise<void>, string | undefined>();
-  #bridge: Bridge | undefined;
-  #warnings: string[] = [];
-  #watch: NodeJS.Timeout | undefined;
+  /** Networks are made and removed one after the other. */
+  #changes: Promise<unknown> = Promise.resolve();
+  #started = false;
 
   constructor(options: BridgeNetworksOptions) {
+    if (options.bridgeName !== undefined) checkDefaultName(options.bridgeName);
+    if (options.bip !== undefined) checkBip(options.bip);
+    const { logger } = options;
     this.#options = options;
-    this.#host = options.host ?? new WorkerHostNetwork();
-    this.#firewall = options.firewall ?? new NftFirewall();
+    const host = options.host ?? new WorkerHostNetwork();
+    this.#host = host;
+    this.#store = options.store ?? new MemoryNetworkStore();
     this.#suffix = createHash('sha256').update(options.owner).digest('hex').slice(0, 8);
     this.#createdNano = options.createdNano ?? nowNano();
-    checkOptions(options);
+    this.#pools = withBothFamilies(options.pools ?? [], defaultPools(options.owner));
+    this.#bridges = new HostBridges({
+      host,
+      suffix: this.#suffix,
+      bridgeName: options.bridgeName,
+      bip: options.bip,
+      mtu: this.#mtu,
+      pools: this.#pools,
+      logger,
+    });
+    this.#firewall = new FirewallKeeper({
+      firewall: options.firewall ?? new NftFirewall((commands) => host.nft(commands)),
+      state: () => this.#firewallState(),
+      isNeeded: () => this.#book.endpoints().some(({ hostInterfaceName }) => hostInterfaceName !== ''),
+      checkMs: options.firewallCheckMs ?? FIREWALL_CHECK_MS,
+      logger,
+    });
+    this.#nameServer =
+      options.names ?? new ProcessNameServer({ directory: join(options.execRoot, 'names'), logger });
+    this.#names = new ContainerNames({
+      book: this.#book,
+      server: this.#nameServer,
+      host,
+      namespacePath: (id) => this.namespacePath(id),
+      onRestart: () => this.#restoreServer(),
+      logger,
+    });
+    for (const network of this.#predefined(undefined)) this.#book.put(network);
   }
 
   async start(): Promise<void> {
-    this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
-    await this.#firewall.apply(this.#firewallRequest(this.#bridge));
-    await this.#repairFirewall(this.#bridge);
-    this.#watch ??= setInterval(
-      () => void this.#checkFirewall(),
-      this.#options.firewallCheckMs ?? FIREWALL_CHECK_MS,
-    );
-    this.#watch.unref();
+    const isFirst = !this.#started;
+    if (isFirst) for (const network of await this.#store.load()) this.#book.put(network);
+    await this.#host.exclusively(() => this.#ensureAll());
+    this.#started = true;
+    if (isFirst) await this.#firewall.applyFirst();
+    else await this.#firewall.apply();
+    await this.#firewall.repair();
+    this.#firewall.watch();
   }
 
   /** What `info` has to say about other people's firewalls. */
   warnings(): readonly string[] {
-    return this.#warnings;
+    return this.#firewall.warnings;
+  }
+
+  create(request: CreateNetworkRequest): Promise<NetworkInfo> {
+    return this.#changing(() => this.#host.exclusively(() => this.#create(request)));
+  }
+
+  remove(networkId: string): Promise<void> {
+    return this.#changing(async () => {
+      const network = this.#book.byId(networkId);
+      if (network === undefined) throw new EngineError('not-found', `network ${networkId} not found`);
+      this.#checkUnused(network);
+      await this.#store.remove(networkId);
+      this.#book.drop(networkId);
+      await this.#attempt('unload the rules of a network', () => this.#firewall.apply());
+      await this.#attempt('remove the interface of a network', () => this.#bridges.remove(network));
+    });
+  }
+
+  endpointsOf(networkId: string): Endpoint[] {
+    return this.#book.endpointsOn(networkId);
   }
 
   async createNamespace(containerId: string): Promise<string> {
@@ -97,6 +171,7 @@ export class BridgeNetworks implements Networks {
   }
 
   async removeNamespace(containerId: string): Promise<void> {
+    await this.#names.gone(containerId);
     await this.#host.removeNamespace(this.namespacePath(containerId));
     this.#namespaces.delete(containerId);
     for (const [removal, owner] of this.#removals) {
@@ -111,48 +186,81 @@ export class BridgeNetworks implements Networks {
     return join(this.#namespaceFolder, containerId);
   }
 
-  async connect({ containerId, network, interfaceName = 'eth0' }: ConnectRequest): Promise<Endpoint> {
-    const info = findNetwork(this.#infos(), network);
-    if (info === undefined) throw new EngineError('not-found', `network ${network} not found`);
+  async connect(request: ConnectRequest): Promise<Endpoint> {
+    const network = this.#book.find(request.network);
+    if (network === undefined) throw new EngineError('not-found', `network ${request.network} not found`);
+    this.#checkRequest(network, request);
     const endpointId = randomBytes(32).toString('hex');
-    if (info.driver !== 'bridge') return emptyEndpoint(containerId, endpointId, info);
-    const bridge = this.#startedBridge();
-    await this.#leftBehind(containerId);
-    const address = bridge.pool.allocate();
-    if (address === undefined) {
-      throw new EngineError(
-        'unavailable',
-        `no available IPv4 addresses on this network's address pools: ${info.name} (${info.id})`,
-      );
+    if (network.driver === 'host' || network.driver === 'null')
+      return this.#book.join(request, network.id, endpointId);
+    if (!this.#started) throw new EngineError('unavailable', 'The network is not started');
+    await this.#leftBehind(request.containerId);
+    let endpoint = this.#book.join(request, network.id, endpointId);
+    try {
+      endpoint = await this.#attach(endpoint, network);
+      await this.#names.joined(endpoint);
+    } catch (error) {
+      await this.disconnect(endpoint);
+      throw error;
     }
-    const endpoint: Endpoint = {
-      ...emptyEndpoint(containerId, endpointId, info),
-      interfaceName,
-      hostInterfaceName: `${this.#interfacePrefix}${endpointId.slice(0, 8)}`,
-      macAddress: macAddressOf(address),
-      ipv4: { address, prefixLength: bridge.subnet.prefixLength, gateway: bridge.gateway },
-    };
-    await this.#attach(endpoint, bridge, address);
     return endpoint;
   }
 
-  disconnect(endpoint: Endpoint): Promise<void> {
+  async disconnect(endpoint: Endpoint): Promise<void> {
     // What isn't on the books is gone or going, and its address may be somebody else's by now.
-    if (!this.#endpoints.delete(endpoint.endpointId)) return Promise.resolve();
-    if (endpoint.hostInterfaceName === '') return Promise.resolve();
+    const present = this.#book.endpoints().find(({ endpointId }) => endpointId === endpoint.endpointId);
+    if (present === undefined || !this.#book.leave(endpoint.endpointId)) return;
+    if (endpoint.interfaceName === '') return;
     // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
-    if (endpoint.ipv4 !== undefined) this.#bridge?.pool.release(endpoint.ipv4.address);
     const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
     this.#removals.set(removal, endpoint.containerId);
-    return Promise.resolve();
+    await this.#names.left(endpoint);
+    await this.#unpublish(present);
+    if (this.#book.endpointsOf(endpoint.containerId).length === 0) return;
+    await removal;
+    await this.#attempt('set the routes of a container', () => this.#setWays(endpoint.containerId));
+  }
+
+  async publish(containerId: string, ports: readonly PortRequest[]): Promise<Endpoint[]> {
+    const endpoint = ports.length === 0 ? undefined : this.#wayOut(containerId);
+    if (endpoint !== undefined) {
+      const network = this.#book.byId(endpoint.networkId);
+      const hostBinding = network === undefined ? undefined : parseBridgeOptions(network.options).hostBinding;
+      const published = { ...endpoint, ports: [] as PublishedPort[] };
+      try {
+        for (const request of ports) {
+          const taken = [...this.#book.endpoints(), published];
+          const context = { endpoint, hostBinding, taken, keeper: this.#nameServer.ports };
+          published.ports.push(...(await publishPort(request, context)));
+        }
+        this.#book.update(published);
+        await this.#firewall.apply();
+      } catch (error) {
+        this.#book.update(endpoint);
+        await unpublishPorts(published, this.#nameServer.ports);
+        throw error;
+      }
+    }
+    return this.#book.endpointsOf(containerId);
+  }
+
+  async rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]> {
+    const renamed = this.#book
+      .endpointsOf(containerId)
+      .map((endpoint) => ({ ...endpoint, names: names(endpoint.networkId) }));
+    for (const endpoint of renamed) {
+      this.#book.update(endpoint);
+      await this.#names.renamed(endpoint);
+    }
+    return renamed;
   }
 
   list(): Promise<NetworkInfo[]> {
-    return Promise.resolve(this.#infos());
+    return Promise.resolve(this.#book.infos());
   }
 
   get(network: string): Promise<NetworkInfo | undefined> {
-    return Promise.resolve(findNetwork(this.#infos(), network));
+    return Promise.resolve(this.#book.find(network));
   }
 
   async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {
@@ -161,14 +269,9 @@ export class BridgeNetworks implements Networks {
   }
 
   async recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void> {
-    for (const endpoint of keep.filter(({ hostInterfaceName }) => hostInterfaceName !== '')) {
-      this.#endpoints.set(endpoint.endpointId, endpoint);
-      if (endpoint.ipv4 !== undefined) this.#bridge?.pool.adopt(endpoint.ipv4.address);
-    }
-    // The bridge may be a new one, whose predecessor somebody removed with these in it.
-    if (this.#bridge !== undefined && keep.length > 0) {
-      this.#bridge = await this.#host.exclusively(() => this.#ensureBridge());
-    }
+    for (const endpoint of keep) this.#book.adopt(endpoint);
+    // A bridge may be a new one, whose predecessor somebody removed with these in it.
+    if (this.#started && keep.length > 0) await this.#host.exclusively(() => this.#ensureAll());
     const kept = new Set(keep.map(({ hostInterfaceName }) => hostInterfaceName));
     for (const { name, kind } of await this.#host.links()) {
       if (kind !== 'veth' || !name.startsWith(this.#interfacePrefix) || kept.has(name)) continue;
@@ -183,26 +286,160 @@ export class BridgeNetworks implements Networks {
       this.#options.logger.info('Removing an orphaned network namespace', { container: name });
       await this.#host.removeNamespace(join(this.#namespaceFolder, name));
     }
+    await this.#attempt('find the name server of containers again', () => this.#restoreServer());
+    if (this.#started) await this.#firewall.apply();
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#watch);
+    await this.#changes.catch(() => undefined);
     await Promise.all(this.#removals.keys());
-    const bridge = this.#bridge;
-    if (bridge !== undefined && this.#endpoints.size === 0 && this.#namespaces.size === 0) {
-      await this.#firewall.remove(this.#firewallRequest(bridge));
-      await this.#host.removeLink(bridge.name);
-    }
+    const isEmpty = this.#book.endpoints().length === 0 && this.#namespaces.size === 0;
+    await this.#firewall.close({ remove: isEmpty && this.#started });
+    if (isEmpty && this.#started)
+      for (const network of this.#book.infos()) await this.#bridges.remove(network);
+    await this.#nameServer.close({ stop: isEmpty });
     await this.#host.close();
   }
 
-  async #removeInterface({ hostInterfaceName, ipv4 }: Endpoint): Promise<void> {
+  /** Ports lead to a bridge that has a way out. */
+  #wayOut(containerId: string): Endpoint | undefined {
+    const { ipv4, ipv6 } = this.#book.waysOf(containerId);
+    const name = (ipv4 ?? ipv6)?.interfaceName;
+    return this.#book
+      .endpointsOf(containerId)
+      .find((one) => one.interfaceName === name && one.networkDriver === 'bridge');
+  }
+
+  async #unpublish(endpoint: Endpoint): Promise<void> {
+    if (endpoint.ports.length === 0) return;
+    await this.#attempt('unload the rules of ports', () => this.#firewall.apply());
+    await this.#attempt('release ports', () => unpublishPorts(endpoint, this.#nameServer.ports));
+  }
+
+  /** With what it served and held. */
+  async #restoreServer(): Promise<void> {
+    await this.#names.restore();
+    const reservations = this.#book.endpoints().flatMap(reservationsOf);
+    if (reservations.length > 0 || !this.#names.isEmpty) await this.#nameServer.ports.adopt(reservations);
+  }
+
+  async #create(request: CreateNetworkRequest): Promise<NetworkInfo> {
+    const networks = this.#book.infos();
+    const planned = planNetwork(request, {
+      networks,
+      used: await this.#bridges.usedSubnets(undefined),
+      pools: this.#pools,
+      createdNano: nowNano(),
+    });
+    if (planned.driver === 'bridge') this.#checkBridgeName(planned, networks);
+    const network = this.#book.put(planned);
     try {
-      await this.#host.removeLink(hostInterfaceName);
+      await this.#store.insert(network);
+      await this.#bridges.ensure(network, []);
+      await this.#firewall.apply();
+      await this.#firewall.repair();
     } catch (error) {
-      if (ipv4 !== undefined) this.#bridge?.pool.adopt(ipv4.address);
+      this.#book.drop(network.id);
+      await this.#attempt('take a network back', async () => {
+        await this.#bridges.remove(network);
+        await this.#firewall.apply();
+        await this.#store.remove(network.id);
+      });
+      throw error;
+    }
+    return network;
+  }
+
+  #checkBridgeName(planned: NetworkInfo, networks: readonly NetworkInfo[]): void {
+    const name = this.#bridges.bridgeName(planned);
+    const other = networks.find((one) => one.driver === 'bridge' && this.#bridges.bridgeName(one) === name);
+    if (other !== undefined)
+      throw new EngineError(
+        'forbidden',
+        `cannot create network ${planned.id} (${name}): conflicts with network ${other.id} (${name}): networks have same bridge name`,
+      );
+  }
+
+  #checkUnused(network: NetworkInfo): void {
+    const { id, name } = network;
+    if (this.#isPredefined(network))
+      throw new EngineError('forbidden', `${name} is a pre-defined network and cannot be removed`);
+    const endpoints = this.#book.endpointsOn(id);
+    if (endpoints.length === 0) return;
+    const users = endpoints.map(
+      (one) =>
+        `name:${JSON.stringify(one.names[0] ?? one.containerId.slice(0, 12))} id:"${one.endpointId.slice(0, 12)}"`,
+    );
+    throw new EngineError(
+      'forbidden',
+      `error while removing network: network ${name} has active endpoints (${users.join(', ')})`,
+    );
+  }
+
+  /** @throws EngineError "invalid" in Docker's words. */
+  #checkRequest(network: NetworkInfo, { ipv4Address, ipv6Address }: ConnectRequest): void {
+    const faults = addressFaults(network, { ipv4: ipv4Address, ipv6: ipv6Address });
+    if (faults.length > 0) throw new EngineError('invalid', faults.join('\n'));
+  }
+
+  async #ensureAll(): Promise<void> {
+    const users = this.#book.infos().filter((network) => !this.#isPredefined(network));
+    const present = this.#book.find('bridge');
+    const chosen =
+      present === undefined || present.ipam.length === 0
+        ? await this.#bridges.chooseDefault(users)
+        : undefined;
+    if (chosen !== undefined) for (const network of this.#predefined(chosen)) this.#book.put(network);
+    const [bridge] = this.#book.infos().filter(({ name }) => name === 'bridge');
+    if (bridge !== undefined) await this.#bridges.ensure(bridge, this.#book.endpointsOn(bridge.id));
+    for (const network of users)
+      await this.#attempt(`set up network ${network.name}`, () =>
+        this.#bridges.ensure(network, this.#book.endpointsOn(network.id)),
+      );
+    await this.#bridges.removeOrphans(users);
+  }
+
+  async #attach(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
+    const { containerId, endpointId } = endpoint;
+    const hostInterfaceName =
+      network.driver === 'bridge' ? `${this.#interfacePrefix}${endpointId.slice(0, 8)}` : '';
+    const named = { ...endpoint, hostInterfaceName };
+    this.#book.update(named);
+    const request: AttachRequest = {
+      namespacePath: this.namespacePath(containerId),
+      to: this.#bridges.attachment(network, hostInterfaceName),
+      interfaceName: endpoint.interfaceName,
+      macAddress: endpoint.macAddress === '' ? undefined : endpoint.macAddress,
+      addresses: addressesOf(endpoint),
+      ways: this.#book.waysOf(containerId),
+      mtu: this.#bridges.mtuOf(network),
+    };
+    const macAddress = await this.#host.attach(request).catch(async (error: unknown) => {
+      if (kindOf(error) !== 'unavailable') throw error;
+      this.#options.logger.warn('What a network stands on is gone: making it anew', {
+        network: network.name,
+      });
+      await this.start();
+      return await this.#host.attach(request);
+    });
+    const attached = { ...named, macAddress };
+    this.#book.update(attached);
+    return attached;
+  }
+
+  async #setWays(containerId: string): Promise<void> {
+    await this.#host.setWays(this.namespacePath(containerId), this.#book.waysOf(containerId));
+  }
+
+  async #removeInterface(endpoint: Endpoint): Promise<void> {
+    const { hostInterfaceName, interfaceName, containerId } = endpoint;
+    try {
+      if (hostInterfaceName !== '') await this.#host.removeLink(hostInterfaceName);
+      else await this.#host.removeLinkInside(this.namespacePath(containerId), interfaceName);
+    } catch (error) {
+      this.#book.hold(endpoint);
       this.#options.logger.warn('Cannot remove an interface; the next start will', {
-        interface: hostInterfaceName,
+        interface: hostInterfaceName || interfaceName,
         error: messageOf(error),
       });
     }
@@ -214,90 +451,18 @@ export class BridgeNetworks implements Networks {
     await Promise.all(own.map(([removal]) => removal));
   }
 
-  async #attach(endpoint: Endpoint, bridge: Bridge, address: string): Promise<void> {
-    this.#endpoints.set(endpoint.endpointId, endpoint);
-    const request: AttachRequest = {
-      namespacePath: this.namespacePath(endpoint.containerId),
-      bridgeName: bridge.name,
-      owner: this.#mark,
-      hostInterfaceName: endpoint.hostInterfaceName,
-      interfaceName: endpoint.interfaceName,
-      macAddress: endpoint.macAddress,
-      address: { address, prefixLength: bridge.subnet.prefixLength },
-      gateway: bridge.gateway,
-      mtu: this.#mtu,
-    };
+  #changing<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changes.then(change);
+    this.#changes = done.catch(() => undefined);
+    return done;
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
     try {
-      await this.#host.attach(request).catch(async (error: unknown) => {
-        if (kindOf(error) !== 'unavailable') throw error;
-        this.#options.logger.warn('The bridge is gone: making it anew', { bridge: bridge.name });
-        await this.start();
-        await this.#host.attach(request);
-      });
+      await work();
     } catch (error) {
-      this.#endpoints.delete(endpoint.endpointId);
-      bridge.pool.release(address);
-      throw error;
+      this.#options.logger.error(`Cannot ${what}`, { error: messageOf(error) });
     }
-  }
-
-  async #ensureBridge(): Promise<Bridge> {
-    const name = this.#bridge?.name ?? (await this.#chooseBridgeName());
-    const address = this.#bridge?.address ?? (await this.#chooseAddress(name));
-    const gateway = formatIpv4(address.base);
-    const { forwardingEnabled } = await this.#host.ensureBridge({
-      name,
-      owner: this.#mark,
-      // Without one of its own a bridge takes that of a port, and changes it as containers come and go.
-      macAddress: macAddressOf(gateway),
-      gateway: { address: gateway, prefixLength: address.prefixLength },
-      mtu: this.#mtu,
-      ports: [...this.#endpoints.values()].map(({ hostInterfaceName }) => hostInterfaceName),
-    });
-    if (forwardingEnabled) {
-      this.#options.logger.warn('IPv4 forwarding was off on this machine; it is on now, for all interfaces');
-    }
-    const pool = this.#bridge?.pool ?? this.#newPool(address);
-    return { name, address, subnet: networkOf(address), gateway, pool };
-  }
-
-  /** Ours is found again by its mark, whatever it was called by default. */
-  async #chooseBridgeName(): Promise<string> {
-    if (this.#options.bridgeName !== undefined) return this.#options.bridgeName;
-    const links = await this.#host.links();
-    const ours = links.find(({ kind, alias }) => kind === 'bridge' && alias === this.#mark);
-    if (ours !== undefined) return ours.name;
-    const taken = links.some(({ name }) => name === DEFAULT_BRIDGE_NAME);
-    return taken ? `smp-${this.#suffix}` : DEFAULT_BRIDGE_NAME;
-  }
-
-  /** The configured one, else the one that the bridge has (containers may be on it), else a free one. */
-  async #chooseAddress(bridgeName: string): Promise<Cidr> {
-    if (this.#options.bip !== undefined) return parseCidr(this.#options.bip);
-    const [present] = await this.#host.addressesOf(bridgeName);
-    if (present !== undefined) return parseCidr(`${present.address}/${present.prefixLength}`);
-    const used = (await this.#host.usedSubnets(bridgeName)).flatMap(toCidr);
-    const nameservers = (await readHostResolvConf()).nameservers.flatMap((server) =>
-      toCidr({ address: server, prefixLength: 32 }),
-    );
-    const inUse = [...used, ...nameservers];
-    const subnet = chooseSubnet((candidate) => !inUse.some((one) => overlaps(one, candidate)));
-    return { base: subnet.base + 1, prefixLength: subnet.prefixLength };
-  }
-
-  /** Others reload their firewalls as they like (`flush ruleset` is how many files begin): look now and then, while it matters. */
-  async #checkFirewall(): Promise<void> {
-    if (this.#bridge !== undefined && this.#endpoints.size > 0) await this.#repairFirewall(this.#bridge);
-  }
-
-  async #repairFirewall(bridge: Bridge): Promise<void> {
-    const warnings = await this.#firewall.repair(this.#firewallRequest(bridge)).catch((error: unknown) => {
-      // Somebody else's table in an odd state must not keep the engine from starting.
-      return [`WARNING: Cannot look after the firewall: ${messageOf(error)}`];
-    });
-    const known = new Set(this.#warnings);
-    this.#warnings = warnings;
-    for (const warning of warnings) if (!known.has(warning)) this.#options.logger.warn(warning);
   }
 
   async #pinnedNamespaces(): Promise<string[]> {
@@ -309,40 +474,30 @@ export class BridgeNetworks implements Networks {
     }
   }
 
-  #newPool(address: Cidr): AddressPool {
-    const pool = new AddressPool(address, address.base);
-    for (const { ipv4 } of this.#endpoints.values()) if (ipv4 !== undefined) pool.adopt(ipv4.address);
-    return pool;
-  }
-
-  #startedBridge(): Bridge {
-    if (this.#bridge === undefined) throw new EngineError('unavailable', 'The network is not started');
-    return this.#bridge;
-  }
-
-  #firewallRequest(bridge: Bridge): FirewallRequest {
+  #firewallState(): FirewallState {
+    const bridges = this.#book.infos().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
     return {
       table: `sampan_${this.#suffix}`,
-      bridgeName: bridge.name,
-      subnet: formatCidr(bridge.subnet),
+      bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
+      ports: this.#book.endpoints().flatMap(portRules),
     };
   }
 
-  #infos(): NetworkInfo[] {
+  #predefined(bridge: PredefinedNetworksInput['bridge']): NetworkInfo[] {
     return predefinedNetworks({
       owner: this.#options.owner,
       createdNano: this.#createdNano,
-      bridge: this.#bridge,
+      bridge,
       mtu: this.#mtu,
     });
   }
 
-  get #mtu(): number {
-    return this.#options.mtu ?? DEFAULT_MTU;
+  #isPredefined({ name }: NetworkInfo): boolean {
+    return name === 'bridge' || name === 'host' || name === 'none';
   }
 
-  get #mark(): string {
-    return `sampan ${this.#suffix}`;
+  get #mtu(): number {
+    return this.#options.mtu ?? DEFAULT_MTU;
   }
 
   get #interfacePrefix(): string {
@@ -354,38 +509,30 @@ export class BridgeNetworks implements Networks {
   }
 }
 
-function checkOptions({ bridgeName, bip }: BridgeNetworksOptions): void {
-  if (bridgeName !== undefined && (!/^[\w.-]+$/.test(bridgeName) || bridgeName.length > MAX_INTERFACE_NAME)) {
+/** Who names pools of one family has Docker's of the other. */
+function withBothFamilies(named: readonly SubnetPool[], defaults: readonly SubnetPool[]): SubnetPool[] {
+  const families = new Set(named.map(({ base }) => base.family));
+  return [...named, ...defaults.filter(({ base }) => !families.has(base.family))];
+}
+
+function checkDefaultName(bridgeName: string): void {
+  try {
+    checkInterfaceName(bridgeName);
+  } catch (error) {
     throw new EngineError('invalid', `Invalid bridge name ${JSON.stringify(bridgeName)}`, {
-      hint: `At most ${MAX_INTERFACE_NAME} letters, digits, "_", "-" and ".".`,
-    });
-  }
-  if (bip === undefined) return;
-  const address = parseCidr(bip);
-  if (address.prefixLength > 30 || networkOf(address).base === address.base) {
-    throw new EngineError('invalid', `Invalid --bip ${JSON.stringify(bip)}: not the address of a host`, {
-      hint: 'Give the address that the bridge gets and the length of its subnet, such as 172.20.0.1/16.',
+      hint: 'At most 15 letters, digits, "_", "-" and ".".',
+      cause: error,
     });
   }
 }
 
-/** What a container has on `host` and `none`, which give it no interface. */
-function emptyEndpoint(containerId: string, endpointId: string, network: NetworkInfo): Endpoint {
-  return {
-    containerId,
-    endpointId,
-    networkId: network.id,
-    networkName: network.name,
-    networkDriver: network.driver,
-    interfaceName: '',
-    hostInterfaceName: '',
-    macAddress: '',
-    ipv4: undefined,
-    ipv6: undefined,
-  };
-}
-
-function toCidr({ address, prefixLength }: { address: string; prefixLength: number }): Cidr[] {
-  const base = parseIpv4(address);
-  return base === undefined ? [] : [{ base, prefixLength }];
+function addressesOf({ ipv4, ipv6, linkLocalAddresses }: Endpoint): IpPrefix[] {
+  const own = [ipv4, ipv6].flatMap((one) =>
+    one === undefined ? [] : [{ address: one.address, prefixLength: one.prefixLength }],
+  );
+  const linkLocal = linkLocalAddresses.map((address) => ({
+    address,
+    prefixLength: address.includes(':') ? 64 : 16,
+  }));
+  return [...own, ...linkLocal];
 }

@@ -10,87 +10,70 @@ import {
   removalCommands,
   type UserHook,
 } from './foreign-firewall.ts';
-
-export interface FirewallRequest {
-  /** Name of our table, one per daemon. */
-  table: string;
-  bridgeName: string;
-  /** `172.17.0.0/16` */
-  subnet: string;
-}
-
-/**
- * Our table, whole: what leaves the bridge takes the host's address; containers may speak to each other and to the outside; from outside
- * only answers come in. Loading it replaces an older one of the same name in the same transaction.
- */
-export function ruleset({ table, bridgeName, subnet }: FirewallRequest): string {
-  const bridge = JSON.stringify(bridgeName);
-  return `table ip ${table}
-delete table ip ${table}
-table ip ${table} {
-  chain postrouting {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${subnet} oifname != ${bridge} masquerade
-  }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    iifname ${bridge} accept
-    oifname ${bridge} ct state established,related accept
-    oifname ${bridge} drop
-  }
-}
-`;
-}
-
-/** How many chains `ruleset` makes. */
-const OWN_CHAINS = 2;
+import { CHAIN_COUNT, type FirewallState, ruleset } from './ruleset.ts';
 
 export interface Firewall {
-  /** Load our rules; idempotent, one transaction. */
-  apply(request: FirewallRequest): Promise<void>;
+  /** Load our rules, whole; one transaction. */
+  apply(state: FirewallState): Promise<void>;
+  /** Whether a table of ours is there, whatever its rules. */
+  isLoaded(state: FirewallState): Promise<boolean>;
   /**
    * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
    * is forwarded, our accepts in the place that it documents for this.
    *
-   * @returns one warning for each drop that we can't help.
+   * @returns one warning for each drop that we can't help, and whether our table had gone.
    */
-  repair(request: FirewallRequest): Promise<string[]>;
+  repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }>;
   /** Ours everywhere. Absent is fine. */
-  remove(request: FirewallRequest): Promise<void>;
+  remove(state: FirewallState): Promise<void>;
 }
 
-/** Through nft(8). */
+/** Through libnftables (what changes) and nft(8) (what is read). */
 export class NftFirewall implements Firewall {
-  async apply(request: FirewallRequest): Promise<void> {
-    await load(ruleset(request));
+  readonly #load: (commands: string) => Promise<void>;
+
+  constructor(load: (commands: string) => Promise<void>) {
+    this.#load = load;
   }
 
-  async repair(request: FirewallRequest): Promise<string[]> {
-    const chains = await listChains();
-    if (
-      chains.filter(({ family, table }) => family === 'ip' && table === request.table).length < OWN_CHAINS
-    ) {
-      await this.apply(request);
-    }
-    const { hook, warnings } = findForeignDrops(chains, request.bridgeName);
-    if (hook !== undefined) await openHook(hook, request);
-    return warnings;
+  async apply(state: FirewallState): Promise<void> {
+    await this.#load(ruleset(state));
   }
 
-  async remove({ table }: FirewallRequest): Promise<void> {
+  async isLoaded({ table }: FirewallState): Promise<boolean> {
+    const own = (await listChains()).filter((chain) => chain.family === 'inet' && chain.table === table);
+    return own.length >= CHAIN_COUNT;
+  }
+
+  async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {
     const chains = await listChains();
-    const commands = [`table ip ${table}`, `delete table ip ${table}`];
+    const own = chains.filter(({ family, table }) => family === 'inet' && table === state.table);
+    const restored = own.length < CHAIN_COUNT;
+    if (restored) await this.apply(state);
+    const foreign = chains.filter(({ table }) => table !== state.table);
+    const bridges = state.bridges.map(({ bridgeName }) => bridgeName);
+    const ipv6 = state.bridges.some(({ subnets }) => subnets.some((subnet) => subnet.includes(':')));
+    const { hooks, warnings } = findForeignDrops(foreign, { bridgeNames: bridges, ipv6 });
+    for (const hook of hooks) await this.#openHook(hook, bridges, state.table);
+    return { warnings, restored };
+  }
+
+  async remove({ table }: FirewallState): Promise<void> {
+    const chains = await listChains();
+    const commands = [`table inet ${table}`, `delete table inet ${table}`];
     // A firewall may have stopped dropping since, with our accepts still in it.
     for (const hook of findHooks(chains)) commands.push(...removalCommands(hook, await rulesOf(hook), table));
-    await load(commands.join('\n'));
+    await this.#load(`${commands.join('\n')}\n`);
   }
-}
 
-async function openHook(hook: UserHook, { bridgeName, table }: FirewallRequest): Promise<void> {
-  const rules = await rulesOf(hook);
-  const wanted = acceptCommands(hook, rules, { bridgeName, mark: table });
-  if (rules.filter(({ comment }) => comment === table).length === wanted.length) return;
-  await load([...removalCommands(hook, rules, table), ...wanted].join('\n'));
+  async #openHook(hook: UserHook, bridges: readonly string[], mark: string): Promise<void> {
+    const rules = await rulesOf(hook);
+    const wanted = bridges.flatMap((bridgeName) => acceptCommands(hook, rules, { bridgeName, mark }));
+    const present = rules.filter(({ comment }) => comment === mark).flatMap(({ interfaces }) => interfaces);
+    const isWhole = present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
+    if (isWhole) return;
+    await this.#load(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
+  }
 }
 
 async function listChains(): Promise<NftChain[]> {
@@ -99,8 +82,4 @@ async function listChains(): Promise<NftChain[]> {
 
 async function rulesOf({ family, table, chain }: UserHook): Promise<NftRule[]> {
   return parseRules((await runChecked(['nft', '-j', '-a', 'list', 'chain', family, table, chain])).stdout);
-}
-
-async function load(commands: string): Promise<void> {
-  await runChecked(['nft', '-f', '-'], { stdin: `${commands}\n` });
 }

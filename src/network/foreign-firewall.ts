@@ -12,49 +12,64 @@ export interface NftRule {
   comment: string | undefined;
   /** Matches everything and returns: nothing behind it is reached. Older Dockers end their hook so. */
   isReturn: boolean;
+  /** Those that it matches by name. */
+  interfaces: string[];
 }
 
 /** Where a firewall lets other people's rules in. */
 export interface UserHook {
-  family: 'ip';
+  family: 'ip' | 'ip6';
   table: string;
   chain: string;
 }
 
-/** Both reached from `ip filter FORWARD` before its policy; Docker documents the first, ufw fills the second by `ufw route`. */
+/** All reached from `filter FORWARD` of their family before its policy; Docker documents its own, ufw fills the others by `ufw route`. */
 const HOOKS: readonly UserHook[] = [
   { family: 'ip', table: 'filter', chain: 'DOCKER-USER' },
   { family: 'ip', table: 'filter', chain: 'ufw-user-forward' },
+  { family: 'ip6', table: 'filter', chain: 'DOCKER-USER' },
+  { family: 'ip6', table: 'filter', chain: 'ufw6-user-forward' },
 ];
+
+/** What is forwarded for our bridges: by these families, by these names. */
+export interface ForwardedTraffic {
+  bridgeNames: readonly string[];
+  ipv6: boolean;
+}
 
 /**
  * An accept in our table doesn't outweigh a drop in another: find who drops what is forwarded.
  *
- * @returns the hook to use, and a warning for each drop that no hook of ours reaches.
+ * @returns the hooks to use, one a family, and a warning for each drop that no hook of ours reaches.
  */
 export function findForeignDrops(
   chains: readonly NftChain[],
-  bridgeName: string,
-): { hook: UserHook | undefined; warnings: string[] } {
+  { bridgeNames, ipv6 }: ForwardedTraffic,
+): { hooks: UserHook[]; warnings: string[] } {
+  const families = ['ip', 'inet', ...(ipv6 ? ['ip6'] : [])];
   const drops = chains.filter(
-    ({ family, hook, policy }) =>
-      (family === 'ip' || family === 'inet') && hook === 'forward' && policy === 'drop',
+    ({ family, hook, policy }) => families.includes(family) && hook === 'forward' && policy === 'drop',
   );
-  const isHooked = ({ family, table, name }: NftChain): boolean =>
-    family === 'ip' && table === 'filter' && name === 'FORWARD';
-  const [present] = findHooks(chains);
-  const hook = drops.some(isHooked) ? present : undefined;
-  const helpless = drops.filter((drop) => hook === undefined || !isHooked(drop));
-  const warnings = helpless.map(
-    ({ family, table, name }) =>
-      `WARNING: nftables chain "${family} ${table} ${name}" drops forwarded packets: let interface ${bridgeName} through there, or containers have no network`,
-  );
+  const present = findHooks(chains);
+  const hookOf = (drop: NftChain): UserHook | undefined =>
+    drop.table === 'filter' && drop.name === 'FORWARD'
+      ? present.find(({ family }) => family === drop.family)
+      : undefined;
+  const hooks = new Set(drops.map(hookOf).filter((hook) => hook !== undefined));
+  const names = bridgeNames.join(', ');
+  const warnings = drops
+    .filter((drop) => hookOf(drop) === undefined)
+    .map(
+      ({ family, table, name }) =>
+        `WARNING: nftables chain "${family} ${table} ${name}" drops forwarded packets: let interface ${names} through there, or containers have no network`,
+    );
   if (chains.some(({ family, table }) => family === 'inet' && table === 'firewalld')) {
+    const zone = bridgeNames.map((name) => `--add-interface=${name}`).join(' ');
     warnings.push(
-      `WARNING: firewalld is active: run firewall-cmd --zone=trusted --add-interface=${bridgeName}, or containers have no network`,
+      `WARNING: firewalld is active: run firewall-cmd --zone=trusted ${zone}, or containers have no network`,
     );
   }
-  return { hook, warnings };
+  return { hooks: [...hooks], warnings };
 }
 
 /** The hooks that there are, in the order of preference. */
@@ -104,6 +119,7 @@ export function parseRules(json: string): NftRule[] {
     handle: Number(rule['handle']),
     comment: textOf(rule['comment']),
     isReturn: isReturn(rule['expr']),
+    interfaces: interfacesOf(rule['expr']),
   }));
 }
 
@@ -111,6 +127,16 @@ function isReturn(expressions: unknown): boolean {
   if (!Array.isArray(expressions)) return false;
   const kinds = (expressions as unknown[]).flatMap((one) => (isRecord(one) ? Object.keys(one) : []));
   return kinds.includes('return') && kinds.every((kind) => kind === 'return' || kind === 'counter');
+}
+
+/** `{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "br0"}}` */
+function interfacesOf(expressions: unknown): string[] {
+  if (!Array.isArray(expressions)) return [];
+  return (expressions as unknown[]).flatMap((one) => {
+    const match = isRecord(one) ? one['match'] : undefined;
+    const right = isRecord(match) ? match['right'] : undefined;
+    return typeof right === 'string' ? [right] : [];
+  });
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,36 +1,55 @@
 /** The thread that `WorkerHostNetwork` speaks to: one operation after the other, each synchronous from start to end. */
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { EngineError, type SerializedError, serializeError } from '../errors/engine-error.ts';
+import { EngineError, errnoCodeOf, type SerializedError, serializeError } from '../errors/engine-error.ts';
 import {
   addAddress,
   addBridge,
   addDefaultRoute,
+  addDummy,
+  addSubLink,
   addVeth,
+  addVlan,
   findLink,
-  type Ipv4Prefix,
+  type IpPrefix,
   type Link,
   listAddresses,
   listLinks,
   listRoutes,
   removeAddress,
+  removeDefaultRoute,
   removeLink,
+  setBridgePort,
   setLinkAlias,
   setLinkMaster,
   setLinkUp,
 } from '../sys/links.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
 import { isNamespacePinned, NamespaceVisitor, removePinnedNamespace } from '../sys/netns.ts';
-import type { AttachRequest, BridgeRequest, HostLink } from './host-network.ts';
+import { runNft } from '../sys/nft.ts';
+import type {
+  Attachment,
+  AttachRequest,
+  BridgeRequest,
+  DefaultWays,
+  HostLink,
+  ParentRequest,
+} from './host-network.ts';
+import { redirectRules } from './names/redirect-rules.ts';
 
 export type Operation =
   | { name: 'links' }
   | { name: 'usedSubnets'; exceptLink: string | undefined }
   | { name: 'addressesOf'; link: string }
   | { name: 'ensureBridge'; request: BridgeRequest }
+  | { name: 'ensureParent'; request: ParentRequest }
   | { name: 'createNamespace'; path: string }
   | { name: 'removeNamespace'; path: string }
   | { name: 'attach'; request: AttachRequest }
+  | { name: 'setWays'; path: string; ways: DefaultWays }
   | { name: 'removeLink'; link: string }
+  | { name: 'removeLinkInside'; path: string; link: string }
+  | { name: 'redirectNames'; path: string; ports: { udp: number; tcp: number } }
+  | { name: 'nft'; commands: string }
   | { name: 'close' };
 
 export interface Call {
@@ -48,6 +67,7 @@ declare const self: Worker;
 
 const LOOPBACK_INDEX = 1;
 const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
+const IPV6_FORWARD = '/proc/sys/net/ipv6/conf/all/forwarding';
 
 if (!Bun.isMainThread) serve();
 
@@ -75,28 +95,51 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return addressesOf(host, findLink(host, operation.link));
     case 'ensureBridge':
       return ensureBridge(host, operation.request);
+    case 'ensureParent':
+      return ensureParent(host, operation.request);
     case 'createNamespace':
       return createNamespace(visitor, operation.path);
     case 'removeNamespace':
       return removePinnedNamespace(operation.path);
     case 'attach':
       return attach(host, visitor, operation.request);
+    case 'setWays':
+      return insideOf(visitor, operation.path, (inside) => setWays(inside, operation.ways));
     case 'removeLink':
       return removeLink(host, operation.link);
+    case 'removeLinkInside':
+      return removeLinkInside(visitor, operation.path, operation.link);
+    case 'redirectNames':
+      return visitor.visit(operation.path, () => runNft(redirectRules(operation.ports)));
+    case 'nft':
+      return runNft(operation.commands);
     case 'close':
       host.close();
       return visitor.close();
   }
 }
 
-function usedSubnets(host: NetlinkSocket, exceptLink: string | undefined): Ipv4Prefix[] {
+function insideOf<T>(visitor: NamespaceVisitor, path: string, work: (inside: NetlinkSocket) => T): T {
+  const inside = visitor.visit(path, () => new NetlinkSocket());
+  try {
+    return work(inside);
+  } finally {
+    inside.close();
+  }
+}
+
+function removeLinkInside(visitor: NamespaceVisitor, path: string, name: string): void {
+  if (isNamespacePinned(path)) insideOf(visitor, path, (inside) => removeLink(inside, name));
+}
+
+function usedSubnets(host: NetlinkSocket, exceptLink: string | undefined): IpPrefix[] {
   const except = exceptLink === undefined ? undefined : findLink(host, exceptLink)?.index;
   return [...listAddresses(host), ...listRoutes(host)]
     .filter(({ index }) => index !== except)
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
 }
 
-function addressesOf(host: NetlinkSocket, link: Link | undefined): Ipv4Prefix[] {
+function addressesOf(host: NetlinkSocket, link: Link | undefined): IpPrefix[] {
   return listAddresses(host)
     .filter(({ index }) => index === link?.index)
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
@@ -104,20 +147,67 @@ function addressesOf(host: NetlinkSocket, link: Link | undefined): Ipv4Prefix[] 
 
 function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwardingEnabled: boolean } {
   const { index } = findOrAddBridge(host, request);
+  const hasIpv6 = request.addresses.some(({ address }) => address.includes(':'));
+  setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/disable_ipv6`, hasIpv6 ? '0' : '1');
+  setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/accept_ra`, '0');
+  // For ports that are published on 127.0.0.1; what comes from outside with such an address is dropped.
+  setSwitch(`/proc/sys/net/ipv4/conf/${request.name}/route_localnet`, '1');
+  const wanted = new Set(request.addresses.map(textOf));
   for (const present of addressesOf(host, findLink(host, request.name))) {
-    const same =
-      present.address === request.gateway.address && present.prefixLength === request.gateway.prefixLength;
-    if (!same) removeAddress(host, index, present);
+    if (wanted.has(textOf(present)) || present.address.startsWith('fe80:')) continue;
+    removeAddress(host, index, present);
   }
-  addAddress(host, index, request.gateway);
+  for (const address of request.addresses) addAddress(host, index, address);
   setLinkUp(host, index);
   const ports = new Set(request.ports);
   for (const link of ports.size > 0 ? listLinks(host) : []) {
-    if (ports.has(link.name) && link.masterIndex !== index) setLinkMaster(host, link.index, index);
+    if (!ports.has(link.name)) continue;
+    if (link.masterIndex !== index) setLinkMaster(host, link.index, index);
+    if (request.isolated) setBridgePort(host, link.index, { hairpin: false, isolated: true });
   }
-  const wasOff = readFileSync(IP_FORWARD, 'utf8').trim() === '0';
-  if (wasOff) writeFileSync(IP_FORWARD, '1');
-  return { forwardingEnabled: wasOff };
+  const wasOff = turnOn(IP_FORWARD);
+  return { forwardingEnabled: (hasIpv6 && turnOn(IPV6_FORWARD)) || wasOff };
+}
+
+function textOf({ address, prefixLength }: IpPrefix): string {
+  return `${address}/${prefixLength}`;
+}
+
+/** @returns whether it was off. */
+function turnOn(path: string): boolean {
+  if (readFileSync(path, 'utf8').trim() !== '0') return false;
+  writeFileSync(path, '1');
+  return true;
+}
+
+/** A kernel without IPv6 has no such file. */
+function setSwitch(path: string, value: string): void {
+  try {
+    writeFileSync(path, value);
+  } catch (error) {
+    if (errnoCodeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest): void {
+  const present = findLink(host, name);
+  if (present !== undefined) return setLinkUp(host, present.index);
+  if (make === undefined)
+    throw new EngineError('invalid', `invalid subinterface vlan name ${name}, example formatting is eth0.10`);
+  if (make === 'dummy') addDummy(host, name);
+  else {
+    const parent = findLink(host, make.vlan.parent);
+    if (parent === undefined)
+      throw new EngineError(
+        'invalid',
+        `failed to find master interface ${make.vlan.parent} on the Docker host`,
+      );
+    addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id });
+  }
+  const made = findLink(host, name);
+  if (made === undefined) throw new EngineError('internal', `Cannot find interface ${name} once made`);
+  setLinkAlias(host, made.index, owner);
+  setLinkUp(host, made.index);
 }
 
 function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
@@ -155,25 +245,17 @@ function createNamespace(visitor: NamespaceVisitor, path: string): void {
   }
 }
 
-function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachRequest): void {
-  const bridge = findLink(host, request.bridgeName);
-  if (bridge?.alias !== request.owner) {
-    throw new EngineError('unavailable', `Cannot find bridge ${request.bridgeName}`);
-  }
+function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachRequest): string {
+  const { to } = request;
   const namespaceFd = openSync(request.namespacePath, 'r');
   try {
-    addVeth(host, {
-      hostName: request.hostInterfaceName,
-      bridgeIndex: bridge.index,
-      peerName: request.interfaceName,
-      peerMacAddress: request.macAddress,
-      namespaceFd,
-      mtu: request.mtu,
-    });
+    addInterface(host, namespaceFd, request);
     try {
-      configureInside(visitor, request);
+      if (to.kind === 'bridge' && to.isolated) isolate(host, to.hostInterfaceName);
+      return configureInside(visitor, request);
     } catch (error) {
-      removeLink(host, request.hostInterfaceName);
+      if (to.kind === 'bridge') removeLink(host, to.hostInterfaceName);
+      else removeLinkInside(visitor, request.namespacePath, request.interfaceName);
       throw error;
     }
   } finally {
@@ -181,27 +263,80 @@ function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachR
   }
 }
 
-function configureInside(visitor: NamespaceVisitor, request: AttachRequest): void {
-  const inside = visitor.visit(request.namespacePath, () => {
-    disableIpv6(request.interfaceName);
+function addInterface(host: NetlinkSocket, namespaceFd: number, request: AttachRequest): void {
+  const { to, interfaceName, macAddress, mtu } = request;
+  const { index } = lowerLink(host, to);
+  if (to.kind === 'parent')
+    return addSubLink(host, {
+      name: interfaceName,
+      parentIndex: index,
+      type: to.type,
+      macAddress,
+      namespaceFd,
+      mtu,
+    });
+  addVeth(host, {
+    hostName: to.hostInterfaceName,
+    bridgeIndex: index,
+    peerName: interfaceName,
+    peerMacAddress: macAddress ?? '',
+    namespaceFd,
+    mtu,
+  });
+  disableIpv6(to.hostInterfaceName);
+}
+
+function lowerLink(host: NetlinkSocket, to: Attachment): Link {
+  const name = to.kind === 'bridge' ? to.bridgeName : to.parent;
+  const link = findLink(host, name);
+  if (link === undefined || (to.kind === 'bridge' && link.alias !== to.owner))
+    throw new EngineError('unavailable', `Cannot find ${to.kind} ${name}`);
+  return link;
+}
+
+function isolate(host: NetlinkSocket, name: string): void {
+  const link = findLink(host, name);
+  if (link === undefined) throw new EngineError('internal', `Cannot find ${name}`);
+  setBridgePort(host, link.index, { hairpin: false, isolated: true });
+}
+
+function configureInside(visitor: NamespaceVisitor, request: AttachRequest): string {
+  const { namespacePath, interfaceName, addresses, ways } = request;
+  const inside = visitor.visit(namespacePath, () => {
+    const hasIpv6 = addresses.some(({ address }) => address.includes(':'));
+    const switches = `/proc/sys/net/ipv6/conf/${interfaceName}`;
+    setSwitch(`${switches}/disable_ipv6`, hasIpv6 ? '0' : '1');
+    if (hasIpv6) setSwitch(`${switches}/accept_ra`, '0');
     return new NetlinkSocket();
   });
   try {
-    const link = findLink(inside, request.interfaceName);
-    if (link === undefined) throw new EngineError('internal', `Cannot find ${request.interfaceName}`);
-    addAddress(inside, link.index, request.address);
+    const link = findLink(inside, interfaceName);
+    if (link === undefined) throw new EngineError('internal', `Cannot find ${interfaceName}`);
+    for (const address of addresses) addAddress(inside, link.index, address);
     setLinkUp(inside, link.index);
-    addDefaultRoute(inside, request.gateway);
+    setWays(inside, ways);
+    return link.macAddress;
   } finally {
     inside.close();
   }
 }
 
-/** As Docker does where the network has no IPv6; a kernel without it has no such file. */
-function disableIpv6(interfaceName: string): void {
-  try {
-    writeFileSync(`/proc/sys/net/ipv6/conf/${interfaceName}/disable_ipv6`, '1');
-  } catch {
-    return;
+function setWays(inside: NetlinkSocket, ways: DefaultWays): void {
+  for (const [family, way] of [
+    [4, ways.ipv4],
+    [6, ways.ipv6],
+  ] as const) {
+    removeDefaultRoute(inside, family);
+    if (way === undefined) continue;
+    if (way.gateway !== undefined) addDefaultRoute(inside, { gateway: way.gateway });
+    else {
+      const link = findLink(inside, way.interfaceName);
+      if (link !== undefined) addDefaultRoute(inside, { family, index: link.index });
+    }
   }
+}
+
+/** The host's end needs no address of its own. */
+function disableIpv6(interfaceName: string): void {
+  setSwitch(`/proc/sys/net/ipv6/conf/${interfaceName}/disable_ipv6`, '1');
 }

@@ -1,27 +1,61 @@
-import type { Ipv4Prefix } from '../sys/links.ts';
+import type { IpPrefix, SubLinkKind } from '../sys/links.ts';
 
 export interface BridgeRequest {
   name: string;
   /** Our mark, written to the interface's alias: what bears another is not ours to touch. */
   owner: string;
   macAddress: string;
-  gateway: Ipv4Prefix;
+  addresses: IpPrefix[];
   mtu: number;
   /** Interfaces that belong in it; those that are gone are passed over. */
   ports: string[];
+  /** Its ports see the bridge and not each other. */
+  isolated: boolean;
+}
+
+/** Where a container's interface leads. */
+export type Attachment =
+  | {
+      kind: 'bridge';
+      bridgeName: string;
+      /** The bridge's mark. */
+      owner: string;
+      hostInterfaceName: string;
+      isolated: boolean;
+    }
+  | { kind: 'parent'; parent: string; type: SubLinkKind };
+
+/** A way out of a namespace: by a gateway, or (undefined) straight by the interface. */
+export interface Way {
+  interfaceName: string;
+  gateway: string | undefined;
+}
+
+/** Default routes of a namespace, whole: undefined is none. */
+export interface DefaultWays {
+  ipv4: Way | undefined;
+  ipv6: Way | undefined;
 }
 
 export interface AttachRequest {
   namespacePath: string;
-  bridgeName: string;
-  /** The bridge's mark. */
-  owner: string;
-  hostInterfaceName: string;
+  to: Attachment;
   interfaceName: string;
-  macAddress: string;
-  address: Ipv4Prefix;
-  gateway: string;
+  /** Undefined: of the kernel's choice. */
+  macAddress: string | undefined;
+  addresses: IpPrefix[];
+  /** As they are to be once this interface is there. */
+  ways: DefaultWays;
+  /** 0: the parent's. */
   mtu: number;
+}
+
+export interface ParentRequest {
+  name: string;
+  /** Ours by this mark, when we make it. */
+  owner: string;
+  /** `eth0.10` is made as VLAN 10 of `eth0` when it is missing; a name that is undefined here must be there. */
+  make: { vlan: { parent: string; id: number } } | 'dummy' | undefined;
 }
 
 export interface HostLink {
@@ -36,25 +70,35 @@ export interface HostNetwork {
   exclusively<T>(work: () => Promise<T>): Promise<T>;
   links(): Promise<HostLink[]>;
   /** Addresses and routes (but the default ones) in use, those of `exceptLink` left out. */
-  usedSubnets(exceptLink: string | undefined): Promise<Ipv4Prefix[]>;
-  addressesOf(link: string): Promise<Ipv4Prefix[]>;
+  usedSubnets(exceptLink: string | undefined): Promise<IpPrefix[]>;
+  addressesOf(link: string): Promise<IpPrefix[]>;
   /**
-   * Make or repair the bridge: address, up, forwarding of the host, which it reports when it was off.
+   * Make or repair the bridge: addresses, up, forwarding of the host, which it reports when it was off.
    *
    * @throws EngineError "conflict" when the name belongs to an interface that isn't ours.
    */
   ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
+  /** What macvlan and ipvlan stand on. @throws EngineError "invalid" when it is not there and can't be made. */
+  ensureParent(request: ParentRequest): Promise<void>;
   /** A namespace with `lo` up, pinned at `path`. There already is fine. */
   createNamespace(path: string): Promise<void>;
   /** Absent is fine. */
   removeNamespace(path: string): Promise<void>;
   /**
-   * A veth pair between bridge and namespace, with address and default route. A failure leaves no interface.
+   * An interface in the namespace, with addresses and default routes. A failure leaves no interface.
    *
-   * @throws EngineError "unavailable" when the bridge is gone, or another has its name.
+   * @returns its MAC address.
+   * @throws EngineError "unavailable" when bridge or parent is gone, or another has its name.
    */
-  attach(request: AttachRequest): Promise<void>;
+  attach(request: AttachRequest): Promise<string>;
+  setWays(namespacePath: string, ways: DefaultWays): Promise<void>;
   /** Absent is fine. */
   removeLink(name: string): Promise<void>;
+  /** Of a namespace; its absence is fine, too. */
+  removeLinkInside(namespacePath: string, name: string): Promise<void>;
+  /** Inside the namespace, what is sent to port 53 of 127.0.0.11 goes to these ports of it. */
+  redirectNames(namespacePath: string, ports: { udp: number; tcp: number }): Promise<void>;
+  /** Commands for nft, in one transaction. */
+  nft(commands: string): Promise<void>;
   close(): Promise<void>;
 }

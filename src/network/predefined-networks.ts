@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Cidr, formatCidr } from './ipv4.ts';
+import { type Cidr, formatCidr, formatIp, networkOf } from '../sys/ip.ts';
 import type { NetworkInfo } from './network-driver.ts';
 
 export interface PredefinedNetworksInput {
@@ -7,7 +7,7 @@ export interface PredefinedNetworksInput {
   owner: string;
   createdNano: bigint;
   /** Undefined before the start. */
-  bridge: { name: string; subnet: Cidr; gateway: string } | undefined;
+  bridge: { name: string; address: Cidr } | undefined;
   mtu: number;
 }
 
@@ -18,7 +18,16 @@ export function predefinedNetworks(input: PredefinedNetworksInput): NetworkInfo[
     bridge === undefined
       ? {}
       : {
-          ipam: [{ subnet: formatCidr(bridge.subnet), gateway: bridge.gateway }],
+          ipam: [
+            {
+              subnet: formatCidr(networkOf(bridge.address)),
+              ipRange: '',
+              gateway: formatIp({ family: bridge.address.family, value: bridge.address.base }),
+              gatewayShown: true,
+              subnetChosen: false,
+              auxAddresses: {},
+            },
+          ],
           options: bridgeOptions(bridge.name, input.mtu),
         };
   return [
@@ -44,7 +53,10 @@ function network(name: string, driver: NetworkInfo['driver'], input: PredefinedN
     scope: 'local',
     createdNano: input.createdNano,
     internal: false,
+    attachable: false,
+    enableIpv4: true,
     enableIpv6: false,
+    ipamOptions: undefined,
     ipam: [],
     options: {},
     labels: {},
@@ -60,4 +72,15 @@ function bridgeOptions(name: string, mtu: number): Record<string, string> {
     'com.docker.network.bridge.name': name,
     'com.docker.network.driver.mtu': String(mtu),
   };
+}
+
+/** Networks on which containers find each other by name: all but the predefined ones. */
+export function servesNames({
+  networkName,
+  networkDriver,
+}: {
+  networkName: string;
+  networkDriver: string;
+}): boolean {
+  return networkName !== 'bridge' && ['bridge', 'macvlan', 'ipvlan'].includes(networkDriver);
 }

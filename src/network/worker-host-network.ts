@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deserializeError, EngineError, kindOf } from '../errors/engine-error.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
-import type { Ipv4Prefix } from '../sys/links.ts';
-import type { AttachRequest, BridgeRequest, HostLink, HostNetwork } from './host-network.ts';
+import type { IpPrefix } from '../sys/links.ts';
+import type {
+  AttachRequest,
+  BridgeRequest,
+  DefaultWays,
+  HostLink,
+  HostNetwork,
+  ParentRequest,
+} from './host-network.ts';
 import type { Answer, Call, Operation } from './host-network-worker.ts';
 
 interface Waiting {
@@ -76,12 +83,12 @@ export class WorkerHostNetwork implements HostNetwork {
     return (await this.#maker.call({ name: 'links' })) as HostLink[];
   }
 
-  async usedSubnets(exceptLink: string | undefined): Promise<Ipv4Prefix[]> {
-    return (await this.#maker.call({ name: 'usedSubnets', exceptLink })) as Ipv4Prefix[];
+  async usedSubnets(exceptLink: string | undefined): Promise<IpPrefix[]> {
+    return (await this.#maker.call({ name: 'usedSubnets', exceptLink })) as IpPrefix[];
   }
 
-  async addressesOf(link: string): Promise<Ipv4Prefix[]> {
-    return (await this.#maker.call({ name: 'addressesOf', link })) as Ipv4Prefix[];
+  async addressesOf(link: string): Promise<IpPrefix[]> {
+    return (await this.#maker.call({ name: 'addressesOf', link })) as IpPrefix[];
   }
 
   async ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
@@ -96,8 +103,28 @@ export class WorkerHostNetwork implements HostNetwork {
     await this.#maker.call({ name: 'removeNamespace', path });
   }
 
-  async attach(request: AttachRequest): Promise<void> {
-    await this.#maker.call({ name: 'attach', request });
+  async ensureParent(request: ParentRequest): Promise<void> {
+    await this.#maker.call({ name: 'ensureParent', request });
+  }
+
+  async attach(request: AttachRequest): Promise<string> {
+    return (await this.#maker.call({ name: 'attach', request })) as string;
+  }
+
+  async setWays(path: string, ways: DefaultWays): Promise<void> {
+    await this.#maker.call({ name: 'setWays', path, ways });
+  }
+
+  async removeLinkInside(path: string, name: string): Promise<void> {
+    await this.#remover.call({ name: 'removeLinkInside', path, link: name });
+  }
+
+  async redirectNames(path: string, ports: { udp: number; tcp: number }): Promise<void> {
+    await this.#maker.call({ name: 'redirectNames', path, ports });
+  }
+
+  async nft(commands: string): Promise<void> {
+    await this.#maker.call({ name: 'nft', commands });
   }
 
   async removeLink(name: string): Promise<void> {

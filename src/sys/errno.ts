@@ -23,6 +23,8 @@ export const errno = {
   ELOOP: 40,
   ENODATA: 61,
   EOPNOTSUPP: 95,
+  EADDRINUSE: 98,
+  EINPROGRESS: 115,
 } as const;
 
 const names = new Map<number, string>(Object.entries(errno).map(([name, number]) => [number, name]));

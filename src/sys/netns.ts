@@ -16,8 +16,10 @@ const OWN_NAMESPACE = '/proc/thread-self/ns/net';
 export class NamespaceVisitor {
   #home: number | undefined;
 
-  constructor() {
-    if (Bun.isMainThread) throw new EngineError('internal', 'Namespaces are for worker threads only');
+  /** `soleThread`: the program has no other work than what it does here, and does it synchronously. */
+  constructor({ soleThread = false }: { soleThread?: boolean } = {}) {
+    if (Bun.isMainThread && !soleThread)
+      throw new EngineError('internal', 'Namespaces are for worker threads only');
   }
 
   /** Make a namespace, pin it at `path`, and run `visit` inside. A failure leaves nothing. */

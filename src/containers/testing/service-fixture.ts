@@ -232,7 +232,7 @@ function fakeNetworks(machine: FakeMachine): Networks {
   const used: Partial<Networks> = {
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
     list: async () => [bridge],
-    get: async () => bridge,
+    get: async (name) => ({ ...bridge, name: name === '' || name === 'default' ? 'bridge' : name }),
     namespacePath: (id) => `/run/netns/${id}`,
     createNamespace: async (id) => {
       namespaces.add(`namespace of ${id}`);
@@ -245,6 +245,10 @@ function fakeNetworks(machine: FakeMachine): Networks {
       endpoints.add(endpoint.endpointId);
       return endpoint;
     },
+    publish: async (containerId) =>
+      [...endpoints]
+        .filter((endpoint) => endpoint.startsWith(`endpoint of ${containerId} on `))
+        .map((endpoint) => testEndpoint(containerId, endpoint.split(' on ')[1] ?? '')),
     disconnect: async ({ endpointId }) => void endpoints.delete(endpointId),
     recover: async (keep, kept) => {
       const ids = new Set(keep.map(({ endpointId }) => endpointId));
@@ -268,6 +272,12 @@ export function testEndpoint(containerId: string, networkName: string): Endpoint
     macAddress: '02:00:00:00:00:01',
     ipv4: { address: '10.9.8.2', prefixLength: 24, gateway: '10.9.8.1' },
     ipv6: undefined,
+    linkLocalAddresses: [],
+    gatewayPriority: 0,
+    names: [],
+    links: {},
+    forwarding: undefined,
+    ports: [],
   };
 }
 
@@ -339,6 +349,7 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     volumesFrom: [],
     volumeDriver: '',
     networkMode: 'bridge',
+    portBindings: {},
     pidMode: '',
     ipcMode: '',
     utsMode: '',

@@ -13,7 +13,7 @@ import { humanDuration } from '../../wire/human-duration.ts';
 import { formatTime } from '../../wire/time.ts';
 import { encodeConfig } from './container-config.ts';
 import { effectiveNetworkMode, encodeHostConfig } from './host-config.ts';
-import { encodeEndpoints, encodeNetworkSettings, exposedPorts } from './network.ts';
+import { encodeEndpoints, encodeNetworkSettings, exposedPorts, publishedPorts } from './network.ts';
 
 /** Answer of `GET /containers/{id}/json`. */
 export function encodeContainer(view: ContainerView, size: ContainerSize | undefined): ContainerInspect {
@@ -61,7 +61,7 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     ImageID: view.image.id,
     Command: commandLine(view),
     Created: Number(view.createdNano / 1_000_000_000n),
-    Ports: exposedPorts(view).map(encodePort),
+    Ports: encodePortList(view),
     ...encodeSummarySize(context.size),
     Labels: view.config.labels,
     State: view.state.status,
@@ -160,6 +160,20 @@ function encodeSummarySize(size: ContainerSize | undefined): { SizeRw?: number; 
     ...(writableBytes === 0 ? {} : { SizeRw: writableBytes }),
     ...(rootfsBytes === 0 ? {} : { SizeRootFs: rootfsBytes }),
   };
+}
+
+/** Published ones with the host's, the others alone. */
+function encodePortList(view: ContainerView): PortSummary[] {
+  const published = publishedPorts(view).map(({ port, protocol, hostAddress, hostPort }) => ({
+    IP: hostAddress,
+    PrivatePort: port,
+    PublicPort: hostPort,
+    Type: protocol,
+  }));
+  const isPublished = ({ PrivatePort, Type }: PortSummary): boolean =>
+    published.some((one) => one.PrivatePort === PrivatePort && one.Type === Type);
+  const exposed = exposedPorts(view).map(encodePort);
+  return [...published, ...exposed.filter((port) => !isPublished(port))];
 }
 
 function encodePort(port: string): PortSummary {

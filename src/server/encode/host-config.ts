@@ -21,7 +21,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     ContainerIDFile: '',
     LogConfig: { Type: host.logConfig.type || 'json-file', Config: host.logConfig.config },
     NetworkMode: effectiveNetworkMode(host),
-    PortBindings: host.emptyLists.includes('PortBindings') ? {} : null,
+    PortBindings: encodePortBindings(host),
     RestartPolicy: {
       Name: host.restartPolicy.name,
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,
@@ -61,6 +61,20 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     MaskedPaths: host.maskedPaths ?? null,
     ReadonlyPaths: host.readonlyPaths ?? null,
   };
+}
+
+function encodePortBindings({
+  portBindings,
+  emptyLists,
+}: HostOptions): NonNullable<HostConfig['PortBindings']> | null {
+  const entries = Object.entries(portBindings);
+  if (entries.length === 0) return emptyLists.includes('PortBindings') ? {} : null;
+  return Object.fromEntries(
+    entries.map(([port, bindings]) => [
+      port,
+      bindings.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort })),
+    ]),
+  );
 }
 
 /** An empty list is shown as one if it was asked for, else as null. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { emptyMembership } from '../decode/endpoint-settings.ts';
 import shapes from '../testing/docker-shapes.json';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
@@ -43,6 +44,9 @@ beforeAll(async () => {
         ipv6Address: '',
         ipv6PrefixLength: 0,
         ipv6Gateway: '',
+        ports: [],
+        asked: emptyMembership('bridge'),
+        names: undefined,
       },
     ];
   }));

@@ -131,12 +131,12 @@ async function refuseLink(containers: Backends['containers'], name: string): Pro
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = textParam(request, 'name');
-  const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
+  const { config, host, networks, warnings } = decodeCreateRequest(await jsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
   const result = await backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>
-    backends.containers.create({ name, config, host, platform }),
+    backends.containers.create({ name, config, host, networks, platform }),
   );
   const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
   response.json(201, answer);

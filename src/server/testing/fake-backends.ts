@@ -14,6 +14,7 @@ import type {
   WaitResult,
 } from '../../containers/container-backend.ts';
 import type { LifelineBackend } from '../../containers/lifelines/lifeline-backend.ts';
+import type { NetworkBackend, NetworkMember } from '../../containers/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
@@ -308,10 +309,24 @@ export class FakeEngine implements Backends {
     },
   };
 
-  readonly networks = {
-    list: async () => networkInfos(),
-    get: async (name: string) =>
-      networkInfos().find((network) => network.name === name || network.id === name),
+  members: NetworkMember[] = [];
+
+  readonly networks: NetworkBackend = {
+    list: async () => networkInfos().map((network) => ({ ...network, members: this.members })),
+    get: async (name) => {
+      const network = networkInfos().find((one) => one.name === name || one.id === name);
+      return network === undefined ? undefined : { ...network, members: this.members };
+    },
+    create: async (request) => {
+      this.calls.push(['network create', request]);
+      const [bridge] = networkInfos();
+      if (bridge === undefined) throw new EngineError('internal', 'There is no bridge');
+      return { ...bridge, id: '4'.repeat(64), name: request.name };
+    },
+    remove: async (name) => void this.calls.push(['network rm', name]),
+    prune: async () => ['left'],
+    connect: async (...call) => void this.calls.push(['network connect', ...call]),
+    disconnect: async (...call) => void this.calls.push(['network disconnect', ...call]),
   };
 
   readonly volumes: VolumeBackend = {

@@ -1,0 +1,71 @@
+import { EngineError } from '../errors/engine-error.ts';
+import { parseIp } from '../sys/ip.ts';
+
+const PREFIX = 'com.docker.network.bridge.';
+const MTU = 'com.docker.network.driver.mtu';
+
+/** What `-o` says of a bridge. */
+export interface BridgeOptions {
+  /** Of the interface; undefined: one made from the network's id. */
+  name: string | undefined;
+  interContainer: boolean;
+  masquerade: boolean;
+  /** Where published ports listen that name no address. */
+  hostBinding: string | undefined;
+  mtu: number | undefined;
+}
+
+/** Options of others are kept and shown, as Docker does. @throws EngineError "invalid" in Docker's words. */
+export function parseBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
+  const name = options[`${PREFIX}name`];
+  if (name !== undefined && name !== '') checkInterfaceName(name);
+  return {
+    name: name === '' ? undefined : name,
+    interContainer: parseBool(options, `${PREFIX}enable_icc`) ?? true,
+    masquerade: parseBool(options, `${PREFIX}enable_ip_masquerade`) ?? true,
+    hostBinding: parseAddress(options, `${PREFIX}host_binding_ipv4`),
+    mtu: parseMtu(options),
+  };
+}
+
+/** The kernel's rule (dev_valid_name); a slash or a blank would lead elsewhere in /sys and in our rules. */
+export function checkInterfaceName(name: string): void {
+  if (name.length > 15) throw new EngineError('invalid', 'numerical result out of range');
+  if (!/^[A-Za-z0-9_.-]+$/.test(name) || name === '.' || name === '..')
+    throw new EngineError('invalid', `invalid network interface name ${JSON.stringify(name)}`);
+}
+
+/** Go's strconv.ParseBool. */
+const BOOLS: Readonly<Record<string, boolean>> = Object.fromEntries([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true]),
+  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false]),
+]);
+
+function parseBool(options: Readonly<Record<string, string>>, key: string): boolean | undefined {
+  const text = options[key];
+  if (text === undefined) return undefined;
+  const value = Object.hasOwn(BOOLS, text) ? BOOLS[text] : undefined;
+  if (value !== undefined) return value;
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (${reason})`);
+}
+
+function parseAddress(options: Readonly<Record<string, string>>, key: string): string | undefined {
+  const text = options[key];
+  if (text === undefined || parseIp(text) !== undefined) return text;
+  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (nil ip)`);
+}
+
+export function parseMtu(options: Readonly<Record<string, string>>): number | undefined {
+  const text = options[MTU];
+  if (text === undefined) return undefined;
+  if (!/^[+-]?\d+$/.test(text)) {
+    const reason = `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`;
+    throw new EngineError('invalid', `failed to parse ${MTU} value: ${text} (${reason})`);
+  }
+  const mtu = Number(text);
+  if (mtu < 0)
+    throw new EngineError('invalid', `failed to parse ${MTU} value: ${text} (MTU must be positive)`);
+  if (mtu > 65_535) throw new EngineError('invalid', `invalid ${MTU} value: ${text}: at most 65535`);
+  return mtu === 0 ? undefined : mtu;
+}

@@ -1,0 +1,150 @@
+/** What the rules know of one bridge. */
+export interface BridgeRules {
+  bridgeName: string;
+  /** `172.17.0.0/16`; of both families. */
+  subnets: string[];
+  /** What leaves takes the host's address. */
+  masquerade: boolean;
+  /** Nothing leaves, and nothing comes in. */
+  internal: boolean;
+  /** Its containers may speak to each other. */
+  interContainer: boolean;
+}
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+/** A port of the host that leads to a container. */
+export interface PortRule {
+  protocol: PortProtocol;
+  /** Of the host; undefined: any. */
+  hostAddress: string | undefined;
+  hostPort: number;
+  /** The container's; its family is the rule's. */
+  address: string;
+  port: number;
+}
+
+export interface FirewallState {
+  /** Name of our table, one per daemon. */
+  table: string;
+  bridges: BridgeRules[];
+  ports: PortRule[];
+}
+
+/** How many chains `ruleset` makes. */
+export const CHAIN_COUNT = 6;
+
+/**
+ * Our table, whole. Loading it replaces an older one of the same name in the same transaction (and the one of an earlier release, which was
+ * of family ip).
+ *
+ * Containers of one bridge speak to each other and to the outside; from outside, and from other bridges, only answers and published ports
+ * come in. Accepting here overrules nobody's drop.
+ */
+export function ruleset(state: FirewallState): string {
+  const { table, bridges } = state;
+  return `table ip ${table}
+delete table ip ${table}
+table inet ${table}
+delete table inet ${table}
+table inet ${table} {
+  set bridges {
+    type ifname
+    ${elements(bridges.map(({ bridgeName }) => quote(bridgeName)))}
+  }
+${portMaps(state.ports)}
+  chain loopback {
+    type filter hook prerouting priority raw; policy accept;
+    iifname @bridges ip saddr 127.0.0.0/8 drop
+    iifname @bridges ip daddr 127.0.0.0/8 drop
+  }
+  chain published {
+    dnat ip to ip daddr . meta l4proto . th dport map @ports4
+    dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6
+    ip daddr != 0.0.0.0 dnat ip to meta l4proto . th dport map @anyports4
+    ip6 daddr != ::1 dnat ip6 to meta l4proto . th dport map @anyports6
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local jump published
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    fib daddr type local jump published
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    iifname @bridges oifname @bridges ct status dnat masquerade
+${lines(bridges.flatMap(masquerades))}  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+${lines(bridges.flatMap(borders))}    oifname @bridges ct state established,related accept
+    iifname @bridges ct state established,related accept
+${lines(bridges.flatMap(neighbours))}    iifname @bridges oifname @bridges drop
+    oifname @bridges ct status dnat accept
+    iifname @bridges accept
+    oifname @bridges drop
+  }
+}
+`;
+}
+
+function masquerades({ bridgeName, subnets, masquerade, internal }: BridgeRules): string[] {
+  if (!masquerade || internal) return [];
+  return subnets.map(
+    (subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`,
+  );
+}
+
+function borders({ bridgeName, internal }: BridgeRules): string[] {
+  const name = quote(bridgeName);
+  return internal
+    ? [`iifname ${name} oifname != ${name} drop`, `oifname ${name} iifname != ${name} drop`]
+    : [];
+}
+
+function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
+  const name = quote(bridgeName);
+  if (interContainer) return [`iifname ${name} oifname ${name} accept`];
+  return [`iifname ${name} oifname ${name} ct status dnat accept`, `iifname ${name} oifname ${name} drop`];
+}
+
+function portMaps(ports: readonly PortRule[]): string {
+  const maps = ([4, 6] as const).flatMap((family) => {
+    const own = ports.filter(({ address }) => address.includes(':') === (family === 6));
+    const target = `ipv${family}_addr . inet_service`;
+    const one = own.filter(({ hostAddress }) => hostAddress !== undefined);
+    const any = own.filter(({ hostAddress }) => hostAddress === undefined);
+    return [
+      portMap(`ports${family}`, `ipv${family}_addr . inet_proto . inet_service : ${target}`, one),
+      portMap(`anyports${family}`, `inet_proto . inet_service : ${target}`, any),
+    ];
+  });
+  return maps.join('\n');
+}
+
+function portMap(name: string, type: string, ports: readonly PortRule[]): string {
+  const entries = ports.map(({ protocol, hostAddress, hostPort, address, port }) => {
+    const key = [...(hostAddress === undefined ? [] : [hostAddress]), protocol, hostPort].join(' . ');
+    return `${key} : ${address} . ${port}`;
+  });
+  return `  map ${name} {\n    type ${type}\n    ${elements(entries)}\n  }`;
+}
+
+/** nft knows no empty list. */
+function elements(entries: readonly string[]): string {
+  return entries.length === 0 ? '' : `elements = { ${entries.join(', ')} }`;
+}
+
+function lines(rules: readonly string[]): string {
+  return rules.map((rule) => `    ${rule}\n`).join('');
+}
+
+function ipOf(subnet: string): string {
+  return subnet.includes(':') ? 'ip6' : 'ip';
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name);
+}
