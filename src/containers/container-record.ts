@@ -56,7 +56,7 @@ interface EarlierRecord extends Omit<ContainerRecord, 'mounts'> {
 /** What records of an earlier version lack. */
 function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerRecord {
   const resources = Object.assign({ memorySwappiness: -1 }, record.host.resources);
-  const later = { isolation: '', emptyLists: [], mounts: [], volumesFrom: [], volumeDriver: '' };
+  const later = { isolation: '', emptyLists: [], mounts: [], volumesFrom: [], volumeDriver: '', portBindings: {} };
   const host = Object.assign(later, record.host, { resources });
   const mounts = record.mounts ?? [...volumes.map(earlierVolume), ...host.binds.map(earlierBind)];
   return { ...Object.assign({ restartDue: false, networkFilesOf: '' }, record), host, mounts };

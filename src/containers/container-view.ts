@@ -15,7 +15,7 @@ import { ownerOf } from './namespace-modes.ts';
 export interface ViewContext {
   paths: ContainerPaths;
   driver: string;
-  networks: Pick<Networks, 'namespacePath'>;
+  networks: Pick<Networks, 'namespacePath' | 'ports'>;
   volumes: Pick<Volumes, 'path'>;
   /** Of the networks that there are, by name. */
   networkIds: ReadonlyMap<string, string>;
@@ -47,6 +47,7 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     resolvConfPath: started ? paths.resolvConf(filesOf) : '',
     hostnamePath: started ? paths.hostname(filesOf) : '',
     hostsPath: started ? paths.hosts(filesOf) : '',
+    ports: container.task === undefined ? [] : context.networks.ports.of(record.id),
     execIds: [...container.execs],
   };
 }

@@ -1,11 +1,13 @@
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
+import type { PublishedPort } from '../network/ports/published-ports.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { Health, HealthFailureAction } from './health/health.ts';
 import type { MountRequest } from './mounts/mount-point.ts';
+import type { PortBindings } from './ports/port-binding.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
 export interface ContainerConfig {
@@ -81,6 +83,7 @@ export interface HostOptions {
   annotations: Record<string, string>;
   /** Undefined: nothing is asked of the host's devices. */
   hardware?: HardwareOptions | undefined;
+  portBindings: PortBindings;
   publishAllPorts: boolean;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];
@@ -146,6 +149,8 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** Its published ports, while it runs. */
+  ports: PublishedPort[];
   /** Execs that were made in its present run and have not ended. */
   execIds: string[];
 }

@@ -15,6 +15,7 @@ import type { LiveContainer, LiveTask } from './live-container.ts';
 import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
+import { publishPorts } from './ports/publish-ports.ts';
 import { UndoStack } from './undo.ts';
 
 export function snapshotKeyOf(id: string): SnapshotKey {
@@ -212,6 +213,8 @@ async function makeNetwork(
     undo.add('leave a network', () => deps.networks.disconnect(endpoint));
     endpoints.push(endpoint);
   }
+  undo.add('withdraw its ports', () => deps.networks.ports.withdraw(containerId));
+  await publishPorts(record, endpoints, deps);
   return { endpoints, networkNamespace };
 }
 

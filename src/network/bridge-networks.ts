@@ -14,9 +14,18 @@ import type { AttachRequest, HostNetwork } from './host-network.ts';
 import type { NameServer } from './names/name-server.ts';
 import { ProcessNameServer } from './names/process-name-server.ts';
 import { NetworkBook } from './network-book.ts';
-import type { ConnectRequest, CreateNetworkRequest, Endpoint, NetworkInfo, Networks } from './network-driver.ts';
+import type {
+  ConnectRequest,
+  CreateNetworkRequest,
+  Endpoint,
+  NetworkInfo,
+  Networks,
+} from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
 import { addressFaults, planNetwork } from './plan-network.ts';
+import type { PortHolder } from './ports/port-holder.ts';
+import { PortPublisher } from './ports/port-publisher.ts';
+import { ProcessPortHolder } from './ports/process-port-holder.ts';
 import { type PredefinedNetworksInput, predefinedNetworks } from './predefined-networks.ts';
 import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import type { FirewallState } from './ruleset.ts';
@@ -47,6 +56,7 @@ export interface BridgeNetworksOptions {
   host?: HostNetwork;
   firewall?: Firewall;
   names?: NameServer;
+  portHolder?: PortHolder;
 }
 
 const DEFAULT_MTU = 1500;
@@ -65,6 +75,7 @@ export class BridgeNetworks implements Networks {
   readonly #firewall: FirewallKeeper;
   readonly #nameServer: NameServer;
   readonly #names: ContainerNames;
+  readonly ports: PortPublisher;
   readonly #book = new NetworkBook();
   readonly #namespaces = new Set<string>();
   /** Interfaces on their way out, with the container whose namespace they are in. */
@@ -109,11 +120,21 @@ export class BridgeNetworks implements Networks {
       namespacePath: (id) => this.namespacePath(id),
       logger,
     });
+    this.ports = new PortPublisher({
+      holder:
+        options.portHolder ?? new ProcessPortHolder({ directory: join(options.execRoot, 'ports'), logger }),
+      table: this.#table,
+      changeRules: (commands) => this.#firewall.change(commands),
+      logger,
+    });
     for (const network of this.#predefined(undefined)) this.#book.put(network);
   }
 
   async start(): Promise<void> {
-    if (!this.#started) for (const network of await this.#store.load()) this.#book.put(network);
+    if (!this.#started) {
+      for (const network of await this.#store.load()) this.#book.put(network);
+      await this.ports.find();
+    }
     await this.#host.exclusively(() => this.#ensureAll());
     this.#started = true;
     await this.#firewall.apply();
@@ -252,8 +273,10 @@ export class BridgeNetworks implements Networks {
     await Promise.all(this.#removals.keys());
     const isEmpty = this.#book.endpoints().length === 0 && this.#namespaces.size === 0;
     await this.#firewall.close({ remove: isEmpty && this.#started });
-    if (isEmpty && this.#started) for (const network of this.#book.infos()) await this.#bridges.remove(network);
+    if (isEmpty && this.#started)
+      for (const network of this.#book.infos()) await this.#bridges.remove(network);
     await this.#nameServer.close({ stop: isEmpty });
+    await this.ports.close();
     await this.#host.close();
   }
 
@@ -301,7 +324,8 @@ export class BridgeNetworks implements Networks {
     const endpoints = this.#book.endpointsOn(id);
     if (endpoints.length === 0) return;
     const users = endpoints.map(
-      (one) => `name:${JSON.stringify(one.names[0] ?? one.containerId.slice(0, 12))} id:"${one.endpointId.slice(0, 12)}"`,
+      (one) =>
+        `name:${JSON.stringify(one.names[0] ?? one.containerId.slice(0, 12))} id:"${one.endpointId.slice(0, 12)}"`,
     );
     throw new EngineError(
       'forbidden',
@@ -318,7 +342,10 @@ export class BridgeNetworks implements Networks {
   async #ensureAll(): Promise<void> {
     const users = this.#book.infos().filter((network) => !this.#isPredefined(network));
     const present = this.#book.find('bridge');
-    const chosen = present === undefined || present.ipam.length === 0 ? await this.#bridges.chooseDefault(users) : undefined;
+    const chosen =
+      present === undefined || present.ipam.length === 0
+        ? await this.#bridges.chooseDefault(users)
+        : undefined;
     if (chosen !== undefined) for (const network of this.#predefined(chosen)) this.#book.put(network);
     const [bridge] = this.#book.infos().filter(({ name }) => name === 'bridge');
     if (bridge !== undefined) await this.#bridges.ensure(bridge, this.#book.endpointsOn(bridge.id));
@@ -346,7 +373,9 @@ export class BridgeNetworks implements Networks {
     };
     const macAddress = await this.#host.attach(request).catch(async (error: unknown) => {
       if (kindOf(error) !== 'unavailable') throw error;
-      this.#options.logger.warn('What a network stands on is gone: making it anew', { network: network.name });
+      this.#options.logger.warn('What a network stands on is gone: making it anew', {
+        network: network.name,
+      });
       await this.start();
       return await this.#host.attach(request);
     });
@@ -404,9 +433,9 @@ export class BridgeNetworks implements Networks {
   #firewallState(): FirewallState {
     const bridges = this.#book.infos().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
     return {
-      table: `sampan_${this.#suffix}`,
+      table: this.#table,
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
-      ports: [],
+      ports: this.ports.rules(),
     };
   }
 
@@ -421,6 +450,10 @@ export class BridgeNetworks implements Networks {
 
   #isPredefined({ name }: NetworkInfo): boolean {
     return name === 'bridge' || name === 'host' || name === 'none';
+  }
+
+  get #table(): string {
+    return `sampan_${this.#suffix}`;
   }
 
   get #mtu(): number {

@@ -15,6 +15,8 @@ import { CHAIN_COUNT, type FirewallState, ruleset } from './ruleset.ts';
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
   apply(state: FirewallState): Promise<void>;
+  /** Elements of our table, by commands of nft; one transaction. */
+  change(commands: string): Promise<void>;
   /**
    * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
    * is forwarded, our accepts in the place that it documents for this.
@@ -36,6 +38,10 @@ export class NftFirewall implements Firewall {
 
   async apply(state: FirewallState): Promise<void> {
     await this.#load(ruleset(state));
+  }
+
+  async change(commands: string): Promise<void> {
+    await this.#load(commands);
   }
 
   async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {
@@ -63,8 +69,7 @@ export class NftFirewall implements Firewall {
     const rules = await rulesOf(hook);
     const wanted = bridges.flatMap((bridgeName) => acceptCommands(hook, rules, { bridgeName, mark }));
     const present = rules.filter(({ comment }) => comment === mark).flatMap(({ interfaces }) => interfaces);
-    const isWhole =
-      present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
+    const isWhole = present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
     if (isWhole) return;
     await this.#load(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
   }

@@ -1,3 +1,5 @@
+import type { PublishedPorts } from './ports/published-ports.ts';
+
 /** How a container's names are looked up, when they are none of its networks'. */
 export interface NameForwarding {
   servers: string[];
@@ -112,6 +114,7 @@ export interface CreateNetworkRequest {
  * side by side. Every resource is found again by its name at start.
  */
 export interface Networks {
+  readonly ports: PublishedPorts;
   /** Make bridges, forwarding, NAT (one nft table of ours). Idempotent; repairs what is missing. */
   start(): Promise<void>;
   /**

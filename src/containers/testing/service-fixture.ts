@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
+import type { PublishedPorts } from '../../network/ports/published-ports.ts';
 import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
@@ -230,6 +231,7 @@ function fakeNetworks(machine: FakeMachine): Networks {
   const { namespaces, endpoints } = machine;
   const bridge = { id: 'n', name: 'bridge', driver: 'bridge', ipam: [] as unknown } as NetworkInfo;
   const used: Partial<Networks> = {
+    ports: fakePorts(),
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
     list: async () => [bridge],
     get: async () => bridge,
@@ -254,6 +256,15 @@ function fakeNetworks(machine: FakeMachine): Networks {
     },
   };
   return used as Networks;
+}
+
+function fakePorts(): PublishedPorts {
+  return {
+    publish: async () => [],
+    withdraw: async () => undefined,
+    recover: async () => undefined,
+    of: () => [],
+  };
 }
 
 export function testEndpoint(containerId: string, networkName: string): Endpoint {

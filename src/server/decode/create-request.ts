@@ -7,6 +7,7 @@ import { anything, Fields, isDeepZero } from './go-json.ts';
 import { checkHealthcheck } from './healthcheck.ts';
 import { checkHost, checkJoinedNetwork } from './host-checks.ts';
 import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
+import { portWarnings } from './port-bindings.ts';
 
 /** The networks that need no endpoint settings; `default` is the one that the mode means. */
 const PLAIN_NETWORKS = new Set(['default', 'bridge', 'host', 'none']);
@@ -39,6 +40,7 @@ export function decodeCreateRequest(
   if (host.utsMode === 'host' && config.hostname !== '')
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkJoinedNetwork(config, host);
+  warnings.push(...portWarnings(host));
   checkNetworking(fields, host.networkMode);
   return { config, host, warnings };
 }

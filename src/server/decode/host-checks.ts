@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ContainerConfig, HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { publishesPorts } from './port-bindings.ts';
 
 const OCI_RUNTIMES = new Set(['', 'runc', 'crun', 'io.containerd.runc.v2']);
 
@@ -46,7 +47,7 @@ export function checkJoinedNetwork(config: ContainerConfig, host: HostOptions): 
   if (config.hostname !== '') conflict('hostname and the network mode');
   if (host.dns.length > 0) conflict('dns and the network mode');
   if (host.extraHosts.length > 0) conflict('custom host-to-IP mapping and the network mode');
-  if (host.publishAllPorts) conflict('port publishing and the container type network mode');
+  if (publishesPorts(host)) conflict('port publishing and the container type network mode');
   if (config.exposedPorts.length > 0) conflict('port exposing and the container type network mode');
 }
 

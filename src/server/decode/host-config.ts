@@ -19,6 +19,7 @@ import {
 import { HARDWARE_RULES } from './hardware-rules.ts';
 import { decodeHealthAction } from './healthcheck.ts';
 import { mountRequests } from './mounts.ts';
+import { portBindings } from './port-bindings.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -93,7 +94,9 @@ const PLACEMENT_RULES = {
   NetworkMode: honour(string, (host, value) => {
     host.networkMode = value;
   }),
-  PortBindings: refuse('--publish'),
+  PortBindings: honour(portBindings, (host, value) => {
+    host.portBindings = value;
+  }),
   RestartPolicy: honour(decodeRestartPolicy, (host, value) => {
     host.restartPolicy = value;
   }),
@@ -156,7 +159,9 @@ const PLACEMENT_RULES = {
   Privileged: honour(boolean, (host, value) => {
     host.privileged = value;
   }),
-  PublishAllPorts: refuse('--publish-all'),
+  PublishAllPorts: honour(boolean, (host, value) => {
+    host.publishAllPorts = value;
+  }),
   ReadonlyRootfs: honour(boolean, (host, value) => {
     host.readonlyRootfs = value;
   }),
@@ -275,6 +280,7 @@ export function emptyHost(): HostOptions {
     readonlyPaths: undefined,
     cgroupParent: '',
     annotations: {},
+    portBindings: {},
     publishAllPorts: false,
     emptyLists: [],
     resources: {

@@ -6,14 +6,14 @@ import type {
   ContainerInspect,
   ContainerSummary,
   MountPoint,
-  PortSummary,
   ContainerState as WireState,
 } from '../../wire/container.ts';
 import { humanDuration } from '../../wire/human-duration.ts';
 import { formatTime } from '../../wire/time.ts';
 import { encodeConfig } from './container-config.ts';
 import { effectiveNetworkMode, encodeHostConfig } from './host-config.ts';
-import { encodeEndpoints, encodeNetworkSettings, exposedPorts } from './network.ts';
+import { encodeEndpoints, encodeNetworkSettings } from './network.ts';
+import { encodePortSummaries } from './ports.ts';
 
 /** Answer of `GET /containers/{id}/json`. */
 export function encodeContainer(view: ContainerView, size: ContainerSize | undefined): ContainerInspect {
@@ -61,7 +61,7 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     ImageID: view.image.id,
     Command: commandLine(view),
     Created: Number(view.createdNano / 1_000_000_000n),
-    Ports: exposedPorts(view).map(encodePort),
+    Ports: encodePortSummaries(view),
     ...encodeSummarySize(context.size),
     Labels: view.config.labels,
     State: view.state.status,
@@ -160,12 +160,6 @@ function encodeSummarySize(size: ContainerSize | undefined): { SizeRw?: number; 
     ...(writableBytes === 0 ? {} : { SizeRw: writableBytes }),
     ...(rootfsBytes === 0 ? {} : { SizeRootFs: rootfsBytes }),
   };
-}
-
-function encodePort(port: string): PortSummary {
-  const [number, protocol] = port.split('/');
-  const type = protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp';
-  return { PrivatePort: Number.parseInt(number ?? '0', 10), Type: type };
 }
 
 /** Arguments with a blank in quotes, as Docker joins them. */

@@ -3,6 +3,7 @@ import type { HostConfig, Resources } from '../../wire/host-config.ts';
 import { noHardware } from '../decode/hardware-rules.ts';
 import { nullIfEmpty } from './container-config.ts';
 import { encodeMountRequest } from './mounts.ts';
+import { encodePortBindings } from './ports.ts';
 
 type HardwareOptions = NonNullable<HostOptions['hardware']>;
 
@@ -21,7 +22,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     ContainerIDFile: '',
     LogConfig: { Type: host.logConfig.type || 'json-file', Config: host.logConfig.config },
     NetworkMode: effectiveNetworkMode(host),
-    PortBindings: host.emptyLists.includes('PortBindings') ? {} : null,
+    PortBindings: encodePortBindings(host),
     RestartPolicy: {
       Name: host.restartPolicy.name,
       MaximumRetryCount: host.restartPolicy.maximumRetryCount,

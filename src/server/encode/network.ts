@@ -3,6 +3,7 @@ import type { NetworkEndpointView } from '../../containers/endpoint-view.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from '../../wire/network.ts';
 import { formatTime } from '../../wire/time.ts';
+import { encodePorts } from './ports.ts';
 
 export function encodeEndpoint(endpoint: NetworkEndpointView): EndpointSettings {
   return {
@@ -31,12 +32,6 @@ export function encodeEndpoints(view: ContainerView): Record<string, EndpointSet
   );
 }
 
-/** Ports that are shown as exposed: those of a running container with an address. */
-export function exposedPorts(view: ContainerView): string[] {
-  const up = view.state.status === 'running' || view.state.status === 'paused';
-  return up && view.endpoints.some(({ ipv4Address }) => ipv4Address !== '') ? view.config.exposedPorts : [];
-}
-
 export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
   const bridge = view.endpoints.find(({ networkName }) => networkName === 'bridge');
   return {
@@ -44,7 +39,7 @@ export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
     // The namespace is the container's own, and bears its name.
     SandboxID: view.sandboxPath === undefined ? '' : view.id,
     SandboxKey: view.sandboxPath ?? '',
-    Ports: Object.fromEntries(exposedPorts(view).map((port) => [port, null])),
+    Ports: encodePorts(view),
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,

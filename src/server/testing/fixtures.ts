@@ -44,6 +44,7 @@ export function containerView(id: string): ContainerView {
     resolvConfPath: `/var/lib/sampan/containers/${id}/resolv.conf`,
     hostnamePath: `/var/lib/sampan/containers/${id}/hostname`,
     execIds: [],
+    ports: [],
     hostsPath: `/var/lib/sampan/containers/${id}/hosts`,
   };
 }
