@@ -4,6 +4,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
 import type { ContainerChange } from './container-update.ts';
+import type { NetworkMembership } from './container-networks.ts';
 import type { FileChange } from './file-changes.ts';
 import type { ContainerStats } from './stats/container-stats.ts';
 
@@ -12,6 +13,8 @@ export interface CreateRequest {
   name: string | undefined;
   config: ContainerConfig;
   host: HostOptions;
+  /** What was said of networks, the mode's among them. */
+  networks: NetworkMembership[];
   platform: Platform | undefined;
 }
 

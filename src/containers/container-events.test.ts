@@ -23,7 +23,7 @@ afterEach(async () => {
 
 async function create(command: string, volumes: string[] = []): Promise<void> {
   const config = testConfig(command, { volumes });
-  await daemon.service.create({ name: 'box', config, host: testHost(), platform: undefined });
+  await daemon.service.create({ name: 'box', config, host: testHost(), networks: [], platform: undefined });
 }
 
 test('stop: the signals, the network left, "stop" before "die"', async () => {

@@ -1,4 +1,5 @@
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
+import { membershipOf, type NetworkMembership, networkOfMode } from './container-networks.ts';
 import { cleanPath } from './mounts/mount-mode.ts';
 import type { BindPoint, MountPoint } from './mounts/mount-point.ts';
 import { parseBind } from './mounts/parse-bind.ts';
@@ -28,6 +29,8 @@ export interface ContainerRecord {
   restartDue: boolean;
   /** The container whose hosts, hostname and resolv.conf it has, since it joined its network; '': its own. */
   networkFilesOf: string;
+  /** In the order in which a start joins them; none with another container's network. */
+  networks: NetworkMembership[];
   /** What is mounted in it, settled at its creation. */
   mounts: MountPoint[];
 }
@@ -48,8 +51,10 @@ export function decodeRecord(text: string): ContainerRecord {
 }
 
 /** A record of an earlier version: volumes had no name of a user's, all else that was mounted stood in its binds. */
-interface EarlierRecord extends Omit<ContainerRecord, 'mounts'> {
+interface EarlierRecord extends Omit<ContainerRecord, 'mounts' | 'networks'> {
   mounts?: MountPoint[];
+  /** One, which the mode named. */
+  networks?: NetworkMembership[];
   volumes?: { name: string; destination: string }[];
 }
 
@@ -59,7 +64,8 @@ function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerR
   const later = { isolation: '', emptyLists: [], mounts: [], volumesFrom: [], volumeDriver: '', portBindings: {} };
   const host = Object.assign(later, record.host, { resources });
   const mounts = record.mounts ?? [...volumes.map(earlierVolume), ...host.binds.map(earlierBind)];
-  return { ...Object.assign({ restartDue: false, networkFilesOf: '' }, record), host, mounts };
+  const networks = record.networks ?? [membershipOf(networkOfMode(host.networkMode))];
+  return { ...Object.assign({ restartDue: false, networkFilesOf: '' }, record), host, mounts, networks };
 }
 
 function earlierVolume({ name, destination }: { name: string; destination: string }): MountPoint {

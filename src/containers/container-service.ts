@@ -1,4 +1,5 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
+import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
@@ -13,8 +14,11 @@ import type {
   CreateResult,
   ListRequest,
 } from './container-backend.ts';
+import { ContainerConnections } from './container-connections.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { NetworkMembership } from './container-networks.ts';
+import { plannedNetworks } from './planned-networks.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
@@ -60,6 +64,7 @@ export class ContainerService implements ContainerBackend {
   readonly #health: HealthService;
   readonly #archives: ArchiveService;
   readonly #stats: StatsService;
+  readonly #connections: ContainerConnections;
   /** Names promised to creations under way. */
   readonly #reserved = new Set<string>();
   /** What is to run and has not been started yet. */
@@ -75,6 +80,7 @@ export class ContainerService implements ContainerBackend {
     this.#deps = { ...deps, observer: this.#health };
     this.#lifecycle = new Lifecycle(this.#deps, this.#index);
     this.#streams = new StreamService(deps, this.#index);
+    this.#connections = new ContainerConnections(deps);
     this.#stats = new StatsService(this.#index, deps.logger);
     this.#archives = new ArchiveService(deps, this.#index, async (container) =>
       viewOf(container, await this.#viewContext()),
@@ -86,6 +92,7 @@ export class ContainerService implements ContainerBackend {
     this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
     for (const container of this.#index.values())
       if (container.task === undefined) this.#health.recall(container);
+      else await this.#connections.reconcile(container);
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
@@ -114,6 +121,37 @@ export class ContainerService implements ContainerBackend {
   /** Ids of the containers that have a volume. */
   volumeUsers(volume: string): string[] {
     return volumeUsers(this.#index.values(), volume);
+  }
+
+  nameOf(containerId: string): string | undefined {
+    return this.#index.get(containerId)?.name;
+  }
+
+  /** How many containers have a network on their record. */
+  networkUsers({ name, id }: NetworkInfo): number {
+    const isOn = ({ record }: LiveContainer) =>
+      record.networks.some(({ network }) => network === name || network === id);
+    return [...this.#index.values()].filter(isOn).length;
+  }
+
+  async connectNetwork(nameOrId: string, network: NetworkInfo, settings: NetworkMembership): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(() => this.#connections.connect(container, network, settings));
+  }
+
+  async disconnectNetwork(
+    nameOrId: string,
+    network: NetworkInfo,
+    { force }: { force: boolean },
+  ): Promise<void> {
+    const left = this.#deps.networks
+      .endpointsOf(network.id)
+      .find(({ containerId }) => containerId === nameOrId || containerId.startsWith(nameOrId));
+    // An endpoint that a container has left behind goes by force.
+    if (force && left !== undefined && this.#index.get(left.containerId) === undefined)
+      return await this.#deps.networks.disconnect(left);
+    const container = this.#index.resolve(nameOrId);
+    await container.queue.run(() => this.#connections.disconnect(container, network));
   }
 
   /** What containers need of images: their stacks, manifests and configs. */
@@ -159,6 +197,7 @@ export class ContainerService implements ContainerBackend {
       defaults: this.#deps.defaults,
       logDefaults: this.#deps.logs.defaults,
     });
+    record.networks = await plannedNetworks(request, this.#deps.networks);
     const plan = planMounts(record.config, record.host, {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,

@@ -2,7 +2,7 @@ import type { Endpoint, Networks } from '../network/network-driver.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
-import { networksOf, usesOwnNetwork } from './container-networks.ts';
+import { endpointOf, namesOf, networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
@@ -52,16 +52,26 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
   };
 }
 
-/** Those that it has while it runs, then one each for the networks that it is to join; what has been on a network keeps its name. */
+/** One for each network that it is on, or is to join; what has been on a network keeps its name. */
 function endpointViews({ record, task }: LiveContainer, { networkIds }: ViewContext): NetworkEndpointView[] {
-  if (task !== undefined && task.endpoints.length > 0)
-    return task.endpoints.map((endpoint) => endpointView(endpoint.networkName, endpoint.networkId, endpoint));
-  return networksOf(record).map(({ network }) =>
-    endpointView(network, (record.generation > 0 ? networkIds.get(network) : undefined) ?? ''),
-  );
+  return networksOf(record).map((membership) => {
+    const endpoint = endpointOf(membership, task?.endpoints ?? []);
+    const id = record.generation > 0 ? networkIds.get(membership.network) : undefined;
+    const { networkName = membership.network, networkId = id ?? '' } = endpoint ?? {};
+    const names = ['bridge', 'host', 'none'].includes(networkName) ? undefined : namesOf(record, membership);
+    return {
+      ...endpointView(networkName, networkId, endpoint),
+      asked: membership,
+      names: endpoint === undefined && task === undefined && record.generation === 0 ? undefined : names,
+    };
+  });
 }
 
-function endpointView(networkName: string, networkId: string, endpoint?: Endpoint): NetworkEndpointView {
+function endpointView(
+  networkName: string,
+  networkId: string,
+  endpoint: Endpoint | undefined,
+): Omit<NetworkEndpointView, 'asked' | 'names'> {
   return {
     networkName,
     networkId,

@@ -77,6 +77,7 @@ function newRecordOf(
     restartCount: 0,
     restartDue: false,
     networkFilesOf: '',
+    networks: [],
     mounts: [],
   };
 }

@@ -41,8 +41,8 @@ export interface ContainerDependencies {
   runtime: Runtime;
   networks: Networks;
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
-  /** What containers without own `--dns` options get in their resolv.conf. */
-  resolver: (network: 'host' | 'own') => Promise<ResolverSettings>;
+  /** What containers without own `--dns` options get in their resolv.conf; `names`: what their name server asks, also on the host's loopback. */
+  resolver: (network: 'host' | 'own' | 'names') => Promise<ResolverSettings>;
   volumes: Volumes;
   sharedMemory: SharedMemory;
   defaults: ContainerDefaults;

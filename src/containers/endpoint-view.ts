@@ -1,3 +1,5 @@
+import type { NetworkMembership } from './container-networks.ts';
+
 /** A container's endpoint on one network, running or not. */
 export interface NetworkEndpointView {
   networkName: string;
@@ -10,4 +12,8 @@ export interface NetworkEndpointView {
   ipv6Address: string;
   ipv6PrefixLength: number;
   ipv6Gateway: string;
+  /** What was asked for. */
+  asked: NetworkMembership;
+  /** What others find it by; undefined where they don't. */
+  names: string[] | undefined;
 }

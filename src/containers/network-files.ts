@@ -2,8 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
+import { NAME_SERVER_ADDRESS } from '../network/names/redirect-rules.ts';
+import { servesNames } from '../network/predefined-networks.ts';
+import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { ContainerDependencies } from './dependencies.ts';
 
 export interface ResolverSettings {
   nameservers: string[];
@@ -33,9 +37,52 @@ export async function writeNetworkFiles(
     ),
     write(
       paths.resolvConf(record.id),
-      network.resolver.then((resolver) => resolvConfText(record, resolver)),
+      Promise.all([network.resolver, network.joined]).then(([resolver, { endpoints }]) =>
+        resolvConfText(record, resolver, { served: endpoints.some(servesNames) }),
+      ),
     ),
   ]);
+}
+
+/**
+ * Of a running container, whose networks have changed. In place, since the files are mounted; what was written in the container stays.
+ */
+export async function rewriteNetworkFiles(
+  record: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  { paths, resolver }: Pick<ContainerDependencies, 'paths' | 'resolver'>,
+): Promise<void> {
+  const hosts = paths.hosts(record.id);
+  const text = await readFile(hosts, 'utf8').catch(() => '');
+  await replaceText(hosts, text, hostsWith(text, record, endpoints));
+  const conf = paths.resolvConf(record.id);
+  const settings = await resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
+  const texts = [true, false].map((served) => resolvConfText(record, settings, { served }));
+  const present = await readFile(conf, 'utf8').catch(() => '');
+  const wanted = resolvConfText(record, settings, { served: endpoints.some(servesNames) });
+  if (texts.includes(present)) await replaceText(conf, present, wanted);
+}
+
+async function replaceText(path: string, present: string, wanted: string): Promise<void> {
+  if (present !== wanted) await writeFile(path, wanted);
+}
+
+/** Lines of ours that name the container follow its endpoints. */
+function hostsWith(text: string, record: ContainerRecord, endpoints: readonly Endpoint[]): string {
+  const names = ownNames(record);
+  const others = text.split('\n').filter((line) => line !== '' && !line.endsWith(`\t${names}`));
+  return `${[...others, ...ownLines(record, endpoints)].join('\n')}\n`;
+}
+
+function ownNames({ config: { hostname, domainname } }: ContainerRecord): string {
+  return domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+}
+
+function ownLines(record: ContainerRecord, endpoints: readonly Endpoint[]): string[] {
+  const names = ownNames(record);
+  return endpoints
+    .flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((one) => one !== undefined))
+    .map(({ address }) => `${address}\t${names}`);
 }
 
 /** With the host's network, the host's own file, unless there are names to add. */
@@ -52,10 +99,7 @@ export interface HostsContext {
 }
 
 export function hostsText(record: ContainerRecord, { endpoints, hostGateway }: HostsContext): string {
-  const { hostname, domainname } = record.config;
-  const names = domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
   const gateway = endpoints.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4?.gateway ?? hostGateway;
-  const addresses = endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((one) => one !== undefined));
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -64,7 +108,7 @@ export function hostsText(record: ContainerRecord, { endpoints, hostGateway }: H
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
     ...record.host.extraHosts.map((text) => extraHostLine(text, gateway)),
-    ...addresses.map(({ address }) => `${address}\t${names}`),
+    ...ownLines(record, endpoints),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -85,11 +129,20 @@ function extraHostLine(text: string, hostGateway: string | undefined): string {
   return `${address === 'host-gateway' ? (hostGateway ?? '127.0.0.1') : address}\t${name}`;
 }
 
-export function resolvConfText(record: ContainerRecord, resolver: ResolverSettings): string {
+/** `served`: by the engine's name server, which asks those of `--dns` or the host's in turn. */
+export function resolvConfText(
+  record: ContainerRecord,
+  resolver: ResolverSettings,
+  { served }: { served: boolean },
+): string {
   const { dns, dnsSearch, dnsOptions } = record.host;
-  const nameservers = dns.length > 0 ? dns : resolver.nameservers;
+  const outside = dns.length > 0 ? dns : resolver.nameservers;
+  const nameservers = served ? [NAME_SERVER_ADDRESS] : outside;
   const search = dnsSearch.length > 0 ? dnsSearch.filter((domain) => domain !== '.') : resolver.search;
-  const options = dnsOptions.length > 0 ? dnsOptions : resolver.options;
+  const asked = dnsOptions.length > 0 ? dnsOptions : resolver.options;
+  // A container's name has no dot, and is no domain's.
+  const hasDots = asked.some((option) => option.startsWith('ndots:'));
+  const options = served && !hasDots ? [...asked, 'ndots:0'] : asked;
   const lines = [
     ...nameservers.map((server) => `nameserver ${server}`),
     ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),

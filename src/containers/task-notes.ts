@@ -69,7 +69,14 @@ interface OneEndpoint {
 }
 
 function withEndpoints({ endpoint, ...note }: TaskNote & OneEndpoint): TaskNote {
-  return { ...note, endpoints: note.endpoints ?? (endpoint === undefined ? [] : [endpoint]) };
+  const endpoints = note.endpoints ?? (endpoint === undefined ? [] : [endpoint]);
+  return { ...note, endpoints: endpoints.map(withLaterFields) };
+}
+
+/** What endpoints of an earlier version lack. */
+function withLaterFields(endpoint: Endpoint): Endpoint {
+  const later = { linkLocalAddresses: [], gatewayPriority: 0, names: [], links: {}, forwarding: undefined };
+  return Object.assign(later, endpoint);
 }
 
 /** The text is our own: by these fields it is told from what was cut short or put there by somebody else. */

@@ -1,16 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
-import type { ConnectRequest, Endpoint } from '../network/network-driver.ts';
+import type { Endpoint } from '../network/network-driver.ts';
 import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import { DEFAULT_SHM_BYTES } from '../runtime/spec/mounts.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
-import { networksOf, usesOwnNetwork } from './container-networks.ts';
+import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { type JoinedNamespaces, joinNamespaces } from './joined-namespaces.ts';
+import { joinNetworks } from './join-networks.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
@@ -207,26 +208,10 @@ async function makeNetwork(
     networkNamespace = await deps.networks.createNamespace(containerId);
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
   }
-  const endpoints: Endpoint[] = [];
-  for (const [at, { network }] of networksOf(record).entries()) {
-    const endpoint = await connect({ containerId, network, interfaceName: `eth${at}` }, deps);
-    undo.add('leave a network', () => deps.networks.disconnect(endpoint));
-    endpoints.push(endpoint);
-  }
+  const endpoints = await joinNetworks(record, deps, undo);
   undo.add('withdraw its ports', () => deps.networks.ports.withdraw(containerId));
   await publishPorts(record, endpoints, deps);
   return { endpoints, networkNamespace };
-}
-
-/** @throws EngineError as `connect`, in Docker's words. */
-async function connect(request: ConnectRequest, deps: ContainerDependencies): Promise<Endpoint> {
-  try {
-    return await deps.networks.connect(request);
-  } catch (error) {
-    throw new EngineError(kindOf(error), `failed to set up container networking: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 async function createTask(

@@ -9,6 +9,7 @@ import { ContainerStore } from '../containers/container-store.ts';
 import { HostSharedMemory } from '../containers/host-shared-memory.ts';
 import { ContainerLogs } from '../containers/logs/container-logs.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
+import { NetworkService } from '../containers/network-service.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
 import { VolumeService } from '../containers/volume-service.ts';
 import { LocalContentStore } from '../content/local-content-store.ts';
@@ -21,6 +22,7 @@ import { layerPool } from '../images/layer-runner.ts';
 import { readSignaturePolicy } from '../images/signature-policy.ts';
 import { uploadPool } from '../images/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
+import { SqliteNetworkStore } from '../network/network-store.ts';
 import { defaultTiming } from '../registry/timing.ts';
 import { warnOnce } from '../registry/warn-once.ts';
 import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
@@ -50,6 +52,8 @@ export class Engine {
   readonly containers: ContainerService;
   readonly builder: BuildService;
   readonly networks: BridgeNetworks;
+  /** As clients see them. */
+  readonly networkService: NetworkService;
   readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
@@ -65,6 +69,7 @@ export class Engine {
     this.containers = rooms.containers;
     this.builder = rooms.builder;
     this.networks = rooms.networks;
+    this.networkService = rooms.networkService;
     this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
@@ -131,6 +136,7 @@ interface Rooms {
   snapshotter: Snapshotter;
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
+  networkService: NetworkService;
   volumes: VolumeService;
   registry: RegistryAccess;
   embeddedRegistry: EngineRegistry;
@@ -166,6 +172,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     logger,
   });
   const networks = new BridgeNetworks({
+    store: new SqliteNetworkStore(db),
     execRoot,
     owner: dataRoot,
     logger,
@@ -227,8 +234,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     renderTag: renderLogTag,
   });
   const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
-  const resolver = async (network: 'host' | 'own'): Promise<ResolverSettings> =>
-    resolverOf(settings, await networks.resolvConf(network));
+  const resolver = async (network: 'host' | 'own' | 'names'): Promise<ResolverSettings> =>
+    resolverOf(settings, await networks.resolvConf(network === 'own' ? 'own' : 'host'));
   const builder = await openBuilder({
     dataRoot,
     store: buildCache,
@@ -270,6 +277,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     snapshotter,
     runtime,
     networks,
+    networkService: new NetworkService({ networks, containers, events }),
     volumes,
     registry,
     embeddedRegistry,

@@ -61,7 +61,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
         execs: engine.containers.execs,
         images: engine.images,
         builder: engine.builder,
-        networks: engine.networks,
+        networks: engine.networkService,
         volumes: engine.volumes,
         registry: new RegistryService(engine.registry, settings),
         system,

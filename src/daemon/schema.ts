@@ -2,6 +2,7 @@ import { buildCacheTables } from '../builder/solver/cache-schema.ts';
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
 import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
+import { networkTables } from '../network/network-store.ts';
 import type { Migration } from '../storage/state-db.ts';
 import { volumeDetailColumns, volumeTables } from '../volumes/volume-rows.ts';
 
@@ -16,4 +17,5 @@ export const migrations: Migration[] = [
   { version: 3, name: 'blob sources, image extras', statements: imageTransferTables },
   { version: 4, name: 'build cache', statements: buildCacheTables },
   { version: 5, name: 'labels, options, owners of volumes', statements: volumeDetailColumns },
+  { version: 6, name: 'networks', statements: networkTables },
 ];

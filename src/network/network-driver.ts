@@ -61,8 +61,10 @@ export interface NetworkSubnet {
   ipRange: string;
   /** '' where the driver knows none. */
   gateway: string;
-  /** As asked for; Docker shows those alone, and the ones of subnets that it chose. */
+  /** Docker shows those that were asked for, and the ones of subnets that it chose. */
   gatewayShown: boolean;
+  /** Nobody has named it. */
+  subnetChosen: boolean;
   auxAddresses: Record<string, string>;
 }
 

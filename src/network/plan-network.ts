@@ -100,7 +100,7 @@ export function planNetwork(request: CreateNetworkRequest, around: NetworkSurrou
 }
 
 function askedSubnet({ subnet, ipRange, gateway, auxAddresses }: SubnetRequest): NetworkSubnet {
-  return { subnet: formatCidr(parseCidr(subnet)), ipRange, gateway, gatewayShown: gateway !== '', auxAddresses };
+  return { subnet: formatCidr(parseCidr(subnet)), ipRange, gateway, gatewayShown: gateway !== '', subnetChosen: false, auxAddresses };
 }
 
 function chosenSubnet(
@@ -111,7 +111,7 @@ function chosenSubnet(
   const others = [...around.networks.flatMap(({ ipam }) => ipam), ...asked];
   const used = [...around.used, ...others.map(({ subnet }) => parseCidr(subnet))];
   const subnet = chooseSubnet(around.pools, family, used);
-  return { subnet: formatCidr(subnet), ipRange: '', gateway: '', gatewayShown: true, auxAddresses: {} };
+  return { subnet: formatCidr(subnet), ipRange: '', gateway: '', gatewayShown: true, subnetChosen: true, auxAddresses: {} };
 }
 
 /** @throws EngineError "forbidden" in Docker's words, with both names. */

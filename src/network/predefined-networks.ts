@@ -24,6 +24,7 @@ export function predefinedNetworks(input: PredefinedNetworksInput): NetworkInfo[
               ipRange: '',
               gateway: formatIp({ family: bridge.address.family, value: bridge.address.base }),
               gatewayShown: true,
+              subnetChosen: false,
               auxAddresses: {},
             },
           ],

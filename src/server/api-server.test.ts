@@ -1,3 +1,4 @@
+import { emptyMembership } from './decode/endpoint-settings.ts';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
@@ -334,6 +335,8 @@ test('networks are listed, filtered and inspected with their containers', async 
         ipv6Address: '',
         ipv6PrefixLength: 0,
         ipv6Gateway: '',
+      asked: emptyMembership('bridge'),
+      names: undefined,
       },
     ];
   });

@@ -2,11 +2,12 @@ import type { BuildBackend } from '../builder/build-backend.ts';
 import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { ExecBackend } from '../containers/exec/exec-backend.ts';
+import type { NetworkBackend } from '../containers/network-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';
 import type { RegistryBackend } from './registry-backend.ts';
-import type { NetworkBackend, SystemBackend } from './system-backend.ts';
+import type { SystemBackend } from './system-backend.ts';
 
 /** The engine, as the API serves it. */
 export interface Backends {

@@ -1,5 +1,4 @@
 import type { EngineEvent } from '../events/event.ts';
-import type { NetworkInfo } from '../network/network-driver.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 
 /** Facts about engine and host for `/info`, gathered at the time of the call. */
@@ -67,9 +66,4 @@ export interface SystemBackend {
     credentials: RegistryCredentials,
     options: { signal: AbortSignal; tlsVerify?: boolean | undefined },
   ): Promise<{ status: string; identityToken: string }>;
-}
-
-export interface NetworkBackend {
-  list(): Promise<NetworkInfo[]>;
-  get(network: string): Promise<NetworkInfo | undefined>;
 }

@@ -15,7 +15,6 @@ export const libc = dlopen('libc.so.6', {
   socket: { args: [i32, i32, i32], returns: i32 },
   socketpair: { args: [i32, i32, i32, ptr], returns: i32 },
   connect: { args: [i32, ptr, u32], returns: i32 },
-  bind: { args: [i32, ptr, u32], returns: i32 },
   fcntl: { args: [i32, i32, i64], returns: i32 },
   ioctl: { args: [i32, u64, ptr], returns: i32 },
   flock: { args: [i32, i32], returns: i32 },

@@ -45,6 +45,7 @@ const AF_BRIDGE = 7;
 const IFA_F_NODAD = 2;
 const ENODEV = 19;
 const EEXIST = 17;
+const ENOENT = 2;
 const ESRCH = 3;
 const ROUTE_TABLE_MAIN = 254;
 const PROTOCOL_BOOT = 3;
@@ -319,7 +320,8 @@ export function removeDefaultRoute(socket: NetlinkSocket, family: IpFamily): voi
   try {
     socket.change(RTM.DELROUTE, body, { what: 'remove the default route' });
   } catch (error) {
-    if (!(error instanceof NetlinkError) || error.errno !== ESRCH) throw error;
+    // No such route, or (in a new namespace) not even the table.
+    if (!(error instanceof NetlinkError) || ![ESRCH, ENOENT].includes(error.errno)) throw error;
   }
 }
 

@@ -53,7 +53,14 @@ export interface NetworkInspect {
   IPAM: {
     Driver: string;
     Options: Record<string, string> | null;
-    Config: { Subnet?: string; IPRange?: string; Gateway?: string }[] | null;
+    Config:
+      | {
+          Subnet?: string;
+          IPRange?: string;
+          Gateway?: string;
+          AuxiliaryAddresses?: Record<string, string>;
+        }[]
+      | null;
   };
   Internal: boolean;
   Attachable: boolean;

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import type { FakeFunction, FakeProgram } from '../../runtime/testing/fake-programs.ts';
 import { catProgram, scripted, sleepProgram } from '../../runtime/testing/fake-programs.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
+import type { NetworkMembership } from '../container-networks.ts';
 import type { WaitCondition } from '../container-backend.ts';
 import { bootDaemon, FakeMachine, type TestDaemon, testConfig, testHost } from './service-fixture.ts';
 
@@ -50,12 +51,17 @@ export class ServiceBench {
   async create(
     name: string,
     command: string,
-    change: { config?: Partial<ContainerConfig>; host?: Partial<HostOptions> } = {},
+    change: {
+      config?: Partial<ContainerConfig>;
+      host?: Partial<HostOptions>;
+      networks?: NetworkMembership[];
+    } = {},
   ): Promise<string> {
     const request = {
       name,
       config: testConfig(command, change.config),
       host: testHost(change.host),
+      networks: change.networks ?? [],
       platform: undefined,
     };
     return (await this.daemon.service.create(request)).id;

@@ -279,6 +279,11 @@ export function testEndpoint(containerId: string, networkName: string): Endpoint
     macAddress: '02:00:00:00:00:01',
     ipv4: { address: '10.9.8.2', prefixLength: 24, gateway: '10.9.8.1' },
     ipv6: undefined,
+    linkLocalAddresses: [],
+    gatewayPriority: 0,
+    names: [],
+    links: {},
+    forwarding: undefined,
   };
 }
 

@@ -7,7 +7,7 @@ import type { NameTable } from './name-table.ts';
 export type Verdict = { answer: Buffer } | { forward: true };
 
 const TTL_SECONDS = 600;
-const RCODE = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 };
+const RCODE = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4 };
 /** Bits of the header's second word (RFC 1035, 4.1.1). */
 const RECURSION_DESIRED = 0x100;
 const RECURSION_AVAILABLE = 0x80;
@@ -29,7 +29,7 @@ export function answerQuery(
   const [question] = packet.questions ?? [];
   if (question === undefined || packet.questions?.length !== 1)
     return { answer: failure(query, RCODE.FORMERR) };
-  if (packet.opcode !== 'QUERY') return { answer: failure(query, RCODE.NOTIMP) };
+  if ((query.readUInt16BE(2) & 0x7800) !== 0) return { answer: failure(query, RCODE.NOTIMP) };
   const answers = answersTo({ type: String(question.type), name: question.name }, asker, table);
   if (answers !== undefined)
     return { answer: encodeAnswer(packet, answers, limitBytes(packet)) };

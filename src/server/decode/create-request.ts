@@ -3,14 +3,12 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { Json } from '../../wire/json.ts';
 import { CONFIG_RULES, emptyConfig } from './container-config.ts';
 import { applyRules } from './field-rule.ts';
-import { anything, Fields, isDeepZero } from './go-json.ts';
+import { Fields, isDeepZero } from './go-json.ts';
 import { checkHealthcheck } from './healthcheck.ts';
 import { checkHost, checkJoinedNetwork } from './host-checks.ts';
 import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
+import { decodeNetworking } from './network-request.ts';
 import { portWarnings } from './port-bindings.ts';
-
-/** The networks that need no endpoint settings; `default` is the one that the mode means. */
-const PLAIN_NETWORKS = new Set(['default', 'bridge', 'host', 'none']);
 
 /**
  * The body of `POST /containers/create`, decoded.
@@ -20,7 +18,7 @@ const PLAIN_NETWORKS = new Set(['default', 'bridge', 'host', 'none']);
  */
 export function decodeCreateRequest(
   body: Json,
-): Pick<CreateRequest, 'config' | 'host'> & { warnings: string[] } {
+): Pick<CreateRequest, 'config' | 'host' | 'networks'> & { warnings: string[] } {
   if (isDeepZero(body))
     throw new EngineError('invalid', 'config cannot be empty in order to create a container');
   const fields = new Fields(body, '', 'container.CreateRequest');
@@ -41,35 +39,5 @@ export function decodeCreateRequest(
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkJoinedNetwork(config, host);
   warnings.push(...portWarnings(host));
-  checkNetworking(fields, host.networkMode);
-  return { config, host, warnings };
-}
-
-/**
- * Clients name the network of the mode again here, with settings that are all zero unless the user asked for more.
- * Whether there is one of that name is told at the start.
- */
-function checkNetworking(fields: Fields, mode: string): void {
-  const networking = fields.get(
-    'NetworkingConfig',
-    (value, field) => new Fields(value, field, 'network.NetworkingConfig'),
-  );
-  const endpoints = networking?.get('EndpointsConfig', anything) ?? {};
-  if (typeof endpoints !== 'object' || endpoints === null || Array.isArray(endpoints))
-    throw new EngineError(
-      'invalid',
-      'invalid JSON: json: cannot unmarshal value into Go struct field .NetworkingConfig.EndpointsConfig of type map[string]*network.EndpointSettings',
-    );
-  for (const [network, settings] of Object.entries(endpoints)) {
-    if (!PLAIN_NETWORKS.has(network) && network !== mode)
-      throw new EngineError(
-        'not-implemented',
-        `NetworkingConfig.EndpointsConfig (network ${JSON.stringify(network)}) is not implemented yet`,
-      );
-    if (!isDeepZero(settings))
-      throw new EngineError(
-        'not-implemented',
-        `NetworkingConfig.EndpointsConfig (settings for ${network}: addresses, aliases, links, MAC) is not implemented yet`,
-      );
-  }
+  return { config, host, networks: decodeNetworking(fields), warnings };
 }

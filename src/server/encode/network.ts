@@ -1,18 +1,20 @@
 import type { ContainerView } from '../../containers/container.ts';
 import type { NetworkEndpointView } from '../../containers/endpoint-view.ts';
+import type { NetworkMember } from '../../containers/network-backend.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from '../../wire/network.ts';
 import { formatTime } from '../../wire/time.ts';
 import { encodePorts } from './ports.ts';
 
 export function encodeEndpoint(endpoint: NetworkEndpointView): EndpointSettings {
+  const { asked } = endpoint;
   return {
-    IPAMConfig: null,
-    Links: null,
-    Aliases: null,
-    MacAddress: endpoint.macAddress,
-    DriverOpts: null,
-    GwPriority: 0,
+    IPAMConfig: encodeIpamConfig(asked),
+    Links: orNull(asked.links),
+    Aliases: orNull(asked.aliases),
+    MacAddress: endpoint.macAddress || asked.macAddress,
+    DriverOpts: Object.keys(asked.driverOptions).length === 0 ? null : asked.driverOptions,
+    GwPriority: asked.gatewayPriority,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,
     Gateway: endpoint.gateway,
@@ -21,8 +23,22 @@ export function encodeEndpoint(endpoint: NetworkEndpointView): EndpointSettings 
     IPv6Gateway: endpoint.ipv6Gateway,
     GlobalIPv6Address: endpoint.ipv6Address,
     GlobalIPv6PrefixLen: endpoint.ipv6PrefixLength,
-    DNSNames: null,
+    DNSNames: endpoint.names ?? null,
   };
+}
+
+function encodeIpamConfig(asked: NetworkEndpointView['asked']): EndpointSettings['IPAMConfig'] {
+  const { ipv4Address, ipv6Address, linkLocalAddresses } = asked;
+  if (ipv4Address === '' && ipv6Address === '' && linkLocalAddresses.length === 0) return null;
+  return {
+    ...(ipv4Address === '' ? {} : { IPv4Address: ipv4Address }),
+    ...(ipv6Address === '' ? {} : { IPv6Address: ipv6Address }),
+    ...(linkLocalAddresses.length === 0 ? {} : { LinkLocalIPs: linkLocalAddresses }),
+  };
+}
+
+function orNull<T>(list: T[]): T[] | null {
+  return list.length === 0 ? null : list;
 }
 
 /** `Networks` of inspect and list. */
@@ -57,54 +73,48 @@ export function encodeNetworkSettings(view: ContainerView): NetworkSettings {
   };
 }
 
-/** One network; `containers` are those that are shown on it (none in a list). */
-export function encodeNetwork(network: NetworkInfo, containers: readonly ContainerView[]): NetworkInspect {
+/** One network; `members` are those that are shown on it (none in a list). */
+export function encodeNetwork(network: NetworkInfo, members: readonly NetworkMember[]): NetworkInspect {
   return {
     Name: network.name,
     Id: network.id,
     Created: formatTime(network.createdNano),
     Scope: network.scope,
     Driver: network.driver,
-    EnableIPv4: true,
+    EnableIPv4: network.enableIpv4,
     EnableIPv6: network.enableIpv6,
     IPAM: {
       Driver: 'default',
-      Options: null,
-      Config:
-        network.ipam.length === 0
-          ? null
-          : network.ipam.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway })),
+      Options: network.ipamOptions ?? null,
+      Config: network.ipam.length === 0 ? null : network.ipam.map(encodeSubnet),
     },
     Internal: network.internal,
-    Attachable: false,
+    Attachable: network.attachable,
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: encodeMembers(network, containers),
+    Containers: Object.fromEntries(members.map((member) => [member.containerId, encodeMember(member)])),
     Options: network.options,
     Labels: network.labels,
   };
 }
 
-function encodeMembers(
-  network: NetworkInfo,
-  containers: readonly ContainerView[],
-): NetworkInspect['Containers'] {
-  const members: NetworkInspect['Containers'] = {};
-  for (const view of containers) {
-    const endpoint = view.endpoints.find(({ networkId }) => networkId === network.id);
-    if (endpoint === undefined || endpoint.endpointId === '') continue;
-    members[view.id] = {
-      Name: view.name,
-      EndpointID: endpoint.endpointId,
-      MacAddress: endpoint.macAddress,
-      IPv4Address: withPrefix(endpoint.ipv4Address, endpoint.ipv4PrefixLength),
-      IPv6Address: withPrefix(endpoint.ipv6Address, endpoint.ipv6PrefixLength),
-    };
-  }
-  return members;
+function encodeSubnet({ subnet, ipRange, gateway, gatewayShown, auxAddresses }: NetworkInfo['ipam'][number]) {
+  return {
+    Subnet: subnet,
+    ...(ipRange === '' ? {} : { IPRange: ipRange }),
+    ...(gatewayShown && gateway !== '' ? { Gateway: gateway } : {}),
+    ...(Object.keys(auxAddresses).length === 0 ? {} : { AuxiliaryAddresses: auxAddresses }),
+  };
 }
 
-function withPrefix(address: string, prefixLength: number): string {
-  return address === '' ? '' : `${address}/${prefixLength}`;
+function encodeMember({ name, endpoint }: NetworkMember): NetworkInspect['Containers'][string] {
+  const { endpointId, macAddress, ipv4, ipv6 } = endpoint;
+  return {
+    Name: name,
+    EndpointID: endpointId,
+    MacAddress: macAddress,
+    IPv4Address: ipv4 === undefined ? '' : `${ipv4.address}/${ipv4.prefixLength}`,
+    IPv6Address: ipv6 === undefined ? '' : `${ipv6.address}/${ipv6.prefixLength}`,
+  };
 }

@@ -130,11 +130,11 @@ async function refuseLink(containers: Backends['containers'], name: string): Pro
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = textParam(request, 'name');
-  const { config, host, warnings } = decodeCreateRequest(await jsonBody(request));
+  const { config, host, networks, warnings } = decodeCreateRequest(await jsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
-  const result = await backends.containers.create({ name, config, host, platform });
+  const result = await backends.containers.create({ name, config, host, networks, platform });
   const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
   response.json(201, answer);
 }

@@ -1,21 +1,16 @@
+import type { NetworkView } from '../../containers/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import { parseFilters } from '../../wire/filters.ts';
-import { pathParam } from '../api-request.ts';
+import { jsonBody, pathParam } from '../api-request.ts';
+import { decodeConnect, decodeDisconnect, decodeNetworkRequest } from '../decode/network-request.ts';
 import { encodeNetwork } from '../encode/network.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
-import { hasLabel } from './prune-containers.ts';
+import { networkFilter, pruneFilter } from './network-filters.ts';
 
-const PREDEFINED = new Set(['bridge', 'host', 'none']);
-
-/** Networks: list and inspect of the predefined ones. */
-export function networkRoutes({ networks, containers }: Backends): Route[] {
-  const find = async (name: string) => {
-    const network = await networks.get(name);
-    if (network === undefined) throw new EngineError('not-found', `network ${name} not found`);
-    return network;
-  };
+/** Networks, and who is on them. */
+export function networkRoutes({ networks }: Backends): Route[] {
   return [
     {
       method: 'GET',
@@ -30,53 +25,73 @@ export function networkRoutes({ networks, containers }: Backends): Route[] {
       },
     },
     {
+      method: 'POST',
+      pattern: '/networks/create',
+      handler: async (request, response) => {
+        const { id } = await networks.create(decodeNetworkRequest(await jsonBody(request)));
+        response.json(201, { Id: id, Warning: '' });
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/networks/prune',
+      handler: async (request, response) => {
+        const pruned = await networks.prune(pruneFilter(parseFilters(request.query.get('filters'))), request);
+        response.json(200, { NetworksDeleted: pruned.length === 0 ? null : pruned });
+      },
+    },
+    {
       method: 'GET',
       pattern: '/networks/{}',
       handler: async (request, response) => {
-        const network = await find(pathParam(request));
-        const views = await containers.list({
-          all: false,
-          limit: undefined,
-          size: false,
-          filters: new Map(),
-        });
-        response.json(200, encodeNetwork(network, views));
+        const scope = request.query.get('scope') ?? '';
+        const network = await found(networks.get(pathParam(request)), pathParam(request));
+        if (scope !== '' && scope !== network.scope) throw absent(pathParam(request));
+        response.json(200, encodeNetwork(network, network.members));
       },
     },
     {
       method: 'DELETE',
       pattern: '/networks/{}',
-      handler: async (request) => {
-        const { name } = await find(pathParam(request));
-        if (PREDEFINED.has(name))
-          throw new EngineError('forbidden', `${name} is a pre-defined network and cannot be removed`);
-        throw new EngineError('not-implemented', 'removing a network is not implemented yet');
+      handler: async (request, response) => {
+        await networks.remove(pathParam(request));
+        response.empty(204);
+      },
+    },
+    ...memberRoutes(networks),
+  ];
+}
+
+function memberRoutes(networks: Backends['networks']): Route[] {
+  return [
+    {
+      method: 'POST',
+      pattern: '/networks/{}/connect',
+      handler: async (request, response) => {
+        const network = pathParam(request);
+        const { container, settings } = decodeConnect(await jsonBody(request), network);
+        await networks.connect(network, container, settings);
+        response.empty(200);
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/networks/{}/disconnect',
+      handler: async (request, response) => {
+        const { container, force } = decodeDisconnect(await jsonBody(request));
+        await networks.disconnect(pathParam(request), container, { force });
+        response.empty(200);
       },
     },
   ];
 }
 
-type NetworkTest = (network: NetworkInfo, value: string) => boolean;
+async function found(network: Promise<NetworkView | undefined>, name: string): Promise<NetworkView> {
+  const there = await network;
+  if (there === undefined) throw absent(name);
+  return there;
+}
 
-const FILTERS: Record<string, NetworkTest> = {
-  name: (network, value) => network.name.includes(value),
-  id: (network, value) => network.id.startsWith(value),
-  driver: (network, value) => network.driver === value,
-  scope: (network, value) => network.scope === value,
-  type: (network, value) => PREDEFINED.has(network.name) === (value === 'builtin'),
-  label: (network, value) => hasLabel(network.labels, value),
-  dangling: () => true,
-};
-
-/** All filters must hold; of one filter's values any, but every label. */
-function networkFilter(filters: ReadonlyMap<string, string[]>): (network: NetworkInfo) => boolean {
-  const tests = [...filters].map(([name, values]): ((network: NetworkInfo) => boolean) => {
-    const test = FILTERS[name];
-    if (test === undefined) throw new EngineError('invalid', `invalid filter '${name}'`);
-    if (values.length === 0) return () => true;
-    return name === 'label'
-      ? (network) => values.every((value) => test(network, value))
-      : (network) => values.some((value) => test(network, value));
-  });
-  return (network) => tests.every((test) => test(network));
+function absent(name: NetworkInfo['name']): EngineError {
+  return new EngineError('not-found', `network ${name} not found`);
 }

@@ -1,3 +1,4 @@
+import type { NetworkBackend } from '../../containers/network-backend.ts';
 import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
 import type { PathStat } from '../../containers/archive/path-stat.ts';
@@ -306,10 +307,20 @@ export class FakeEngine implements Backends {
     },
   };
 
-  readonly networks = {
-    list: async () => networkInfos(),
-    get: async (name: string) =>
-      networkInfos().find((network) => network.name === name || network.id === name),
+  readonly networks: NetworkBackend = {
+    list: async () => networkInfos().map((network) => ({ ...network, members: [] })),
+    get: async (name) => {
+      const network = networkInfos().find((one) => one.name === name || one.id === name);
+      return network === undefined ? undefined : { ...network, members: [] };
+    },
+    create: async (request) => {
+      this.calls.push(['network create', request]);
+      return { ...networkInfos()[0]!, id: '4'.repeat(64), name: request.name };
+    },
+    remove: async (name) => void this.calls.push(['network rm', name]),
+    prune: async () => ['left'],
+    connect: async (...call) => void this.calls.push(['network connect', ...call]),
+    disconnect: async (...call) => void this.calls.push(['network disconnect', ...call]),
   };
 
   readonly volumes: VolumeBackend = {

@@ -99,7 +99,10 @@ export function networkInfos(): NetworkInfo[] {
     scope: 'local' as const,
     createdNano: CREATED_NANO,
     internal: false,
+    attachable: false,
+    enableIpv4: true,
     enableIpv6: false,
+    ipamOptions: undefined,
     options: {},
     labels: {},
   };
@@ -109,7 +112,16 @@ export function networkInfos(): NetworkInfo[] {
       id: '1'.repeat(64),
       name: 'bridge',
       driver: 'bridge',
-      ipam: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }],
+      ipam: [
+        {
+          subnet: '172.17.0.0/16',
+          ipRange: '',
+          gateway: '172.17.0.1',
+          gatewayShown: true,
+          subnetChosen: false,
+          auxAddresses: {},
+        },
+      ],
     },
     { ...base, id: '2'.repeat(64), name: 'host', driver: 'host', ipam: [] },
     { ...base, id: '3'.repeat(64), name: 'none', driver: 'null', ipam: [] },
