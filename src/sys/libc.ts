@@ -33,6 +33,7 @@ export const libc = dlopen('libc.so.6', {
   posix_fallocate: { args: [i32, i64, i64], returns: i32 },
   send: { args: [i32, ptr, u64, i32], returns: i64 },
   recv: { args: [i32, ptr, u64, i32], returns: i64 },
+  bind: { args: [i32, ptr, u32], returns: i32 },
   listen: { args: [i32, i32], returns: i32 },
   accept4: { args: [i32, ptr, ptr, i32], returns: i32 },
   getsockname: { args: [i32, ptr, ptr], returns: i32 },
