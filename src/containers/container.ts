@@ -1,6 +1,6 @@
+import type { PublishedPort } from '../network/ports/published-ports.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
-import type { PublishedPort } from '../network/ports/published-ports.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';

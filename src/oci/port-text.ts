@@ -19,6 +19,7 @@ export function parseHostPorts(text: string): { from: number; to: number } | und
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   const from = Number(match?.[1] ?? Number.NaN);
   const to = Number(match?.[2] ?? from);
-  if (!(from <= to && to <= 65_535)) throw new RangeError(`invalid port specification: ${JSON.stringify(text)}`);
+  if (!(from <= to && to <= 65_535))
+    throw new RangeError(`invalid port specification: ${JSON.stringify(text)}`);
   return from === 0 ? undefined : { from, to };
 }

@@ -22,6 +22,7 @@ export function portRequests(
 /** Several addresses for the same words share a port of the host. */
 function byHostPort(bindings: readonly PortBindingOption[]): Map<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const { hostIp, hostPort } of bindings) groups.set(hostPort, [...(groups.get(hostPort) ?? []), hostIp]);
+  for (const { hostIp, hostPort } of bindings)
+    groups.set(hostPort, [...(groups.get(hostPort) ?? []), hostIp]);
   return groups;
 }

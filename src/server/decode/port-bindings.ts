@@ -9,7 +9,10 @@ type Binding = NonNullable<PortBindings[string]>[number];
 
 /** `{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}`; as in Docker the protocol may be missing or odd, and is then no port's. */
 export const portBindings: Decoder<PortBindings> = (value, field) => {
-  const bindings = mapOf('nat.PortMap', (list, at) => (list === null ? null : listOfBindings(list, at)))(value, field);
+  const bindings = mapOf('nat.PortMap', (list, at) => (list === null ? null : listOfBindings(list, at)))(
+    value,
+    field,
+  );
   for (const port of Object.keys(bindings)) {
     const number = port.split('/', 1)[0] ?? '';
     if (number !== '' && !(/^\d{1,5}$/.test(number) && Number(number) <= 65_535)) throw badPort(number);
@@ -18,7 +21,11 @@ export const portBindings: Decoder<PortBindings> = (value, field) => {
 };
 
 const listOfBindings: Decoder<Binding[]> = (value, field) => {
-  if (!Array.isArray(value)) throw new EngineError('invalid', `invalid JSON: json: cannot unmarshal value into Go struct field ${field} of type []nat.PortBinding`);
+  if (!Array.isArray(value))
+    throw new EngineError(
+      'invalid',
+      `invalid JSON: json: cannot unmarshal value into Go struct field ${field} of type []nat.PortBinding`,
+    );
   return value.map((one) => binding(one ?? {}, field));
 };
 

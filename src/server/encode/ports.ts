@@ -5,7 +5,10 @@ import type { PortSummary } from '../../wire/container.ts';
 import type { PortBinding } from '../../wire/host-config.ts';
 
 /** `HostConfig.PortBindings`, as asked for. */
-export function encodePortBindings({ portBindings, emptyLists }: HostOptions): Record<string, PortBinding[] | null> | null {
+export function encodePortBindings({
+  portBindings,
+  emptyLists,
+}: HostOptions): Record<string, PortBinding[] | null> | null {
   const entries = Object.entries(portBindings);
   if (entries.length === 0) return emptyLists.includes('PortBindings') ? {} : null;
   return Object.fromEntries(
@@ -48,7 +51,9 @@ export function encodePortSummaries(view: ContainerView): PortSummary[] {
 /** Those of a running container with an address. */
 function shownPorts({ state, endpoints, config }: ContainerView): string[] {
   const isUp = state.status === 'running' || state.status === 'paused';
-  const isReached = endpoints.some(({ ipv4Address, ipv6Address }) => ipv4Address !== '' || ipv6Address !== '');
+  const isReached = endpoints.some(
+    ({ ipv4Address, ipv6Address }) => ipv4Address !== '' || ipv6Address !== '',
+  );
   return isUp && isReached ? config.exposedPorts : [];
 }
 

@@ -1,5 +1,5 @@
-import { emptyMembership } from '../decode/endpoint-settings.ts';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { emptyMembership } from '../decode/endpoint-settings.ts';
 import shapes from '../testing/docker-shapes.json';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
@@ -44,8 +44,8 @@ beforeAll(async () => {
         ipv6Address: '',
         ipv6PrefixLength: 0,
         ipv6Gateway: '',
-      asked: emptyMembership('bridge'),
-      names: undefined,
+        asked: emptyMembership('bridge'),
+        names: undefined,
       },
     ];
   }));

@@ -15,9 +15,22 @@ export class OutsideHost {
     const child = Bun.spawn(['unshare', '-n', 'sleep', '100000'], { stdio: ['ignore', 'ignore', 'ignore'] });
     const made = new OutsideHost(child, options.name);
     const { name } = options;
-    await eventually(async () => (await made.#isApart()), { what: () => 'the namespace of a host' });
-    await must(['ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid)]);
-    for (const address of options.machine) await must(['ip', 'addr', 'add', address, 'dev', name, ...noDad(address)]);
+    await eventually(async () => await made.#isApart(), { what: () => 'the namespace of a host' });
+    await must([
+      'ip',
+      'link',
+      'add',
+      name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      String(child.pid),
+    ]);
+    for (const address of options.machine)
+      await must(['ip', 'addr', 'add', address, 'dev', name, ...noDad(address)]);
     await must(['ip', 'link', 'set', name, 'up']);
     for (const address of options.host)
       await must([...made.prefix, 'ip', 'addr', 'add', address, 'dev', 'eth0', ...noDad(address)]);
