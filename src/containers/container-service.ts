@@ -1,6 +1,6 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
-import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ImageView } from '../images/image-backend.ts';
+import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { run } from '../sys/spawn.ts';
 import { ArchiveService } from './archive/archive-service.ts';
@@ -16,9 +16,8 @@ import type {
 } from './container-backend.ts';
 import { ContainerConnections } from './container-connections.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
-import type { ContainerRecord } from './container-record.ts';
 import type { NetworkMembership } from './container-networks.ts';
-import { plannedNetworks } from './planned-networks.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { statusOf } from './container-status.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
@@ -31,6 +30,8 @@ import type { HealthFailureAction } from './health/health.ts';
 import { HealthService } from './health/health-service.ts';
 import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { resolveLinks } from './links/container-link.ts';
+import { linkNamesOf } from './links/linked-containers.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import {
@@ -43,6 +44,7 @@ import { withVolumes } from './mounts/make-volumes.ts';
 import { type MountPlan, planMounts } from './mounts/plan-mounts.ts';
 import { volumeUsers } from './mounts/volume-users.ts';
 import { checkName, generateName } from './names.ts';
+import { plannedNetworks } from './planned-networks.ts';
 import { filterProcesses } from './process-table.ts';
 import { recoverContainers } from './recovery.ts';
 import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
@@ -198,6 +200,7 @@ export class ContainerService implements ContainerBackend {
       logDefaults: this.#deps.logs.defaults,
     });
     record.networks = await plannedNetworks(request, this.#deps.networks);
+    record.links = resolveLinks(record.host.links, this.#index);
     const plan = planMounts(record.config, record.host, {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,
@@ -476,7 +479,9 @@ export class ContainerService implements ContainerBackend {
   async #viewContext(): Promise<ViewContext> {
     const { paths, snapshotter, networks, volumes } = this.#deps;
     const networkIds = new Map((await networks.list()).map(({ name, id }) => [name, id]));
-    return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
+    const nameOf = (id: string) => this.#index.get(id)?.name;
+    const linkNames = linkNamesOf([...this.#index.values()].map(({ record }) => record));
+    return { paths, driver: snapshotter.driver, networks, networkIds, volumes, nameOf, linkNames };
   }
 
   /** In memory first: an exit that is written meanwhile has the new name with it, and no write has what another one replaced. */

@@ -83,6 +83,8 @@ export interface HostOptions {
   annotations: Record<string, string>;
   /** Undefined: nothing is asked of the host's devices. */
   hardware?: HardwareOptions | undefined;
+  /** `container[:alias]` as typed. */
+  links: string[];
   portBindings: PortBindings;
   publishAllPorts: boolean;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
@@ -149,6 +151,10 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** `/target:/own/alias`, of those that are there. */
+  links: string[];
+  /** What it is called where others have a link to it: `/parent/alias`. */
+  linkNames: string[];
   /** Its published ports, while it runs. */
   ports: PublishedPort[];
   /** Execs that were made in its present run and have not ended. */

@@ -149,7 +149,9 @@ const PLACEMENT_RULES = {
     host.ipcMode = value;
   }),
   Cgroup: refuse('cgroup namespace of another container'),
-  Links: refuse('--link'),
+  Links: honour(strings, (host, value) => {
+    host.links = value;
+  }),
   OomScoreAdj: honour(int, (host, value) => {
     host.oomScoreAdj = value;
   }),
@@ -280,6 +282,7 @@ export function emptyHost(): HostOptions {
     readonlyPaths: undefined,
     cgroupParent: '',
     annotations: {},
+    links: [],
     portBindings: {},
     publishAllPorts: false,
     emptyLists: [],

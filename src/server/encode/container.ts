@@ -36,11 +36,11 @@ export function encodeContainer(view: ContainerView, size: ContainerSize | undef
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: view.execIds.length === 0 ? null : view.execIds,
-    HostConfig: encodeHostConfig(view.host),
+    HostConfig: { ...encodeHostConfig(view.host), Links: view.links.length === 0 ? null : view.links },
     GraphDriver: { Data: null, Name: view.driver },
     ...encodeSize(size),
     Mounts: view.mounts.map(encodeMount),
-    Config: encodeConfig(view.config),
+    Config: { ...encodeConfig(view.config), ...encodeMacAddress(view) },
     NetworkSettings: encodeNetworkSettings(view),
   };
 }
@@ -56,7 +56,7 @@ export interface SummaryContext {
 export function encodeSummary(view: ContainerView, context: SummaryContext): ContainerSummary {
   return {
     Id: view.id,
-    Names: [`/${view.name}`],
+    Names: [`/${view.name}`, ...view.linkNames],
     Image: context.image,
     ImageID: view.image.id,
     Command: commandLine(view),
@@ -73,6 +73,12 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     NetworkSettings: { Networks: encodeEndpoints(view) },
     Mounts: view.mounts.map(encodeMount),
   };
+}
+
+/** Of the mode's network, as Docker shows it since addresses belong to endpoints. */
+function encodeMacAddress({ endpoints: [first] }: ContainerView): { MacAddress?: string } {
+  const macAddress = first?.asked.macAddress ?? '';
+  return macAddress === '' ? {} : { MacAddress: macAddress };
 }
 
 /** `Up 5 seconds`, `Exited (0) 3 minutes ago`, as `docker ps` shows it. */
