@@ -297,6 +297,21 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/image/prune.ts'),
   },
   {
+    paths: ['network connect'],
+    short: 'Connect a container to a network',
+    load: () => import('./commands/network/connect.ts'),
+  },
+  {
+    paths: ['network create'],
+    short: 'Create a network',
+    load: () => import('./commands/network/create.ts'),
+  },
+  {
+    paths: ['network disconnect'],
+    short: 'Disconnect a container from a network',
+    load: () => import('./commands/network/disconnect.ts'),
+  },
+  {
     paths: ['network inspect'],
     short: 'Show everything about one or more networks',
     load: () => import('./commands/network/inspect.ts'),
@@ -305,6 +320,16 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['network ls', 'network list'],
     short: 'List networks',
     load: () => import('./commands/network/list.ts'),
+  },
+  {
+    paths: ['network prune'],
+    short: 'Remove all unused networks',
+    load: () => import('./commands/network/prune.ts'),
+  },
+  {
+    paths: ['network rm', 'network remove'],
+    short: 'Remove one or more networks',
+    load: () => import('./commands/network/remove.ts'),
   },
   {
     paths: ['volume clone'],

@@ -16,10 +16,6 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },
   { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
-  {
-    paths: ['network create', 'network connect', 'network disconnect', 'network rm', 'network prune'],
-    instead: 'The networks bridge, host and none are there: sampan run --network NETWORK IMAGE',
-  },
   { paths: ['system dial-stdio'], instead: 'Forward the socket: ssh -L ./s.sock:/run/sampan.sock HOST' },
   { paths: ['compose'], instead: PLUGIN },
   { paths: ['context'], instead: 'Choose an engine with -H or DOCKER_HOST.' },

@@ -1,5 +1,5 @@
 import { type EngineConnection, segment } from './engine-connection.ts';
-import type { NetworkSummary } from './model.ts';
+import type { NetworkSummary, PruneResult } from './model.ts';
 import { encodeFilters } from './query.ts';
 
 /** `/networks`. */
@@ -18,5 +18,31 @@ export class NetworkClient {
   async inspectText(id: string, options: { verbose?: boolean; scope?: string } = {}): Promise<string> {
     const query = { verbose: options.verbose === true ? 'true' : undefined, scope: options.scope };
     return (await this.#engine.call('GET', `/networks/${segment(id)}`, { query })).text;
+  }
+
+  /** `body` as Docker's `NetworkCreateRequest`. */
+  create(body: object): Promise<{ Id: string; Warning?: string }> {
+    return this.#engine.json('POST', '/networks/create', { json: body });
+  }
+
+  async remove(network: string): Promise<void> {
+    await this.#engine.call('DELETE', `/networks/${segment(network)}`);
+  }
+
+  /** `settings` as Docker's `EndpointSettings`. */
+  async connect(network: string, container: string, settings: object = {}): Promise<void> {
+    const json = { Container: container, EndpointConfig: settings };
+    await this.#engine.call('POST', `/networks/${segment(network)}/connect`, { json });
+  }
+
+  /** `force`: also a container that is no more. */
+  async disconnect(network: string, container: string, options: { force?: boolean } = {}): Promise<void> {
+    const json = { Container: container, Force: options.force === true };
+    await this.#engine.call('POST', `/networks/${segment(network)}/disconnect`, { json });
+  }
+
+  /** Remove networks that no container has. */
+  prune(filters: Readonly<Record<string, readonly string[]>> = {}): Promise<PruneResult> {
+    return this.#engine.json('POST', '/networks/prune', { query: { filters: encodeFilters(filters) } });
   }
 }

@@ -19,7 +19,9 @@ export function endpointFaults(
   const faults = [
     ...(ipv4Address === '' || isIPv4(ipv4Address) ? [] : [`invalid IPv4 address: ${ipv4Address}`]),
     ...(ipv6Address === '' || isIPv6(ipv6Address) ? [] : [`invalid IPv6 address: ${ipv6Address}`]),
-    ...linkLocalAddresses.filter((one) => !isIPv4(one) && !isIPv6(one)).map((one) => `invalid link-local IP address: ${one}`),
+    ...linkLocalAddresses
+      .filter((one) => !isIPv4(one) && !isIPv6(one))
+      .map((one) => `invalid link-local IP address: ${one}`),
     ...(isMac(macAddress) ? [] : [`invalid MAC address: ${macAddress}`]),
   ];
   if (faults.length > 0 || network === undefined) return faults;
@@ -29,7 +31,9 @@ export function endpointFaults(
   const asked = { ipv4: ipv4Address || undefined, ipv6: ipv6Address || undefined };
   const chosen = network.ipam.length > 0 && network.ipam.every(isChosen) && network.name !== 'bridge';
   if (chosen && (asked.ipv4 ?? asked.ipv6) !== undefined)
-    faults.push('user specified IP address is supported only when connecting to networks with user configured subnets');
+    faults.push(
+      'user specified IP address is supported only when connecting to networks with user configured subnets',
+    );
   else faults.push(...addressFaults(network, asked));
   return faults;
 }

@@ -3,8 +3,8 @@ import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
-import type { ContainerChange } from './container-update.ts';
 import type { NetworkMembership } from './container-networks.ts';
+import type { ContainerChange } from './container-update.ts';
 import type { FileChange } from './file-changes.ts';
 import type { ContainerStats } from './stats/container-stats.ts';
 

@@ -1,6 +1,6 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
-import { addressFaults } from '../network/plan-network.ts';
 import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
+import { addressFaults } from '../network/plan-network.ts';
 import { endpointFaults, refuseFaults } from './check-endpoint.ts';
 import { publishEndpointEvent, publishNetworkEvent } from './container-events.ts';
 import { endpointOf, type NetworkMembership, networksOf, usesOwnNetwork } from './container-networks.ts';
@@ -44,14 +44,21 @@ export class ContainerConnections {
   async disconnect(container: LiveContainer, network: NetworkInfo): Promise<void> {
     const { networks, host } = container.record;
     if (!usesOwnNetwork(host.networkMode))
-      throw new EngineError('forbidden', 'container cannot be disconnected from host network or connected to host network');
-    const isIt = (one: NetworkMembership): boolean => one.network === network.name || one.network === network.id;
+      throw new EngineError(
+        'forbidden',
+        'container cannot be disconnected from host network or connected to host network',
+      );
+    const isIt = (one: NetworkMembership): boolean =>
+      one.network === network.name || one.network === network.id;
     if (!networks.some(isIt))
       throw new EngineError(
         'forbidden',
         `container ${container.id} is not connected to network ${network.name}`,
       );
-    await this.#commit(container, networks.filter((one) => !isIt(one)));
+    await this.#commit(
+      container,
+      networks.filter((one) => !isIt(one)),
+    );
     const { task } = container;
     const endpoint = task?.endpoints.find(({ networkId }) => networkId === network.id);
     if (task === undefined || endpoint === undefined)
@@ -67,7 +74,10 @@ export class ContainerConnections {
     for (const membership of networksOf(container.record)) {
       const endpoint = endpointOf(membership, task.endpoints);
       if (endpoint !== undefined)
-        request.set(endpoint.networkId, (await connectRequest(container.record, membership, this.#deps)).names ?? []);
+        request.set(
+          endpoint.networkId,
+          (await connectRequest(container.record, membership, this.#deps)).names ?? [],
+        );
     }
     task.endpoints = await this.#deps.networks.rename(container.id, (id) => request.get(id) ?? []);
     noteTask(container, task, this.#deps);
@@ -95,7 +105,9 @@ export class ContainerConnections {
       throw new EngineError('forbidden', message);
     };
     if (networkMode.startsWith('container:'))
-      refuse('container sharing network namespace with another container or host cannot be connected to any other network');
+      refuse(
+        'container sharing network namespace with another container or host cannot be connected to any other network',
+      );
     if (networkMode === 'host' || network.driver === 'host')
       refuse(
         networkMode === 'host'
@@ -103,7 +115,9 @@ export class ContainerConnections {
           : 'cannot connect container to host network - container must be created in host network mode',
       );
     if (network.driver === 'null' || record.networks.some((one) => one.network === 'none'))
-      refuse('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      refuse(
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      );
     if (record.networks.some((one) => one.network === network.name || one.network === network.id))
       refuse(`endpoint with name ${name} already exists in network ${network.name}`);
     refuseFaults(endpointFaults(membership, network, addressFaults), '');

@@ -38,7 +38,10 @@ export function networkOfMode(mode: string): string {
 }
 
 /** In the order in which a start joins them, that of the mode first; none with another container's. */
-export function networksOf({ host, networks }: Pick<ContainerRecord, 'host' | 'networks'>): NetworkMembership[] {
+export function networksOf({
+  host,
+  networks,
+}: Pick<ContainerRecord, 'host' | 'networks'>): NetworkMembership[] {
   return ownerOf(host.networkMode) === undefined ? networks : [];
 }
 
@@ -49,7 +52,8 @@ export function initialNetworks(
   known: (network: string) => NetworkInfo | undefined,
 ): NetworkMembership[] {
   if (ownerOf(mode) !== undefined) return [];
-  const canonical = (network: string): string => known(networkOfMode(network))?.name ?? networkOfMode(network);
+  const canonical = (network: string): string =>
+    known(networkOfMode(network))?.name ?? networkOfMode(network);
   const first = canonical(mode);
   const memberships = new Map([[first, membershipOf(first)]]);
   for (const membership of asked) {

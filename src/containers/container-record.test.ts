@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { StateDb } from '../storage/state-db.ts';
+import { membershipOf } from './container-networks.ts';
 import { type ContainerRecord, decodeRecord, encodeRecord } from './container-record.ts';
 import { ContainerStore } from './container-store.ts';
 import { testConfig, testHost } from './testing/service-fixture.ts';
@@ -13,6 +14,7 @@ const record = {
   host: testHost({ isolation: 'default', emptyLists: ['Dns'] }),
   restartDue: true,
   networkFilesOf: 'd',
+  networks: [{ ...membershipOf('n'), aliases: ['web'] }],
   mounts: [
     {
       type: 'volume',

@@ -1,6 +1,6 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ConnectRequest, Endpoint } from '../network/network-driver.ts';
-import { linkNames, namesOf, type NetworkMembership, networksOf } from './container-networks.ts';
+import { linkNames, type NetworkMembership, namesOf, networksOf } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { UndoStack } from './undo.ts';
@@ -56,4 +56,3 @@ export async function connectRequest(
     forwarding: { servers, fromContainer: dns.length > 0 },
   };
 }
-

@@ -109,6 +109,11 @@ export class NetworkService implements NetworkBackend {
   }
 
   #publish(action: 'create' | 'destroy', { id, name, driver }: NetworkInfo): void {
-    this.#options.events.publish({ type: 'network', action, actorId: id, attributes: { name, type: driver } });
+    this.#options.events.publish({
+      type: 'network',
+      action,
+      actorId: id,
+      attributes: { name, type: driver },
+    });
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { membershipOf } from './container-networks.ts';
 import { ServiceBench } from './testing/service-bench.ts';
 import { testEndpoint } from './testing/service-fixture.ts';
 
@@ -22,13 +23,10 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
 });
 
 test('recovery: a task on several networks keeps every endpoint, in inspect and in events, and leaves them all', async () => {
-  const id = await bench.create('one', 'sleep');
-  await bench.daemon.service.start('one');
-  const note = (await bench.daemon.notes.load()).get(id);
-  await bench.daemon.service.close();
+  const id = await bench.create('one', 'sleep', { networks: [membershipOf('second')] });
   const second = testEndpoint(id, 'second');
-  bench.machine.endpoints.add(second.endpointId);
-  if (note !== undefined) bench.daemon.notes.write(id, { ...note, endpoints: [...note.endpoints, second] });
+  await bench.daemon.service.start('one');
+  await bench.daemon.service.close();
   await bench.reboot();
   await bench.daemon.service.pause('one');
   await bench.daemon.service.unpause('one');
@@ -42,7 +40,23 @@ test('recovery: a task on several networks keeps every endpoint, in inspect and 
   await bench.daemon.service.close();
   expect(bench.daemon.events.filter((action) => action === 'disconnect')).toHaveLength(2);
   expect([...bench.machine.endpoints]).toEqual([]);
-  expect((await bench.daemon.service.inspect('one')).endpoints).toMatchObject([{ networkName: 'bridge' }]);
+  expect((await bench.daemon.service.inspect('one')).endpoints).toMatchObject([
+    { networkName: 'bridge', endpointId: '' },
+    { networkName: 'second', endpointId: '' },
+  ]);
+});
+
+test('recovery: what runs is brought to the networks of its record, which a daemon had no time for', async () => {
+  const id = await bench.create('one', 'sleep');
+  await bench.daemon.service.start('one');
+  const note = (await bench.daemon.notes.load()).get(id);
+  await bench.daemon.service.close();
+  const left = testEndpoint(id, 'left');
+  bench.machine.endpoints.add(left.endpointId);
+  if (note !== undefined) bench.daemon.notes.write(id, { ...note, endpoints: [left] });
+  await bench.reboot();
+  expect([...bench.machine.endpoints]).toEqual([`endpoint of ${id} on bridge`]);
+  expect((await bench.daemon.notes.load()).get(id)?.endpoints).toMatchObject([{ networkName: 'bridge' }]);
 });
 
 test.each([[true], [false]])(
@@ -57,9 +71,9 @@ test.each([[true], [false]])(
     writeFileSync(join(bench.daemon.paths.notes, `${id}.json`), JSON.stringify(old));
     await bench.reboot();
     expect(await bench.stateOf('one')).toMatchObject({ status: 'running' });
-    expect([...bench.machine.endpoints]).toEqual(joined ? [`endpoint of ${id} on bridge`] : []);
+    expect([...bench.machine.endpoints]).toEqual([`endpoint of ${id} on bridge`]);
     expect((await bench.daemon.service.inspect('one')).endpoints).toMatchObject([
-      { networkName: 'bridge', endpointId: joined ? `endpoint of ${id} on bridge` : '' },
+      { networkName: 'bridge', endpointId: `endpoint of ${id} on bridge` },
     ]);
   },
 );

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { AddressPool, macAddressOf } from './address-pool.ts';
 import { parseCidr } from '../sys/ip.ts';
+import { AddressPool, macAddressOf } from './address-pool.ts';
 
 function pool(subnet: string, gateway: string, range = subnet): AddressPool {
   const made = new AddressPool(parseCidr(subnet), parseCidr(range));

@@ -1,64 +1,14 @@
 import { beforeEach, expect, test } from 'bun:test';
 import { silentLogger } from '../errors/logger.ts';
-import type { Ipv4Prefix } from '../sys/links.ts';
 import { BridgeNetworks, type BridgeNetworksOptions } from './bridge-networks.ts';
-import type { Firewall, FirewallRequest } from './firewall.ts';
-import type { AttachRequest, BridgeRequest, HostLink, HostNetwork } from './host-network.ts';
+import { FakeFirewall, FakeHostNetwork, FakeNameServer } from './testing/fake-host-network.ts';
 
-/** Keeps what was asked for; nothing real is touched. */
-class RecordingHost implements HostNetwork {
-  readonly bridges: BridgeRequest[] = [];
-  readonly attached: AttachRequest[] = [];
-  readonly removed: string[] = [];
-  present: HostLink[] = [];
-  used: Ipv4Prefix[] = [];
-  bridgeAddresses: Ipv4Prefix[] = [];
-  removal: () => Promise<void> = () => Promise.resolve();
-
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return work();
-  }
-  links = () => Promise.resolve(this.present);
-  usedSubnets = () => Promise.resolve(this.used);
-  addressesOf = () => Promise.resolve(this.bridgeAddresses);
-  createNamespace = () => Promise.resolve();
-  removeNamespace = () => Promise.resolve();
-  close = () => Promise.resolve();
-  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
-    this.bridges.push(request);
-    return Promise.resolve({ forwardingEnabled: false });
-  }
-  attach(request: AttachRequest): Promise<void> {
-    this.attached.push(request);
-    return Promise.resolve();
-  }
-  async removeLink(name: string): Promise<void> {
-    await this.removal();
-    this.removed.push(name);
-  }
-}
-
-class RecordingFirewall implements Firewall {
-  readonly applied: FirewallRequest[] = [];
-  readonly removed: FirewallRequest[] = [];
-
-  apply(request: FirewallRequest): Promise<void> {
-    this.applied.push(request);
-    return Promise.resolve();
-  }
-  repair = () => Promise.resolve(['WARNING: something']);
-  remove(request: FirewallRequest): Promise<void> {
-    this.removed.push(request);
-    return Promise.resolve();
-  }
-}
-
-let host: RecordingHost;
-let firewall: RecordingFirewall;
+let host: FakeHostNetwork;
+let firewall: FakeFirewall;
 
 beforeEach(() => {
-  host = new RecordingHost();
-  firewall = new RecordingFirewall();
+  host = new FakeHostNetwork();
+  firewall = new FakeFirewall();
 });
 
 function networks(options: Partial<BridgeNetworksOptions> = {}): BridgeNetworks {
@@ -68,6 +18,7 @@ function networks(options: Partial<BridgeNetworksOptions> = {}): BridgeNetworks 
     logger: silentLogger,
     host,
     firewall,
+    names: new FakeNameServer(),
     ...options,
   });
 }
@@ -80,9 +31,9 @@ test('the subnet keeps clear of routes and addresses in use', async () => {
   await networks().start();
   expect(host.bridges[0]).toMatchObject({
     name: 'sampan0',
-    gateway: { address: '172.19.0.1', prefixLength: 16 },
+    addresses: [{ address: '172.19.0.1', prefixLength: 16 }],
   });
-  expect(firewall.applied[0]?.subnet).toBe('172.19.0.0/16');
+  expect(firewall.applied[0]?.bridges[0]?.subnets).toEqual(['172.19.0.0/16']);
 });
 
 test('a bridge of ours keeps its name and address', async () => {
@@ -93,10 +44,11 @@ test('a bridge of ours keeps its name and address', async () => {
     { name: 'smp-earlier', kind: 'bridge', alias: owner },
   ];
   host.bridgeAddresses = [{ address: '192.168.16.1', prefixLength: 20 }];
-  await networks().start();
+  const later = networks();
+  await later.start();
   expect(host.bridges[1]).toMatchObject({
     name: 'smp-earlier',
-    gateway: { address: '192.168.16.1', prefixLength: 20 },
+    addresses: [{ address: '192.168.16.1', prefixLength: 20 }],
   });
 });
 
@@ -125,7 +77,7 @@ test('what Docker shows of its bridge is there', async () => {
     name: 'bridge',
     driver: 'bridge',
     scope: 'local',
-    ipam: [{ subnet: '10.7.0.0/24', gateway: '10.7.0.1' }],
+    ipam: [expect.objectContaining({ subnet: '10.7.0.0/24', gateway: '10.7.0.1' })],
     options: {
       'com.docker.network.bridge.default_bridge': 'true',
       'com.docker.network.bridge.name': 'sampan0',
@@ -142,8 +94,8 @@ test('many that join at once get an address each', async () => {
     Array.from({ length: 20 }, (_, index) => net.connect({ containerId: `c${index}`, network: 'bridge' })),
   );
   expect(new Set(endpoints.map(({ ipv4 }) => ipv4?.address)).size).toBe(20);
-  expect(new Set(host.attached.map(({ hostInterfaceName }) => hostInterfaceName)).size).toBe(20);
-  expect(host.attached.every(({ hostInterfaceName }) => hostInterfaceName.length <= 15)).toBe(true);
+  expect(new Set(endpoints.map(({ hostInterfaceName }) => hostInterfaceName)).size).toBe(20);
+  expect(endpoints.every(({ hostInterfaceName }) => hostInterfaceName.length <= 15)).toBe(true);
 });
 
 test('an address is free at once, a namespace once its interface is gone', async () => {
@@ -195,7 +147,8 @@ test('recovered endpoints keep their addresses, before start() or after it', asy
   const first = networks({ bip: '10.7.0.1/29' });
   await first.start();
   const endpoint = await first.connect({ containerId: 'a', network: 'bridge' });
-  const [early, late] = [networks({ bip: '10.7.0.1/29' }), networks({ bip: '10.7.0.1/29' })];
+  const other = networks({ bip: '10.7.0.1/29', host: new FakeHostNetwork() });
+  const [early, late] = [networks({ bip: '10.7.0.1/29' }), other];
   await early.recover([endpoint], new Set());
   await early.start();
   await late.start();

@@ -394,6 +394,7 @@ export class BridgeNetworks implements Networks {
       if (hostInterfaceName !== '') await this.#host.removeLink(hostInterfaceName);
       else await this.#host.removeLinkInside(this.namespacePath(containerId), interfaceName);
     } catch (error) {
+      this.#book.hold(endpoint);
       this.#options.logger.warn('Cannot remove an interface; the next start will', {
         interface: hostInterfaceName || interfaceName,
         error: messageOf(error),

@@ -64,7 +64,8 @@ export function parseMtu(options: Readonly<Record<string, string>>): number | un
     throw new EngineError('invalid', `failed to parse ${MTU} value: ${text} (${reason})`);
   }
   const mtu = Number(text);
-  if (mtu < 0) throw new EngineError('invalid', `failed to parse ${MTU} value: ${text} (MTU must be positive)`);
+  if (mtu < 0)
+    throw new EngineError('invalid', `failed to parse ${MTU} value: ${text} (MTU must be positive)`);
   if (mtu > 65_535) throw new EngineError('invalid', `invalid ${MTU} value: ${text}: at most 65535`);
   return mtu === 0 ? undefined : mtu;
 }

@@ -35,7 +35,8 @@ export class ContainerNames {
   async left(endpoint: Endpoint): Promise<void> {
     if (!servesNames(endpoint)) return;
     await this.#attempt('take a name back', () => this.#options.server.remove(endpoint.endpointId));
-    if (this.#ports.has(endpoint.containerId)) await this.#attempt('serve names', () => this.refresh(endpoint.containerId));
+    if (this.#ports.has(endpoint.containerId))
+      await this.#attempt('serve names', () => this.refresh(endpoint.containerId));
   }
 
   async renamed(endpoint: Endpoint): Promise<void> {

@@ -17,23 +17,30 @@ const chain = (name: string, more: Partial<NftChain> = {}): NftChain => ({
   ...more,
 });
 const dropping = { hook: 'forward', policy: 'drop' };
+const b0 = { bridgeNames: ['b0'], ipv6: false };
 const docker = { family: 'ip', table: 'filter', chain: 'DOCKER-USER' } as const;
 
 test('Docker’s and ufw’s hooks are found, Docker’s first', () => {
   const ufw = [chain('FORWARD', dropping), chain('ufw-user-forward')];
-  expect(findForeignDrops(ufw, 'b0').hook?.chain).toBe('ufw-user-forward');
-  expect(findForeignDrops([...ufw, chain('DOCKER-USER')], 'b0')).toEqual({ hook: docker, warnings: [] });
+  expect(findForeignDrops(ufw, b0).hooks[0]?.chain).toBe('ufw-user-forward');
+  expect(findForeignDrops([...ufw, chain('DOCKER-USER')], b0)).toEqual({ hooks: [docker], warnings: [] });
 });
 
 test('who drops nothing is left alone', () => {
   const chains = [chain('FORWARD', { hook: 'forward', policy: 'accept' }), chain('DOCKER-USER')];
-  expect(findForeignDrops(chains, 'b0')).toEqual({ hook: undefined, warnings: [] });
+  expect(findForeignDrops(chains, b0)).toEqual({ hooks: [], warnings: [] });
   const input = [chain('INPUT', { hook: 'input', policy: 'drop' })];
-  expect(findForeignDrops(input, 'b0')).toEqual({ hook: undefined, warnings: [] });
+  expect(findForeignDrops(input, b0)).toEqual({ hooks: [], warnings: [] });
+});
+
+test('IPv6 has hooks of its own, which are used where there is any', () => {
+  const chains = [chain('FORWARD', { family: 'ip6', ...dropping }), chain('DOCKER-USER', { family: 'ip6' })];
+  expect(findForeignDrops(chains, b0).hooks).toEqual([]);
+  expect(findForeignDrops(chains, { ...b0, ipv6: true }).hooks).toEqual([{ ...docker, family: 'ip6' }]);
 });
 
 test('a drop beyond the hook is warned of, and firewalld', () => {
-  const { hook, warnings } = findForeignDrops(
+  const { hooks, warnings } = findForeignDrops(
     [
       chain('FORWARD', dropping),
       chain('DOCKER-USER'),
@@ -45,9 +52,9 @@ test('a drop beyond the hook is warned of, and firewalld', () => {
         policy: 'accept',
       }),
     ],
-    'b0',
+    b0,
   );
-  expect(hook).toEqual(docker);
+  expect(hooks).toEqual([docker]);
   expect(warnings.map((warning) => /"inet mine fwd"|firewalld/.exec(warning)?.[0])).toEqual([
     '"inet mine fwd"',
     'firewalld',

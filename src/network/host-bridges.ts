@@ -61,7 +61,10 @@ export class HostBridges {
     const marks = new Set(networks.map((network) => this.markOf(network)));
     for (const { name, alias, kind } of await this.#host.links()) {
       if (!alias.startsWith(`${this.#mark} `) || marks.has(alias)) continue;
-      this.#options.logger.info('Removing the interface of a network that is gone', { interface: name, kind });
+      this.#options.logger.info('Removing the interface of a network that is gone', {
+        interface: name,
+        kind,
+      });
       await this.#host.removeLink(name);
     }
   }
@@ -151,7 +154,10 @@ export class HostBridges {
   async usedSubnets(exceptLink: string | undefined): Promise<Cidr[]> {
     const used = await this.#host.usedSubnets(exceptLink);
     const { nameservers } = await readHostResolvConf();
-    const servers = nameservers.map((address) => ({ address, prefixLength: address.includes(':') ? 128 : 32 }));
+    const servers = nameservers.map((address) => ({
+      address,
+      prefixLength: address.includes(':') ? 128 : 32,
+    }));
     return [...used, ...servers].flatMap(toCidr);
   }
 

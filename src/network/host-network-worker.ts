@@ -192,12 +192,16 @@ function setSwitch(path: string, value: string): void {
 function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest): void {
   const present = findLink(host, name);
   if (present !== undefined) return setLinkUp(host, present.index);
-  if (make === undefined) throw new EngineError('invalid', `invalid subinterface vlan name ${name}, example formatting is eth0.10`);
+  if (make === undefined)
+    throw new EngineError('invalid', `invalid subinterface vlan name ${name}, example formatting is eth0.10`);
   if (make === 'dummy') addDummy(host, name);
   else {
     const parent = findLink(host, make.vlan.parent);
     if (parent === undefined)
-      throw new EngineError('invalid', `failed to find master interface ${make.vlan.parent} on the Docker host`);
+      throw new EngineError(
+        'invalid',
+        `failed to find master interface ${make.vlan.parent} on the Docker host`,
+      );
     addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id });
   }
   const made = findLink(host, name);
@@ -318,7 +322,10 @@ function configureInside(visitor: NamespaceVisitor, request: AttachRequest): str
 }
 
 function setWays(inside: NetlinkSocket, ways: DefaultWays): void {
-  for (const [family, way] of [[4, ways.ipv4], [6, ways.ipv6]] as const) {
+  for (const [family, way] of [
+    [4, ways.ipv4],
+    [6, ways.ipv6],
+  ] as const) {
     removeDefaultRoute(inside, family);
     if (way === undefined) continue;
     if (way.gateway !== undefined) addDefaultRoute(inside, { gateway: way.gateway });

@@ -2,7 +2,13 @@ import { EngineError } from '../errors/engine-error.ts';
 import { canonicalIp, contains, type IpFamily, parseCidr, parseIp } from '../sys/ip.ts';
 import { AddressPool, macAddressOf } from './address-pool.ts';
 import type { DefaultWays, Way } from './host-network.ts';
-import type { ConnectRequest, Endpoint, EndpointAddress, NetworkInfo, NetworkSubnet } from './network-driver.ts';
+import type {
+  ConnectRequest,
+  Endpoint,
+  EndpointAddress,
+  NetworkInfo,
+  NetworkSubnet,
+} from './network-driver.ts';
 import { findNetwork } from './predefined-networks.ts';
 
 interface Subnet {
@@ -108,6 +114,12 @@ export class NetworkBook {
     return true;
   }
 
+  /** Its addresses stay taken, though it has left: its interface could not be removed. */
+  hold(endpoint: Endpoint): void {
+    const entry = this.#networks.get(endpoint.networkId);
+    if (entry !== undefined) adoptAddresses(entry, endpoint);
+  }
+
   /** Put an endpoint in the place of what it was. */
   update(endpoint: Endpoint): void {
     if (this.#endpoints.has(endpoint.endpointId)) this.#endpoints.set(endpoint.endpointId, endpoint);
@@ -146,7 +158,8 @@ export class NetworkBook {
 }
 
 function byGatewayOrder(one: Endpoint, other: Endpoint): number {
-  const families = ({ ipv4, ipv6 }: Endpoint): number => Number(ipv4 !== undefined) + Number(ipv6 !== undefined);
+  const families = ({ ipv4, ipv6 }: Endpoint): number =>
+    Number(ipv4 !== undefined) + Number(ipv6 !== undefined);
   return (
     other.gatewayPriority - one.gatewayPriority ||
     families(other) - families(one) ||
@@ -160,7 +173,10 @@ function subnetOf(config: NetworkSubnet, info: NetworkInfo): Subnet {
   const gateway = gatewayOf(config, pool, info);
   for (const [name, address] of Object.entries(config.auxAddresses)) {
     if (!pool.take(address))
-      throw new EngineError('forbidden', `failed to allocate secondary ip address (${name}:${address}): Address already in use`);
+      throw new EngineError(
+        'forbidden',
+        `failed to allocate secondary ip address (${name}:${address}): Address already in use`,
+      );
   }
   return { family: cidr.family, config: { ...config, gateway }, prefixLength: cidr.prefixLength, pool };
 }

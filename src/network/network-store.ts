@@ -23,7 +23,9 @@ export class SqliteNetworkStore implements NetworkStore {
   }
 
   async load(): Promise<NetworkInfo[]> {
-    const rows = await this.#db.query<{ id: string; record: string }>('SELECT id, record FROM networks ORDER BY rowid');
+    const rows = await this.#db.query<{ id: string; record: string }>(
+      'SELECT id, record FROM networks ORDER BY rowid',
+    );
     return rows.map(decodeRow);
   }
 

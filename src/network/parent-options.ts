@@ -1,8 +1,8 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { SubLinkKind } from '../sys/links.ts';
 import { checkInterfaceName } from './bridge-options.ts';
-import type { NetworkInfo } from './network-driver.ts';
 import type { ParentRequest } from './host-network.ts';
+import type { NetworkInfo } from './network-driver.ts';
 
 const MACVLAN_MODES = ['bridge', 'private', 'vepa', 'passthru'] as const;
 const IPVLAN_MODES = ['l2', 'l3', 'l3s'] as const;
@@ -52,5 +52,8 @@ function one<T extends string>(text: string | undefined, known: readonly [T, ...
   if (text === undefined || text === '') return known[0];
   const found = known.find((value) => value === text);
   if (found !== undefined) return found;
-  throw new EngineError('invalid', `requested ${what} '${text}' is not valid, '${known[0]}' mode is the ${what.split(' ')[0]} driver default`);
+  throw new EngineError(
+    'invalid',
+    `requested ${what} '${text}' is not valid, '${known[0]}' mode is the ${what.split(' ')[0]} driver default`,
+  );
 }

@@ -30,18 +30,24 @@ export function checkNetworkRequest(request: CreateNetworkRequest): void {
   if (name.trim() === '') throw new EngineError('invalid', 'invalid name: name is empty');
   if (PREDEFINED.includes(name))
     throw new EngineError('forbidden', `operation is not permitted on predefined ${name} network `);
-  if (/\p{Cc}/u.test(name) || name.length > 1024) throw new EngineError('invalid', `invalid name: ${JSON.stringify(name)}`);
+  if (/\p{Cc}/u.test(name) || name.length > 1024)
+    throw new EngineError('invalid', `invalid name: ${JSON.stringify(name)}`);
   if (request.ingress) throw new EngineError('invalid', 'Ingress network can only be global scope network');
   if (request.scope === 'swarm')
     throw new EngineError('forbidden', 'cannot create a swarm scoped network when swarm is not active');
   if (request.configOnly || request.configFrom !== '')
-    throw new EngineError('not-implemented', 'Configuration networks (--config-only, --config-from) are not implemented yet');
+    throw new EngineError(
+      'not-implemented',
+      'Configuration networks (--config-only, --config-from) are not implemented yet',
+    );
   if (!request.enableIpv4 && !request.enableIpv6)
     throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
   checkSubnets(request.subnets);
   const { ipamDriver } = request;
-  if (ipamDriver === 'null') throw new EngineError('not-implemented', 'IPAM driver "null" is not implemented yet');
-  if (ipamDriver !== '' && ipamDriver !== 'default') throw new EngineError('not-found', `plugin ${JSON.stringify(ipamDriver)} not found`);
+  if (ipamDriver === 'null')
+    throw new EngineError('not-implemented', 'IPAM driver "null" is not implemented yet');
+  if (ipamDriver !== '' && ipamDriver !== 'default')
+    throw new EngineError('not-found', `plugin ${JSON.stringify(ipamDriver)} not found`);
   checkOptions(driverOf(driver), request.options);
 }
 
@@ -77,7 +83,8 @@ export function planNetwork(request: CreateNetworkRequest, around: NetworkSurrou
   if (around.networks.some((network) => network.name === name))
     throw new EngineError('conflict', `network with name ${name} already exists`);
   const asked = request.subnets.map((subnet) => askedSubnet(subnet));
-  for (const [at, { subnet }] of asked.entries()) checkOverlap(name, parseCidr(subnet), around, asked.slice(0, at));
+  for (const [at, { subnet }] of asked.entries())
+    checkOverlap(name, parseCidr(subnet), around, asked.slice(0, at));
   const chosen = ([4, 6] as const)
     .filter((family) => (family === 4 ? request.enableIpv4 : request.enableIpv6))
     .filter((family) => !asked.some(({ subnet }) => parseCidr(subnet).family === family))
@@ -100,7 +107,14 @@ export function planNetwork(request: CreateNetworkRequest, around: NetworkSurrou
 }
 
 function askedSubnet({ subnet, ipRange, gateway, auxAddresses }: SubnetRequest): NetworkSubnet {
-  return { subnet: formatCidr(parseCidr(subnet)), ipRange, gateway, gatewayShown: gateway !== '', subnetChosen: false, auxAddresses };
+  return {
+    subnet: formatCidr(parseCidr(subnet)),
+    ipRange,
+    gateway,
+    gatewayShown: gateway !== '',
+    subnetChosen: false,
+    auxAddresses,
+  };
 }
 
 function chosenSubnet(
@@ -111,7 +125,14 @@ function chosenSubnet(
   const others = [...around.networks.flatMap(({ ipam }) => ipam), ...asked];
   const used = [...around.used, ...others.map(({ subnet }) => parseCidr(subnet))];
   const subnet = chooseSubnet(around.pools, family, used);
-  return { subnet: formatCidr(subnet), ipRange: '', gateway: '', gatewayShown: true, subnetChosen: true, auxAddresses: {} };
+  return {
+    subnet: formatCidr(subnet),
+    ipRange: '',
+    gateway: '',
+    gatewayShown: true,
+    subnetChosen: true,
+    auxAddresses: {},
+  };
 }
 
 /** @throws EngineError "forbidden" in Docker's words, with both names. */

@@ -75,6 +75,12 @@ function bridgeOptions(name: string, mtu: number): Record<string, string> {
 }
 
 /** Networks on which containers find each other by name: all but the predefined ones. */
-export function servesNames({ networkName, networkDriver }: { networkName: string; networkDriver: string }): boolean {
+export function servesNames({
+  networkName,
+  networkDriver,
+}: {
+  networkName: string;
+  networkDriver: string;
+}): boolean {
   return networkName !== 'bridge' && ['bridge', 'macvlan', 'ipvlan'].includes(networkDriver);
 }

@@ -1,5 +1,5 @@
-import { emptyMembership } from './decode/endpoint-settings.ts';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import type { NetworkMember } from '../containers/network-backend.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';
@@ -88,7 +88,6 @@ test('an unknown page is not found, whatever its method', async () => {
 test('what is not built says so; swarm answers as a Docker that is in none', async () => {
   const plugins = await server.request('/v1.51/plugins/pull', json({}));
   expect([plugins.status, await message(plugins)]).toEqual([501, 'plugins is not implemented yet']);
-  expect((await server.request('/networks/create', json({}))).status).toBe(501);
   for (const path of ['/swarm', '/nodes', '/services/x']) {
     const response = await server.request(path);
     expect(response.status).toBe(503);
@@ -321,29 +320,22 @@ test('an import streams its body to the backend', async () => {
   });
 });
 
-test('networks are listed, filtered and inspected with their containers', async () => {
-  const view = server.engine.add((made) => {
-    made.endpoints = [
-      {
-        networkName: 'bridge',
-        networkId: '1'.repeat(64),
-        endpointId: 'e'.repeat(64),
-        macAddress: '02:42:ac:11:00:02',
-        ipv4Address: '172.17.0.2',
-        ipv4PrefixLength: 16,
-        gateway: '172.17.0.1',
-        ipv6Address: '',
-        ipv6PrefixLength: 0,
-        ipv6Gateway: '',
-      asked: emptyMembership('bridge'),
-      names: undefined,
-      },
-    ];
-  });
+test('networks are listed, filtered, inspected with their containers, made, joined, left and removed', async () => {
+  const { containerId, ...member } = {
+    containerId: 'c'.repeat(64),
+    name: 'one',
+    endpoint: {
+      endpointId: 'e'.repeat(64),
+      macAddress: '02:42:ac:11:00:02',
+      ipv4: { address: '172.17.0.2', prefixLength: 16, gateway: '172.17.0.1' },
+      ipv6: undefined,
+    },
+  };
+  server.engine.members = [{ containerId, ...member } as unknown as NetworkMember];
   const bridge = (await (await server.request('/networks/bridge')).json()) as { Containers: object };
   expect(bridge.Containers).toEqual({
-    [view.id]: {
-      Name: view.name,
+    [containerId]: {
+      Name: 'one',
       EndpointID: 'e'.repeat(64),
       MacAddress: '02:42:ac:11:00:02',
       IPv4Address: '172.17.0.2/16',
@@ -355,7 +347,25 @@ test('networks are listed, filtered and inspected with their containers', async 
   }[];
   expect(listed.map(({ Name }) => Name)).toEqual(['none']);
   expect(await message(await server.request('/networks/nope'))).toBe('network nope not found');
-  expect((await server.request('/networks/host', { method: 'DELETE' })).status).toBe(403);
+  const made = await server.request('/networks/create', json({ Name: 'mine' }));
+  expect([made.status, await made.json()]).toEqual([201, { Id: '4'.repeat(64), Warning: '' }]);
+  const joined = await server.request('/networks/mine/connect', json({ Container: 'one' }));
+  const left = await server.request('/networks/mine/disconnect', json({ Container: 'one', Force: true }));
+  expect([joined.status, left.status]).toEqual([200, 200]);
+  expect(await message(await server.request('/networks/mine/connect', json({})))).toBe(
+    'invalid container: value is empty',
+  );
+  const pruned = await server.request('/networks/prune', json({}));
+  expect(await pruned.json()).toEqual({ NetworksDeleted: ['left'] });
+  expect((await server.request('/networks/mine', { method: 'DELETE' })).status).toBe(204);
+  const calls = server.engine.calls.filter(([what]) => String(what).startsWith('network '));
+  expect(calls.map(([what, ...rest]) => [what, rest.at(-1)])).toMatchObject([
+    ['network create', { name: 'mine', enableIpv4: true, enableIpv6: false, subnets: [] }],
+    ['network connect', { network: 'mine' }],
+    ['network disconnect', { force: true }],
+    ['network rm', 'mine'],
+  ]);
+  server.engine.members = [];
 });
 
 test('pipelined and split requests are answered in order, garbage with 400', async () => {

@@ -182,9 +182,6 @@ describe.skipIf(docker === null)('the stock docker command', () => {
       'docker: Error response from daemon: HostConfig.PortBindings (--publish) is not implemented yet',
       125,
     ]);
-    expect((await run(['network', 'create', 'x'])).stderr).toBe(
-      'Error response from daemon: creating networks is not implemented yet\n',
-    );
     expect((await run(['inspect', 'nope'])).stderr).toBe('Error: No such object: nope\n');
     expect((await run(['node', 'ls'])).stderr).toContain('This node is not a swarm manager');
     expect((await run(['rm', 'nope'])).stderr).toBe('Error response from daemon: No such container: nope\n');

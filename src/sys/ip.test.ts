@@ -1,5 +1,14 @@
 import { expect, test } from 'bun:test';
-import { canonicalIp, contains, formatCidr, formatIp, networkOf, overlaps, parseCidr, parseIp } from './ip.ts';
+import {
+  canonicalIp,
+  contains,
+  formatCidr,
+  formatIp,
+  networkOf,
+  overlaps,
+  parseCidr,
+  parseIp,
+} from './ip.ts';
 
 test('addresses go to numbers and back', () => {
   expect(parseIp('172.17.0.1')).toEqual({ family: 4, value: 0xac110001n });
@@ -57,12 +66,9 @@ test('a network is its first address', () => {
 });
 
 test('networks overlap when one holds the other', () => {
-  const [wide, narrow, beside, six] = [
-    '172.16.0.0/12',
-    '172.17.5.0/24',
-    '172.32.0.0/16',
-    '::/0',
-  ].map(parseCidr);
+  const [wide, narrow, beside, six] = ['172.16.0.0/12', '172.17.5.0/24', '172.32.0.0/16', '::/0'].map(
+    parseCidr,
+  );
   expect(overlaps(wide!, narrow!)).toBe(true);
   expect(overlaps(narrow!, wide!)).toBe(true);
   expect(overlaps(wide!, beside!)).toBe(false);

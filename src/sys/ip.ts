@@ -39,7 +39,11 @@ function parseIpv6(text: string): bigint | undefined {
   const missing = 8 - head.length - (tail?.length ?? 0);
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
   let value = 0n;
-  for (const group of [...head, ...Array<string>(tail === undefined ? 0 : missing).fill('0'), ...(tail ?? [])]) {
+  for (const group of [
+    ...head,
+    ...Array<string>(tail === undefined ? 0 : missing).fill('0'),
+    ...(tail ?? []),
+  ]) {
     if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;
     value = (value << 16n) | BigInt(`0x${group}`);
   }
@@ -78,9 +82,7 @@ export function readCidr(text: string): Cidr | undefined {
   const ip = parseIp(address);
   if (ip === undefined || rest.length > 0 || !/^(0|[1-9]\d{0,2})$/.test(prefix)) return undefined;
   const prefixLength = Number(prefix);
-  return prefixLength > bitsOf(ip.family)
-    ? undefined
-    : { family: ip.family, base: ip.value, prefixLength };
+  return prefixLength > bitsOf(ip.family) ? undefined : { family: ip.family, base: ip.value, prefixLength };
 }
 
 /** As `readCidr`. @throws EngineError "invalid" */

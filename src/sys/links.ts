@@ -190,7 +190,10 @@ export function addDummy(socket: NetlinkSocket, name: string): void {
 }
 
 /** A VLAN interface on `parentIndex`. */
-export function addVlan(socket: NetlinkSocket, vlan: { name: string; parentIndex: number; id: number }): void {
+export function addVlan(
+  socket: NetlinkSocket,
+  vlan: { name: string; parentIndex: number; id: number },
+): void {
   const body = linkHeader({})
     .attributeText(IFLA.IFNAME, vlan.name)
     .attributeU32(IFLA.LINK, vlan.parentIndex)
@@ -316,7 +319,13 @@ function defaultRoute(route: DefaultRoute): NetlinkWriter {
 
 /** Of the main table, by whatever way it leads. None is fine. */
 export function removeDefaultRoute(socket: NetlinkSocket, family: IpFamily): void {
-  const body = routeHeader({ family, table: ROUTE_TABLE_MAIN, protocol: 0, scope: SCOPE_NOWHERE, type: 0 }).bytes();
+  const body = routeHeader({
+    family,
+    table: ROUTE_TABLE_MAIN,
+    protocol: 0,
+    scope: SCOPE_NOWHERE,
+    type: 0,
+  }).bytes();
   try {
     socket.change(RTM.DELROUTE, body, { what: 'remove the default route' });
   } catch (error) {
@@ -378,11 +387,7 @@ function writeLinkHeader(
   return writer.u8(family).u8(0).u16(0).u32(index).u32(flags).u32(flags);
 }
 
-function addressHeader(header: {
-  family: IpFamily | 0;
-  index: number;
-  prefixLength: number;
-}): NetlinkWriter {
+function addressHeader(header: { family: IpFamily | 0; index: number; prefixLength: number }): NetlinkWriter {
   const flags = header.family === 6 ? IFA_F_NODAD : 0;
   return new NetlinkWriter()
     .u8(familyNumber(header.family))
@@ -400,7 +405,13 @@ interface RouteHeader {
   type?: number;
 }
 
-function routeHeader({ family, table, protocol, scope = 0, type = TYPE_UNICAST }: RouteHeader): NetlinkWriter {
+function routeHeader({
+  family,
+  table,
+  protocol,
+  scope = 0,
+  type = TYPE_UNICAST,
+}: RouteHeader): NetlinkWriter {
   const writer = new NetlinkWriter().u8(familyNumber(family)).u8(0).u8(0).u8(0);
   return writer.u8(table).u8(protocol).u8(scope).u8(type).u32(0);
 }

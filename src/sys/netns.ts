@@ -18,7 +18,8 @@ export class NamespaceVisitor {
 
   /** `soleThread`: the program has no other work than what it does here, and does it synchronously. */
   constructor({ soleThread = false }: { soleThread?: boolean } = {}) {
-    if (Bun.isMainThread && !soleThread) throw new EngineError('internal', 'Namespaces are for worker threads only');
+    if (Bun.isMainThread && !soleThread)
+      throw new EngineError('internal', 'Namespaces are for worker threads only');
   }
 
   /** Make a namespace, pin it at `path`, and run `visit` inside. A failure leaves nothing. */

@@ -234,7 +234,7 @@ function fakeNetworks(machine: FakeMachine): Networks {
     ports: fakePorts(),
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
     list: async () => [bridge],
-    get: async () => bridge,
+    get: async (name) => ({ ...bridge, name: name === '' || name === 'default' ? 'bridge' : name }),
     namespacePath: (id) => `/run/netns/${id}`,
     createNamespace: async (id) => {
       namespaces.add(`namespace of ${id}`);

@@ -1,4 +1,4 @@
-import { decode, encode, type Answer, type DecodedPacket, type Packet } from 'dns-packet';
+import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import { formatIp } from '../../sys/ip.ts';
 import type { NamedContainer } from './name-server.ts';
 import type { NameTable } from './name-table.ts';
@@ -31,8 +31,7 @@ export function answerQuery(
     return { answer: failure(query, RCODE.FORMERR) };
   if ((query.readUInt16BE(2) & 0x7800) !== 0) return { answer: failure(query, RCODE.NOTIMP) };
   const answers = answersTo({ type: String(question.type), name: question.name }, asker, table);
-  if (answers !== undefined)
-    return { answer: encodeAnswer(packet, answers, limitBytes(packet)) };
+  if (answers !== undefined) return { answer: encodeAnswer(packet, answers, limitBytes(packet)) };
   return asker.forwarding === undefined ? { answer: failure(query, RCODE.SERVFAIL) } : { forward: true };
 }
 
@@ -107,7 +106,18 @@ function encodeAnswer(query: DecodedPacket, answers: Answer[], limitBytes: numbe
     questions: query.questions ?? [],
     answers,
     additionals: asksExtended
-      ? [{ type: 'OPT', name: '.', udpPayloadSize: 4096, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }]
+      ? [
+          {
+            type: 'OPT',
+            name: '.',
+            udpPayloadSize: 4096,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          },
+        ]
       : [],
   };
   const whole = encode(packet);

@@ -132,7 +132,5 @@ function opened({ protocol, inNetwork }: ForwardRequest, server: string): number
 
 /** Same id, and an answer at all. */
 function isAnswerTo(query: Buffer, answer: Buffer): boolean {
-  return (
-    answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0) && (answer[2] ?? 0) >= 0x80
-  );
+  return answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0) && (answer[2] ?? 0) >= 0x80;
 }

@@ -2,7 +2,7 @@ import type { ContainerConfig } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ContainerConfig as WireConfig } from '../../wire/container-config.ts';
 import type { Json } from '../../wire/json.ts';
-import { applyRules, type FieldRule, honour, ignore, refuse } from './field-rule.ts';
+import { applyRules, type FieldRule, honour, ignore } from './field-rule.ts';
 import { boolean, Fields, int, keys, string, stringMap, stringOrList, strings } from './go-json.ts';
 import { decodeHealthcheck } from './healthcheck.ts';
 
@@ -63,7 +63,8 @@ export const CONFIG_RULES = {
   NetworkDisabled: honour(boolean, (config, value) => {
     config.networkDisabled = value;
   }),
-  MacAddress: refuse('--mac-address'),
+  // With the network that the mode names.
+  MacAddress: ignore(),
   OnBuild: honour(strings, (config, value) => {
     config.onBuild = value;
   }),

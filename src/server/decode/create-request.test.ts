@@ -4,6 +4,7 @@ import { type Json, parseJson } from '../../wire/json.ts';
 import recorded from '../testing/docker-run.json';
 import { CONFIG_RULES, emptyConfig } from './container-config.ts';
 import { decodeCreateRequest } from './create-request.ts';
+import { emptyMembership } from './endpoint-settings.ts';
 import { emptyHost, HOST_RULES } from './host-config.ts';
 
 const decode = (body: unknown) => decodeCreateRequest(parseJson(JSON.stringify(body)));
@@ -133,15 +134,36 @@ test('each field that is not built yet is refused by name, unless it is zero', (
     ])
       decode({ Image: 'x', HostConfig: { [name]: zero } });
   }
-  expect(() => decode({ Image: 'x', MacAddress: '02:00:00:00:00:01' })).toThrow(
-    'Config.MacAddress (--mac-address)',
-  );
-  expect(() => decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { mine: {} } } })).toThrow(
-    'network "mine"',
-  );
-  expect(() =>
-    decode({ Image: 'x', NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['a'] } } } }),
-  ).toThrow('settings for bridge');
+});
+
+test('what is said of networks is kept, a MAC address of older clients with the network of the mode', () => {
+  const settings = {
+    IPAMConfig: { IPv4Address: '10.0.0.9', LinkLocalIPs: ['169.254.1.1'] },
+    Aliases: ['web'],
+    Links: ['db:database'],
+    DriverOpts: { a: 'b' },
+    GwPriority: 3,
+  };
+  const { networks } = decode({
+    Image: 'x',
+    MacAddress: '02:00:00:00:00:01',
+    HostConfig: { NetworkMode: 'mine' },
+    NetworkingConfig: { EndpointsConfig: { other: null, mine: settings } },
+  });
+  expect(networks).toEqual([
+    {
+      network: 'mine',
+      aliases: ['web'],
+      ipv4Address: '10.0.0.9',
+      ipv6Address: '',
+      linkLocalAddresses: ['169.254.1.1'],
+      macAddress: '02:00:00:00:00:01',
+      driverOptions: { a: 'b' },
+      gatewayPriority: 3,
+      links: ['db:database'],
+    },
+    emptyMembership('other'),
+  ]);
 });
 
 test("what is asked of the host's devices is kept, and none of it is none", () => {

@@ -39,5 +39,5 @@ export function decodeCreateRequest(
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkJoinedNetwork(config, host);
   warnings.push(...portWarnings(host));
-  return { config, host, networks: decodeNetworking(fields), warnings };
+  return { config, host, networks: decodeNetworking(fields, host.networkMode), warnings };
 }

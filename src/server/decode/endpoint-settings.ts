@@ -7,7 +7,10 @@ export function decodeEndpoint(value: Json, field: string, network: string): Net
   const membership = emptyMembership(network);
   if (value === null) return membership;
   const fields = new Fields(value, field, 'network.EndpointSettings');
-  const ipam = fields.get('IPAMConfig', (config, place) => new Fields(config, place, 'network.EndpointIPAMConfig'));
+  const ipam = fields.get(
+    'IPAMConfig',
+    (config, place) => new Fields(config, place, 'network.EndpointIPAMConfig'),
+  );
   return {
     ...membership,
     aliases: fields.get('Aliases', strings) ?? [],

@@ -9,7 +9,10 @@ import { anything, boolean, Fields, listOf, string, stringMap } from './go-json.
 export function decodeNetworkRequest(body: Json): CreateNetworkRequest {
   const fields = new Fields(body, '', 'network.CreateRequest');
   const ipam = fields.get('IPAM', (value, field) => new Fields(value, field, 'network.IPAM'));
-  const from = fields.get('ConfigFrom', (value, field) => new Fields(value, field, 'network.ConfigReference'));
+  const from = fields.get(
+    'ConfigFrom',
+    (value, field) => new Fields(value, field, 'network.ConfigReference'),
+  );
   return {
     name: fields.get('Name', string) ?? '',
     driver: fields.get('Driver', string) ?? '',
@@ -40,7 +43,10 @@ function decodeSubnet(value: Json, field: string): SubnetRequest {
 }
 
 /** The body of `POST /networks/{}/connect`. */
-export function decodeConnect(body: Json, network: string): { container: string; settings: NetworkMembership } {
+export function decodeConnect(
+  body: Json,
+  network: string,
+): { container: string; settings: NetworkMembership } {
   const fields = new Fields(body, '', 'network.ConnectRequest');
   const settings = fields.get('EndpointConfig', (value, field) => decodeEndpoint(value, field, network));
   return { container: containerOf(fields), settings: settings ?? emptyMembership(network) };
@@ -58,8 +64,20 @@ function containerOf(fields: Fields): string {
   return container;
 }
 
-/** `NetworkingConfig` of `POST /containers/create`: what is said of each network, the mode's among them. */
-export function decodeNetworking(fields: Fields): NetworkMembership[] {
+/**
+ * `NetworkingConfig` of `POST /containers/create`: what is said of each network, the mode's among them, whose MAC address older clients put
+ * into the container's `Config`.
+ */
+export function decodeNetworking(fields: Fields, mode: string): NetworkMembership[] {
+  const memberships = decodeEndpoints(fields);
+  const macAddress = fields.get('MacAddress', string) ?? '';
+  if (macAddress === '') return memberships;
+  const first = memberships.find(({ network }) => network === mode) ?? emptyMembership(mode);
+  const others = memberships.filter(({ network }) => network !== mode);
+  return [{ ...first, macAddress: first.macAddress || macAddress }, ...others];
+}
+
+function decodeEndpoints(fields: Fields): NetworkMembership[] {
   const networking = fields.get(
     'NetworkingConfig',
     (value, field) => new Fields(value, field, 'network.NetworkingConfig'),

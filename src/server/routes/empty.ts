@@ -21,7 +21,6 @@ export function emptyRoutes(): Route[] {
   });
   const noPlugin = (name: string) => `plugin ${JSON.stringify(name)} not found`;
   return [
-    answer('POST', '/networks/prune', { NetworksDeleted: null }),
     answer('GET', '/plugins', []),
     missing('GET', '/plugins/{*}/json', noPlugin),
   ];

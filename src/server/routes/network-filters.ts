@@ -20,9 +20,7 @@ const FILTERS: Record<string, NetworkTest> = {
 };
 
 /** All filters must hold; of one filter's values any, but every label. @throws EngineError "invalid" in Docker's words. */
-export function networkFilter(
-  filters: ReadonlyMap<string, string[]>,
-): (network: NetworkView) => boolean {
+export function networkFilter(filters: ReadonlyMap<string, string[]>): (network: NetworkView) => boolean {
   const tests = [...filters].map(([name, values]): ((network: NetworkView) => boolean) => {
     const test = FILTERS[name];
     if (test === undefined) throw new EngineError('invalid', `invalid filter '${name}'`);

@@ -1,4 +1,3 @@
-import type { NetworkBackend } from '../../containers/network-backend.ts';
 import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
 import type { PathStat } from '../../containers/archive/path-stat.ts';
@@ -14,6 +13,7 @@ import type {
   WaitCondition,
   WaitResult,
 } from '../../containers/container-backend.ts';
+import type { NetworkBackend, NetworkMember } from '../../containers/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
@@ -307,11 +307,13 @@ export class FakeEngine implements Backends {
     },
   };
 
+  members: NetworkMember[] = [];
+
   readonly networks: NetworkBackend = {
-    list: async () => networkInfos().map((network) => ({ ...network, members: [] })),
+    list: async () => networkInfos().map((network) => ({ ...network, members: this.members })),
     get: async (name) => {
       const network = networkInfos().find((one) => one.name === name || one.id === name);
-      return network === undefined ? undefined : { ...network, members: [] };
+      return network === undefined ? undefined : { ...network, members: this.members };
     },
     create: async (request) => {
       this.calls.push(['network create', request]);

@@ -1,0 +1,174 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { IpPrefix } from '../../sys/links.ts';
+import type { Firewall } from '../firewall.ts';
+import type {
+  AttachRequest,
+  BridgeRequest,
+  DefaultWays,
+  HostLink,
+  HostNetwork,
+  ParentRequest,
+} from '../host-network.ts';
+import type {
+  NamedContainer,
+  NamedEndpoint,
+  NamePorts,
+  NameServer,
+  NameState,
+} from '../names/name-server.ts';
+import type { FirewallState } from '../ruleset.ts';
+
+/** A host's interfaces and namespaces, in memory; keeps what was asked for. */
+export class FakeHostNetwork implements HostNetwork {
+  readonly bridges: BridgeRequest[] = [];
+  readonly attached: AttachRequest[] = [];
+  readonly removed: string[] = [];
+  /** By path: interfaces and ways out. */
+  readonly namespaces = new Map<string, { interfaces: Map<string, AttachRequest>; ways: DefaultWays }>();
+  present: HostLink[] = [];
+  used: IpPrefix[] = [];
+  bridgeAddresses: IpPrefix[] = [];
+  removal: () => Promise<void> = () => Promise.resolve();
+
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+
+  links(): Promise<HostLink[]> {
+    return Promise.resolve([...this.present]);
+  }
+
+  usedSubnets(): Promise<IpPrefix[]> {
+    return Promise.resolve(this.used);
+  }
+
+  addressesOf(): Promise<IpPrefix[]> {
+    return Promise.resolve(this.bridgeAddresses);
+  }
+
+  createNamespace(path: string): Promise<void> {
+    this.#namespace(path);
+    return Promise.resolve();
+  }
+
+  removeNamespace(path: string): Promise<void> {
+    const gone = this.namespaces.get(path)?.interfaces ?? new Map<string, AttachRequest>();
+    this.namespaces.delete(path);
+    for (const { to } of gone.values()) if (to.kind === 'bridge') this.#dropLink(to.hostInterfaceName);
+    return Promise.resolve();
+  }
+
+  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
+    this.bridges.push(request);
+    if (!this.present.some(({ name }) => name === request.name))
+      this.present.push({ name: request.name, kind: 'bridge', alias: request.owner });
+    return Promise.resolve({ forwardingEnabled: false });
+  }
+
+  ensureParent({ name, owner }: ParentRequest): Promise<void> {
+    if (!this.present.some((link) => link.name === name))
+      this.present.push({ name, kind: 'dummy', alias: owner });
+    return Promise.resolve();
+  }
+
+  attach(request: AttachRequest): Promise<string> {
+    const { to, namespacePath, interfaceName, ways } = request;
+    const { interfaces } = this.#namespace(namespacePath);
+    if (interfaces.has(interfaceName)) throw new EngineError('internal', `${interfaceName} is there already`);
+    this.attached.push(request);
+    interfaces.set(interfaceName, request);
+    this.#namespace(namespacePath).ways = ways;
+    if (to.kind === 'bridge') this.present.push({ name: to.hostInterfaceName, kind: 'veth', alias: '' });
+    return Promise.resolve(request.macAddress ?? '02:00:00:00:00:01');
+  }
+
+  setWays(path: string, ways: DefaultWays): Promise<void> {
+    this.#namespace(path).ways = ways;
+    return Promise.resolve();
+  }
+
+  async removeLink(name: string): Promise<void> {
+    await this.removal();
+    this.removed.push(name);
+    this.#dropLink(name);
+    for (const { interfaces } of this.namespaces.values())
+      for (const [inside, { to }] of interfaces)
+        if (to.kind === 'bridge' && to.hostInterfaceName === name) interfaces.delete(inside);
+  }
+
+  async removeLinkInside(path: string, name: string): Promise<void> {
+    await this.removal();
+    this.namespaces.get(path)?.interfaces.delete(name);
+  }
+
+  redirectNames = () => Promise.resolve();
+  nft = () => Promise.resolve();
+  close = () => Promise.resolve();
+
+  #namespace(path: string): { interfaces: Map<string, AttachRequest>; ways: DefaultWays } {
+    const made = this.namespaces.get(path) ?? {
+      interfaces: new Map<string, AttachRequest>(),
+      ways: { ipv4: undefined, ipv6: undefined },
+    };
+    this.namespaces.set(path, made);
+    return made;
+  }
+
+  #dropLink(name: string): void {
+    this.present = this.present.filter((link) => link.name !== name);
+  }
+}
+
+export class FakeFirewall implements Firewall {
+  readonly applied: FirewallState[] = [];
+  readonly removed: FirewallState[] = [];
+
+  apply(state: FirewallState): Promise<void> {
+    this.applied.push(state);
+    return Promise.resolve();
+  }
+
+  repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
+
+  remove(state: FirewallState): Promise<void> {
+    this.removed.push(state);
+    return Promise.resolve();
+  }
+}
+
+/** What a name server would know. */
+export class FakeNameServer implements NameServer {
+  readonly containers = new Map<string, NamedContainer>();
+  readonly endpoints = new Map<string, NamedEndpoint>();
+
+  adopt({ containers, endpoints }: NameState): Promise<Map<string, NamePorts>> {
+    this.containers.clear();
+    this.endpoints.clear();
+    for (const container of containers) this.containers.set(container.id, container);
+    for (const endpoint of endpoints) this.endpoints.set(endpoint.id, endpoint);
+    return Promise.resolve(new Map(containers.map(({ id }) => [id, { udp: 1, tcp: 2 }])));
+  }
+
+  serve(container: NamedContainer): Promise<NamePorts> {
+    this.containers.set(container.id, container);
+    return Promise.resolve({ udp: 1, tcp: 2 });
+  }
+
+  forget(containerId: string): Promise<void> {
+    this.containers.delete(containerId);
+    return Promise.resolve();
+  }
+
+  add(endpoint: NamedEndpoint): Promise<void> {
+    this.endpoints.set(endpoint.id, endpoint);
+    return Promise.resolve();
+  }
+
+  remove(endpointId: string): Promise<void> {
+    this.endpoints.delete(endpointId);
+    return Promise.resolve();
+  }
+
+  onLost = () => undefined;
+  close = () => Promise.resolve();
+}
