@@ -1,4 +1,4 @@
-import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
 
 /** Another container, as it is called in this one (`--link` on the default bridge). */
 export interface ContainerLink {
@@ -26,7 +26,8 @@ export function resolveLinks(
     try {
       return { id: containers.resolve(name).id, alias };
     } catch (error) {
-      throw new EngineError(kindOf(error), `could not get container for ${name}: ${messageOf(error)}`, {
+      // Not "not-found": clients would take it for the image's, and pull.
+      throw new EngineError('invalid', `could not get container for ${name}: ${messageOf(error)}`, {
         cause: error,
       });
     }

@@ -53,9 +53,10 @@ export class PortPublisher implements PublishedPorts {
 
   publish(request: PublishRequest): Promise<PublishedPort[]> {
     return this.#queue(async () => {
-      await this.#drop(this.#book.drop(request.containerId));
+      const before = this.#book.drop(request.containerId);
+      await this.#drop(before);
       try {
-        for (const port of inOrder(request.ports)) await this.#reserve(request, port);
+        for (const port of inOrder(request.ports)) await this.#reserve(request, port, before);
         const made = this.#book.of(request.containerId);
         await this.#change('add', made);
         return made.map(({ protocol, hostAddress, hostPort, containerPort }) => ({
@@ -103,11 +104,16 @@ export class PortPublisher implements PublishedPorts {
   }
 
   /** One port of the host for all addresses of a request. @throws EngineError in Docker's words. */
-  async #reserve(request: PublishRequest, port: PortRequest): Promise<void> {
+  async #reserve(request: PublishRequest, port: PortRequest, before: readonly PortHolding[]): Promise<void> {
     let failure = new EngineError('internal', 'all ports are allocated');
     const wanted = this.#wanted(request, port);
     if (wanted.length === 0) return;
-    for (const hostPort of this.#candidates(port)) {
+    const kept = before.find(
+      (held) =>
+        keyOf({ ...held, hostPort: 0 }) === keyOf(wanted[0] ?? held) &&
+        held.containerPort === port.containerPort,
+    );
+    for (const hostPort of this.#candidates(port, kept?.hostPort)) {
       const holdings = wanted.map((holding) => ({ ...holding, hostPort }));
       const taken = holdings.map((holding) => this.#book.conflict(holding)).find((one) => one !== undefined);
       if (taken !== undefined) {
@@ -139,9 +145,12 @@ export class PortPublisher implements PublishedPorts {
     });
   }
 
-  #candidates({ protocol, hostPorts }: PortRequest): Iterable<number> {
-    if (hostPorts === undefined) return this.#book.ephemeral(protocol, ephemeralPorts());
-    return Array.from({ length: hostPorts.to - hostPorts.from + 1 }, (_, at) => hostPorts.from + at);
+  /** The one that it had comes first. */
+  *#candidates({ protocol, hostPorts }: PortRequest, kept: number | undefined): Generator<number> {
+    const { from, to } = hostPorts ?? { from: 0, to: 65_535 };
+    if (kept !== undefined && kept >= from && kept <= to) yield kept;
+    if (hostPorts === undefined) yield* this.#book.ephemeral(protocol, ephemeralPorts());
+    else for (let port = from; port <= to; port++) yield port;
   }
 
   async #drop(holdings: readonly PortHolding[]): Promise<void> {

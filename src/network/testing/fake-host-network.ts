@@ -128,6 +128,7 @@ export class FakeFirewall implements Firewall {
     return Promise.resolve();
   }
 
+  change = () => Promise.resolve();
   repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
 
   remove(state: FirewallState): Promise<void> {
