@@ -129,6 +129,10 @@ export class ContainerService implements ContainerBackend {
     return this.#index.get(containerId)?.name;
   }
 
+  isUp(containerId: string): boolean {
+    return this.#index.get(containerId)?.isUp === true;
+  }
+
   /** How many containers have a network on their record. */
   networkUsers({ name, id }: NetworkInfo): number {
     const isOn = ({ record }: LiveContainer) =>
@@ -300,6 +304,7 @@ export class ContainerService implements ContainerBackend {
       } finally {
         this.#reserved.delete(name);
       }
+      await this.#connections.renamed(container);
       publishContainerEvent(this.#deps.events, container.record, 'rename', {
         attributes: { oldName: `/${oldName}` },
       });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { EventSink } from '../events/event.ts';
 import type { CreateNetworkRequest, NetworkInfo, Networks } from '../network/network-driver.ts';
@@ -9,6 +10,7 @@ export interface NetworkServiceOptions {
   containers: {
     /** Undefined: there is none (any more). */
     nameOf(containerId: string): string | undefined;
+    isUp(containerId: string): boolean;
     /** On the record of how many containers a network is, running or not. */
     networkUsers(network: NetworkInfo): number;
     connectNetwork(container: string, network: NetworkInfo, settings: NetworkMembership): Promise<void>;
@@ -17,6 +19,8 @@ export interface NetworkServiceOptions {
   events: EventSink;
 }
 
+const LEAVING_PATIENCE_MS = 5000;
+const LEAVING_POLL_MS = 5;
 const PREDEFINED = ['bridge', 'host', 'none'];
 
 /** Networks as clients see, make and remove them, with the containers on them. */
@@ -45,6 +49,7 @@ export class NetworkService implements NetworkBackend {
 
   async remove(network: string): Promise<void> {
     const found = await this.#find(network);
+    await this.#untilLeft(found.id);
     await this.#options.networks.remove(found.id);
     this.#publish('destroy', found);
   }
@@ -96,6 +101,18 @@ export class NetworkService implements NetworkBackend {
     const found = await this.#options.networks.get(network);
     if (found === undefined) throw new EngineError('not-found', `network ${network} not found`);
     return found;
+  }
+
+  /** Containers that have ended, or are gone, leave by and by: whoever has seen their end may take the network away. */
+  async #untilLeft(networkId: string): Promise<void> {
+    const { networks, containers } = this.#options;
+    const endMs = performance.now() + LEAVING_PATIENCE_MS;
+    for (;;) {
+      const endpoints = networks.endpointsOf(networkId);
+      if (endpoints.length === 0 || endpoints.some(({ containerId }) => containers.isUp(containerId))) return;
+      if (performance.now() > endMs) return;
+      await sleep(LEAVING_POLL_MS);
+    }
   }
 
   #view(network: NetworkInfo): NetworkView {

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'bun:test';
+import { messageOf } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
 import { PortPublisher } from './port-publisher.ts';
 import type { PortRequest, PublishRequest } from './published-ports.ts';
@@ -23,11 +24,11 @@ function publisher(): PortPublisher {
 
 function request(containerId: string, ...ports: Partial<PortRequest>[]): PublishRequest {
   const plain = {
-    protocol: 'tcp',
+    protocol: 'tcp' as const,
     containerPort: 80,
     hostAddresses: ['0.0.0.0'],
     hostPorts: undefined,
-  } as const;
+  };
   return {
     containerId,
     containerName: `name of ${containerId}`,
@@ -35,6 +36,13 @@ function request(containerId: string, ...ports: Partial<PortRequest>[]): Publish
     ipv6: undefined,
     ports: ports.map((port) => ({ ...plain, ...port })),
   };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'It did not fail',
+    (error: unknown) => messageOf(error),
+  );
 }
 
 const fixed = (port: number) => ({ hostPorts: { from: port, to: port } });
@@ -77,11 +85,9 @@ test('publish() has IPv6 of a container without it carried by the helper alone',
 test('publish() refuses what one of ours has and says whose it is, and keeps nothing', async () => {
   const ports = publisher();
   await ports.publish(request('a', { ...fixed(8080), hostAddresses: ['127.0.0.1'] }));
-  const refused = ports.publish(request('b', fixed(9000), fixed(8080)));
-  await expect(refused).rejects.toMatchObject({
-    message: 'Bind for 127.0.0.1:8080 failed: port is already allocated',
-    hint: 'Container "name of a" has it.',
-  });
+  expect(await failureOf(ports.publish(request('b', fixed(9000), fixed(8080))))).toBe(
+    'Bind for 127.0.0.1:8080 failed: port is already allocated (by container name of a)',
+  );
   expect(keys()).toEqual(['tcp/127.0.0.1/8080']);
   await ports.publish(
     request('c', { ...fixed(8080), hostAddresses: ['::'] }, { ...fixed(8080), protocol: 'udp' }),
@@ -93,10 +99,10 @@ test('publish() goes on in a range where a port is taken, and tells of the last 
   holder.foreign.add(8080);
   const range = { hostPorts: { from: 8080, to: 8081 } };
   expect((await ports.publish(request('a', range)))[0]?.hostPort).toBe(8081);
-  await expect(ports.publish(request('b', range))).rejects.toThrow(
-    'Bind for 0.0.0.0:8081 failed: port is already allocated',
+  expect(await failureOf(ports.publish(request('b', range)))).toBe(
+    'Bind for 0.0.0.0:8081 failed: port is already allocated (by container name of a)',
   );
-  await expect(ports.publish(request('c', fixed(8080)))).rejects.toThrow(
+  expect(await failureOf(ports.publish(request('c', fixed(8080))))).toBe(
     'failed to bind host port for 0.0.0.0:8080:10.0.0.2:80/tcp: address already in use',
   );
 });

@@ -204,8 +204,7 @@ function inOrder(ports: readonly PortRequest[]): PortRequest[] {
 function allocated({ hostAddress, hostPort, containerName }: PortHolding): EngineError {
   return new EngineError(
     'internal',
-    `Bind for ${hostPortText(hostAddress, hostPort)} failed: port is already allocated`,
-    { hint: `Container "${containerName}" has it.` },
+    `Bind for ${hostPortText(hostAddress, hostPort)} failed: port is already allocated (by container ${containerName})`,
   );
 }
 

@@ -91,14 +91,14 @@ export class FakeHostNetwork implements HostNetwork {
     await this.removal();
     this.removed.push(name);
     this.#dropLink(name);
-    for (const { interfaces } of this.namespaces.values())
+    for (const [path, { interfaces }] of this.namespaces)
       for (const [inside, { to }] of interfaces)
-        if (to.kind === 'bridge' && to.hostInterfaceName === name) interfaces.delete(inside);
+        if (to.kind === 'bridge' && to.hostInterfaceName === name) this.#dropInside(path, inside);
   }
 
   async removeLinkInside(path: string, name: string): Promise<void> {
     await this.removal();
-    this.namespaces.get(path)?.interfaces.delete(name);
+    this.#dropInside(path, name);
   }
 
   redirectNames = () => Promise.resolve();
@@ -112,6 +112,18 @@ export class FakeHostNetwork implements HostNetwork {
     };
     this.namespaces.set(path, made);
     return made;
+  }
+
+  /** Routes go with their interface. */
+  #dropInside(path: string, name: string): void {
+    const namespace = this.namespaces.get(path);
+    if (namespace === undefined) return;
+    const { interfaces, ways } = namespace;
+    interfaces.delete(name);
+    namespace.ways = {
+      ipv4: ways.ipv4?.interfaceName === name ? undefined : ways.ipv4,
+      ipv6: ways.ipv6?.interfaceName === name ? undefined : ways.ipv6,
+    };
   }
 
   #dropLink(name: string): void {

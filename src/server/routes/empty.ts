@@ -20,8 +20,5 @@ export function emptyRoutes(): Route[] {
     },
   });
   const noPlugin = (name: string) => `plugin ${JSON.stringify(name)} not found`;
-  return [
-    answer('GET', '/plugins', []),
-    missing('GET', '/plugins/{*}/json', noPlugin),
-  ];
+  return [answer('GET', '/plugins', []), missing('GET', '/plugins/{*}/json', noPlugin)];
 }
