@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
-import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint } from '../network/network-driver.ts';
 import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import { DEFAULT_SHM_BYTES } from '../runtime/spec/mounts.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
-import type { PublishedPorts } from '../../network/ports/published-ports.ts';
 import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
+import type { PublishedPorts } from '../../network/ports/published-ports.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
 import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
@@ -363,6 +363,8 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     dnsSearch: [],
     dnsOptions: [],
     extraHosts: [],
+    links: [],
+    portBindings: {},
     logConfig: { type: 'json-file', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },
     resources: {

@@ -53,7 +53,8 @@ export async function relayDatagrams({
   return {
     close: async () => {
       clearInterval(sweep);
-      for (const key of [...senders.keys()]) forget(key);
+      for (const { socket } of senders.values()) socket.close();
+      senders.clear();
       const closed = Promise.withResolvers<void>();
       front.close(() => closed.resolve());
       await closed.promise;

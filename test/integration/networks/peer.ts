@@ -14,7 +14,7 @@ function serve(tcpPort: number, udpPort: number): void {
   tcp.listen({ host: '::', port: tcpPort }, () => {
     const udp = createSocket({ type: 'udp6' });
     udp.on('message', (_data, from) => udp.send(plain(from.address), from.port, from.address));
-    udp.bind({ address: '::', port: udpPort }, () => console.log('ready'));
+    udp.bind({ address: '::', port: udpPort }, () => process.stdout.write('ready\n'));
   });
 }
 
@@ -22,8 +22,7 @@ function ask(protocol: string, address: string, port: number): void {
   const timer = setTimeout(() => process.exit(0), 1500);
   const tell = (data: Uint8Array): void => {
     clearTimeout(timer);
-    console.log(Buffer.from(data).toString());
-    process.exit(0);
+    process.stdout.write(data, () => process.exit(0));
   };
   if (protocol === 'tcp') {
     const socket = connect({ host: address, port });

@@ -266,6 +266,20 @@ test('ports outlive the daemon, and go with what ends meanwhile', async () => {
   expect(await ask('::1', 8080)).toBe('web');
 }, 90_000);
 
+test('ports follow a container from network to network', async () => {
+  await engine.out(['network', 'create', 'second']);
+  await server('web', ['-p', '0:80', '-p', '8080:80']);
+  const before = await engine.out(['port', 'web']);
+  await engine.out(['network', 'connect', 'second', 'web']);
+  await engine.out(['network', 'disconnect', 'bridge', 'web']);
+  const address = await inspect('web', '{{.NetworkSettings.Networks.second.IPAddress}}');
+  expect(await ask(HOST.v4, 8080, outside.prefix)).toBe('web');
+  expect(await elements()).toContain(`${address} . 80`);
+  expect(await engine.out(['port', 'web'])).toBe(before);
+  await engine.out(['rm', '-f', 'web']);
+  await engine.out(['network', 'rm', 'second']);
+}, 60_000);
+
 test('rules that somebody flushes are put back', async () => {
   await server('web', ['-p', '8080:80']);
   await eventually(async () => (await ask(HOST.v4, 8080, outside.prefix)) === 'web');
