@@ -3,8 +3,10 @@ import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { journalLimits } from '../containers/logs/journal-limits.ts';
 import { checkLogOptions, type LogConfig } from '../containers/logs/log-options.ts';
 import { EngineError } from '../errors/engine-error.ts';
+import type { SubnetPool } from '../network/subnet-pools.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { DEFAULT_CDI_FOLDERS } from '../runtime/cdi/cdi-registry.ts';
+import { addressPools } from './address-pools.ts';
 import { type BuildCacheSettings, buildCacheSettings } from './build-cache-settings.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { type ContainerSettings, containerSettings } from './container-settings.ts';
@@ -24,6 +26,8 @@ export interface DaemonSettings {
   group: string;
   bip: string | undefined;
   bridge: string | undefined;
+  /** Subnets of networks that name none; undefined: Docker's. */
+  addressPools: SubnetPool[] | undefined;
   mtu: number;
   storageDriver: 'auto' | 'erofs' | 'overlay';
   defaultRuntime: string | undefined;
@@ -170,6 +174,10 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     group: source.string('group'),
     bip: source.optional('bip'),
     bridge: source.optional('bridge'),
+    addressPools: addressPools(
+      file.values.get('default-address-pools'),
+      source.list('default-address-pools'),
+    ),
     mtu: source.number('mtu') || 1500,
     storageDriver: storageDriver(source.string('storage-driver')),
     defaultRuntime: source.optional('default-runtime'),

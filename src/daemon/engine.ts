@@ -177,6 +177,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     owner: dataRoot,
     logger,
     mtu: settings.mtu,
+    ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),
     ...(settings.bridge === undefined ? {} : { bridgeName: settings.bridge }),
   });

@@ -338,7 +338,16 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'default-ulimit', kind: 'list', usage: 'Default ulimits for containers' },
   },
-  { key: 'default-address-pools', type: 'any', use: 'warned', neutral: ['[]'] },
+  {
+    key: 'default-address-pools',
+    type: 'any',
+    use: 'honoured',
+    flag: {
+      name: 'default-address-pool',
+      kind: 'list',
+      usage: 'Where networks get subnets from (base=10.10.0.0/16,size=24)',
+    },
+  },
   {
     key: 'default-cgroupns-mode',
     type: 'string',

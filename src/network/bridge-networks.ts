@@ -94,7 +94,7 @@ export class BridgeNetworks implements Networks {
     this.#store = options.store ?? new MemoryNetworkStore();
     this.#suffix = createHash('sha256').update(options.owner).digest('hex').slice(0, 8);
     this.#createdNano = options.createdNano ?? nowNano();
-    this.#pools = options.pools ?? defaultPools(options.owner);
+    this.#pools = withBothFamilies(options.pools ?? [], defaultPools(options.owner));
     this.#bridges = new HostBridges({
       host,
       suffix: this.#suffix,
@@ -468,6 +468,12 @@ export class BridgeNetworks implements Networks {
   get #namespaceFolder(): string {
     return join(this.#options.execRoot, 'netns');
   }
+}
+
+/** Who names pools of one family has Docker's of the other. */
+function withBothFamilies(named: readonly SubnetPool[], defaults: readonly SubnetPool[]): SubnetPool[] {
+  const families = new Set(named.map(({ base }) => base.family));
+  return [...named, ...defaults.filter(({ base }) => !families.has(base.family))];
 }
 
 function checkDefaultName(bridgeName: string): void {

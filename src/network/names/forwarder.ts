@@ -51,7 +51,7 @@ export class Forwarder {
   }
 
   expire(nowMs: number): void {
-    for (const attempt of [...this.#attempts]) if (attempt.deadlineMs <= nowMs) attempt.fail();
+    for (const attempt of this.#attempts) if (attempt.deadlineMs <= nowMs) attempt.fail();
   }
 
   #try(request: ForwardRequest, at: number): void {

@@ -317,7 +317,9 @@ export class FakeEngine implements Backends {
     },
     create: async (request) => {
       this.calls.push(['network create', request]);
-      return { ...networkInfos()[0]!, id: '4'.repeat(64), name: request.name };
+      const [bridge] = networkInfos();
+      if (bridge === undefined) throw new EngineError('internal', 'There is no bridge');
+      return { ...bridge, id: '4'.repeat(64), name: request.name };
     },
     remove: async (name) => void this.calls.push(['network rm', name]),
     prune: async () => ['left'],
