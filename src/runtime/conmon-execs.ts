@@ -211,9 +211,13 @@ export class ConmonExecs implements ExecRuntime {
     this.#watches.get(record.execId)?.close();
     this.#watches.delete(record.execId);
     try {
-      if (!(await killProcessesOf(record.directory)))
-        this.#options.logger.warn('cannot kill what is left of an exec', { exec: record.execId });
-      if (monitor !== undefined) await ended(monitor);
+      let isClear = await killProcessesOf(record.directory);
+      if (monitor !== undefined) {
+        await ended(monitor);
+        // What it forked as it went may have been missed.
+        isClear = await killProcessesOf(record.directory);
+      }
+      if (!isClear) this.#options.logger.warn('cannot kill what is left of an exec', { exec: record.execId });
       await this.#sweep(record);
     } catch (error) {
       this.#options.logger.error('cannot remove an exec', { exec: record.execId, error: messageOf(error) });

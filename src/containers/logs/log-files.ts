@@ -85,8 +85,9 @@ export class LogFiles {
     return [...rotated.reverse().map((file) => this.pathOf(file)), this.path];
   }
 
-  async #identities(paths: readonly string[]): Promise<(FileId | undefined)[]> {
-    return (await Promise.all(paths.map(idOf))).filter((id) => id !== undefined);
+  /** Which file bears which name: a rotation without a new file yet changes the names alone. */
+  async #identities(paths: readonly string[]): Promise<string[]> {
+    return await Promise.all(paths.map(async (path) => `${path} ${await idOf(path)}`));
   }
 }
 
