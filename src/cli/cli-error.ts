@@ -14,7 +14,7 @@ export class ExitError extends EngineError {
 
 /** An error as the user reads it: what the daemon refused is told from what went wrong here. */
 export function describeError(error: unknown): string {
-  if (error instanceof ApiError) return `Error response from daemon: ${error.message}`;
-  if (error instanceof EngineError && error.hint !== undefined) return `${error.message}\n${error.hint}`;
-  return messageOf(error);
+  const message =
+    error instanceof ApiError ? `Error response from daemon: ${error.message}` : messageOf(error);
+  return error instanceof EngineError && error.hint !== undefined ? `${message}\n${error.hint}` : message;
 }

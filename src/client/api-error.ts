@@ -1,5 +1,6 @@
 import { EngineError, type ErrorKind } from '../errors/engine-error.ts';
 import { parseJson } from '../wire/json.ts';
+import type { ErrorResponse } from '../wire/system.ts';
 import type { BufferedResponse } from './transport.ts';
 
 const KINDS: Record<number, ErrorKind> = {
@@ -17,8 +18,8 @@ const KINDS: Record<number, ErrorKind> = {
 export class ApiError extends EngineError {
   readonly status: number;
 
-  constructor(status: number, message: string) {
-    super(KINDS[status] ?? 'internal', message);
+  constructor(status: number, message: string, hint?: string) {
+    super(KINDS[status] ?? 'internal', message, hint === undefined ? {} : { hint });
     this.name = 'ApiError';
     this.status = status;
   }
@@ -26,17 +27,18 @@ export class ApiError extends EngineError {
 
 /** The error of an answer with status 400 or above: `{"message"}` where it is there, else its text. */
 export function apiErrorOf(response: BufferedResponse): ApiError {
-  return new ApiError(response.status, messageOfBody(response.text) || `status ${response.status}`);
+  const { message, hint } = refusalOf(response.text);
+  return new ApiError(response.status, message || `status ${response.status}`, hint);
 }
 
-function messageOfBody(text: string): string {
-  if (!text.startsWith('{')) return text.trim();
+function refusalOf(text: string): ErrorResponse {
+  if (!text.startsWith('{')) return { message: text.trim() };
   try {
     const body = parseJson(text);
     if (typeof body === 'object' && body !== null && !Array.isArray(body) && typeof body.message === 'string')
-      return body.message;
+      return { message: body.message, ...(typeof body.hint === 'string' ? { hint: body.hint } : {}) };
   } catch {
     // Not JSON after all: its text is the best there is.
   }
-  return text.trim();
+  return { message: text.trim() };
 }

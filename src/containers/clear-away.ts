@@ -26,6 +26,7 @@ export async function clearAway(
   if (usesOwnNetwork(record.host.networkMode)) {
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(record.id));
   }
+  undo.add('withdraw its ports', () => deps.networks.ports.withdraw(record.id));
   for (const endpoint of task.endpoints)
     undo.add('leave a network', () => deps.networks.disconnect(endpoint));
   undo.add('remove the task', () => deps.runtime.remove(task.handle));

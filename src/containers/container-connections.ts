@@ -9,6 +9,7 @@ import { connectRequest } from './join-networks.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { rewriteNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
+import { movePorts } from './ports/publish-ports.ts';
 
 /**
  * Connects containers that there are with networks, running or not. What is wanted is on disk first; what a daemon had no time for is made
@@ -137,6 +138,7 @@ export class ContainerConnections {
       return;
     }
     task.endpoints = [...task.endpoints, endpoint];
+    await movePorts(container.record, task.endpoints, this.#deps);
     noteTask(container, task, this.#deps);
     await rewriteNetworkFiles(container.record, task.endpoints, this.#deps);
     publishEndpointEvent(this.#deps.events, 'connect', endpoint);
@@ -146,6 +148,7 @@ export class ContainerConnections {
     task.endpoints = task.endpoints.filter((one) => one !== endpoint);
     await this.#deps.networks.disconnect(endpoint);
     if (container.task === task) {
+      await movePorts(container.record, task.endpoints, this.#deps);
       noteTask(container, task, this.#deps);
       await rewriteNetworkFiles(container.record, task.endpoints, this.#deps);
     }

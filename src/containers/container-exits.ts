@@ -64,6 +64,8 @@ export class ContainerExits {
     container.task = undefined;
     container.execs.clear();
     this.#deps.observer?.ended(container, task);
+    // Whoever hears of the end may want them.
+    void this.#deps.networks.ports.withdraw(container.id);
     container.hub.end();
     this.#deps.logs.ended(container.id);
     this.#publish(container.record, task);

@@ -15,6 +15,7 @@ const record = {
   restartDue: true,
   networkFilesOf: 'd',
   networks: [{ ...membershipOf('n'), aliases: ['web'] }],
+  links: [{ id: 'd', alias: 'db' }],
   mounts: [
     {
       type: 'volume',

@@ -1,5 +1,6 @@
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import { membershipOf, type NetworkMembership, networkOfMode } from './container-networks.ts';
+import type { ContainerLink } from './links/container-link.ts';
 import { cleanPath } from './mounts/mount-mode.ts';
 import type { BindPoint, MountPoint } from './mounts/mount-point.ts';
 import { parseBind } from './mounts/parse-bind.ts';
@@ -31,6 +32,8 @@ export interface ContainerRecord {
   networkFilesOf: string;
   /** In the order in which a start joins them; none with another container's network. */
   networks: NetworkMembership[];
+  /** Other containers by names of its own, on the default bridge. */
+  links: ContainerLink[];
   /** What is mounted in it, settled at its creation. */
   mounts: MountPoint[];
 }
@@ -68,11 +71,17 @@ function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerR
     volumesFrom: [],
     volumeDriver: '',
     portBindings: {},
+    links: [] as string[],
   };
   const host = Object.assign(later, record.host, { resources });
   const mounts = record.mounts ?? [...volumes.map(earlierVolume), ...host.binds.map(earlierBind)];
   const networks = record.networks ?? [membershipOf(networkOfMode(host.networkMode))];
-  return { ...Object.assign({ restartDue: false, networkFilesOf: '' }, record), host, mounts, networks };
+  return {
+    ...Object.assign({ restartDue: false, networkFilesOf: '', links: [] }, record),
+    host,
+    mounts,
+    networks,
+  };
 }
 
 function earlierVolume({ name, destination }: { name: string; destination: string }): MountPoint {

@@ -30,6 +30,8 @@ import type { HealthFailureAction } from './health/health.ts';
 import { HealthService } from './health/health-service.ts';
 import { withOwnerIds } from './joined-namespaces.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { resolveLinks } from './links/container-link.ts';
+import { linkNamesOf } from './links/linked-containers.ts';
 import { compileFilters } from './list-filters.ts';
 import { LiveContainer, type LiveTask } from './live-container.ts';
 import {
@@ -202,6 +204,7 @@ export class ContainerService implements ContainerBackend {
       logDefaults: this.#deps.logs.defaults,
     });
     record.networks = await plannedNetworks(request, this.#deps.networks);
+    record.links = resolveLinks(record.host.links, this.#index);
     const plan = planMounts(record.config, record.host, {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,
@@ -481,7 +484,9 @@ export class ContainerService implements ContainerBackend {
   async #viewContext(): Promise<ViewContext> {
     const { paths, snapshotter, networks, volumes } = this.#deps;
     const networkIds = new Map((await networks.list()).map(({ name, id }) => [name, id]));
-    return { paths, driver: snapshotter.driver, networks, networkIds, volumes };
+    const nameOf = (id: string) => this.#index.get(id)?.name;
+    const linkNames = linkNamesOf([...this.#index.values()].map(({ record }) => record));
+    return { paths, driver: snapshotter.driver, networks, networkIds, volumes, nameOf, linkNames };
   }
 
   /** In memory first: an exit that is written meanwhile has the new name with it, and no write has what another one replaced. */

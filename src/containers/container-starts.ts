@@ -17,13 +17,13 @@ import { startFailureCode, startFailureText, startTask } from './task-starter.ts
 /** Starts containers, and records those that could not be. */
 export class ContainerStarts {
   readonly #deps: ContainerDependencies;
-  readonly #containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>;
+  readonly #containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>;
   readonly #exits: ContainerExits;
   readonly #removal: ContainerRemoval;
 
   constructor(
     deps: ContainerDependencies,
-    containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>,
+    containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>,
     after: { exits: ContainerExits; removal: ContainerRemoval },
   ) {
     this.#deps = deps;

@@ -6,6 +6,7 @@ import { endpointOf, namesOf, networksOf, usesOwnNetwork } from './container-net
 import type { ContainerPaths } from './container-paths.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
+import { linkTexts } from './links/linked-containers.ts';
 import type { LiveContainer } from './live-container.ts';
 import { driverOf } from './logs/log-options.ts';
 import type { MountPoint } from './mounts/mount-point.ts';
@@ -15,7 +16,11 @@ import { ownerOf } from './namespace-modes.ts';
 export interface ViewContext {
   paths: ContainerPaths;
   driver: string;
-  networks: Pick<Networks, 'namespacePath'>;
+  /** Of a container. */
+  nameOf: (id: string) => string | undefined;
+  /** As `linkNamesOf`. */
+  linkNames: ReadonlyMap<string, string[]>;
+  networks: Pick<Networks, 'namespacePath' | 'ports'>;
   volumes: Pick<Volumes, 'path'>;
   /** Of the networks that there are, by name. */
   networkIds: ReadonlyMap<string, string>;
@@ -47,6 +52,9 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     resolvConfPath: started ? paths.resolvConf(filesOf) : '',
     hostnamePath: started ? paths.hostname(filesOf) : '',
     hostsPath: started ? paths.hosts(filesOf) : '',
+    links: linkTexts(record, context.nameOf),
+    linkNames: context.linkNames.get(record.id) ?? [],
+    ports: container.task === undefined ? [] : context.networks.ports.of(record.id),
     execIds: [...container.execs],
   };
 }
@@ -82,7 +90,6 @@ function endpointView(
     ipv6Address: endpoint?.ipv6?.address ?? '',
     ipv6PrefixLength: endpoint?.ipv6?.prefixLength ?? 0,
     ipv6Gateway: endpoint?.ipv6?.gateway ?? '',
-    ports: endpoint?.ports ?? [],
   };
 }
 

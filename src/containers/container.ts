@@ -1,3 +1,4 @@
+import type { PublishedPort } from '../network/ports/published-ports.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import type { Healthcheck } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
@@ -6,6 +7,7 @@ import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { Health, HealthFailureAction } from './health/health.ts';
 import type { MountRequest } from './mounts/mount-point.ts';
+import type { PortBindings } from './ports/port-binding.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */
 export interface ContainerConfig {
@@ -81,9 +83,10 @@ export interface HostOptions {
   annotations: Record<string, string>;
   /** Undefined: nothing is asked of the host's devices. */
   hardware?: HardwareOptions | undefined;
+  /** `container[:alias]` as typed. */
+  links: string[];
+  portBindings: PortBindings;
   publishAllPorts: boolean;
-  /** By port of the container, `80/tcp`; of the host's: '' is any, `8000-8010` the first that is free. */
-  portBindings: Record<string, { hostIp: string; hostPort: string }[]>;
   /** Lists that were given and are empty, by Docker's names: shown as such, where one that was left out is null. */
   emptyLists: string[];
   resources: SpecResources;
@@ -148,6 +151,12 @@ export interface ContainerView {
   resolvConfPath: string;
   hostnamePath: string;
   hostsPath: string;
+  /** `/target:/own/alias`, of those that are there. */
+  links: string[];
+  /** What it is called where others have a link to it: `/parent/alias`. */
+  linkNames: string[];
+  /** Its published ports, while it runs. */
+  ports: PublishedPort[];
   /** Execs that were made in its present run and have not ended. */
   execIds: string[];
 }

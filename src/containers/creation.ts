@@ -78,6 +78,7 @@ function newRecordOf(
     restartDue: false,
     networkFilesOf: '',
     networks: [],
+    links: [],
     mounts: [],
   };
 }

@@ -1,4 +1,3 @@
-import type { PublishedPort } from '../network/published-ports.ts';
 import type { NetworkMembership } from './container-networks.ts';
 
 /** A container's endpoint on one network, running or not. */
@@ -13,7 +12,6 @@ export interface NetworkEndpointView {
   ipv6Address: string;
   ipv6PrefixLength: number;
   ipv6Gateway: string;
-  ports: PublishedPort[];
   /** What was asked for. */
   asked: NetworkMembership;
   /** What others find it by; undefined where they don't. */

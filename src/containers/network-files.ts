@@ -96,9 +96,14 @@ export interface HostsContext {
   endpoints: readonly Endpoint[];
   /** The host as a container sees it, where no endpoint tells. */
   hostGateway: string | undefined;
+  /** Lines for containers that it has a link to. */
+  linked?: readonly string[];
 }
 
-export function hostsText(record: ContainerRecord, { endpoints, hostGateway }: HostsContext): string {
+export function hostsText(
+  record: ContainerRecord,
+  { endpoints, hostGateway, linked = [] }: HostsContext,
+): string {
   const gateway = endpoints.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4?.gateway ?? hostGateway;
   const lines = [
     '127.0.0.1\tlocalhost',
@@ -108,6 +113,7 @@ export function hostsText(record: ContainerRecord, { endpoints, hostGateway }: H
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
     ...record.host.extraHosts.map((text) => extraHostLine(text, gateway)),
+    ...linked,
     ...ownLines(record, endpoints),
   ];
   return `${lines.join('\n')}\n`;

@@ -5,7 +5,7 @@ import type { LiveContainer, LiveTask } from './live-container.ts';
 export function noteTask(
   container: LiveContainer,
   task: LiveTask,
-  { notes }: Pick<ContainerDependencies, 'notes'>,
+  { notes, networks }: Pick<ContainerDependencies, 'notes' | 'networks'>,
 ): void {
   const { handle, endpoints, paused, stop } = task;
   const startedAtNano = String(container.record.startedAtNano);
@@ -13,6 +13,7 @@ export function noteTask(
     handle,
     startedAtNano,
     endpoints,
+    ports: networks.ports.of(container.id),
     paused,
     ...(stop === undefined ? {} : { stop }),
   });

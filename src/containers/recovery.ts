@@ -80,6 +80,7 @@ async function recoverHost(
     [...ids].filter((id) => usesOwnNetwork(known.get(id)?.record.host.networkMode ?? '')),
   );
   await deps.networks.recover(endpoints, namespaces);
+  await deps.networks.ports.recover(alive.flatMap(([, note]) => note.ports ?? []));
   for (const name of await readdir(deps.paths.rootfsAll).catch(() => [])) {
     if (!ids.has(name)) await dropRoot(deps, name);
   }

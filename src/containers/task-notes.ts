@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Endpoint } from '../network/network-driver.ts';
+import type { PortHolding } from '../network/ports/published-ports.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
 import type { TaskStop } from './live-container.ts';
 
@@ -10,6 +11,7 @@ export interface TaskNote {
   handle: TaskHandle;
   startedAtNano: string;
   endpoints: Endpoint[];
+  ports?: PortHolding[];
   paused: boolean;
   stop?: TaskStop;
 }
@@ -73,14 +75,7 @@ function withEndpoints({ endpoint, ...note }: TaskNote & OneEndpoint): TaskNote 
 
 /** What endpoints of an earlier version lack. */
 function withLaterFields(endpoint: Endpoint): Endpoint {
-  const later = {
-    linkLocalAddresses: [],
-    gatewayPriority: 0,
-    names: [],
-    links: {},
-    forwarding: undefined,
-    ports: [],
-  };
+  const later = { linkLocalAddresses: [], gatewayPriority: 0, names: [], links: {}, forwarding: undefined };
   return Object.assign(later, endpoint);
 }
 

@@ -12,11 +12,12 @@ import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { joinNetworks } from './join-networks.ts';
 import { type JoinedNamespaces, joinNamespaces } from './joined-namespaces.ts';
+import { followLinked, type LinkedNames, linkedNames } from './links/linked-containers.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
-import { publishPorts } from './publish-ports.ts';
+import { publishPorts } from './ports/publish-ports.ts';
 import { UndoStack } from './undo.ts';
 
 export function snapshotKeyOf(id: string): SnapshotKey {
@@ -32,7 +33,7 @@ export function snapshotKeyOf(id: string): SnapshotKey {
 export async function startTask(
   container: LiveContainer,
   deps: ContainerDependencies,
-  containers: Pick<ContainerIndex<LiveContainer>, 'resolve'>,
+  containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>,
 ): Promise<LiveTask> {
   deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
@@ -40,14 +41,15 @@ export async function startTask(
   container.record = { ...container.record, generation: container.record.generation + 1 };
   let joined: JoinedNamespaces | undefined;
   try {
+    const linked = linkedNames(container.record, containers);
     joined = joinNamespaces(container.record, containers);
     container.record = withOwnersNetwork(container.record, joined.networkOwner);
     // For its log and its network files.
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
     const logPath = await deps.logs.prepare(container.record);
     undo.add('let go of its log', async () => deps.logs.ended(container.id));
-    const preparing = prepareHost(container, joined, { deps, undo });
-    const handle = await createTask(container, { deps, undo, preparing, logPath, signal });
+    const preparing = prepareHost(container, joined, { deps, undo, linked });
+    const handle = await createTask(container, { deps, undo, preparing, linked, logPath, signal });
     const { endpoints, mounts } = await preparing;
     // The container has its own of them by now.
     await mounts.release();
@@ -60,6 +62,7 @@ export async function startTask(
     };
     undo.add('forget the task', () => deps.notes.remove(container.id));
     await letGo(container, deps, task);
+    await followLinked(container, endpoints, { containers, paths: deps.paths });
     return task;
   } catch (error) {
     container.hub.end();
@@ -127,11 +130,12 @@ interface HostSide {
 async function prepareHost(
   container: LiveContainer,
   joined: JoinedNamespaces,
-  { deps, undo }: { deps: ContainerDependencies; undo: UndoStack },
+  context: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames },
 ): Promise<HostSide> {
+  const { deps, undo } = context;
   const [, network, sharedMemory, mounts] = await settled([
     mountRoot(container, deps, undo),
-    joined.networkOwner === undefined ? joinNetwork(container, deps, undo) : undefined,
+    joined.networkOwner === undefined ? joinNetwork(container, context) : undefined,
     mountSharedMemory(container, joined, { deps, undo }),
     readyMounts(container.record, deps, undo),
   ] as const);
@@ -182,8 +186,7 @@ async function mountRoot(
 
 async function joinNetwork(
   container: LiveContainer,
-  deps: ContainerDependencies,
-  undo: UndoStack,
+  { deps, undo, linked }: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames },
 ): Promise<NetworkSide> {
   const { record } = container;
   const joining = makeNetwork(record, deps, undo);
@@ -191,6 +194,7 @@ async function joinNetwork(
   const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoints }, bridge]) => ({
     endpoints,
     hostGateway: bridge?.ipam[0]?.gateway,
+    linked: linked.hosts,
   }));
   const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
   const [made] = await settled([joining, joined, resolver, writing] as const);
@@ -209,7 +213,9 @@ async function makeNetwork(
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
   }
   const endpoints = await joinNetworks(record, deps, undo);
-  return { endpoints: await publishPorts(record, endpoints, deps), networkNamespace };
+  undo.add('withdraw its ports', () => deps.networks.ports.withdraw(containerId));
+  await publishPorts(record, endpoints, deps);
+  return { endpoints, networkNamespace };
 }
 
 async function createTask(
@@ -218,16 +224,21 @@ async function createTask(
     deps: ContainerDependencies;
     undo: UndoStack;
     preparing: Promise<HostSide>;
+    linked: LinkedNames;
     logPath: string | undefined;
     signal: AbortSignal;
   },
 ): Promise<TaskHandle> {
   const { deps, undo, preparing, logPath } = context;
   const { record } = container;
+  const told = {
+    ...record,
+    config: { ...record.config, env: [...context.linked.env, ...record.config.env] },
+  };
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
   const spec = preparing.then(({ namespaces, sharedMemory, mounts: { mounts } }) =>
-    deps.buildSpec({ record, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
+    deps.buildSpec({ record: told, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
   );
   spec.catch(() => undefined);
   const request: OpenTaskRequest = {

@@ -5,7 +5,7 @@ import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-er
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
 import type { IpPrefix } from '../sys/links.ts';
-import { checkInterfaceName, parseBridgeOptions } from './bridge-options.ts';
+import { checkInterfaceName } from './bridge-options.ts';
 import { ContainerNames } from './container-names.ts';
 import { type Firewall, NftFirewall } from './firewall.ts';
 import { FirewallKeeper } from './firewall-keeper.ts';
@@ -23,15 +23,10 @@ import type {
 } from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
 import { addressFaults, planNetwork } from './plan-network.ts';
+import type { PortHolder } from './ports/port-holder.ts';
+import { PortPublisher } from './ports/port-publisher.ts';
+import { ProcessPortHolder } from './ports/process-port-holder.ts';
 import { type PredefinedNetworksInput, predefinedNetworks } from './predefined-networks.ts';
-import {
-  type PortRequest,
-  type PublishedPort,
-  portRules,
-  publishPort,
-  reservationsOf,
-  unpublishPorts,
-} from './published-ports.ts';
 import { forBridge, type ResolvConf, readHostResolvConf, readResolvConf } from './resolv-conf.ts';
 import type { FirewallState } from './ruleset.ts';
 import { defaultPools, type SubnetPool } from './subnet-pools.ts';
@@ -61,6 +56,7 @@ export interface BridgeNetworksOptions {
   host?: HostNetwork;
   firewall?: Firewall;
   names?: NameServer;
+  portHolder?: PortHolder;
 }
 
 const DEFAULT_MTU = 1500;
@@ -79,6 +75,7 @@ export class BridgeNetworks implements Networks {
   readonly #firewall: FirewallKeeper;
   readonly #nameServer: NameServer;
   readonly #names: ContainerNames;
+  readonly ports: PortPublisher;
   readonly #book = new NetworkBook();
   readonly #namespaces = new Set<string>();
   /** Interfaces on their way out, with the container whose namespace they are in. */
@@ -121,19 +118,26 @@ export class BridgeNetworks implements Networks {
       server: this.#nameServer,
       host,
       namespacePath: (id) => this.namespacePath(id),
-      onRestart: () => this.#restoreServer(),
+      logger,
+    });
+    this.ports = new PortPublisher({
+      holder:
+        options.portHolder ?? new ProcessPortHolder({ directory: join(options.execRoot, 'ports'), logger }),
+      table: this.#table,
+      changeRules: (commands) => this.#firewall.change(commands),
       logger,
     });
     for (const network of this.#predefined(undefined)) this.#book.put(network);
   }
 
   async start(): Promise<void> {
-    const isFirst = !this.#started;
-    if (isFirst) for (const network of await this.#store.load()) this.#book.put(network);
+    if (!this.#started) {
+      for (const network of await this.#store.load()) this.#book.put(network);
+      await this.ports.find();
+    }
     await this.#host.exclusively(() => this.#ensureAll());
     this.#started = true;
-    if (isFirst) await this.#firewall.applyFirst();
-    else await this.#firewall.apply();
+    await this.#firewall.apply();
     await this.#firewall.repair();
     this.#firewall.watch();
   }
@@ -208,40 +212,15 @@ export class BridgeNetworks implements Networks {
 
   async disconnect(endpoint: Endpoint): Promise<void> {
     // What isn't on the books is gone or going, and its address may be somebody else's by now.
-    const present = this.#book.endpoints().find(({ endpointId }) => endpointId === endpoint.endpointId);
-    if (present === undefined || !this.#book.leave(endpoint.endpointId)) return;
+    if (!this.#book.leave(endpoint.endpointId)) return;
     if (endpoint.interfaceName === '') return;
     // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
     const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
     this.#removals.set(removal, endpoint.containerId);
     await this.#names.left(endpoint);
-    await this.#unpublish(present);
     if (this.#book.endpointsOf(endpoint.containerId).length === 0) return;
     await removal;
     await this.#attempt('set the routes of a container', () => this.#setWays(endpoint.containerId));
-  }
-
-  async publish(containerId: string, ports: readonly PortRequest[]): Promise<Endpoint[]> {
-    const endpoint = ports.length === 0 ? undefined : this.#wayOut(containerId);
-    if (endpoint !== undefined) {
-      const network = this.#book.byId(endpoint.networkId);
-      const hostBinding = network === undefined ? undefined : parseBridgeOptions(network.options).hostBinding;
-      const published = { ...endpoint, ports: [] as PublishedPort[] };
-      try {
-        for (const request of ports) {
-          const taken = [...this.#book.endpoints(), published];
-          const context = { endpoint, hostBinding, taken, keeper: this.#nameServer.ports };
-          published.ports.push(...(await publishPort(request, context)));
-        }
-        this.#book.update(published);
-        await this.#firewall.apply();
-      } catch (error) {
-        this.#book.update(endpoint);
-        await unpublishPorts(published, this.#nameServer.ports);
-        throw error;
-      }
-    }
-    return this.#book.endpointsOf(containerId);
   }
 
   async rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]> {
@@ -286,8 +265,7 @@ export class BridgeNetworks implements Networks {
       this.#options.logger.info('Removing an orphaned network namespace', { container: name });
       await this.#host.removeNamespace(join(this.#namespaceFolder, name));
     }
-    await this.#attempt('find the name server of containers again', () => this.#restoreServer());
-    if (this.#started) await this.#firewall.apply();
+    await this.#attempt('find the name server of containers again', () => this.#names.restore());
   }
 
   async close(): Promise<void> {
@@ -298,29 +276,8 @@ export class BridgeNetworks implements Networks {
     if (isEmpty && this.#started)
       for (const network of this.#book.infos()) await this.#bridges.remove(network);
     await this.#nameServer.close({ stop: isEmpty });
+    await this.ports.close();
     await this.#host.close();
-  }
-
-  /** Ports lead to a bridge that has a way out. */
-  #wayOut(containerId: string): Endpoint | undefined {
-    const { ipv4, ipv6 } = this.#book.waysOf(containerId);
-    const name = (ipv4 ?? ipv6)?.interfaceName;
-    return this.#book
-      .endpointsOf(containerId)
-      .find((one) => one.interfaceName === name && one.networkDriver === 'bridge');
-  }
-
-  async #unpublish(endpoint: Endpoint): Promise<void> {
-    if (endpoint.ports.length === 0) return;
-    await this.#attempt('unload the rules of ports', () => this.#firewall.apply());
-    await this.#attempt('release ports', () => unpublishPorts(endpoint, this.#nameServer.ports));
-  }
-
-  /** With what it served and held. */
-  async #restoreServer(): Promise<void> {
-    await this.#names.restore();
-    const reservations = this.#book.endpoints().flatMap(reservationsOf);
-    if (reservations.length > 0 || !this.#names.isEmpty) await this.#nameServer.ports.adopt(reservations);
   }
 
   async #create(request: CreateNetworkRequest): Promise<NetworkInfo> {
@@ -477,9 +434,9 @@ export class BridgeNetworks implements Networks {
   #firewallState(): FirewallState {
     const bridges = this.#book.infos().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
     return {
-      table: `sampan_${this.#suffix}`,
+      table: this.#table,
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
-      ports: this.#book.endpoints().flatMap(portRules),
+      ports: this.ports.rules(),
     };
   }
 
@@ -494,6 +451,10 @@ export class BridgeNetworks implements Networks {
 
   #isPredefined({ name }: NetworkInfo): boolean {
     return name === 'bridge' || name === 'host' || name === 'none';
+  }
+
+  get #table(): string {
+    return `sampan_${this.#suffix}`;
   }
 
   get #mtu(): number {

@@ -11,8 +11,6 @@ export interface ContainerNamesOptions {
   server: NameServer;
   host: HostNetwork;
   namespacePath: (containerId: string) => string;
-  /** Has all that the server knew told again. */
-  onRestart: () => Promise<void>;
   logger: Logger;
 }
 
@@ -98,13 +96,11 @@ export class ContainerNames {
 
   /** Its process has ended: the next one takes over at once, containers are asking. */
   #lost(): void {
-    if (this.#restoring !== undefined) return;
+    if (this.isEmpty || this.#restoring !== undefined) return;
     this.#options.logger.warn('The name server of containers has ended: starting it again');
-    this.#restoring = this.#attempt('start the name server again', () => this.#options.onRestart()).finally(
-      () => {
-        this.#restoring = undefined;
-      },
-    );
+    this.#restoring = this.#attempt('start the name server again', () => this.restore()).finally(() => {
+      this.#restoring = undefined;
+    });
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {

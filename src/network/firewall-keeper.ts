@@ -40,10 +40,19 @@ export class FirewallKeeper {
     return this.#next;
   }
 
-  /** Load what is wanted, unless an earlier daemon has left its rules, which know more: who calls it applies them later. */
-  async applyFirst(): Promise<void> {
-    const { firewall, state } = this.#options;
-    if (!(await firewall.isLoaded(state()))) await this.apply();
+  /** A part of what is wanted by now. Where the table isn't as it was left, it is loaded whole. */
+  change(commands: string): Promise<void> {
+    const { firewall, state, logger } = this.#options;
+    return this.#queue(async () => {
+      try {
+        await firewall.change(commands);
+      } catch (error) {
+        logger.warn('The nftables rules of this engine are not as they were left: loading them anew', {
+          error: messageOf(error),
+        });
+        await firewall.apply(state());
+      }
+    });
   }
 
   /** Others reload their firewalls as they like (`flush ruleset` is how many files begin): look now and then, while it matters. */

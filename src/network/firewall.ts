@@ -15,8 +15,8 @@ import { CHAIN_COUNT, type FirewallState, ruleset } from './ruleset.ts';
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
   apply(state: FirewallState): Promise<void>;
-  /** Whether a table of ours is there, whatever its rules. */
-  isLoaded(state: FirewallState): Promise<boolean>;
+  /** Elements of our table, by commands of nft; one transaction. */
+  change(commands: string): Promise<void>;
   /**
    * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
    * is forwarded, our accepts in the place that it documents for this.
@@ -40,9 +40,8 @@ export class NftFirewall implements Firewall {
     await this.#load(ruleset(state));
   }
 
-  async isLoaded({ table }: FirewallState): Promise<boolean> {
-    const own = (await listChains()).filter((chain) => chain.family === 'inet' && chain.table === table);
-    return own.length >= CHAIN_COUNT;
+  async change(commands: string): Promise<void> {
+    await this.#load(commands);
   }
 
   async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {

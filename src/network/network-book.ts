@@ -264,7 +264,6 @@ function emptyEndpoint(containerId: string, endpointId: string, network: Network
     names: [],
     links: {},
     forwarding: undefined,
-    ports: [],
   };
 }
 

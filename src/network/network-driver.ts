@@ -1,4 +1,4 @@
-import type { PortRequest, PublishedPort } from './published-ports.ts';
+import type { PublishedPorts } from './ports/published-ports.ts';
 
 /** How a container's names are looked up, when they are none of its networks'. */
 export interface NameForwarding {
@@ -29,8 +29,6 @@ export interface Endpoint {
   /** Names that only this container knows, to names of others. */
   links: Record<string, string>;
   forwarding: NameForwarding | undefined;
-  /** Ports of the host that lead to it. */
-  ports: PublishedPort[];
 }
 
 export interface EndpointAddress {
@@ -118,6 +116,7 @@ export interface CreateNetworkRequest {
  * side by side. Every resource is found again by its name at start.
  */
 export interface Networks {
+  readonly ports: PublishedPorts;
   /** Make bridges, forwarding, NAT (one nft table of ours). Idempotent; repairs what is missing. */
   start(): Promise<void>;
   /**
@@ -146,13 +145,6 @@ export interface Networks {
    * which `close` waits, and a `connect` of the same namespace. Twice is fine.
    */
   disconnect(endpoint: Endpoint): Promise<void>;
-  /**
-   * Lead ports of the host to a container, by the endpoint that is its way out.
-   *
-   * @returns the container's endpoints as they are then.
-   * @throws EngineError "forbidden" for a port that is taken, which names the holder where it is a container of ours.
-   */
-  publish(containerId: string, ports: readonly PortRequest[]): Promise<Endpoint[]>;
   /** Other names for a container's endpoints, by the network's id. @returns the endpoints as they are then. */
   rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]>;
   list(): Promise<NetworkInfo[]>;

@@ -1,3 +1,5 @@
+import { elementsOf } from './ports/port-rules.ts';
+
 /** What the rules know of one bridge. */
 export interface BridgeRules {
   bridgeName: string;
@@ -59,10 +61,14 @@ ${portMaps(state.ports)}
     iifname @bridges ip daddr 127.0.0.0/8 drop
   }
   chain published {
+    iifname != "lo" ip daddr 127.0.0.0/8 return
+    ip6 daddr ::1 return
+    ip saddr . meta l4proto . th dport @owners4 return
+    ip6 saddr . meta l4proto . th dport @owners6 return
     dnat ip to ip daddr . meta l4proto . th dport map @ports4
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6
-    ip daddr != 0.0.0.0 dnat ip to meta l4proto . th dport map @anyports4
-    ip6 daddr != ::1 dnat ip6 to meta l4proto . th dport map @anyports6
+    meta nfproto ipv4 dnat ip to meta l4proto . th dport map @anyports4
+    meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @anyports6
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
@@ -76,13 +82,13 @@ ${portMaps(state.ports)}
     type nat hook postrouting priority srcnat; policy accept;
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
     iifname @bridges oifname @bridges ct status dnat masquerade
-${lines(bridges.flatMap(masquerades))}  }
+${lines(bridges.flatMap(hairpins))}${lines(bridges.flatMap(masquerades))}  }
   chain forward {
     type filter hook forward priority filter; policy accept;
 ${lines(bridges.flatMap(borders))}    oifname @bridges ct state established,related accept
     iifname @bridges ct state established,related accept
-${lines(bridges.flatMap(neighbours))}    iifname @bridges oifname @bridges drop
-    oifname @bridges ct status dnat accept
+${lines(bridges.flatMap(neighbours))}    oifname @bridges ct status dnat accept
+    iifname @bridges oifname @bridges drop
     iifname @bridges accept
     oifname @bridges drop
   }
@@ -94,6 +100,13 @@ function masquerades({ bridgeName, subnets, masquerade, internal }: BridgeRules)
   if (!masquerade || internal) return [];
   return subnets.map(
     (subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`,
+  );
+}
+
+/** What goes back into the bridge that it came from. With br_netfilter the kernel doesn't route it, and knows no `iifname` here. */
+function hairpins({ bridgeName, subnets }: BridgeRules): string[] {
+  return subnets.map(
+    (subnet) => `${ipOf(subnet)} saddr ${subnet} oifname ${quote(bridgeName)} ct status dnat masquerade`,
   );
 }
 
@@ -110,26 +123,23 @@ function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
   return [`iifname ${name} oifname ${name} ct status dnat accept`, `iifname ${name} oifname ${name} drop`];
 }
 
+/** `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from. */
 function portMaps(ports: readonly PortRule[]): string {
-  const maps = ([4, 6] as const).flatMap((family) => {
-    const own = ports.filter(({ address }) => address.includes(':') === (family === 6));
-    const target = `ipv${family}_addr . inet_service`;
-    const one = own.filter(({ hostAddress }) => hostAddress !== undefined);
-    const any = own.filter(({ hostAddress }) => hostAddress === undefined);
-    return [
-      portMap(`ports${family}`, `ipv${family}_addr . inet_proto . inet_service : ${target}`, one),
-      portMap(`anyports${family}`, `inet_proto . inet_service : ${target}`, any),
-    ];
-  });
-  return maps.join('\n');
-}
-
-function portMap(name: string, type: string, ports: readonly PortRule[]): string {
-  const entries = ports.map(({ protocol, hostAddress, hostPort, address, port }) => {
-    const key = [...(hostAddress === undefined ? [] : [hostAddress]), protocol, hostPort].join(' . ');
-    return `${key} : ${address} . ${port}`;
-  });
-  return `  map ${name} {\n    type ${type}\n    ${elements(entries)}\n  }`;
+  const entries = elementsOf(ports);
+  return ([4, 6] as const)
+    .flatMap((family) => {
+      const [address, target] = [`ipv${family}_addr`, `ipv${family}_addr . inet_service`];
+      return [
+        ['map', `ports${family}`, `${address} . inet_proto . inet_service : ${target}`],
+        ['map', `anyports${family}`, `inet_proto . inet_service : ${target}`],
+        ['set', `owners${family}`, `${address} . inet_proto . inet_service`],
+      ] as const;
+    })
+    .map(
+      ([kind, name, type]) =>
+        `  ${kind} ${name} {\n    type ${type}\n    ${elements(entries.get(name) ?? [])}\n  }`,
+    )
+    .join('\n');
 }
 
 /** nft knows no empty list. */

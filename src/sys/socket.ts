@@ -11,6 +11,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const IPPROTO_IPV6 = 41;
+const IPPROTO_SCTP = 132;
 const IPV6_V6ONLY = 26;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -23,9 +24,10 @@ export interface SocketAddress {
 export type RawAddress = Buffer;
 
 /** A socket of the network namespace that the calling thread is in; never blocks. */
-export function openSocket(kind: 'udp' | 'tcp', family: 4 | 6): number {
+export function openSocket(kind: 'udp' | 'tcp' | 'sctp', family: 4 | 6): number {
   const type = (kind === 'udp' ? SOCK.dgram : SOCK.stream) | SOCK.nonblock | SOCK.cloexec;
-  return checked(libc.socket(family === 4 ? AF.inet : AF.inet6, type, 0), 'socket', 'make a socket');
+  const protocol = kind === 'sctp' ? IPPROTO_SCTP : 0;
+  return checked(libc.socket(family === 4 ? AF.inet : AF.inet6, type, protocol), 'socket', 'make a socket');
 }
 
 /** @throws SyscallError (EADDRINUSE …) */

@@ -5,6 +5,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
 import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
+import type { PublishedPorts } from '../../network/ports/published-ports.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RuntimeSpec } from '../../runtime/runtime-spec.ts';
 import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
@@ -230,6 +231,7 @@ function fakeNetworks(machine: FakeMachine): Networks {
   const { namespaces, endpoints } = machine;
   const bridge = { id: 'n', name: 'bridge', driver: 'bridge', ipam: [] as unknown } as NetworkInfo;
   const used: Partial<Networks> = {
+    ports: fakePorts(),
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
     list: async () => [bridge],
     get: async (name) => ({ ...bridge, name: name === '' || name === 'default' ? 'bridge' : name }),
@@ -245,10 +247,6 @@ function fakeNetworks(machine: FakeMachine): Networks {
       endpoints.add(endpoint.endpointId);
       return endpoint;
     },
-    publish: async (containerId) =>
-      [...endpoints]
-        .filter((endpoint) => endpoint.startsWith(`endpoint of ${containerId} on `))
-        .map((endpoint) => testEndpoint(containerId, endpoint.split(' on ')[1] ?? '')),
     disconnect: async ({ endpointId }) => void endpoints.delete(endpointId),
     recover: async (keep, kept) => {
       const ids = new Set(keep.map(({ endpointId }) => endpointId));
@@ -258,6 +256,15 @@ function fakeNetworks(machine: FakeMachine): Networks {
     },
   };
   return used as Networks;
+}
+
+function fakePorts(): PublishedPorts {
+  return {
+    publish: async () => [],
+    withdraw: async () => undefined,
+    recover: async () => undefined,
+    of: () => [],
+  };
 }
 
 export function testEndpoint(containerId: string, networkName: string): Endpoint {
@@ -277,7 +284,6 @@ export function testEndpoint(containerId: string, networkName: string): Endpoint
     names: [],
     links: {},
     forwarding: undefined,
-    ports: [],
   };
 }
 
@@ -358,6 +364,8 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     dnsSearch: [],
     dnsOptions: [],
     extraHosts: [],
+    links: [],
+    portBindings: {},
     logConfig: { type: 'json-file', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },
     resources: {

@@ -1,5 +1,4 @@
 import type { NamedContainer, NamedEndpoint, NameState } from './name-server.ts';
-import type { PortReservation } from './port-keeper.ts';
 
 /** Lines of JSON between the daemon and its name server. An older server may meet a newer daemon: what changes gets a new name. */
 export type ControlRequest = { id: number } & (
@@ -8,9 +7,6 @@ export type ControlRequest = { id: number } & (
   | { do: 'forget'; containerId: string }
   | { do: 'add'; endpoint: NamedEndpoint }
   | { do: 'remove'; endpointId: string }
-  | { do: 'reserve'; reservation: PortReservation }
-  | { do: 'release'; key: string }
-  | { do: 'adopt-ports'; reservations: readonly PortReservation[] }
   | { do: 'stop' }
 );
 

@@ -1,5 +1,4 @@
 import type { NameForwarding } from '../network-driver.ts';
-import type { PortKeeper } from './port-keeper.ts';
 
 /** A container that asks. */
 export interface NamedContainer {
@@ -47,8 +46,6 @@ export interface NameServer {
   add(endpoint: NamedEndpoint): Promise<void>;
   /** Unknown is fine. */
   remove(endpointId: string): Promise<void>;
-  /** What the same process holds. */
-  readonly ports: PortKeeper;
   /** Called when what ran is lost: `adopt` starts it anew. */
   onLost(listener: () => void): void;
   /** `stop`: nobody needs it any more. */

@@ -7,7 +7,6 @@ import type { Logger } from '../../errors/logger.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { type ControlAnswer, type ControlRequest, LineReader } from './control-messages.ts';
 import type { NamedContainer, NamedEndpoint, NamePorts, NameServer, NameState } from './name-server.ts';
-import type { PortKeeper } from './port-keeper.ts';
 
 const START_PATIENCE_MS = 5000;
 const CALL_PATIENCE_MS = 10_000;
@@ -57,13 +56,6 @@ export class ProcessNameServer implements NameServer {
   async remove(endpointId: string): Promise<void> {
     await this.#call({ do: 'remove', endpointId });
   }
-
-  /** Ports of the host are held by the same process. */
-  readonly ports: PortKeeper = {
-    reserve: async (reservation) => (await this.#call({ do: 'reserve', reservation })) as number,
-    release: async (key) => void (await this.#call({ do: 'release', key })),
-    adopt: async (reservations) => void (await this.#call({ do: 'adopt-ports', reservations })),
-  };
 
   onLost(listener: () => void): void {
     this.#lost = listener;

@@ -9,13 +9,10 @@ import { dropProgramPages } from '../../sys/program-pages.ts';
 import { acceptFrom, closeSocket, listenUnix, receiveSome, sendSome } from '../../sys/socket.ts';
 import { type ControlAnswer, type ControlRequest, LineReader } from './control-messages.ts';
 import { NameService } from './name-service.ts';
-import { PortSockets } from './port-sockets.ts';
 
 const RECEIVE_BYTES = 64 << 10;
 /** At rest, memory goes back once. */
 const REST_MS = 2000;
-
-const ports = new PortSockets();
 
 if (import.meta.main) serve(process.argv[2] ?? '');
 
@@ -95,12 +92,6 @@ function valueOf(service: NameService, request: ControlRequest): unknown {
       return service.add(request.endpoint);
     case 'remove':
       return service.remove(request.endpointId);
-    case 'reserve':
-      return ports.reserve(request.reservation);
-    case 'release':
-      return ports.release(request.key);
-    case 'adopt-ports':
-      return ports.adopt(request.reservations);
     case 'stop':
       return process.exit(0);
   }

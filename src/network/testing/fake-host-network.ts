@@ -16,7 +16,6 @@ import type {
   NameServer,
   NameState,
 } from '../names/name-server.ts';
-import type { PortKeeper, PortReservation } from '../names/port-keeper.ts';
 import type { FirewallState } from '../ruleset.ts';
 
 /** A host's interfaces and namespaces, in memory; keeps what was asked for. */
@@ -141,7 +140,7 @@ export class FakeFirewall implements Firewall {
     return Promise.resolve();
   }
 
-  isLoaded = () => Promise.resolve(false);
+  change = () => Promise.resolve();
   repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
 
   remove(state: FirewallState): Promise<void> {
@@ -182,16 +181,6 @@ export class FakeNameServer implements NameServer {
     this.endpoints.delete(endpointId);
     return Promise.resolve();
   }
-
-  readonly reserved = new Map<string, PortReservation>();
-  readonly ports: PortKeeper = {
-    reserve: (reservation) => {
-      this.reserved.set(reservation.key, reservation);
-      return Promise.resolve(reservation.port || 49_152 + this.reserved.size);
-    },
-    release: (key) => Promise.resolve(void this.reserved.delete(key)),
-    adopt: () => Promise.resolve(),
-  };
 
   onLost = () => undefined;
   close = () => Promise.resolve();

@@ -8,6 +8,7 @@ import { checkHealthcheck } from './healthcheck.ts';
 import { checkHost, checkJoinedNetwork } from './host-checks.ts';
 import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
 import { decodeNetworking } from './network-request.ts';
+import { portWarnings } from './port-bindings.ts';
 
 /**
  * The body of `POST /containers/create`, decoded.
@@ -37,5 +38,6 @@ export function decodeCreateRequest(
   if (host.utsMode === 'host' && config.hostname !== '')
     throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
   checkJoinedNetwork(config, host);
+  warnings.push(...portWarnings(host));
   return { config, host, networks: decodeNetworking(fields, host.networkMode), warnings };
 }

@@ -49,6 +49,12 @@ export const stringMap: Decoder<Record<string, string>> = (value, field) =>
     ]),
   );
 
+/** By name; `goType` as Go calls the whole. */
+export function mapOf<T>(goType: string, element: Decoder<T>): Decoder<Record<string, T>> {
+  return (value, field) =>
+    Object.fromEntries(entries(value, field, goType).map(([key, one]) => [key, element(one, field)]));
+}
+
 /** `{"80/tcp":{}}`: a set. */
 export const keys: Decoder<string[]> = (value, field) =>
   entries(value, field, 'map[string]struct {}').map(([key, element]) => {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ContainerConfig, HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { publishesPorts } from './port-bindings.ts';
 
 const OCI_RUNTIMES = new Set(['', 'runc', 'crun', 'io.containerd.runc.v2']);
 
@@ -31,6 +32,10 @@ function checkNamespaces(host: HostOptions): void {
   if (!/^container:./.test(host.pidMode)) namespaceMode('PID mode', host.pidMode, ['host']);
   namespaceMode('UTS mode', host.utsMode, ['host']);
   namespaceMode('cgroup namespace mode', host.cgroupnsMode, ['host', 'private']);
+  if (host.networkMode === 'host' && host.links.length > 0)
+    refuse(
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+    );
   if (host.networkMode === 'container:')
     refuse('invalid network mode: invalid container format container:<name|id>');
 }
@@ -44,9 +49,11 @@ export function checkJoinedNetwork(config: ContainerConfig, host: HostOptions): 
   if (!host.networkMode.startsWith('container:')) return;
   const conflict = (what: string) => refuse(`conflicting options: ${what}`);
   if (config.hostname !== '') conflict('hostname and the network mode');
+  if (host.links.length > 0)
+    conflict("container type network can't be used with links. This would result in undefined behavior");
   if (host.dns.length > 0) conflict('dns and the network mode');
   if (host.extraHosts.length > 0) conflict('custom host-to-IP mapping and the network mode');
-  if (host.publishAllPorts) conflict('port publishing and the container type network mode');
+  if (publishesPorts(host)) conflict('port publishing and the container type network mode');
   if (config.exposedPorts.length > 0) conflict('port exposing and the container type network mode');
 }
 

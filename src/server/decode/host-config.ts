@@ -19,7 +19,7 @@ import {
 import { HARDWARE_RULES } from './hardware-rules.ts';
 import { decodeHealthAction } from './healthcheck.ts';
 import { mountRequests } from './mounts.ts';
-import { decodePortBindings } from './port-bindings.ts';
+import { portBindings } from './port-bindings.ts';
 
 type Rules<Keys extends PropertyKey> = Record<Keys, FieldRule<HostOptions>>;
 
@@ -94,7 +94,7 @@ const PLACEMENT_RULES = {
   NetworkMode: honour(string, (host, value) => {
     host.networkMode = value;
   }),
-  PortBindings: honour(decodePortBindings, (host, value) => {
+  PortBindings: honour(portBindings, (host, value) => {
     host.portBindings = value;
   }),
   RestartPolicy: honour(decodeRestartPolicy, (host, value) => {
@@ -149,7 +149,9 @@ const PLACEMENT_RULES = {
     host.ipcMode = value;
   }),
   Cgroup: refuse('cgroup namespace of another container'),
-  Links: refuse('--link'),
+  Links: honour(strings, (host, value) => {
+    host.links = value;
+  }),
   OomScoreAdj: honour(int, (host, value) => {
     host.oomScoreAdj = value;
   }),
@@ -280,8 +282,9 @@ export function emptyHost(): HostOptions {
     readonlyPaths: undefined,
     cgroupParent: '',
     annotations: {},
-    publishAllPorts: false,
+    links: [],
     portBindings: {},
+    publishAllPorts: false,
     emptyLists: [],
     resources: {
       memoryBytes: 0n,

@@ -1,48 +1,60 @@
 import { isIP } from 'node:net';
 import type { HostOptions } from '../../containers/container.ts';
+import type { PortBindings } from '../../containers/ports/port-binding.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { Json } from '../../wire/json.ts';
-import { anything, type Decoder, Fields, listOf, string } from './go-json.ts';
+import { parseHostPorts } from '../../oci/port-text.ts';
+import { type Decoder, Fields, mapOf, string } from './go-json.ts';
 
-type Bindings = HostOptions['portBindings'];
+type Binding = NonNullable<PortBindings[string]>[number];
 
-/** `{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}`. @throws EngineError "invalid" in Docker's words. */
-export function decodePortBindings(...[value, field]: Parameters<Decoder<Bindings>>): Bindings {
-  const fields = anything(value, field);
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+/** `{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}`; as in Docker the protocol may be missing or odd, and is then no port's. */
+export const portBindings: Decoder<PortBindings> = (value, field) => {
+  const bindings = mapOf('nat.PortMap', (list, at) => (list === null ? null : listOfBindings(list, at)))(
+    value,
+    field,
+  );
+  for (const port of Object.keys(bindings)) {
+    const number = port.split('/', 1)[0] ?? '';
+    if (number !== '' && !(/^\d{1,5}$/.test(number) && Number(number) <= 65_535)) throw badPort(number);
+  }
+  return bindings;
+};
+
+const listOfBindings: Decoder<Binding[]> = (value, field) => {
+  if (!Array.isArray(value))
     throw new EngineError(
       'invalid',
-      `invalid JSON: json: cannot unmarshal value into Go struct field ${field} of type nat.PortMap`,
+      `invalid JSON: json: cannot unmarshal value into Go struct field ${field} of type []nat.PortBinding`,
     );
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([port, bindings]) => {
-      const decoded = bindings === null ? [] : listOf(decodeBinding)(bindings, field);
-      return portsOf(port).map((one) => [one, decoded]);
-    }),
-  );
-}
+  return value.map((one) => binding(one ?? {}, field));
+};
 
-function decodeBinding(value: Json, field: string): Bindings[string][number] {
+const binding: Decoder<Binding> = (value, field) => {
   const fields = new Fields(value, field, 'nat.PortBinding');
   const hostIp = fields.get('HostIp', string) ?? '';
   const hostPort = fields.get('HostPort', string) ?? '';
-  if (hostIp !== '' && isIP(hostIp) === 0) throw new EngineError('invalid', `invalid IP address: ${hostIp}`);
-  if (hostPort !== '' && rangeOf(hostPort) === undefined)
-    throw new EngineError('invalid', `invalid port specification: ${JSON.stringify(hostPort)}`);
+  // Docker passes over such an address and publishes on all: nobody who named one wants that.
+  if (hostIp !== '' && isIP(hostIp) === 0)
+    throw new EngineError('invalid', `invalid host IP address: ${JSON.stringify(hostIp)}`);
+  try {
+    parseHostPorts(hostPort);
+  } catch {
+    throw badPort(hostPort);
+  }
   return { hostIp, hostPort };
+};
+
+function badPort(text: string): EngineError {
+  return new EngineError('invalid', `invalid port specification: ${JSON.stringify(text)}`);
 }
 
-function portsOf(text: string): string[] {
-  const [, range = '', protocol = 'tcp'] = /^(\d{1,5}(?:-\d{1,5})?)(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
-  const found = rangeOf(range);
-  if (found === undefined || found.from === 0)
-    throw new EngineError('invalid', `invalid port specification: ${JSON.stringify(text)}`);
-  const count = found.to - found.from + 1;
-  return Array.from({ length: count }, (_, at) => `${found.from + at}/${protocol.toLowerCase()}`);
+export function publishesPorts({ publishAllPorts, portBindings: bindings }: HostOptions): boolean {
+  return publishAllPorts || Object.keys(bindings).length > 0;
 }
 
-function rangeOf(text: string): { from: number; to: number } | undefined {
-  const [, from = '', to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
-  const range = { from: Number(from), to: Number(to) };
-  return from !== '' && range.from <= range.to && range.to <= 65_535 ? range : undefined;
+/** What the answer to a creation says of them. */
+export function portWarnings({ networkMode, portBindings: bindings }: HostOptions): string[] {
+  return networkMode === 'host' && Object.keys(bindings).length > 0
+    ? ['Published ports are discarded when using host network mode']
+    : [];
 }

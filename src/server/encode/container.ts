@@ -6,14 +6,14 @@ import type {
   ContainerInspect,
   ContainerSummary,
   MountPoint,
-  PortSummary,
   ContainerState as WireState,
 } from '../../wire/container.ts';
 import { humanDuration } from '../../wire/human-duration.ts';
 import { formatTime } from '../../wire/time.ts';
 import { encodeConfig } from './container-config.ts';
 import { effectiveNetworkMode, encodeHostConfig } from './host-config.ts';
-import { encodeEndpoints, encodeNetworkSettings, exposedPorts, publishedPorts } from './network.ts';
+import { encodeEndpoints, encodeNetworkSettings } from './network.ts';
+import { encodePortSummaries } from './ports.ts';
 
 /** Answer of `GET /containers/{id}/json`. */
 export function encodeContainer(view: ContainerView, size: ContainerSize | undefined): ContainerInspect {
@@ -36,11 +36,11 @@ export function encodeContainer(view: ContainerView, size: ContainerSize | undef
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: view.execIds.length === 0 ? null : view.execIds,
-    HostConfig: encodeHostConfig(view.host),
+    HostConfig: { ...encodeHostConfig(view.host), Links: view.links.length === 0 ? null : view.links },
     GraphDriver: { Data: null, Name: view.driver },
     ...encodeSize(size),
     Mounts: view.mounts.map(encodeMount),
-    Config: encodeConfig(view.config),
+    Config: { ...encodeConfig(view.config), ...encodeMacAddress(view) },
     NetworkSettings: encodeNetworkSettings(view),
   };
 }
@@ -56,12 +56,12 @@ export interface SummaryContext {
 export function encodeSummary(view: ContainerView, context: SummaryContext): ContainerSummary {
   return {
     Id: view.id,
-    Names: [`/${view.name}`],
+    Names: [`/${view.name}`, ...view.linkNames],
     Image: context.image,
     ImageID: view.image.id,
     Command: commandLine(view),
     Created: Number(view.createdNano / 1_000_000_000n),
-    Ports: encodePortList(view),
+    Ports: encodePortSummaries(view),
     ...encodeSummarySize(context.size),
     Labels: view.config.labels,
     State: view.state.status,
@@ -73,6 +73,12 @@ export function encodeSummary(view: ContainerView, context: SummaryContext): Con
     NetworkSettings: { Networks: encodeEndpoints(view) },
     Mounts: view.mounts.map(encodeMount),
   };
+}
+
+/** Of the mode's network, as Docker shows it since addresses belong to endpoints. */
+function encodeMacAddress({ endpoints: [first] }: ContainerView): { MacAddress?: string } {
+  const macAddress = first?.asked.macAddress ?? '';
+  return macAddress === '' ? {} : { MacAddress: macAddress };
 }
 
 /** `Up 5 seconds`, `Exited (0) 3 minutes ago`, as `docker ps` shows it. */
@@ -160,26 +166,6 @@ function encodeSummarySize(size: ContainerSize | undefined): { SizeRw?: number; 
     ...(writableBytes === 0 ? {} : { SizeRw: writableBytes }),
     ...(rootfsBytes === 0 ? {} : { SizeRootFs: rootfsBytes }),
   };
-}
-
-/** Published ones with the host's, the others alone. */
-function encodePortList(view: ContainerView): PortSummary[] {
-  const published = publishedPorts(view).map(({ port, protocol, hostAddress, hostPort }) => ({
-    IP: hostAddress,
-    PrivatePort: port,
-    PublicPort: hostPort,
-    Type: protocol,
-  }));
-  const isPublished = ({ PrivatePort, Type }: PortSummary): boolean =>
-    published.some((one) => one.PrivatePort === PrivatePort && one.Type === Type);
-  const exposed = exposedPorts(view).map(encodePort);
-  return [...published, ...exposed.filter((port) => !isPublished(port))];
-}
-
-function encodePort(port: string): PortSummary {
-  const [number, protocol] = port.split('/');
-  const type = protocol === 'udp' || protocol === 'sctp' ? protocol : 'tcp';
-  return { PrivatePort: Number.parseInt(number ?? '0', 10), Type: type };
 }
 
 /** Arguments with a blank in quotes, as Docker joins them. */

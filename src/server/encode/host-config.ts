@@ -3,6 +3,7 @@ import type { HostConfig, Resources } from '../../wire/host-config.ts';
 import { noHardware } from '../decode/hardware-rules.ts';
 import { nullIfEmpty } from './container-config.ts';
 import { encodeMountRequest } from './mounts.ts';
+import { encodePortBindings } from './ports.ts';
 
 type HardwareOptions = NonNullable<HostOptions['hardware']>;
 
@@ -61,20 +62,6 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     MaskedPaths: host.maskedPaths ?? null,
     ReadonlyPaths: host.readonlyPaths ?? null,
   };
-}
-
-function encodePortBindings({
-  portBindings,
-  emptyLists,
-}: HostOptions): NonNullable<HostConfig['PortBindings']> | null {
-  const entries = Object.entries(portBindings);
-  if (entries.length === 0) return emptyLists.includes('PortBindings') ? {} : null;
-  return Object.fromEntries(
-    entries.map(([port, bindings]) => [
-      port,
-      bindings.map(({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort })),
-    ]),
-  );
 }
 
 /** An empty list is shown as one if it was asked for, else as null. */

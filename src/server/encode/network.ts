@@ -4,6 +4,7 @@ import type { NetworkMember } from '../../containers/network-backend.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from '../../wire/network.ts';
 import { formatTime } from '../../wire/time.ts';
+import { encodePorts } from './ports.ts';
 
 export function encodeEndpoint(endpoint: NetworkEndpointView): EndpointSettings {
   const { asked } = endpoint;
@@ -45,24 +46,6 @@ export function encodeEndpoints(view: ContainerView): Record<string, EndpointSet
   return Object.fromEntries(
     view.endpoints.map((endpoint) => [endpoint.networkName, encodeEndpoint(endpoint)]),
   );
-}
-
-/** Ports that are shown as exposed: those of a running container with an address. */
-export function exposedPorts(view: ContainerView): string[] {
-  const up = view.state.status === 'running' || view.state.status === 'paused';
-  return up && view.endpoints.some(({ ipv4Address }) => ipv4Address !== '') ? view.config.exposedPorts : [];
-}
-
-/** Those that the host leads to, by the container's. */
-export function publishedPorts(view: ContainerView): NetworkEndpointView['ports'] {
-  return view.endpoints.flatMap(({ ports }) => ports);
-}
-
-function encodePorts(view: ContainerView): NetworkSettings['Ports'] {
-  const ports: NetworkSettings['Ports'] = Object.fromEntries(exposedPorts(view).map((port) => [port, null]));
-  for (const { port, protocol, hostAddress, hostPort } of publishedPorts(view))
-    (ports[`${port}/${protocol}`] ??= []).push({ HostIp: hostAddress, HostPort: String(hostPort) });
-  return ports;
 }
 
 export function encodeNetworkSettings(view: ContainerView): NetworkSettings {

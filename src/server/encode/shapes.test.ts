@@ -44,7 +44,6 @@ beforeAll(async () => {
         ipv6Address: '',
         ipv6PrefixLength: 0,
         ipv6Gateway: '',
-        ports: [],
         asked: emptyMembership('bridge'),
         names: undefined,
       },

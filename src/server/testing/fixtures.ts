@@ -44,6 +44,9 @@ export function containerView(id: string): ContainerView {
     resolvConfPath: `/var/lib/sampan/containers/${id}/resolv.conf`,
     hostnamePath: `/var/lib/sampan/containers/${id}/hostname`,
     execIds: [],
+    links: [],
+    linkNames: [],
+    ports: [],
     hostsPath: `/var/lib/sampan/containers/${id}/hosts`,
   };
 }

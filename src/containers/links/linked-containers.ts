@@ -1,0 +1,98 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { EngineError } from '../../errors/engine-error.ts';
+import type { Endpoint } from '../../network/network-driver.ts';
+import { networkOfMode } from '../container-networks.ts';
+import type { ContainerPaths } from '../container-paths.ts';
+import type { ContainerRecord } from '../container-record.ts';
+import type { ContainerIndex } from '../container-store.ts';
+import type { LiveContainer } from '../live-container.ts';
+import { linkEnvironment } from './link-environment.ts';
+
+/** What a start makes of its container's links. */
+export interface LinkedNames {
+  env: string[];
+  /** Lines of its hosts file. */
+  hosts: string[];
+}
+
+type Containers = Pick<ContainerIndex<LiveContainer>, 'values'>;
+
+const DEFAULT_BRIDGE = 'bridge';
+
+/**
+ * Containers that are linked, as they are now; what was removed since is passed over.
+ *
+ * @throws EngineError "internal" in Docker's words when one does not run, or is not on the default bridge.
+ */
+export function linkedNames(record: ContainerRecord, containers: Containers): LinkedNames {
+  const names: LinkedNames = { env: [], hosts: [] };
+  if (record.links.length === 0 || networkOfMode(record.host.networkMode) !== DEFAULT_BRIDGE) return names;
+  for (const { id, alias } of record.links) {
+    const linked = [...containers.values()].find((one) => one.id === id);
+    if (linked === undefined) continue;
+    const { config, name } = linked.record;
+    if (linked.task === undefined)
+      throw new EngineError(
+        'internal',
+        `Cannot link to a non running container: /${name} AS /${record.name}/${alias}`,
+      );
+    const address = addressOf(linked.task.endpoints);
+    if (address === undefined)
+      throw new EngineError(
+        'internal',
+        `Cannot link to /${name}, as it does not belong to the default network`,
+      );
+    const { env, exposedPorts } = config;
+    names.env.push(...linkEnvironment({ alias, ownName: record.name, address, exposedPorts, env }));
+    names.hosts.push(`${address}\t${hostNames(linked, alias)}`);
+  }
+  return names;
+}
+
+/** A container has started anew: those that have a link to it, and run, find it at its new address. In place, since the files are mounted. */
+export async function followLinked(
+  linked: LiveContainer,
+  endpoints: readonly Endpoint[],
+  { containers, paths }: { containers: Containers; paths: ContainerPaths },
+): Promise<void> {
+  const address = addressOf(endpoints);
+  if (address === undefined) return;
+  for (const parent of containers.values()) {
+    const links = parent.record.links.filter(({ id }) => id === linked.id);
+    if (links.length === 0 || parent.task === undefined) continue;
+    const path = paths.hosts(parent.id);
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const wanted = links.reduce((lines, { alias }) => moved(lines, hostNames(linked, alias), address), text);
+    if (wanted !== text) await writeFile(path, wanted);
+  }
+}
+
+/** `Links` of inspect: `/target:/own/alias`. */
+export function linkTexts(record: ContainerRecord, nameOf: (id: string) => string | undefined): string[] {
+  return record.links.flatMap(({ id, alias }) => {
+    const name = nameOf(id);
+    return name === undefined ? [] : [`/${name}:/${record.name}/${alias}`];
+  });
+}
+
+/** By id, what containers are called in those that have a link to them: `/parent/alias`. */
+export function linkNamesOf(records: readonly ContainerRecord[]): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const { name, links } of records)
+    for (const { id, alias } of links) names.set(id, [...(names.get(id) ?? []), `/${name}/${alias}`]);
+  return names;
+}
+
+function moved(text: string, names: string, address: string): string {
+  const lines = text.split('\n').map((line) => (line.endsWith(`\t${names}`) ? `${address}\t${names}` : line));
+  return lines.join('\n');
+}
+
+function hostNames({ id, name }: LiveContainer, alias: string): string {
+  return [...new Set([alias, id.slice(0, 12), name])].join(' ');
+}
+
+function addressOf(endpoints: readonly Endpoint[]): string | undefined {
+  return endpoints.find(({ networkName }) => networkName === DEFAULT_BRIDGE)?.ipv4?.address;
+}

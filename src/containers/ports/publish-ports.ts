@@ -1,0 +1,71 @@
+import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import type { Endpoint } from '../../network/network-driver.ts';
+import type { PortHolding } from '../../network/ports/published-ports.ts';
+import type { ContainerRecord } from '../container-record.ts';
+import type { ContainerDependencies } from '../dependencies.ts';
+import { portRequests } from './port-requests.ts';
+
+/**
+ * Publish what a container asks for, on the endpoints by which it reaches the outside.
+ *
+ * @throws EngineError "internal" in Docker's words.
+ */
+export async function publishPorts(
+  record: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  { networks }: Pick<ContainerDependencies, 'networks'>,
+): Promise<void> {
+  const ports = portRequests(record.config, record.host);
+  const [ipv4, ipv6] = [outward(endpoints, 'ipv4'), outward(endpoints, 'ipv6')];
+  const endpoint = ipv4 ?? ipv6;
+  if (ports.length === 0 || endpoint === undefined) return;
+  try {
+    await networks.ports.publish({
+      containerId: record.id,
+      containerName: record.name,
+      ipv4: ipv4?.ipv4?.address,
+      ipv6: ipv6?.ipv6?.address,
+      ports,
+    });
+  } catch (error) {
+    const hint = error instanceof EngineError ? error.hint : undefined;
+    throw new EngineError(
+      kindOf(error),
+      `failed to set up container networking: driver failed programming external connectivity on endpoint ${record.name} (${endpoint.endpointId}): ${messageOf(error)}`,
+      { cause: error, ...(hint === undefined ? {} : { hint }) },
+    );
+  }
+}
+
+/** Of a running container, whose networks have changed: its ports lead to where it is reached now. What can't be had any more is logged. */
+export async function movePorts(
+  record: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  deps: Pick<ContainerDependencies, 'networks' | 'logger'>,
+): Promise<void> {
+  const [ipv4, ipv6] = [outward(endpoints, 'ipv4')?.ipv4, outward(endpoints, 'ipv6')?.ipv6];
+  const { ports } = deps.networks;
+  const present = ports.of(record.id);
+  const wanted = ({ target }: PortHolding): boolean =>
+    target === (target.includes(':') ? ipv6?.address : ipv4?.address);
+  if (present.length > 0 && present.every(wanted)) return;
+  try {
+    if (ipv4 === undefined && ipv6 === undefined) await ports.withdraw(record.id);
+    else await publishPorts(record, endpoints, deps);
+  } catch (error) {
+    deps.logger.warn('Cannot publish the ports of a container whose networks have changed', {
+      container: record.id,
+      error: messageOf(error),
+    });
+  }
+}
+
+/** The endpoint whose gateway is the container's: of the highest priority, first by name. Only bridges forward ports. */
+function outward(endpoints: readonly Endpoint[], family: 'ipv4' | 'ipv6'): Endpoint | undefined {
+  return endpoints
+    .filter((one) => one.networkDriver === 'bridge' && (one[family]?.gateway ?? '') !== '')
+    .toSorted(
+      (one, other) =>
+        other.gatewayPriority - one.gatewayPriority || (one.networkName < other.networkName ? -1 : 1),
+    )[0];
+}

@@ -1,0 +1,151 @@
+import { beforeEach, expect, test } from 'bun:test';
+import { messageOf } from '../../errors/engine-error.ts';
+import { silentLogger } from '../../errors/logger.ts';
+import { PortPublisher } from './port-publisher.ts';
+import type { PortRequest, PublishRequest } from './published-ports.ts';
+import { FakePortHolder } from './testing/fake-port-holder.ts';
+
+let holder: FakePortHolder;
+let commands: string[];
+
+beforeEach(() => {
+  holder = new FakePortHolder();
+  commands = [];
+});
+
+function publisher(): PortPublisher {
+  return new PortPublisher({
+    holder,
+    table: 't',
+    changeRules: async (text) => void commands.push(...text.trim().split('\n')),
+    logger: silentLogger,
+  });
+}
+
+function request(containerId: string, ...ports: Partial<PortRequest>[]): PublishRequest {
+  const plain = {
+    protocol: 'tcp' as const,
+    containerPort: 80,
+    hostAddresses: ['0.0.0.0'],
+    hostPorts: undefined,
+  };
+  return {
+    containerId,
+    containerName: `name of ${containerId}`,
+    ipv4: '10.0.0.2',
+    ipv6: undefined,
+    ports: ports.map((port) => ({ ...plain, ...port })),
+  };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'It did not fail',
+    (error: unknown) => messageOf(error),
+  );
+}
+
+const fixed = (port: number) => ({ hostPorts: { from: port, to: port } });
+const keys = () => [...holder.held.keys()].toSorted();
+
+test('publish() takes the socket, then the rule; withdraw() lets go of both', async () => {
+  const ports = publisher();
+  const made = await ports.publish(request('a', { ...fixed(8080), hostAddresses: ['127.0.0.1', '0.0.0.0'] }));
+  expect(made.map(({ hostAddress, hostPort }) => `${hostAddress}:${hostPort}`)).toEqual([
+    '127.0.0.1:8080',
+    '0.0.0.0:8080',
+  ]);
+  expect(commands.toSorted()).toEqual([
+    'add element inet t anyports4 { tcp . 8080 : 10.0.0.2 . 80 }',
+    'add element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
+    'add element inet t ports4 { 127.0.0.1 . tcp . 8080 : 10.0.0.2 . 80 }',
+  ]);
+  commands = [];
+  await ports.withdraw('a');
+  expect(commands.toSorted()).toEqual([
+    'delete element inet t anyports4 { tcp . 8080 }',
+    'delete element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
+    'delete element inet t ports4 { 127.0.0.1 . tcp . 8080 }',
+  ]);
+  expect(keys()).toEqual([]);
+  expect(ports.rules()).toEqual([]);
+});
+
+test('publish() has IPv6 of a container without it carried by the helper alone', async () => {
+  const ports = publisher();
+  await ports.publish(request('a', { ...fixed(8080), hostAddresses: ['::'] }));
+  expect(keys()).toEqual(['tcp/::/8080']);
+  expect(ports.rules()).toEqual([]);
+  await ports.publish({ ...request('b', { ...fixed(8081), hostAddresses: ['::', '::1'] }), ipv6: 'fd00::2' });
+  expect(ports.rules()).toEqual([
+    { protocol: 'tcp', hostAddress: undefined, hostPort: 8081, address: 'fd00::2', port: 80 },
+  ]);
+});
+
+test('publish() refuses what one of ours has and says whose it is, and keeps nothing', async () => {
+  const ports = publisher();
+  await ports.publish(request('a', { ...fixed(8080), hostAddresses: ['127.0.0.1'] }));
+  expect(await failureOf(ports.publish(request('b', fixed(9000), fixed(8080))))).toBe(
+    'Bind for 127.0.0.1:8080 failed: port is already allocated (by container name of a)',
+  );
+  expect(keys()).toEqual(['tcp/127.0.0.1/8080']);
+  await ports.publish(
+    request('c', { ...fixed(8080), hostAddresses: ['::'] }, { ...fixed(8080), protocol: 'udp' }),
+  );
+});
+
+test('publish() goes on in a range where a port is taken, and tells of the last where all are', async () => {
+  const ports = publisher();
+  holder.foreign.add(8080);
+  const range = { hostPorts: { from: 8080, to: 8081 } };
+  expect((await ports.publish(request('a', range)))[0]?.hostPort).toBe(8081);
+  expect(await failureOf(ports.publish(request('b', range)))).toBe(
+    'Bind for 0.0.0.0:8081 failed: port is already allocated (by container name of a)',
+  );
+  expect(await failureOf(ports.publish(request('c', fixed(8080))))).toBe(
+    'failed to bind host port for 0.0.0.0:8080:10.0.0.2:80/tcp: address already in use',
+  );
+});
+
+test('publish() gives fixed ports before any port, and no port twice in a row', async () => {
+  const ports = publisher();
+  const [fixedOne, anyOne] = await ports.publish(request('a', {}, fixed(32_768)));
+  expect(fixedOne?.hostPort).toBe(32_768);
+  expect(anyOne?.hostPort).not.toBe(32_768);
+  await ports.withdraw('a');
+  const [later] = await ports.publish(request('a', {}));
+  expect(later?.hostPort).not.toBe(anyOne?.hostPort);
+});
+
+test('publish() again, for other addresses, keeps the ports that nobody named', async () => {
+  const ports = publisher();
+  const first = await ports.publish(request('a', {}));
+  const second = await ports.publish({ ...request('a', {}), ipv4: '10.0.0.9' });
+  expect(second).toEqual(first);
+  expect(ports.rules().map(({ address }) => address)).toEqual(['10.0.0.9']);
+});
+
+test('a later daemon finds what is held, keeps what runs, and puts back what has gone', async () => {
+  const first = publisher();
+  await first.publish(request('a', fixed(1)));
+  await first.publish(request('b', fixed(2)));
+  const noted = [...first.of('a'), ...first.of('b')];
+  const second = publisher();
+  await second.find();
+  expect(second.rules()).toHaveLength(2);
+  await second.recover(noted.filter(({ containerId }) => containerId === 'b'));
+  expect(keys()).toEqual(['tcp/0.0.0.0/2']);
+  holder.held.clear();
+  const third = publisher();
+  await third.find();
+  await third.recover(noted);
+  expect(keys()).toEqual(['tcp/0.0.0.0/1', 'tcp/0.0.0.0/2']);
+});
+
+test('what a lost helper held is held again', async () => {
+  const ports = publisher();
+  await ports.publish(request('a', fixed(1)));
+  holder.lose();
+  await ports.withdraw('unknown');
+  expect(keys()).toEqual(['tcp/0.0.0.0/1']);
+});

@@ -1,0 +1,165 @@
+import { mkdir, unlink } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import type { Logger } from '../../errors/logger.ts';
+import { spawnDetached } from '../../sys/spawn.ts';
+import { LineReader } from '../names/control-messages.ts';
+import type { ControlAnswer, ControlRequest } from './control-messages.ts';
+import { type PortHolder, PortTaken } from './port-holder.ts';
+import type { PortHolding } from './published-ports.ts';
+
+const START_PATIENCE_MS = 5000;
+const CALL_PATIENCE_MS = 10_000;
+
+/** As Go says it, on which clients depend. */
+const REASONS: Record<string, string> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  EPROTONOSUPPORT: 'protocol not supported',
+  EAFNOSUPPORT: 'address family not supported by protocol',
+  EMFILE: 'too many open files',
+};
+
+type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
+
+interface Waiting {
+  resolve: (answer: ControlAnswer) => void;
+  reject: (error: EngineError) => void;
+}
+
+/** The daemon's side of the helper process, found again by the socket in the exec root. */
+export class ProcessPortHolder implements PortHolder {
+  readonly #directory: string;
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #socket: Promise<Socket> | undefined;
+  #lost: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: { directory: string; logger: Logger }) {
+    this.#directory = options.directory;
+    this.#path = join(options.directory, 'ports.sock');
+    this.#logger = options.logger;
+  }
+
+  async hold(holdings: readonly PortHolding[]): Promise<void> {
+    const { error } = await this.#call({ do: 'hold', holdings: [...holdings] });
+    const holding = error === undefined ? undefined : holdings[error.at];
+    if (error !== undefined && holding !== undefined)
+      throw new PortTaken(holding, { code: error.code, reason: REASONS[error.code] ?? error.code });
+  }
+
+  async drop(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.#call({ do: 'drop', keys: [...keys] });
+  }
+
+  async find(): Promise<PortHolding[]> {
+    const socket = await connectTo(this.#path).catch(() => undefined);
+    if (socket === undefined) return [];
+    this.#listen(socket);
+    this.#socket = Promise.resolve(socket);
+    return (await this.#call({ do: 'list' })).held ?? [];
+  }
+
+  onLost(listener: () => void): void {
+    this.#lost = listener;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const socket = await this.#socket?.catch(() => undefined);
+    socket?.destroy();
+    this.#fail(new EngineError('internal', 'The holder of published ports was closed'));
+  }
+
+  async #call(command: Unnumbered<ControlRequest>): Promise<ControlAnswer> {
+    this.#socket ??= this.#open();
+    const socket = await this.#socket;
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<ControlAnswer>();
+    const timer = setTimeout(
+      () => reject(new EngineError('internal', 'The holder of published ports does not answer')),
+      CALL_PATIENCE_MS,
+    );
+    this.#waiting.set(id, { resolve, reject });
+    socket.write(`${JSON.stringify({ id, ...command })}\n`);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #open(): Promise<Socket> {
+    try {
+      const socket = (await connectTo(this.#path).catch(() => undefined)) ?? (await this.#start());
+      this.#listen(socket);
+      return socket;
+    } catch (error) {
+      this.#socket = undefined;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<Socket> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    // Of one that was killed.
+    await unlink(this.#path).catch(() => undefined);
+    const program = Bun.fileURLToPath(new URL('./serve-ports.ts', import.meta.url));
+    const { pid } = spawnDetached([process.execPath, '--smol', program, this.#path], {
+      stdio: ['ignore', 'ignore', 'ignore'],
+      cwd: '/',
+    });
+    this.#logger.debug('Started the holder of published ports', { pid });
+    const endMs = performance.now() + START_PATIENCE_MS;
+    for (;;) {
+      const socket = await connectTo(this.#path).catch(() => undefined);
+      if (socket !== undefined) return socket;
+      if (performance.now() > endMs)
+        throw new EngineError('internal', 'Cannot start the holder of published ports');
+      await sleep(3);
+    }
+  }
+
+  #listen(socket: Socket): void {
+    const lines = new LineReader();
+    socket.unref();
+    socket.on('error', () => undefined);
+    socket.on('data', (data: Uint8Array) => {
+      try {
+        for (const line of lines.push(data)) this.#answered(JSON.parse(line) as ControlAnswer);
+      } catch (error) {
+        this.#logger.warn('Cannot read an answer of the holder of ports', { error: messageOf(error) });
+        socket.destroy();
+      }
+    });
+    socket.on('close', () => {
+      this.#socket = undefined;
+      this.#fail(new EngineError('internal', 'The holder of published ports is gone'));
+      if (!this.#closed) this.#lost();
+    });
+  }
+
+  #answered(answer: ControlAnswer): void {
+    this.#waiting.get(answer.id)?.resolve(answer);
+  }
+
+  #fail(error: EngineError): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function connectTo(path: string): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connect({ path });
+  socket.once('connect', () => resolve(socket));
+  socket.once('error', reject);
+  return promise;
+}

@@ -1,0 +1,72 @@
+import { createSocket, type Socket } from 'node:dgram';
+import type { PortHolding } from './published-ports.ts';
+import type { Reservation } from './reservation.ts';
+
+/** As long as the kernel remembers a flow of datagrams that goes both ways (nf_conntrack_udp_timeout_stream). */
+const IDLE_MS = 120_000;
+/** Bound of what senders of forged addresses can make us keep. */
+const MAX_SENDERS = 1024;
+
+interface Sender {
+  socket: Socket;
+  lastMs: number;
+}
+
+/** Receives, and passes on from a socket of each sender's, whose answers go back to it. */
+export async function relayDatagrams({
+  hostAddress,
+  hostPort,
+  target,
+  containerPort,
+}: PortHolding): Promise<Reservation> {
+  const front = createSocket(hostAddress.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  front.once('error', reject);
+  front.bind({ address: hostAddress, port: hostPort }, resolve);
+  await promise;
+  front.on('error', () => undefined);
+  const senders = new Map<string, Sender>();
+  const forget = (key: string): void => {
+    senders.get(key)?.socket.close();
+    senders.delete(key);
+  };
+  front.on('message', (data, from) => {
+    const key = `${from.address} ${from.port}`;
+    const known = senders.get(key);
+    const sender = known ?? { socket: socketTo(target), lastMs: 0 };
+    // The one that was silent for the longest comes first.
+    senders.delete(key);
+    senders.set(key, { ...sender, lastMs: performance.now() });
+    if (known === undefined) {
+      sender.socket.on('message', (answer) => front.send(answer, from.port, from.address, ignore));
+      const [oldest] = senders.keys();
+      if (senders.size > MAX_SENDERS && oldest !== undefined) forget(oldest);
+    }
+    sender.socket.send(data, containerPort, target, ignore);
+  });
+  const sweep = setInterval(() => {
+    for (const [key, { lastMs }] of senders) {
+      if (performance.now() - lastMs < IDLE_MS) break;
+      forget(key);
+    }
+  }, IDLE_MS / 4);
+  return {
+    close: async () => {
+      clearInterval(sweep);
+      for (const { socket } of senders.values()) socket.close();
+      senders.clear();
+      const closed = Promise.withResolvers<void>();
+      front.close(() => closed.resolve());
+      await closed.promise;
+    },
+  };
+}
+
+function socketTo(target: string): Socket {
+  const socket = createSocket(target.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', ignore);
+  return socket;
+}
+
+/** A datagram may be lost; whoever needs it sends it again. */
+function ignore(): void {}
