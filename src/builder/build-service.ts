@@ -262,7 +262,11 @@ class Build {
         dockerfile.from === 'session' ? session.context('dockerfile') : this.#source({ main: true });
       const received = (bytes: number): void => teller.transfer('transferring dockerfile:', bytes);
       return await loadDockerfile(source, dockerfile.path, { signal, received });
+    }).catch(async (error: unknown) => {
+      await early?.catch(() => undefined);
+      throw error;
     });
+    if (loaded.ignore !== undefined) await early?.catch(() => undefined);
     if (loaded.ignore !== undefined)
       return { name: title, text: loaded.text, ignore: readIgnoreFile(loaded.ignore) };
     const ignore = await (early ?? this.#loadSharedIgnore());
