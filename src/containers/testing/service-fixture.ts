@@ -355,6 +355,7 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     volumesFrom: [],
     volumeDriver: '',
     networkMode: 'bridge',
+    portBindings: {},
     pidMode: '',
     ipcMode: '',
     utsMode: '',
