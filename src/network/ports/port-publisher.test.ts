@@ -119,10 +119,10 @@ test('publish() gives fixed ports before any port, and no port twice in a row', 
 
 test('publish() again, for other addresses, keeps the ports that nobody named', async () => {
   const ports = publisher();
-  const first = await ports.publish(request('a', {}));
-  const second = await ports.publish({ ...request('a', {}), ipv4: '10.0.0.9' });
+  const first = await ports.publish(request('a', {}, fixed(8080)));
+  const second = await ports.publish({ ...request('a', {}, fixed(8080)), ipv4: '10.0.0.9' });
   expect(second).toEqual(first);
-  expect(ports.rules().map(({ address }) => address)).toEqual(['10.0.0.9']);
+  expect(ports.rules().map(({ address }) => address)).toEqual(['10.0.0.9', '10.0.0.9']);
 });
 
 test('a later daemon finds what is held, keeps what runs, and puts back what has gone', async () => {

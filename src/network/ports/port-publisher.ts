@@ -108,12 +108,16 @@ export class PortPublisher implements PublishedPorts {
     let failure = new EngineError('internal', 'all ports are allocated');
     const wanted = this.#wanted(request, port);
     if (wanted.length === 0) return;
-    const kept = before.find(
+    const kept = before.filter(
       (held) =>
-        keyOf({ ...held, hostPort: 0 }) === keyOf(wanted[0] ?? held) &&
-        held.containerPort === port.containerPort,
+        held.protocol === port.protocol &&
+        held.containerPort === port.containerPort &&
+        held.hostAddress === wanted[0]?.hostAddress,
     );
-    for (const hostPort of this.#candidates(port, kept?.hostPort)) {
+    for (const hostPort of this.#candidates(
+      port,
+      kept.map(({ hostPort }) => hostPort),
+    )) {
       const holdings = wanted.map((holding) => ({ ...holding, hostPort }));
       const taken = holdings.map((holding) => this.#book.conflict(holding)).find((one) => one !== undefined);
       if (taken !== undefined) {
@@ -145,10 +149,10 @@ export class PortPublisher implements PublishedPorts {
     });
   }
 
-  /** The one that it had comes first. */
-  *#candidates({ protocol, hostPorts }: PortRequest, kept: number | undefined): Generator<number> {
+  /** Those that it had come first. */
+  *#candidates({ protocol, hostPorts }: PortRequest, kept: readonly number[]): Generator<number> {
     const { from, to } = hostPorts ?? { from: 0, to: 65_535 };
-    if (kept !== undefined && kept >= from && kept <= to) yield kept;
+    yield* kept.filter((port) => port >= from && port <= to);
     if (hostPorts === undefined) yield* this.#book.ephemeral(protocol, ephemeralPorts());
     else for (let port = from; port <= to; port++) yield port;
   }
