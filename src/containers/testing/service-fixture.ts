@@ -365,7 +365,6 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     dnsOptions: [],
     extraHosts: [],
     links: [],
-    portBindings: {},
     logConfig: { type: 'json-file', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },
     resources: {
