@@ -133,6 +133,8 @@ test('IPv6 is forwarded by the kernel to a container that has it, which sees its
   await engine.out(['network', 'create', '--ipv6', '--subnet', 'fd00:77::/64', 'six']);
   await server('six', ['--network', 'six', '-p', '8080:80', '-p', '5353:53/udp'], 'sleep 1000');
   using _peers = await servePeers('six');
+  // The first packets after a start may be lost until the neighbour is found.
+  await eventually(async () => (await seenAs(HOST.v6, outside.prefix)).split(' ').every(Boolean));
   expect(await seenAs(HOST.v6, outside.prefix)).toBe('fd00:51::2 fd00:51::2');
   expect(await seenAs('::1', [])).toBe('fd00:77::1 fd00:77::1');
   expect(await seenAs('fd00:77::1', await inside('six'))).toBe('fd00:77::1 fd00:77::1');
