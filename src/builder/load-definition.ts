@@ -30,12 +30,14 @@ export async function loadDefinition(
   const early = request.context.type === 'local' ? loadSharedIgnore(request, options) : undefined;
   early?.catch(() => undefined);
   const title = dockerfile.from === 'text' ? 'Dockerfile' : dockerfile.path;
-  const loaded = await watched(watch, `[internal] load build definition from ${title}`, async (teller) => {
+  const loading = watched(watch, `[internal] load build definition from ${title}`, async (teller) => {
     if (dockerfile.from === 'text') return { text: dockerfile.text, ignore: undefined };
     const source = dockerfile.from === 'session' ? session.context('dockerfile') : options.context();
     const received = (bytes: number): void => teller.transfer('transferring dockerfile:', bytes);
     return await loadDockerfile(source, dockerfile.path, { signal, received });
-  }).finally(async () => await Promise.allSettled([early]));
+  });
+  await Promise.allSettled([loading, early]);
+  const loaded = await loading;
   const definition = { name: title, text: loaded.text };
   if (loaded.ignore !== undefined) return { ...definition, ignore: readIgnoreFile(loaded.ignore) };
   const ignore = await (early ?? loadSharedIgnore(request, options));

@@ -341,7 +341,7 @@ export class ImageService implements ImageBackend {
 
   /** Hold roots for work of another room (push, save, build) until the lease is released. */
   async lease(roots: GcRoots): Promise<Lease> {
-    const lease = this.#leases.take({ resumable: false });
+    const lease = this.#leases.take();
     await lease.add(roots);
     return lease;
   }

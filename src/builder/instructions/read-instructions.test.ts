@@ -154,12 +154,12 @@ describe('readInstructions()', () => {
     expect(refusal('ARG x')).toBe('dockerfile contains no stages to build@undefined-undefined');
   });
 
-  test('reads ten thousand stages', () => {
+  test('reads five thousand stages', () => {
     const text = Array.from(
-      { length: 10_000 },
+      { length: 5_000 },
       (_each, at) => `FROM scratch AS s${at}\nCOPY --from=s${at - 1} a b\n`,
     );
-    expect(readInstructions(parseDockerfile(text.join(''))).stages).toHaveLength(10_000);
+    expect(readInstructions(parseDockerfile(text.join(''))).stages).toHaveLength(5_000);
   });
 });
 
