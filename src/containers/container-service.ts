@@ -516,7 +516,7 @@ export class ContainerService implements ContainerBackend {
     const asUsual = { signal: undefined, timeoutSeconds: undefined };
     if (action === 'restart') await this.restart(container.id, asUsual);
     else if (action === 'stop') await this.stop(container.id, asUsual);
-    else await this.#lifecycle.forceEnd(container, task);
+    else await this.#lifecycle.forceEnd(container, task, { byUser: false });
   }
 
   /** @returns the task that was killed. */

@@ -88,10 +88,15 @@ export class ContainerStops {
     if (!ended) await this.forceEnd(container, task);
   }
 
-  /** SIGKILL, and the certainty that it worked. @throws EngineError "internal" when the task outlasts it. */
-  async forceEnd(container: LiveContainer, task: LiveTask, { killed = false } = {}): Promise<void> {
+  /** SIGKILL, and the certainty that it worked. `byUser`: no policy starts it again. @throws EngineError "internal" when the task outlasts it. */
+  async forceEnd(
+    container: LiveContainer,
+    task: LiveTask,
+    { killed = false, byUser = true } = {},
+  ): Promise<void> {
     container.hub.release('stopping');
-    if (!container.restarting && !container.record.stoppedByUser) await this.#recordStopIntent(container);
+    if (byUser && !container.restarting && !container.record.stoppedByUser)
+      await this.#recordStopIntent(container);
     if (!killed) await this.#signal(container, task, SIGKILL);
     if (await endsWithin(task, KILL_GRACE_MS)) return;
     throw new EngineError(

@@ -102,7 +102,7 @@ export class Lifecycle {
   async forceEnd(
     container: LiveContainer,
     task: LiveTask,
-    options: { killed?: boolean } = {},
+    options: { killed?: boolean; byUser?: boolean } = {},
   ): Promise<void> {
     await this.#stops.forceEnd(container, task, options);
   }

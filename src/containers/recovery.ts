@@ -47,19 +47,21 @@ export async function recoverContainers(
     execNotes.map((note) => note.handle),
   );
   await recoverHost(deps, known, alive);
+  const taken = new Set(alive.map(([id]) => id));
   for (const [id, note] of notes) {
     const container = known.get(id);
-    if (container !== undefined && alive.some(([aliveId]) => aliveId === id))
-      await takeUp(container, { note, deps, lifecycle });
+    if (container !== undefined && taken.has(id)) await takeUp(container, { note, deps, lifecycle });
     else await deps.notes.remove(id);
   }
   for (const container of known.values())
     if (container.task !== undefined) await execs.recall(container, container.task);
   for (const note of execNotes) takeUpExec(known.get(note.handle.id.containerId), note, execs);
-  for (const container of known.values()) await settle(container, deps, lifecycle);
+  // What was taken up and has ended since is followed as any other.
+  const still = [...known.values()].filter(({ id }) => !taken.has(id));
+  for (const container of still) await settle(container, deps, lifecycle);
   for (const { record, task, removing } of known.values())
     if (!removing) void deps.logs.recover(record, task?.handle);
-  const due = [...index.values()].filter((one) => one.task === undefined && startsWithDaemon(one.record));
+  const due = still.filter(({ id, record }) => index.get(id) !== undefined && startsWithDaemon(record));
   for (const container of due) lifecycle.hold(container);
   return due;
 }
@@ -146,7 +148,6 @@ async function settle(
   deps: ContainerDependencies,
   lifecycle: Lifecycle,
 ): Promise<void> {
-  if (container.task !== undefined) return;
   const { record } = container;
   const wasStarted = record.generation > 0;
   if (record.active) {
