@@ -11,6 +11,7 @@ test.each([
   'SECURITY.md',
   'docs/daemon.md',
   'docs/differences.md',
+  'docs/library.md',
 ])('what %s links to is there', (page) => {
   const text = readFileSync(join(checkout, page), 'utf8');
   const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
