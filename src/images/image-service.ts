@@ -70,6 +70,7 @@ export interface ImageRooms {
   registry: RegistryAccess;
   uploads: UploadRunner;
   content: LocalContentStore;
+  signaturePolicy: PullPorts['signaturePolicy'];
   fetches: LayerFetches;
 }
 
@@ -330,8 +331,8 @@ export class ImageService implements ImageBackend {
 
   /** What the builder stores images and layers with. */
   forBuilds(): ImageRooms {
-    const { registry, uploads, content } = this.#options;
-    return { ...this.#own(), registry, uploads, content, fetches: this.#fetches };
+    const { registry, uploads, content, signaturePolicy } = this.#options;
+    return { ...this.#own(), registry, uploads, content, signaturePolicy, fetches: this.#fetches };
   }
 
   /** Remove those of these that nothing holds. Resolves to the bytes that were freed. */

@@ -4,6 +4,7 @@ import type { ImageStore } from '../../images/image-store.ts';
 import type { LayerFetches } from '../../images/layer-fetches.ts';
 import type { Lease } from '../../images/lease-store.ts';
 import type { RegistryAccess } from '../../images/pull-image.ts';
+import { ruleFor, type SignaturePolicy } from '../../images/signature-policy.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
@@ -21,6 +22,8 @@ export interface ImportCachePorts {
   store: ImageStore;
   registry: RegistryAccess;
   fetches: LayerFetches;
+  /** What an image must have to be let in; undefined: nothing. */
+  signaturePolicy: (() => Promise<SignaturePolicy>) | undefined;
 }
 
 export interface ImportCacheOptions {
@@ -87,6 +90,7 @@ export class ImportedCache {
     const name = canonicalName(reference);
     try {
       await watched(watch, `importing cache manifest from ${name}`, async () => {
+        await this.#refuseUnsigned(reference);
         const credentials = await session.credentials(reference.domain, { signal });
         const request = { signal, credentials, tlsVerify: undefined };
         for (const { config, origin } of await loadCaches(reference, this.#ports, { request, platforms }))
@@ -101,6 +105,15 @@ export class ImportedCache {
       const short = `failed to import the cache of ${name}: ${messageOf(error)}`;
       watch({ type: 'warning', warning: { vertex: undefined, level: 1, short, detail: [], url: '' } });
     }
+  }
+
+  /** A cache has no signature, and its layers would come into images unseen. */
+  async #refuseUnsigned(reference: Reference): Promise<void> {
+    const policy = await this.#ports.signaturePolicy?.();
+    if (policy === undefined || ruleFor(policy, reference).rule.kind === 'accept') return;
+    throw new EngineError('forbidden', 'the signature policy lets no cache in from there', {
+      code: 'signature-refused',
+    });
   }
 }
 
