@@ -10,6 +10,8 @@ const CLIPPED = new TextEncoder().encode('\n[output clipped: its reader is too s
 /** One build that a client runs, by the name it gave it: its events, and how it ended. */
 export class BuildJob {
   readonly ref: string;
+  /** A client's own question, no build that a history tells of. */
+  readonly isInternal: boolean;
   readonly startedNano: bigint;
   readonly #kept = new EventQueue(MAX_KEPT_BYTES);
   readonly #watchers = new Set<EventQueue>();
@@ -19,9 +21,10 @@ export class BuildJob {
   #result: BuildResult | undefined;
   #error: Error | undefined;
 
-  constructor(ref: string, nowNano: bigint) {
+  constructor(ref: string, options: { isInternal: boolean; nowNano: bigint }) {
     this.ref = ref;
-    this.startedNano = nowNano;
+    this.isInternal = options.isInternal;
+    this.startedNano = options.nowNano;
   }
 
   get dockerfile(): BuildDockerfile | undefined {

@@ -4,8 +4,8 @@ import { BuildJob } from './build-job.ts';
 
 /** A call about a build may come before the one that begins it. */
 const WAIT_MS = 5_000;
-/** Ended builds that can still be asked about. */
-const MAX_ENDED = 50;
+/** Ended builds that can still be asked about: a client may ask for the progress of one that is over. */
+const MAX_ENDED = 100;
 
 /** The builds of the last while, by the names that clients gave them. */
 export class BuildJobs {
@@ -13,10 +13,10 @@ export class BuildJobs {
   #waiting: { ref: string; resolve: (job: BuildJob) => void }[] = [];
 
   /** @throws EngineError "invalid" without a name, "conflict" for one that is taken. */
-  begin(ref: string): BuildJob {
+  begin(ref: string, { isInternal = false } = {}): BuildJob {
     if (ref === '') throw new EngineError('invalid', 'Cannot begin a build: it has no ref');
     if (this.#jobs.has(ref)) throw new EngineError('conflict', `job ID ${ref} exists`);
-    const job = new BuildJob(ref, nowNano());
+    const job = new BuildJob(ref, { isInternal, nowNano: nowNano() });
     this.#jobs.set(ref, job);
     for (const waiter of this.#waiting.filter((one) => one.ref === ref)) waiter.resolve(job);
     void job.ended.then(() => this.#forgetOldest());

@@ -71,7 +71,7 @@ export class BuildRuns {
   ): Promise<Record<string, string>> {
     if (request.definition !== undefined && request.definition.def.length > 0)
       throw new EngineError('not-implemented', 'building a graph is not implemented; Dockerfiles are');
-    const job = this.jobs.begin(request.ref);
+    const job = this.jobs.begin(request.ref, { isInternal: request.internal });
     try {
       const result =
         request.frontend === ''
@@ -91,8 +91,6 @@ export class BuildRuns {
       const failure = buildFailure(error, job.dockerfile);
       job.end({ error: failure }, nowNano());
       throw failure;
-    } finally {
-      if (request.internal) this.jobs.forget(request.ref);
     }
   }
 

@@ -113,7 +113,9 @@ async function* history(
   asked: { activeOnly: boolean; ref: string; earlyExit: boolean; limit: number },
   { signal }: GrpcCall,
 ) {
-  const jobs = runs.jobs.list().filter((job) => asked.ref === '' || job.ref === asked.ref);
+  const jobs = runs.jobs
+    .list()
+    .filter((job) => !job.isInternal && (asked.ref === '' || job.ref === asked.ref));
   const shown = jobs.filter((job) => !asked.activeOnly || job.endedNano === undefined);
   for (const job of asked.limit > 0 ? shown.slice(-asked.limit) : shown) yield historyEvent(job);
   if (asked.earlyExit || signal.aborted) return;
