@@ -150,6 +150,8 @@ function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwarding
   const hasIpv6 = request.addresses.some(({ address }) => address.includes(':'));
   setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/disable_ipv6`, hasIpv6 ? '0' : '1');
   setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/accept_ra`, '0');
+  // Nobody else has an address of ours, and until that is looked into the host asks for no neighbour: a second or two.
+  setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/accept_dad`, '0');
   // For ports that are published on 127.0.0.1; what comes from outside with such an address is dropped.
   setSwitch(`/proc/sys/net/ipv4/conf/${request.name}/route_localnet`, '1');
   const wanted = new Set(request.addresses.map(textOf));
