@@ -199,15 +199,24 @@ export class BridgeNetworks implements Networks {
       return this.#book.join(request, network.id, endpointId);
     if (!this.#started) throw new EngineError('unavailable', 'The network is not started');
     await this.#leftBehind(request.containerId);
-    let endpoint = this.#book.join(request, network.id, endpointId);
+    const endpoint = await this.#attachBooked(this.#book.join(request, network.id, endpointId), network);
     try {
-      endpoint = await this.#attach(endpoint, network);
       await this.#names.joined(endpoint);
     } catch (error) {
       await this.disconnect(endpoint);
       throw error;
     }
     return endpoint;
+  }
+
+  /** What fails leaves no interface of ours; one of that name that is there is somebody else's. */
+  async #attachBooked(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
+    try {
+      return await this.#attach(endpoint, network);
+    } catch (error) {
+      this.#book.leave(endpoint.endpointId);
+      throw error;
+    }
   }
 
   async disconnect(endpoint: Endpoint): Promise<void> {
