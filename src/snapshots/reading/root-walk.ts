@@ -46,5 +46,7 @@ function childrenOf(directory: string): string[] {
 /** What a running container does to its files while they are read. */
 export function isGone(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // A link that is none any more, when it is read.
+  if (code === 'EINVAL') return (error as NodeJS.ErrnoException).syscall === 'readlink';
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO';
 }
