@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Run to the end, output unseen (kept for the error, unless it is `bulky`). @throws Error with what it said when it fails or takes over a minute. */
+/** Run to the end, output unseen (kept for the error, unless it is `bulky`). @throws Error with what it said when it fails or takes over five minutes. */
 export function runCommand(
   command: readonly string[],
   env: Record<string, string> = {},
@@ -13,7 +13,7 @@ export function runCommand(
   const result = spawnSync(program, args, {
     stdio: ['ignore', bulky ? 'ignore' : 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
     env: { ...inherited, ...env },
   });
   if (result.status === 0) return;
