@@ -198,6 +198,7 @@ async function execute(
       const { checkApiVersion } = await import('./check-api-version.ts');
       checkApiVersion(await client.apiVersion(), { command, flags, path: `${world.program} ${path}` });
     }
+    client.presumeVersion();
     return await command.run({ context, flags, args: flags.args, client, path });
   } catch (error) {
     throw await withHint(error, endpoint);

@@ -14,6 +14,8 @@ const DEFAULT_MAX_LENGTH = 4 * 1024 * 1024;
 const DEFAULT_MAX_DEPTH = 1000;
 /** Shorter integers are exact as numbers: 10^15 < 2^53. */
 const SAFE_DIGITS = 15;
+/** What a short hostile text costs at most before its depth is known. */
+const BRACKETS_PER_DEPTH = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -26,17 +28,39 @@ const BACKSLASH = 0x5c;
 export function parseJson(text: string, limits: ParseLimits = {}): Json {
   if (text.length > (limits.maxLength ?? DEFAULT_MAX_LENGTH))
     throw new EngineError('invalid', 'Cannot read JSON: the text is too long', { code: 'size-exceeded' });
-  const marker = markBigIntegers(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH);
+  const maxDepth = limits.maxDepth ?? DEFAULT_MAX_DEPTH;
+  const plain = isPlain(text, maxDepth);
+  const marker = plain ? undefined : markBigIntegers(text, maxDepth);
   try {
-    if (marker === undefined) return JSON.parse(text) as Json;
+    if (marker === undefined) {
+      const value = JSON.parse(text) as Json;
+      if (plain && isDeeper(value, maxDepth)) throw tooDeep();
+      return value;
+    }
     return JSON.parse(marker.text, (_key, value: unknown) =>
       typeof value === 'string' && value.startsWith(marker.prefix)
         ? BigInt(value.slice(marker.prefix.length))
         : value,
     ) as Json;
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     throw new EngineError('invalid', `invalid JSON: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** No integer that a number can't hold, and few enough brackets to count the depth when it is parsed: no look at each character then. */
+function isPlain(text: string, maxDepth: number): boolean {
+  if (/[\s:,[]-?\d{16}/.test(text)) return false;
+  return text.split('[').length + text.split('{').length <= maxDepth * BRACKETS_PER_DEPTH;
+}
+
+function isDeeper(value: Json, left: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return left === 0 || Object.values(value).some((each) => isDeeper(each, left - 1));
+}
+
+function tooDeep(): EngineError {
+  return new EngineError('invalid', 'invalid JSON: exceeded max depth');
 }
 
 interface MarkedText {
@@ -64,7 +88,7 @@ function markBigIntegers(text: string, maxDepth: number): MarkedText | undefined
     } else {
       if (unit === 0x5b || unit === 0x7b) depth++;
       else if (unit === 0x5d || unit === 0x7d) depth--;
-      if (depth > maxDepth) throw new EngineError('invalid', 'invalid JSON: exceeded max depth');
+      if (depth > maxDepth) throw tooDeep();
       at++;
     }
   }
@@ -121,7 +145,7 @@ export interface StringifyOptions {
  * Docker's answers don't escape HTML, its streams do: see `escapeHtml`.
  */
 export function stringifyJson(value: unknown, options: StringifyOptions = {}): string {
-  const text = encode(value) ?? 'null';
+  const text = stringifyPlain(value) ?? encode(value) ?? 'null';
   if (!/[<>&\u2028\u2029]/.test(text)) return text;
   return options.escapeHtml === true
     ? text.replace(/[<>&\u2028\u2029]/g, escapeUnit)
@@ -130,6 +154,16 @@ export function stringifyJson(value: unknown, options: StringifyOptions = {}): s
 
 function escapeUnit(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Undefined when there is a bigint in it. */
+function stringifyPlain(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 function encode(value: unknown): string | undefined {

@@ -12,8 +12,12 @@ const NAMED: Record<string, string> = {
 /** What Go's `unicode.IsPrint` refuses, quote and backslash beside it. */
 const ESCAPED = /["\\\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
+/** Most texts; their look-up in Unicode's tables is spared. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** Go's `strconv.Quote`, `%q`. A lone surrogate stands for a byte that isn't UTF-8 (`archive/path-bytes`), and is written as that. */
 export function quote(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return `"${text.replace(ESCAPED, escapeOne)}"`;
 }
 

@@ -5,7 +5,7 @@ import { readImageName } from '../image-name.ts';
 import { humanSize } from './human-size.ts';
 import { ellipsis, labelList, shortId } from './labels.ts';
 import { localTime } from './local-time.ts';
-import { Struct } from './template/value.ts';
+import { Struct, type Value } from './template/value.ts';
 
 export const CONTAINER_HEADERS = {
   ID: 'CONTAINER ID',
@@ -28,37 +28,48 @@ export const CONTAINER_HEADERS = {
 export const CONTAINER_TABLE =
   '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}';
 
-/** One line of `ps`. @param options.now seconds since 1970. */
-export function containerRow(
-  container: ContainerSummary,
-  options: { truncate: boolean; now: number },
-): Struct {
-  const { truncate, now } = options;
-  const mounts = container.Mounts ?? [];
-  const fields = {
-    Command: () => quote(truncate ? ellipsis(container.Command, 20) : container.Command),
-    CreatedAt: () => localTime(container.Created),
-    ID: () => (truncate ? shortId(container.Id) : container.Id),
-    Image: () => imageOf(container, truncate),
-    Labels: () => labelList(container.Labels),
-    LocalVolumes: () => String(mounts.filter((mount) => mount.Driver === 'local').length),
-    Mounts: () =>
-      mounts
-        .map((mount) => mount.Name || mount.Source || '')
-        .map((name) => (truncate ? ellipsis(name, 15) : name))
-        .join(','),
-    Names: () => names(container, truncate),
-    Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
-    Platform: () => platform(container),
-    Ports: () => portList(container.Ports ?? []),
-    RunningFor: () => `${humanDuration(now - container.Created)} ago`,
-    Size: () => size(container),
-    State: () => container.State,
-    Status: () => container.Status,
-  };
-  return new Struct('*formatter.ContainerContext', fields, {
-    Label: (name) => container.Labels?.[String(name)] ?? '',
-  });
+/** A list's rows have these in common. */
+export interface ContainerRowOptions {
+  truncate: boolean;
+  /** Seconds since 1970. */
+  now: number;
+}
+
+interface RowData extends ContainerRowOptions {
+  container: ContainerSummary;
+}
+
+const FIELDS = {
+  Command: ({ container, truncate }: RowData) =>
+    quote(truncate ? ellipsis(container.Command, 20) : container.Command),
+  CreatedAt: ({ container }: RowData) => localTime(container.Created),
+  ID: ({ container, truncate }: RowData) => (truncate ? shortId(container.Id) : container.Id),
+  Image: ({ container, truncate }: RowData) => imageOf(container, truncate),
+  Labels: ({ container }: RowData) => labelList(container.Labels),
+  LocalVolumes: ({ container }: RowData) =>
+    String((container.Mounts ?? []).filter((mount) => mount.Driver === 'local').length),
+  Mounts: ({ container, truncate }: RowData) =>
+    (container.Mounts ?? [])
+      .map((mount) => mount.Name || mount.Source || '')
+      .map((name) => (truncate ? ellipsis(name, 15) : name))
+      .join(','),
+  Names: ({ container, truncate }: RowData) => names(container, truncate),
+  Networks: ({ container }: RowData) => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
+  Platform: ({ container }: RowData) => platform(container),
+  Ports: ({ container }: RowData) => portList(container.Ports ?? []),
+  RunningFor: ({ container, now }: RowData) => `${humanDuration(now - container.Created)} ago`,
+  Size: ({ container }: RowData) => size(container),
+  State: ({ container }: RowData) => container.State,
+  Status: ({ container }: RowData) => container.Status,
+};
+
+const METHODS = {
+  Label: ({ container }: RowData, name: Value) => container.Labels?.[String(name)] ?? '',
+};
+
+/** One line of `ps`. */
+export function containerRow(container: ContainerSummary, options: ContainerRowOptions): Struct {
+  return new Struct('*formatter.ContainerContext', FIELDS, METHODS, { container, ...options });
 }
 
 function imageOf(container: ContainerSummary, truncate: boolean): string {
@@ -66,6 +77,11 @@ function imageOf(container: ContainerSummary, truncate: boolean): string {
   if (image === '') return '<no image>';
   if (!truncate) return image;
   if (shortId(id) === shortId(image)) return shortId(id);
+  return image.includes('@') ? withoutDigest(image) : image;
+}
+
+/** Of a name that has a tag as well. */
+function withoutDigest(image: string): string {
   try {
     const name = readImageName(image);
     return name.tag !== undefined && name.digest !== undefined
@@ -101,6 +117,7 @@ interface PortRun {
 
 /** `0.0.0.0:80->80/tcp, 443/tcp`: neighbours that are mapped alike are shown as a range. */
 export function portList(ports: readonly PortSummary[]): string {
+  if (ports.length === 0) return '';
   const sorted = ports.toSorted(
     (a, b) =>
       a.PrivatePort - b.PrivatePort ||

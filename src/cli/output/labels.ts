@@ -8,6 +8,7 @@ export function labelList(labels: Readonly<Record<string, string>> | null | unde
 
 /** The first `length - 1` characters and `…` when `text` is longer than `length`. */
 export function ellipsis(text: string, length: number): string {
+  if (text.length <= length) return text;
   const characters = Array.from(text);
   if (characters.length <= length) return text;
   return length <= 1 ? characters.slice(0, length).join('') : `${characters.slice(0, length - 1).join('')}…`;

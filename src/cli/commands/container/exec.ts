@@ -32,7 +32,6 @@ async function run(invocation: Invocation): Promise<number> {
   const detach = flags.bool('detach');
   const tty = flags.bool('tty');
   const stdin = flags.bool('interactive') && !detach;
-  client.presumeVersion();
   // To start, and for the exit code.
   client.connectAhead(detach ? 1 : 2);
   const env = await readEnvironment(flags, context);

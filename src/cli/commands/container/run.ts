@@ -35,7 +35,6 @@ export const command: Command = {
 
 async function run(invocation: Invocation): Promise<number> {
   const { context, flags, client } = invocation;
-  client.presumeVersion();
   client.connectAhead(1);
   let body: CreateBody;
   try {

@@ -9,26 +9,26 @@ export class Struct {
   /** As errors name it: `*formatter.ContainerContext`. */
   readonly typeName: string;
   readonly #fields: Readonly<Record<string, (data: never) => Value>>;
-  readonly #methods: Readonly<Record<string, (...args: Value[]) => Value>>;
-  readonly #data: unknown;
+  readonly #methods: Readonly<Record<string, (...args: never[]) => Value>>;
+  readonly #data: object | undefined;
 
   constructor(
     typeName: string,
     fields: Readonly<Record<string, () => Value>>,
     methods?: Readonly<Record<string, (...args: Value[]) => Value>>,
   );
-  /** Of a list's many: the fields are functions of `data`, one table of them for all. */
+  /** Of a list's many: fields and methods are functions of `data` first, one table of them for all. */
   constructor(
     typeName: string,
     fields: Readonly<Record<string, (data: never) => Value>>,
-    methods: undefined,
-    data: unknown,
+    methods: Readonly<Record<string, (data: never, ...args: Value[]) => Value>> | undefined,
+    data: object,
   );
   constructor(
     typeName: string,
     fields: Readonly<Record<string, (data: never) => Value>>,
-    methods: Readonly<Record<string, (...args: Value[]) => Value>> = {},
-    data?: unknown,
+    methods: Readonly<Record<string, (...args: never[]) => Value>> = {},
+    data?: object,
   ) {
     this.typeName = typeName;
     this.#fields = fields;
@@ -38,7 +38,9 @@ export class Struct {
 
   /** A method that takes arguments: `.Label "x"`. */
   method(name: string): ((...args: Value[]) => Value) | undefined {
-    return Object.hasOwn(this.#methods, name) ? this.#methods[name] : undefined;
+    if (!Object.hasOwn(this.#methods, name)) return undefined;
+    const own = this.#data === undefined ? [] : [this.#data];
+    return (...args) => this.#methods[name]?.(...([...own, ...args] as never[]));
   }
 
   has(name: string): boolean {
