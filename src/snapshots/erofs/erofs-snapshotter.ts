@@ -161,7 +161,7 @@ export class ErofsSnapshotter implements Snapshotter {
   async remove(key: SnapshotKey): Promise<void> {
     checkSnapshotKey(key);
     await this.#lock.shared(() => {
-      if (this.#mounts.mounted().some((mount) => mount.key === key))
+      if (this.#mounts.isMounted(key))
         throw new EngineError('conflict', `Cannot remove snapshot ${JSON.stringify(key)}: it is mounted`);
       const trash = this.#writable.remove(key);
       if (trash !== undefined) this.#removeLater([trash]);

@@ -4,7 +4,9 @@ import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import {
   type ErofsMount,
+  isFilesystemRoot,
   listMounts,
+  listMountsWith,
   type MountInfo,
   mountErofs,
   mountOverlay,
@@ -26,7 +28,7 @@ const upperOption = 'upperdir=';
 
 /**
  * The mounts: one EROFS for each layer, shared by all snapshots above it, and an overlay for each mounted snapshot. What is mounted is
- * read from the kernel each time; nothing is remembered that a crash could make untrue. All calls block, but `unmount`.
+ * asked of the kernel each time; nothing is remembered that a crash could make untrue. All calls block, but `unmount`.
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
@@ -40,15 +42,13 @@ export class LowerMounts {
    * Mount a snapshot on `target` over `stack` (top first), unless it is there already. A failure leaves no mount that was not there.
    */
   mount(key: SnapshotKey, stack: readonly LayerRecord[], options: MountOptions & { target: string }): void {
-    const mounts = listMounts();
     const place = placeOf(options.target);
-    if (this.mounted(mounts).some((mount) => mount.key === key && mount.target === place)) return;
-    const present = new Set(this.#own(mounts).map(({ target }) => target));
+    if (this.find(key, place) !== undefined) return;
     const made: string[] = [];
     try {
       for (const layer of stack) {
         const target = this.#layout.lower(layer.chainId);
-        if (present.has(target)) continue;
+        if (isFilesystemRoot(target)) continue;
         this.#mountLayer(layer);
         made.push(target);
       }
@@ -85,10 +85,15 @@ export class LowerMounts {
     return found;
   }
 
+  isMounted(key: SnapshotKey): boolean {
+    return this.mounted(listMountsWith(key)).some((mount) => mount.key === key);
+  }
+
   /** The mount of a snapshot on `target`, undefined where there is none. */
   find(key: SnapshotKey, target: string): MountedSnapshot | undefined {
     const place = placeOf(target);
-    return this.mounted().find((mount) => mount.key === key && mount.target === place);
+    if (!isFilesystemRoot(place)) return undefined;
+    return this.mounted(listMountsWith(key)).find((mount) => mount.key === key && mount.target === place);
   }
 
   /**
@@ -129,9 +134,9 @@ export class LowerMounts {
     mountErofs(this.layerMount(layer));
   }
 
-  #own(mounts: readonly MountInfo[] = listMounts()): MountInfo[] {
+  #own(): MountInfo[] {
     const prefix = `${this.#layout.mounts}/`;
-    return mounts.filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
+    return listMounts().filter(({ type, target }) => type === 'erofs' && target.startsWith(prefix));
   }
 }
 
