@@ -7,6 +7,12 @@ export function parsePort(port: string): { containerPort: number; protocol: 'tcp
   };
 }
 
+/** `80/tcp` of `80`, `80/` and `080/TCP`; undefined for what names no port. */
+export function canonicalPort(port: string): string | undefined {
+  const match = /^(\d{1,5})(?:\/(tcp|udp|sctp)?)?$/i.exec(port);
+  return match === null ? undefined : `${Number(match[1])}/${(match[2] ?? 'tcp').toLowerCase()}`;
+}
+
 /** An order: by number, then by protocol. */
 export function byPort(one: string, other: string): number {
   const [left, right] = [parsePort(one), parsePort(other)];

@@ -24,6 +24,26 @@ test('portRequests() takes what is exposed and bound, addresses of one port toge
   ]);
 });
 
+test('portRequests() knows a port without its protocol, or in capitals', () => {
+  const requests = portRequests(
+    { exposedPorts: ['80/tcp', '53/udp'] },
+    {
+      publishAllPorts: false,
+      portBindings: {
+        '80': [{ hostIp: '', hostPort: '0' }],
+        '80/tcp': [{ hostIp: '', hostPort: '0' }],
+        '53/UDP': [{ hostIp: '', hostPort: '53' }],
+        '80/foo': [{ hostIp: '', hostPort: '1' }],
+        '': [{ hostIp: '', hostPort: '2' }],
+      },
+    },
+  );
+  expect(requests).toEqual([
+    { protocol: 'udp', containerPort: 53, hostAddresses: [''], hostPorts: { from: 53, to: 53 } },
+    { protocol: 'tcp', containerPort: 80, hostAddresses: [''], hostPorts: undefined },
+  ]);
+});
+
 test('portRequests() with all gives any port to what is exposed and not bound', () => {
   const requests = portRequests(
     { exposedPorts: ['80/tcp', '81/tcp'] },

@@ -7,7 +7,7 @@ import { type Decoder, Fields, mapOf, string } from './go-json.ts';
 
 type Binding = NonNullable<PortBindings[string]>[number];
 
-/** `{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}`; as in Docker the protocol may be missing or odd, and is then no port's. */
+/** `{"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}`; as in Docker the protocol may be missing (TCP) or odd (and is then no port's). */
 export const portBindings: Decoder<PortBindings> = (value, field) => {
   const bindings = mapOf('nat.PortMap', (list, at) => (list === null ? null : listOfBindings(list, at)))(
     value,
