@@ -16,7 +16,7 @@ if (!process.argv.includes('--no-tests')) {
 }
 
 let failed = 0;
-for (const [name, command, args] of steps) {
+for (const [name, command, args] of /** @type {[string, string, string[]][]} */ (steps)) {
   const result = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -62,7 +62,7 @@ async function run({ label, command, report, env = {}, limitMs = 600_000 }) {
   const counted = sumUp(report, label);
   if (status !== 0) {
     if (!counted || totals.failed === before) totals.failed++;
-    console.log(`FAIL ${label} (${status})\n${Buffer.concat(chunks)}`);
+    console.log(`FAIL ${label} (${status})\n${Buffer.concat(chunks).toString()}`);
   } else {
     console.log(`ok   ${label} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   }
@@ -109,7 +109,8 @@ async function runPrivileged(file, index) {
   const inside = [bun, 'test', '--timeout', '120000', '--reporter=junit', `--reporter-outfile=${report}`, file];
   await run({
     label: file,
-    command: ['unshare', '-mnpf', '--kill-child', '--mount-proc', ...inside],
+    // tini: what a daemon leaves as it is killed is process 1's to reap, and a container's first process can't go before.
+    command: ['unshare', '-mnpf', '--kill-child', '--mount-proc', 'tini-static', '--', ...inside],
     report,
     env: { TMPDIR: folder, SAMPAN_TEST_RUN: mark },
   });

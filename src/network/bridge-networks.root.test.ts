@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../errors/logger.ts';
+import { inOwnNamespaces } from '../sys/testing/own-namespaces.ts';
 import { BridgeNetworks, type BridgeNetworksOptions } from './bridge-networks.ts';
 
 const OUTSIDE = '198.51.100.2';
@@ -60,7 +61,7 @@ const interfaces = (): string[] =>
     .flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
 
 // What follows removes interfaces and rules: never in the namespace of the machine. scripts/test.mjs makes us the first process of our own.
-if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+if (!inOwnNamespaces()) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
 
 beforeAll(() => {
   sh('ip link set lo up');

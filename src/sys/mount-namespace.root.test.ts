@@ -12,9 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeMountNamespace } from './mount-namespace.ts';
+import { inOwnNamespaces } from './testing/own-namespaces.ts';
 
 // scripts/test.mjs makes us the first process of namespaces of our own: what follows must not happen in the machine's.
-if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+if (!inOwnNamespaces()) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
 
 // As on most machines.
 Bun.spawnSync(['mount', '--make-rshared', '/']);

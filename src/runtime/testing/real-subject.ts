@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inOwnNamespaces } from '../../sys/testing/own-namespaces.ts';
 import { ConmonRuntime } from '../conmon-runtime.ts';
 import { type ProbedRuntime, probeRuntime } from '../probe.ts';
 import type { Runtime, TaskRequest } from '../runtime.ts';
@@ -120,10 +121,10 @@ export async function openRealSubject(
   };
 }
 
-/** The probe changes mounts: only in a mount and pid namespace made for this test, where it is process 1. */
+/** The probe changes mounts: only in a mount and pid namespace made for this test. */
 function refuseOnHost(): void {
-  if (process.pid !== 1)
-    throw new Error('Run this under `unshare -mnpf --kill-child --mount-proc`, as scripts/test.mjs does.');
+  if (!inOwnNamespaces())
+    throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
 }
 
 function nextId(directory: string, count: number): string {

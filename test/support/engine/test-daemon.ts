@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inOwnNamespaces } from '../../../src/sys/testing/own-namespaces.ts';
 import {
   type CommandOptions,
   type CommandResult,
@@ -53,7 +54,7 @@ export class TestDaemon {
 
   constructor(options: TestDaemonOptions = {}) {
     // What follows makes interfaces and rules: never in the namespaces of the machine.
-    if (process.pid !== 1)
+    if (!inOwnNamespaces())
       throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
     this.#options = options;
     this.root = mkdtempSync(join(realpathSync(tmpdir()), 'engine-'));
