@@ -4,6 +4,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'builder', short: 'Manage builds' },
   { name: 'buildx', short: 'Build, by the words of buildx' },
   { name: 'container', short: 'Manage containers' },
+  { name: 'context', short: 'Manage contexts: the daemons to talk to, by name' },
   { name: 'image', short: 'Manage images' },
   { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
   { name: 'network', short: 'Manage networks' },
@@ -400,5 +401,55 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['system prune'],
     short: 'Remove what is not in use',
     load: () => import('./commands/system/prune.ts'),
+  },
+  {
+    paths: ['context create'],
+    short: 'Create a context',
+    load: () => import('./commands/context/create.ts'),
+  },
+  {
+    paths: ['context export'],
+    short: 'Export a context to a file, or to STDOUT',
+    load: () => import('./commands/context/export.ts'),
+  },
+  {
+    paths: ['context import'],
+    short: 'Import a context from a tar file',
+    load: () => import('./commands/context/import.ts'),
+  },
+  {
+    paths: ['context inspect'],
+    short: 'Show everything about one or more contexts',
+    load: () => import('./commands/context/inspect.ts'),
+  },
+  {
+    paths: ['context ls', 'context list'],
+    short: 'List contexts',
+    load: () => import('./commands/context/list.ts'),
+  },
+  {
+    paths: ['context rm', 'context remove'],
+    short: 'Remove one or more contexts',
+    load: () => import('./commands/context/remove.ts'),
+  },
+  {
+    paths: ['context show'],
+    short: 'Print the name of the context in use',
+    load: () => import('./commands/context/show.ts'),
+  },
+  {
+    paths: ['context update'],
+    short: 'Update a context',
+    load: () => import('./commands/context/update.ts'),
+  },
+  {
+    paths: ['context use'],
+    short: 'Use a context from now on',
+    load: () => import('./commands/context/use.ts'),
+  },
+  {
+    paths: ['system dial-stdio'],
+    short: 'Tie standard input and output to a connection to the daemon',
+    load: () => import('./commands/system/dial-stdio.ts'),
   },
 ];

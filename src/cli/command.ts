@@ -18,6 +18,8 @@ export interface Command {
   args: ArgumentCount;
   /** The API version that the daemon has to speak for it. */
   sinceApi?: string;
+  /** It speaks to no daemon: which one is meant need not be known. */
+  local?: boolean;
   /** False: flags end at the first argument. Default true. */
   interspersed?: boolean;
   /** Command lines without the program's name, shown at the end of help. */

@@ -27,12 +27,12 @@ export interface ConfigFile {
   credHelpers?: Record<string, string>;
 }
 
-export function configPath(context: CliContext): string {
+export function configPath(context: Pick<CliContext, 'globals'>): string {
   return `${context.globals.configDirectory}/config.json`;
 }
 
 /** `config.json` as it is written; empty when there is none. */
-export async function readConfigText(context: CliContext): Promise<string> {
+export async function readConfigText(context: Pick<CliContext, 'globals'>): Promise<string> {
   const file = Bun.file(configPath(context));
   return (await file.exists()) ? file.text() : '';
 }

@@ -1,5 +1,7 @@
 import type { EngineClient } from '../client/engine-client.ts';
+import type { ByteStream } from '../client/transport.ts';
 import type { ParsedFlags } from './flags/flag-set.ts';
+import type { HostChoice } from './host.ts';
 import type { Sink, Source } from './terminal/sink.ts';
 
 /** The world that a command acts in; tests give it another. */
@@ -15,6 +17,10 @@ export interface CliContext {
   client(): EngineClient;
   /** The daemon that the client talks to. */
   endpoint: string;
+  /** What was said of it. */
+  hostChoice: HostChoice;
+  /** A connection of one's own to it. */
+  dial(): Promise<ByteStream>;
   /** Seconds since 1970. */
   now(): number;
 }

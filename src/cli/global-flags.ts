@@ -15,7 +15,7 @@ export function globalFlags(configDirectory: string): Flag[] {
       name: 'context',
       short: 'c',
       kind: 'string',
-      usage: 'Context that names the daemon (only "default" exists)',
+      usage: 'Context that names the daemon',
     },
     { name: 'debug', short: 'D', kind: 'bool', usage: 'Debug mode' },
     { name: 'host', short: 'H', kind: 'list', usage: 'Socket of the daemon to connect to' },

@@ -59,7 +59,11 @@ export function nounHelp(program: string, name: string): string {
 }
 
 /** The help of the program. */
-export function programHelp({ program, columns }: HelpOptions, flags: readonly Flag[]): string {
+export function programHelp(
+  { program, columns }: HelpOptions,
+  { flags, plugins }: { flags: readonly Flag[]; plugins: readonly { name: string; short: string }[] },
+): string {
+  const isPlugin = (name: string) => plugins.some((plugin) => plugin.name === `${name}*`);
   const short = (entry: CatalogEntry) => ({ name: entry.paths.at(-1) ?? '', short: entry.short });
   const common = CATALOG.filter((entry) => entry.group === 'common').map(short);
   const others = CATALOG.filter((entry) => entry.group === 'command').map(short);
@@ -67,7 +71,7 @@ export function programHelp({ program, columns }: HelpOptions, flags: readonly F
     `Usage:  ${program} [OPTIONS] COMMAND\n`,
     '\nContainers, images and networks, from the command line\n',
     `\nCommon Commands:\n${listing(common, false)}`,
-    `\nManagement Commands:\n${listing([...NOUNS])}`,
+    `\nManagement Commands:\n${listing([...NOUNS.filter(({ name }) => !isPlugin(name)), ...plugins])}`,
     `\nCommands:\n${listing(others)}`,
     `\nGlobal Options:\n${flagUsages(flags, width(columns))}`,
     `\nRun '${program} COMMAND --help' for more information on a command.\n`,

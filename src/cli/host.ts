@@ -1,13 +1,22 @@
 import { type Endpoint, parseEndpoint } from '../client/endpoint.ts';
-import type { Transport } from '../client/transport.ts';
+import type { ByteStream, Transport } from '../client/transport.ts';
 import { EngineError } from '../errors/engine-error.ts';
-import { type BunTlsOptions, bunTransport } from './transport/bun-transport.ts';
+import { currentContext, DEFAULT_CONTEXT } from './contexts/current-context.ts';
+import {
+  type BunTlsOptions,
+  bunTransport,
+  dialEndpoint,
+  type TransportOptions,
+} from './transport/bun-transport.ts';
 
 export const DEFAULT_HOST = 'unix:///run/sampan.sock';
 const STOCK_SOCKET = '/var/run/docker.sock';
 
 /** What the global flags and the environment say about the daemon. */
 export interface HostChoice {
+  /** The name that the program was called by. */
+  program: string;
+  configDirectory: string;
   /** `-H`, at most one. */
   hosts: readonly string[];
   context: string;
@@ -20,38 +29,94 @@ export interface HostChoice {
   env: Readonly<Record<string, string | undefined>>;
 }
 
+/** The daemon that was chosen. */
+export interface ChosenHost {
+  endpoint: Endpoint;
+  tls: BunTlsOptions | undefined;
+  /** `default`: by `-H`, DOCKER_HOST, or our own socket. */
+  context: string;
+}
+
 /**
- * The daemon to talk to: `-H`, then DOCKER_HOST, then our own socket.
+ * The daemon to talk to: `--context` or `-H`, then DOCKER_HOST, then DOCKER_CONTEXT, then the context that `context use` has made current,
+ * then our own socket.
  *
- * @throws EngineError "invalid" when the host can't be understood.
+ * @throws EngineError "invalid" when the host can't be understood, "not-found" when there is no such context.
  */
-export function chooseEndpoint(choice: HostChoice): Endpoint {
+export async function chooseHost(choice: HostChoice): Promise<ChosenHost> {
   if (choice.hosts.length > 1) throw new EngineError('invalid', 'Specify only one -H');
-  if (choice.context !== '' && choice.hosts.length > 0)
+  const context = await contextName(choice);
+  if (context === DEFAULT_CONTEXT) {
+    const endpoint = parseEndpoint(defaultHost(choice), { tls: wantsTls(choice) });
+    return { endpoint, tls: await flagTls(endpoint, choice), context };
+  }
+  const { readContextEndpoint } = await import('../client/node/docker-context.ts');
+  const { host, tls } = await readContextEndpoint(choice.configDirectory, context);
+  const endpoint = parseEndpoint(host, { tls: tls !== undefined });
+  return {
+    endpoint,
+    tls: endpoint.kind === 'tcp' && tls !== undefined ? { ...tls, verify: tls.verify !== false } : undefined,
+    context,
+  };
+}
+
+/** Where the default context leads. */
+export function defaultHost({ hosts, env }: Pick<HostChoice, 'hosts' | 'env'>): string {
+  return hosts[0] ?? (env.DOCKER_HOST || DEFAULT_HOST);
+}
+
+/** Which context is in use. @throws EngineError "invalid" when two things are said. */
+export async function contextName(
+  choice: Pick<HostChoice, 'context' | 'hosts' | 'env' | 'configDirectory'>,
+): Promise<string> {
+  const { context, hosts, env } = choice;
+  if (context !== '' && hosts.length > 0)
     throw new EngineError('invalid', 'conflicting options: cannot specify both --host and --context');
-  const context = choice.context || (choice.hosts.length > 0 ? '' : (choice.env.DOCKER_CONTEXT ?? ''));
-  if (context !== '' && context !== 'default')
-    throw new EngineError('not-found', `context ${JSON.stringify(context)}: context not found`, {
-      hint: 'Only the context "default" is there: name the daemon with -H or DOCKER_HOST.',
-    });
-  const host = choice.hosts[0] ?? (choice.env.DOCKER_HOST || DEFAULT_HOST);
-  return parseEndpoint(host, { tls: wantsTls(choice) });
+  if (context !== '') return context;
+  if (hosts.length > 0 || env.DOCKER_HOST) return DEFAULT_CONTEXT;
+  return env.DOCKER_CONTEXT || (await currentContext(choice.configDirectory)) || DEFAULT_CONTEXT;
 }
 
 function wantsTls(choice: HostChoice): boolean {
   return choice.tls || choice.tlsVerify;
 }
 
-/** The transport to `endpoint`; reads the certificates when TLS is asked for. */
-export async function openTransport(endpoint: Endpoint, choice: HostChoice): Promise<Transport> {
-  if (endpoint.kind === 'unix' || !wantsTls(choice)) return bunTransport(endpoint);
-  const tls: BunTlsOptions = {
+async function flagTls(endpoint: Endpoint, choice: HostChoice): Promise<BunTlsOptions | undefined> {
+  if (endpoint.kind !== 'tcp' || !wantsTls(choice)) return undefined;
+  return {
     verify: choice.tlsVerify,
     ca: await readPem(choice.tlsCaCert),
     cert: await readPem(choice.tlsCert),
     key: await readPem(choice.tlsKey),
   };
-  return bunTransport(endpoint, { tls });
+}
+
+/** For commands that speak to none. */
+export const LOCAL_HOST: ChosenHost = {
+  endpoint: { kind: 'unix', url: DEFAULT_HOST, path: DEFAULT_HOST.slice('unix://'.length) },
+  tls: undefined,
+  context: DEFAULT_CONTEXT,
+};
+
+type Caller = Pick<HostChoice, 'program' | 'configDirectory'>;
+
+export async function openTransport(host: ChosenHost, caller: Caller): Promise<Transport> {
+  return bunTransport(host.endpoint, await transportOptions(host, caller));
+}
+
+/** One connection, for who speaks for himself. Rejects with the system's error. */
+export async function dialHost(host: ChosenHost, caller: Caller): Promise<ByteStream> {
+  return await dialEndpoint(host.endpoint, await transportOptions(host, caller));
+}
+
+async function transportOptions(
+  { endpoint, tls }: ChosenHost,
+  { program, configDirectory }: Caller,
+): Promise<TransportOptions> {
+  if (endpoint.kind !== 'ssh') return { tls };
+  const { sshFolder } = await import('./transport/ssh-folder.ts');
+  const controlFolder = await sshFolder(configDirectory);
+  return { ssh: { program: program === 'docker' ? 'docker' : 'sampan', controlFolder } };
 }
 
 async function readPem(path: string): Promise<string | undefined> {

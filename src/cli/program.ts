@@ -8,7 +8,15 @@ import { checkArguments, findCommand, type Target } from './dispatch.ts';
 import { type ParsedFlags, parseFlags } from './flags/flag-set.ts';
 import { didYouMean, UsageError } from './flags/usage-error.ts';
 import { globalFlags, isLogLevel } from './global-flags.ts';
-import { chooseEndpoint, type HostChoice, openTransport, stockDaemonHint } from './host.ts';
+import {
+  type ChosenHost,
+  chooseHost,
+  dialHost,
+  type HostChoice,
+  LOCAL_HOST,
+  openTransport,
+  stockDaemonHint,
+} from './host.ts';
 import type { Sink, Source } from './terminal/sink.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -55,14 +63,41 @@ async function dispatch(world: World): Promise<number> {
   const words = globals.args;
   if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1)) {
     const { programHelp } = await import('./help.ts');
-    return say(world, programHelp({ program: world.program, columns: world.stdout.size().width }, flags));
+    const plugins = await pluginRows(globals);
+    return say(
+      world,
+      programHelp({ program: world.program, columns: world.stdout.size().width }, { flags, plugins }),
+    );
   }
-  if (words[0] === 'help') return help(world, words.slice(1));
+  const asked = words[0] === 'help' ? words.slice(1) : words;
+  if (mayBePlugin(asked)) await tryPlugin(world, globals, asked[0] ?? '');
+  if (words[0] === 'help') return help(world, asked);
   const target = findCommand(words);
   if (target.kind === 'unknown') return unknownCommand(world, target);
   if (target.kind === 'unbuilt') return unbuiltCommand(world, target);
   if (target.kind === 'noun') return showNoun(world, target);
   return runCommand(world, globals, target);
+}
+
+/** What isn't ours, and the words that a plugin of Docker's says better where it is installed. */
+function mayBePlugin(words: readonly string[]): boolean {
+  const { kind } = findCommand(words);
+  return words[0] === 'buildx' || (words.length > 0 && (kind === 'unknown' || kind === 'unbuilt'));
+}
+
+/** Returns when there is no such plugin. */
+async function tryPlugin(world: World, globals: ParsedFlags, name: string): Promise<void> {
+  const { findPlugin } = await import('./plugins/find-plugin.ts');
+  const plugin = await findPlugin({ globals: globalOptions(globals) }, name);
+  if (plugin === undefined) return;
+  const { runPlugin } = await import('./plugins/run-plugin.ts');
+  await runPlugin(plugin, world.argv, hostChoice(world, globals));
+}
+
+async function pluginRows(globals: ParsedFlags): Promise<{ name: string; short: string }[]> {
+  const { usablePlugins } = await import('./plugins/plugin-metadata.ts');
+  const plugins = await usablePlugins({ globals: globalOptions(globals) });
+  return plugins.map(({ name, short }) => ({ name: `${name}*`, short }));
 }
 
 async function say(world: World, text: string): Promise<number> {
@@ -175,8 +210,9 @@ async function execute(
   }: { globals: ParsedFlags; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
   const choice = hostChoice(world, globals);
-  const endpoint = resolveEndpoint(choice);
-  const transport = await openTransport(endpoint, choice);
+  const host = command.local === true ? LOCAL_HOST : await resolveHost(choice);
+  const { endpoint } = host;
+  const transport = await openTransport(host, choice);
   const client = new EngineClient(transport, {
     apiVersion: world.env.DOCKER_API_VERSION || undefined,
     userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
@@ -191,6 +227,8 @@ async function execute(
     globals: globalOptions(globals),
     client: () => client,
     endpoint: endpoint.url,
+    hostChoice: choice,
+    dial: () => dialHost(host, choice),
     now: () => Date.now() / 1000,
   };
   try {
@@ -241,6 +279,8 @@ function hostChoice(world: World, globals: ParsedFlags): HostChoice {
   const pem = (flag: string, name: string) =>
     globals.changed(flag) ? globals.string(flag) : `${certificates}/${name}`;
   return {
+    program: world.program,
+    configDirectory: globals.string('config'),
     hosts: globals.list('host'),
     context: globals.string('context'),
     tls: globals.bool('tls') || (world.env.DOCKER_TLS ?? '') !== '',
@@ -254,13 +294,16 @@ function hostChoice(world: World, globals: ParsedFlags): HostChoice {
   };
 }
 
-function resolveEndpoint(choice: HostChoice): Endpoint {
+async function resolveHost(choice: HostChoice): Promise<ChosenHost> {
   try {
-    return chooseEndpoint(choice);
+    return await chooseHost(choice);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const hint = error.hint === undefined ? '' : `\n${error.hint}`;
-    const prefix = error.message.startsWith('unable to resolve') ? '' : 'unable to resolve docker endpoint: ';
-    throw new ExitError(1, `Failed to initialize: ${prefix}${messageOf(error)}${hint}`);
+    const prefix = /^(?:unable to resolve|ssh host connection|conflicting options)/.test(error.message)
+      ? ''
+      : 'unable to resolve docker endpoint: ';
+    const begun = error.message.startsWith('conflicting options') ? '' : 'Failed to initialize: ';
+    throw new ExitError(1, `${begun}${prefix}${messageOf(error)}${hint}`);
   }
 }

@@ -16,9 +16,7 @@ const UNBUILT: readonly UnbuiltCommand[] = [
     instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
   },
   { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
-  { paths: ['system dial-stdio'], instead: 'Forward the socket: ssh -L ./s.sock:/run/sampan.sock HOST' },
   { paths: ['compose'], instead: PLUGIN },
-  { paths: ['context'], instead: 'Choose an engine with -H or DOCKER_HOST.' },
   { paths: ['trust', 'plugin', 'checkpoint'], instead: 'Nothing here does the same.' },
   { paths: ['swarm', 'node', 'service', 'stack', 'secret', 'config'], instead: SWARM },
 ];

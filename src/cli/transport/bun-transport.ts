@@ -1,6 +1,7 @@
-import { type Endpoint, hostHeader } from '../../client/endpoint.ts';
+import { type Endpoint, hostHeader, type SshEndpoint } from '../../client/endpoint.ts';
 import { ByteQueue } from '../../client/http1/byte-queue.ts';
 import { Http1Transport } from '../../client/http1/http1-transport.ts';
+import type { SshOptions } from '../../client/node/ssh-stream.ts';
 import type { ByteStream, Transport } from '../../client/transport.ts';
 
 /** PEM texts; see `client/node`. */
@@ -12,15 +13,22 @@ export interface BunTlsOptions {
 }
 
 /** A transport on `Bun.connect`: nothing of Node's API is loaded for it, which halves the time to the first byte. */
-export function bunTransport(
-  endpoint: Endpoint,
-  options: { tls?: BunTlsOptions | undefined } = {},
-): Transport {
+export function bunTransport(endpoint: Endpoint, options: TransportOptions = {}): Transport {
   return new Http1Transport({
     endpoint: endpoint.url,
-    dial: () => dial(endpoint, options.tls),
+    dial: () => dialEndpoint(endpoint, options),
     host: hostHeader(endpoint),
   });
+}
+
+/** One connection. Rejects with the system's error. */
+export function dialEndpoint(endpoint: Endpoint, { tls, ssh }: TransportOptions): Promise<ByteStream> {
+  return endpoint.kind === 'ssh' ? dialSsh(endpoint, ssh) : dial(endpoint, tls);
+}
+
+export interface TransportOptions {
+  tls?: BunTlsOptions | undefined;
+  ssh?: SshOptions;
 }
 
 interface Connection {
@@ -30,7 +38,15 @@ interface Connection {
   closed: boolean;
 }
 
-async function dial(endpoint: Endpoint, tls: BunTlsOptions | undefined): Promise<ByteStream> {
+async function dialSsh(endpoint: SshEndpoint, options: SshOptions | undefined): Promise<ByteStream> {
+  const { openSsh } = await import('../../client/node/ssh-stream.ts');
+  return await openSsh(endpoint, options);
+}
+
+async function dial(
+  endpoint: Exclude<Endpoint, SshEndpoint>,
+  tls: BunTlsOptions | undefined,
+): Promise<ByteStream> {
   const state: Connection = {
     queue: new ByteQueue({ pause: () => socket.pause(), resume: () => socket.resume() }),
     drained: undefined,

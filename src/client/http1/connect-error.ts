@@ -2,6 +2,7 @@ import { EngineError, errnoCodeOf, messageOf } from '../../errors/engine-error.t
 
 /** What a refused connection means to the user, in Docker's words. */
 export function connectError(endpoint: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
   const code = errnoCodeOf(error);
   if (code === 'EACCES' || code === 'EPERM')
     return new EngineError(

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import { type Endpoint, parseEndpoint } from '../endpoint.ts';
+import { readCertificates, readContextEndpoint } from '../node/docker-context.ts';
 import type { TlsOptions } from '../node/node-transport.ts';
 
 const DEFAULT_HOST = 'unix:///run/sampan.sock';
 
 export interface EndpointOptions {
-  /** `unix:///run/sampan.sock`, `tcp://10.0.0.1:2376`. */
+  /** `unix:///run/sampan.sock`, `tcp://10.0.0.1:2376`, `ssh://me@host`. */
   host?: string;
   /** One of Docker's contexts, by name. */
   context?: string;
@@ -43,7 +42,7 @@ function settle(
 ): { endpoint: Endpoint; tls: TlsOptions | undefined } {
   const tls = given ?? (host.startsWith('https://') ? {} : undefined);
   const endpoint = parseEndpoint(host, { tls: tls !== undefined });
-  return { endpoint, tls: endpoint.kind === 'unix' ? undefined : tls };
+  return { endpoint, tls: endpoint.kind === 'tcp' ? tls : undefined };
 }
 
 function configFolder(env: Environment): string {
@@ -57,44 +56,7 @@ async function environmentTls(env: Environment): Promise<TlsOptions | undefined>
   return { ...(await readCertificates(folder)), verify: Boolean(env['DOCKER_TLS_VERIFY']) };
 }
 
-async function readCertificates(folder: string): Promise<TlsOptions> {
-  const [ca, cert, key] = await Promise.all(
-    ['ca.pem', 'cert.pem', 'key.pem'].map((name) => readIfThere(join(folder, name))),
-  );
-  return { ca, cert, key };
-}
-
 async function readContext(name: string, options: EndpointOptions, env: Environment) {
-  const folder = join(configFolder(env), 'contexts');
-  const id = createHash('sha256').update(name).digest('hex');
-  const text = await readIfThere(join(folder, 'meta', id, 'meta.json'));
-  if (text === undefined)
-    throw new EngineError('not-found', `context ${JSON.stringify(name)}: context not found`);
-  const docker = dockerEndpoint(name, text);
-  const tls = options.tls ?? (await readCertificates(join(folder, 'tls', id, 'docker')));
-  const wanted =
-    options.tls !== undefined || tls.ca !== undefined || tls.cert !== undefined || docker.skipVerify;
-  return settle(docker.host, wanted ? { ...tls, verify: tls.verify ?? !docker.skipVerify } : undefined);
-}
-
-function dockerEndpoint(name: string, text: string): { host: string; skipVerify: boolean } {
-  let meta: { Endpoints?: { docker?: { Host?: unknown; SkipTLSVerify?: unknown } } } | null;
-  try {
-    meta = JSON.parse(text) as typeof meta;
-  } catch (cause) {
-    throw new EngineError('invalid', `Cannot read context ${JSON.stringify(name)}: it is no JSON`, { cause });
-  }
-  const docker = meta?.Endpoints?.docker;
-  if (typeof docker?.Host !== 'string' || docker.Host === '')
-    throw new EngineError('invalid', `Context ${JSON.stringify(name)} names no Docker host`);
-  return { host: docker.Host, skipVerify: docker.SkipTLSVerify === true };
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoCodeOf(error) === 'ENOENT' || errnoCodeOf(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  const { host, tls } = await readContextEndpoint(configFolder(env), name);
+  return settle(host, options.tls ?? tls);
 }

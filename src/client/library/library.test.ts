@@ -172,7 +172,8 @@ describe('chooseEndpoint()', () => {
     ]);
     expect(await url({}, { DOCKER_CONFIG: folder })).toBe('unix:///run/sampan.sock');
     expect(url({ context: 'nosuch' }, env)).rejects.toThrow('context "nosuch": context not found');
-    expect(url({ host: 'ssh://x' }, env)).rejects.toThrow('invalid bind address format');
+    expect(await url({ host: 'ssh://me@x' }, env)).toBe('ssh://me@x');
+    expect(url({ host: 'fd://x' }, env)).rejects.toThrow('invalid bind address format');
   });
 
   test('certificates come from DOCKER_CERT_PATH', async () => {

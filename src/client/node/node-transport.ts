@@ -1,9 +1,10 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type Endpoint, hostHeader } from '../endpoint.ts';
+import { type Endpoint, hostHeader, type SshEndpoint } from '../endpoint.ts';
 import { ByteQueue } from '../http1/byte-queue.ts';
 import { Http1Transport } from '../http1/http1-transport.ts';
 import type { ByteStream, Transport } from '../transport.ts';
+import { openSsh } from './ssh-stream.ts';
 
 /** PEM texts. */
 export interface TlsOptions {
@@ -24,6 +25,7 @@ export function nodeTransport(endpoint: Endpoint, options: { tls?: TlsOptions | 
 }
 
 function dial(endpoint: Endpoint, tls: TlsOptions | undefined): Promise<ByteStream> {
+  if (endpoint.kind === 'ssh') return openSsh(endpoint);
   return new Promise((resolve, reject) => {
     const socket = open(endpoint, tls);
     const ready = endpoint.kind === 'tcp' && tls !== undefined ? 'secureConnect' : 'connect';
@@ -40,7 +42,7 @@ function dial(endpoint: Endpoint, tls: TlsOptions | undefined): Promise<ByteStre
   });
 }
 
-function open(endpoint: Endpoint, tls: TlsOptions | undefined): Socket {
+function open(endpoint: Exclude<Endpoint, SshEndpoint>, tls: TlsOptions | undefined): Socket {
   if (endpoint.kind === 'unix') return connectTcp({ path: endpoint.path, allowHalfOpen: true });
   const { hostname: host, port } = endpoint;
   if (tls === undefined) return connectTcp({ host, port, allowHalfOpen: true });

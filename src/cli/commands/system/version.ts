@@ -3,6 +3,7 @@ import { stringifyJson } from '../../../wire/json.ts';
 import { API_VERSION } from '../../../wire/versions.ts';
 import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
+import { contextName } from '../../host.ts';
 import { inspectValue } from '../../output/inspect-value.ts';
 import { Template } from '../../output/template/template.ts';
 import { TemplateError } from '../../output/template/template-error.ts';
@@ -26,7 +27,10 @@ export const command: Command = {
     } catch (error) {
       failure = error;
     }
-    const client_ = clientFields(failure === undefined ? await client.apiVersion() : API_VERSION);
+    const client_ = clientFields({
+      apiVersion: failure === undefined ? await client.apiVersion() : API_VERSION,
+      context: await contextName(context.hostChoice),
+    });
     const both: Fields = { Client: client_, Server: server ?? null };
     if (format === 'json') await context.stdout.write(`${stringifyJson(both)}\n`);
     else if (template !== undefined) await renderTo(context, () => render(template, both));
@@ -36,7 +40,7 @@ export const command: Command = {
   },
 };
 
-function clientFields(apiVersion: string): Fields {
+function clientFields({ apiVersion, context }: { apiVersion: string; context: string }): Fields {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
   return {
     Version: CLIENT_VERSION,
@@ -45,7 +49,7 @@ function clientFields(apiVersion: string): Fields {
     Bun: Bun.version,
     Os: process.platform,
     Arch: arch,
-    Context: 'default',
+    Context: context,
   };
 }
 
