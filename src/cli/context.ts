@@ -2,6 +2,7 @@ import type { EngineClient } from '../client/engine-client.ts';
 import type { ByteStream } from '../client/transport.ts';
 import type { ParsedFlags } from './flags/flag-set.ts';
 import type { HostChoice } from './host.ts';
+import type { StartConfig } from './start-config.ts';
 import type { Sink, Source } from './terminal/sink.ts';
 
 /** The world that a command acts in; tests give it another. */
@@ -14,6 +15,7 @@ export interface CliContext {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   globals: GlobalOptions;
+  config: StartConfig;
   client(): EngineClient;
   /** The daemon that the client talks to. */
   endpoint: string;

@@ -1,7 +1,7 @@
 import { type Endpoint, parseEndpoint } from '../client/endpoint.ts';
 import type { ByteStream, Transport } from '../client/transport.ts';
 import { EngineError } from '../errors/engine-error.ts';
-import { currentContext, DEFAULT_CONTEXT } from './contexts/current-context.ts';
+import { DEFAULT_CONTEXT, type StartConfig } from './start-config.ts';
 import {
   type BunTlsOptions,
   bunTransport,
@@ -17,6 +17,7 @@ export interface HostChoice {
   /** The name that the program was called by. */
   program: string;
   configDirectory: string;
+  config: StartConfig;
   /** `-H`, at most one. */
   hosts: readonly string[];
   context: string;
@@ -45,7 +46,7 @@ export interface ChosenHost {
  */
 export async function chooseHost(choice: HostChoice): Promise<ChosenHost> {
   if (choice.hosts.length > 1) throw new EngineError('invalid', 'Specify only one -H');
-  const context = await contextName(choice);
+  const context = contextName(choice);
   if (context === DEFAULT_CONTEXT) {
     const endpoint = parseEndpoint(defaultHost(choice), { tls: wantsTls(choice) });
     return { endpoint, tls: await flagTls(endpoint, choice), context };
@@ -66,15 +67,17 @@ export function defaultHost({ hosts, env }: Pick<HostChoice, 'hosts' | 'env'>): 
 }
 
 /** Which context is in use. @throws EngineError "invalid" when two things are said. */
-export async function contextName(
-  choice: Pick<HostChoice, 'context' | 'hosts' | 'env' | 'configDirectory'>,
-): Promise<string> {
-  const { context, hosts, env } = choice;
+export function contextName({
+  context,
+  hosts,
+  env,
+  config,
+}: Pick<HostChoice, 'context' | 'hosts' | 'env' | 'config'>): string {
   if (context !== '' && hosts.length > 0)
     throw new EngineError('invalid', 'conflicting options: cannot specify both --host and --context');
   if (context !== '') return context;
   if (hosts.length > 0 || env.DOCKER_HOST) return DEFAULT_CONTEXT;
-  return env.DOCKER_CONTEXT || (await currentContext(choice.configDirectory)) || DEFAULT_CONTEXT;
+  return env.DOCKER_CONTEXT || config.currentContext || DEFAULT_CONTEXT;
 }
 
 function wantsTls(choice: HostChoice): boolean {

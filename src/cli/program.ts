@@ -17,6 +17,7 @@ import {
   openTransport,
   stockDaemonHint,
 } from './host.ts';
+import { readStartConfig } from './start-config.ts';
 import type { Sink, Source } from './terminal/sink.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -91,7 +92,7 @@ async function tryPlugin(world: World, globals: ParsedFlags, name: string): Prom
   const plugin = await findPlugin({ globals: globalOptions(globals) }, name);
   if (plugin === undefined) return;
   const { runPlugin } = await import('./plugins/run-plugin.ts');
-  await runPlugin(plugin, world.argv, hostChoice(world, globals));
+  await runPlugin(plugin, world.argv, await hostChoice(world, globals));
 }
 
 async function pluginRows(globals: ParsedFlags): Promise<{ name: string; short: string }[]> {
@@ -209,13 +210,15 @@ async function execute(
     path,
   }: { globals: ParsedFlags; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
-  const choice = hostChoice(world, globals);
+  const choice = await hostChoice(world, globals);
+  const { config } = choice;
   const host = command.local === true ? LOCAL_HOST : await resolveHost(choice);
   const { endpoint } = host;
   const transport = await openTransport(host, choice);
   const client = new EngineClient(transport, {
     apiVersion: world.env.DOCKER_API_VERSION || undefined,
     userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
+    ...(config.headers === undefined ? {} : { headers: config.headers }),
   });
   const context: CliContext = {
     program: world.program,
@@ -225,6 +228,7 @@ async function execute(
     env: world.env,
     cwd: world.cwd,
     globals: globalOptions(globals),
+    config,
     client: () => client,
     endpoint: endpoint.url,
     hostChoice: choice,
@@ -274,13 +278,14 @@ function globalOptions(globals: ParsedFlags): GlobalOptions {
   };
 }
 
-function hostChoice(world: World, globals: ParsedFlags): HostChoice {
+async function hostChoice(world: World, globals: ParsedFlags): Promise<HostChoice> {
   const certificates = world.env.DOCKER_CERT_PATH || globals.string('config');
   const pem = (flag: string, name: string) =>
     globals.changed(flag) ? globals.string(flag) : `${certificates}/${name}`;
   return {
     program: world.program,
     configDirectory: globals.string('config'),
+    config: await readStartConfig(globals.string('config')),
     hosts: globals.list('host'),
     context: globals.string('context'),
     tls: globals.bool('tls') || (world.env.DOCKER_TLS ?? '') !== '',

@@ -8,7 +8,7 @@ import {
   readContextMetadata,
 } from '../../client/node/docker-context.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
-import { DEFAULT_CONTEXT } from './current-context.ts';
+import { DEFAULT_CONTEXT } from '../start-config.ts';
 
 /** PEM files of a context's Docker endpoint, by name. */
 export const PEM_FILES = ['ca.pem', 'cert.pem', 'key.pem'] as const;

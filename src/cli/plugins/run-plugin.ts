@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { execute } from '../../sys/execute.ts';
-import { DEFAULT_CONTEXT } from '../contexts/current-context.ts';
 import { contextName, defaultHost, type HostChoice } from '../host.ts';
+import { DEFAULT_CONTEXT } from '../start-config.ts';
 import type { Plugin } from './find-plugin.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { Plugin } from './find-plugin.ts';
  */
 export async function runPlugin(plugin: Plugin, argv: readonly string[], choice: HostChoice): Promise<never> {
   const env = { ...choice.env, DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: process.execPath };
-  const isDefault = (await contextName(choice)) === DEFAULT_CONTEXT;
+  const isDefault = contextName(choice) === DEFAULT_CONTEXT;
   const host = isDefault && choice.hosts.length === 0 ? { DOCKER_HOST: defaultHost(choice) } : {};
   try {
     execute([plugin.path, ...argv], { ...env, ...host });

@@ -9,6 +9,7 @@ import type { Command } from '../../command.ts';
 import type { CliContext, Invocation } from '../../context.ts';
 import { registryConfig } from '../../credentials/registry-config.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { proxyVariables } from '../../proxy-variables.ts';
 import { withInterrupt } from '../../terminal/interrupt.ts';
 import { parseUlimit } from '../container/create-options/ulimits.ts';
 import { bodyOf, type Part } from './body-parts.ts';
@@ -117,14 +118,16 @@ function requestOf(
 
 /** A bare `NAME` takes the environment's value, where there is one. */
 function buildArgs(flags: ParsedFlags, context: CliContext): Record<string, string> {
-  return Object.fromEntries(
-    flags.list('build-arg').flatMap((text): [string, string][] => {
+  const given = flags.list('build-arg').map((text) => text.split('=', 1)[0] ?? '');
+  return Object.fromEntries([
+    ...proxyVariables(context, given),
+    ...flags.list('build-arg').flatMap((text): [string, string][] => {
       const at = text.indexOf('=');
       if (at >= 0) return [[text.slice(0, at), text.slice(at + 1)]];
       const value = context.env[text];
       return value === undefined ? [] : [[text, value]];
     }),
-  );
+  ]);
 }
 
 function limitsOf(flags: ParsedFlags): BuildRequestJson['limits'] {

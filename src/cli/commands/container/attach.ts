@@ -1,7 +1,7 @@
 import type { ContainerInspect } from '../../../client/model.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
-import { checkDetachKeys } from '../../terminal/detach-keys.ts';
+import { detachKeysOf } from '../../terminal/detach-keys.ts';
 import { followTerminalSize, forwardSignals } from './signals.ts';
 import { StreamSession } from './stream-session.ts';
 
@@ -20,8 +20,7 @@ export const command: Command = {
     const stdin = OpenStdin && !flags.bool('no-stdin');
     if (stdin && tty && !context.stdin.isTerminal)
       throw new EngineError('invalid', 'the input device is not a TTY');
-    const detachKeys = flags.string('detach-keys');
-    checkDetachKeys(detachKeys);
+    const detachKeys = detachKeysOf(flags, context);
     const stop = flags.bool('sig-proxy') && !tty ? forwardSignals(context, client, container.Id) : undefined;
     const aborted = new AbortController();
     const wait = client.containers.wait(container.Id, { signal: aborted.signal });

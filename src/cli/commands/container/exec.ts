@@ -2,7 +2,7 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import { ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
-import { checkDetachKeys } from '../../terminal/detach-keys.ts';
+import { detachKeysOf } from '../../terminal/detach-keys.ts';
 import { readEnvironment } from './create-options/environment.ts';
 import { followTerminalSize } from './signals.ts';
 import { StreamSession } from './stream-session.ts';
@@ -37,8 +37,7 @@ async function run(invocation: Invocation): Promise<number> {
   const env = await readEnvironment(flags, context);
   if (stdin && tty && !context.stdin.isTerminal)
     throw new EngineError('invalid', 'the input device is not a TTY');
-  const detachKeys = flags.string('detach-keys');
-  checkDetachKeys(detachKeys);
+  const detachKeys = detachKeysOf(flags, context);
   const consoleSize = tty && context.stdout.isTerminal ? context.stdout.size() : undefined;
   const id = await client.execs.create(container, {
     command: words,

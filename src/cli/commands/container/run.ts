@@ -3,7 +3,7 @@ import { EngineError, messageOf } from '../../../errors/engine-error.ts';
 import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
-import { checkDetachKeys } from '../../terminal/detach-keys.ts';
+import { detachKeysOf } from '../../terminal/detach-keys.ts';
 import { createContainer } from './create-container.ts';
 import { type CreateBody, createBody } from './create-options/create-body.ts';
 import { CREATE_FLAGS } from './create-options/flags.ts';
@@ -47,7 +47,7 @@ async function run(invocation: Invocation): Promise<number> {
     throw new EngineError('invalid', 'conflicting options: cannot specify both --attach and --detach');
   if (!detach && body.AttachStdin && body.Tty && !context.stdin.isTerminal)
     throw new EngineError('invalid', 'the input device is not a TTY');
-  if (!detach) checkDetachKeys(flags.string('detach-keys'));
+  if (!detach) detachKeysOf(flags, context);
   let id: string;
   try {
     if (body.Tty) {
@@ -66,7 +66,7 @@ async function run(invocation: Invocation): Promise<number> {
 
 async function runDetached({ context, client, flags }: Invocation, id: string): Promise<number> {
   try {
-    await client.containers.start(id, { detachKeys: flags.string('detach-keys') });
+    await client.containers.start(id, { detachKeys: detachKeysOf(flags, context) });
   } catch (error) {
     throw failure(context.program, error, startStatus(error));
   }
@@ -79,7 +79,7 @@ async function runAttached(
   { id, body }: { id: string; body: CreateBody },
 ): Promise<number> {
   const { context, flags, client } = invocation;
-  const detachKeys = flags.string('detach-keys');
+  const detachKeys = detachKeysOf(flags, context);
   const attached = body.AttachStdin || body.AttachStdout || body.AttachStderr;
   const condition = body.HostConfig.AutoRemove ? 'removed' : 'next-exit';
   const stopForwarding =

@@ -2,7 +2,7 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
-import { checkDetachKeys } from '../../terminal/detach-keys.ts';
+import { detachKeysOf } from '../../terminal/detach-keys.ts';
 import { followTerminalSize, forwardSignals } from './signals.ts';
 import { StreamSession } from './stream-session.ts';
 
@@ -45,8 +45,7 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
   const stdin = OpenStdin && flags.bool('interactive');
   if (stdin && tty && !context.stdin.isTerminal)
     throw new EngineError('invalid', 'the input device is not a TTY');
-  const detachKeys = flags.string('detach-keys');
-  checkDetachKeys(detachKeys);
+  const detachKeys = detachKeysOf(flags, context);
   const stop = tty ? undefined : forwardSignals(context, client, container.Id);
   const aborted = new AbortController();
   let stopResizing: (() => void) | undefined;

@@ -2,8 +2,8 @@ import { writeTar } from '../../../archive/tar-writer.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
 import { ContextStore, type StoredContext } from '../../contexts/context-store.ts';
-import { DEFAULT_CONTEXT } from '../../contexts/current-context.ts';
 import { defaultHost } from '../../host.ts';
+import { DEFAULT_CONTEXT } from '../../start-config.ts';
 import { writeNewFile } from './write-new-file.ts';
 
 export const command: Command = {

@@ -1,8 +1,8 @@
 import type { Command } from '../../command.ts';
 import type { CliContext } from '../../context.ts';
 import { ContextStore } from '../../contexts/context-store.ts';
-import { DEFAULT_CONTEXT } from '../../contexts/current-context.ts';
 import { contextName, defaultHost } from '../../host.ts';
+import { DEFAULT_CONTEXT } from '../../start-config.ts';
 import { INSPECT_FORMAT_FLAG, inspectObjects } from '../inspect-objects.ts';
 
 const IN_MEMORY = '<IN MEMORY>';
@@ -13,7 +13,7 @@ export const command: Command = {
   args: { min: 0 },
   local: true,
   async run({ context, flags, args }) {
-    const names = args.length > 0 ? args : [await contextName(context.hostChoice)];
+    const names = args.length > 0 ? args : [contextName(context.hostChoice)];
     return await inspectObjects(context, names, {
       format: flags.string('format'),
       get: async (name) => JSON.stringify(await describe(context, name)),

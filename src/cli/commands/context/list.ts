@@ -3,11 +3,11 @@ import { messageOf } from '../../../errors/engine-error.ts';
 import type { Command } from '../../command.ts';
 import type { CliContext } from '../../context.ts';
 import { ContextStore } from '../../contexts/context-store.ts';
-import { DEFAULT_CONTEXT } from '../../contexts/current-context.ts';
 import { contextName, defaultHost } from '../../host.ts';
 import { ellipsis } from '../../output/labels.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
 import { Struct } from '../../output/template/value.ts';
+import { DEFAULT_CONTEXT } from '../../start-config.ts';
 
 interface Row {
   name: string;
@@ -56,7 +56,7 @@ export const command: Command = {
 async function rowsOf(context: CliContext): Promise<Row[]> {
   const { hostChoice } = context;
   const store = new ContextStore(context.globals.configDirectory);
-  const current = await contextName(hostChoice);
+  const current = contextName(hostChoice);
   const rows = (await store.list()).map((metadata) => rowOf(metadata, current));
   rows.push({
     name: DEFAULT_CONTEXT,

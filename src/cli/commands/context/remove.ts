@@ -2,8 +2,8 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import { changeConfig } from '../../change-config.ts';
 import type { Command } from '../../command.ts';
 import { ContextStore } from '../../contexts/context-store.ts';
-import { currentContext, DEFAULT_CONTEXT } from '../../contexts/current-context.ts';
 import { removeMember } from '../../credentials/config-text.ts';
+import { DEFAULT_CONTEXT } from '../../start-config.ts';
 import { eachName } from '../each-name.ts';
 
 export const command: Command = {
@@ -18,7 +18,7 @@ export const command: Command = {
       if (name === DEFAULT_CONTEXT) throw new EngineError('conflict', 'context "default" cannot be removed');
       if (!force && !(await store.has(name)))
         throw new EngineError('not-found', `context ${JSON.stringify(name)} does not exist`);
-      const inUse = (await currentContext(context.globals.configDirectory)) === name;
+      const inUse = context.config.currentContext === name;
       if (inUse && !force)
         throw new EngineError(
           'conflict',

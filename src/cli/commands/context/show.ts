@@ -7,7 +7,7 @@ export const command: Command = {
   args: { min: 0, max: 0 },
   local: true,
   async run({ context }) {
-    await context.stdout.write(`${await contextName(context.hostChoice)}\n`);
+    await context.stdout.write(`${contextName(context.hostChoice)}\n`);
     return 0;
   },
 };

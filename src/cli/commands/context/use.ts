@@ -1,8 +1,8 @@
 import { changeConfig } from '../../change-config.ts';
 import type { Command } from '../../command.ts';
 import { ContextStore } from '../../contexts/context-store.ts';
-import { DEFAULT_CONTEXT } from '../../contexts/current-context.ts';
 import { removeMember, setMember } from '../../credentials/config-text.ts';
+import { DEFAULT_CONTEXT } from '../../start-config.ts';
 
 export const command: Command = {
   usage: 'CONTEXT',

@@ -22,7 +22,7 @@ export const command: Command = {
     const own = {
       Debug: context.globals.debug,
       Version: CLIENT_VERSION,
-      Context: await contextName(context.hostChoice),
+      Context: contextName(context.hostChoice),
       Plugins: plugins.map(({ name, path, vendor, version, short, schema }) => ({
         SchemaVersion: schema,
         Vendor: vendor,

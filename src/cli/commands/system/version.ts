@@ -29,7 +29,7 @@ export const command: Command = {
     }
     const client_ = clientFields({
       apiVersion: failure === undefined ? await client.apiVersion() : API_VERSION,
-      context: await contextName(context.hostChoice),
+      context: contextName(context.hostChoice),
     });
     const both: Fields = { Client: client_, Server: server ?? null };
     if (format === 'json') await context.stdout.write(`${stringifyJson(both)}\n`);

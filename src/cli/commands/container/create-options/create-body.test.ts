@@ -25,6 +25,8 @@ async function bodyOf(args: string[]): Promise<string> {
     cwd: dir,
     env: { B: 'frombenv' },
     program: 'docker',
+    config: {},
+    endpoint: 'unix:///d.sock',
   } as Partial<CliContext> as CliContext;
   return stringifyJson(await createBody(flags, flags.args, context));
 }

@@ -4,6 +4,7 @@ import type { CliContext } from '../../../context.ts';
 import { parseCpus } from '../../../flags/cpus.ts';
 import type { ParsedFlags } from '../../../flags/flag-set.ts';
 import { parseInteger } from '../../../flags/flag-value.ts';
+import { proxyVariables } from '../../../proxy-variables.ts';
 import { splitHost } from './checks.ts';
 import { parseDeviceLimit, parseDeviceRate, parseDeviceWeight } from './device-limits.ts';
 import { readEnvironment } from './environment.ts';
@@ -46,7 +47,9 @@ export async function createBody(
   const networking = parseNetworking(flags);
   const healthcheck = parseHealthcheck(flags);
   const interactive = flags.bool('interactive');
-  const environment = await readEnvironment(flags, context);
+  const given = await readEnvironment(flags, context);
+  const names = given.map((entry) => entry.split('=', 1)[0] ?? '');
+  const environment = [...given, ...proxyVariables(context, names).map((pair) => pair.join('='))];
   const config = {
     Hostname: flags.string('hostname'),
     Domainname: flags.string('domainname'),
