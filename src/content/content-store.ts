@@ -1,7 +1,7 @@
-import type { Digest } from '../oci/digest.ts';
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 
 /**
- * Immutable blobs by digest, in an OCI layout on disk (`blobs/sha256/<hex>`).
+ * Immutable blobs by digest, in an OCI layout on disk (`blobs/<algorithm>/<hex>`).
  *
  * State is only the files: an instance over the same root may be opened in any thread. Nothing appears under its digest before
  * the bytes were hashed and synced.
@@ -19,7 +19,7 @@ export interface ContentStore {
   read(digest: Digest, options: { maxBytes: number }): Promise<Uint8Array>;
   /** @throws EngineError "not-found". */
   stream(digest: Digest, options?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
-  /** Store small bytes. @throws EngineError "invalid" code digest-mismatch when `expected` is given and differs. */
+  /** Store small bytes, by `expected`'s algorithm, else sha256. @throws EngineError "invalid" code digest-mismatch when `expected` is given and differs. */
   write(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
   /**
    * Open, or open again after an interruption, the ingest named `key`. Its bytes survive a crash of the process; those of an `ephemeral` one, which nobody
@@ -27,7 +27,7 @@ export interface ContentStore {
    *
    * @throws EngineError "conflict" while another open ingest has the same key.
    */
-  ingest(key: string, options?: { restart?: boolean; ephemeral?: boolean }): Promise<Ingest>;
+  ingest(key: string, options?: IngestOptions): Promise<Ingest>;
   /**
    * Take the file `path` over as the blob `digest`: hashed and synced by whoever wrote it, on the same file system, never to change. It is gone from `path`.
    */
@@ -39,6 +39,13 @@ export interface ContentStore {
   forgetIngest(key: string): Promise<void>;
   /** Remove ingests untouched for `olderThanMs`, and ephemeral ones of earlier processes. */
   sweepIngests(olderThanMs: number): Promise<void>;
+}
+
+export interface IngestOptions {
+  restart?: boolean;
+  ephemeral?: boolean;
+  /** What it is hashed with on the way: sha256 by default. A commit to a digest of another reads the bytes once more. */
+  algorithm?: DigestAlgorithm;
 }
 
 /** A blob under way. The bytes on disk so far are hashed at open, so a resumed download is verified whole. */

@@ -53,6 +53,26 @@ test('write() refuses bytes of another digest and stores nothing', async () => {
   expect(readdirSync(join(root, 'blobs', 'sha256'))).toEqual([]);
 });
 
+test('blobs by sha512 lie beside the others, from small bytes and from an ingest whatever it was hashed with', async () => {
+  const bytes = bytesOf(700_000);
+  const digest = `sha512:${createHash('sha512').update(bytes).digest('hex')}` as Digest;
+  for (const algorithm of ['sha256', 'sha512'] as const) {
+    const ingest = await store.ingest('long', { algorithm });
+    await ingest.write(bytes);
+    expect((await ingest.digest()).startsWith(`${algorithm}:`)).toBe(true);
+    expect(await ingest.commit({ digest })).toEqual({ digest, size: bytes.length });
+    expect(await store.read(digest, { maxBytes: bytes.length })).toEqual(Buffer.from(bytes));
+    await store.remove(digest);
+  }
+  const wrong = await store.ingest('wrong');
+  await wrong.write(bytesOf(10));
+  expect(await failureOf(wrong.commit({ digest }))).toMatchObject({ code: 'digest-mismatch' });
+  expect(await store.write(bytes, digest)).toBe(digest);
+  await store.write(bytes);
+  const listed = await Array.fromAsync(store.list());
+  expect(listed.map((one) => one.digest).sort()).toEqual([sha256(bytes), digest]);
+});
+
 test('an absent blob has no size and cannot be read', async () => {
   const absent = sha256(bytesOf(1));
   expect(await store.size(absent)).toBeUndefined();

@@ -3,9 +3,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
-import { type Digest, hexOf, isDigest } from '../oci/digest.ts';
+import {
+  algorithmOf,
+  DIGEST_ALGORITHMS,
+  type Digest,
+  type DigestAlgorithm,
+  digestOf,
+  hasDigest,
+  hexOf,
+  isDigest,
+} from '../oci/digest.ts';
 import { syncDirectory, writeFileAtomic } from '../storage/atomic-file.ts';
-import type { ContentStore, Ingest } from './content-store.ts';
+import type { ContentStore, Ingest, IngestOptions } from './content-store.ts';
 import { openIngestFile } from './ingest-file.ts';
 import { LocalIngest } from './local-ingest.ts';
 import { storageError } from './storage-error.ts';
@@ -13,7 +22,7 @@ import { storageError } from './storage-error.ts';
 /** Ends the names of files that nobody goes on with after a crash. */
 const EPHEMERAL = '.ephemeral';
 
-/** An OCI layout at `root`: `oci-layout`, `blobs/sha256/<hex>`, and beside them `ingest/<hash of the key>`. */
+/** An OCI layout at `root`: `oci-layout`, `blobs/<algorithm>/<hex>`, and beside them `ingest/<hash of the key>`. */
 export class LocalContentStore implements ContentStore {
   readonly root: string;
   readonly #blobs: string;
@@ -21,14 +30,15 @@ export class LocalContentStore implements ContentStore {
 
   private constructor(root: string) {
     this.root = root;
-    this.#blobs = join(root, 'blobs', 'sha256');
+    this.#blobs = join(root, 'blobs');
     this.#ingests = join(root, 'ingest');
   }
 
   /** Open the store at `root`, making what is absent. Any number of instances, in any thread, may be open on one root. */
   static async open(root: string): Promise<LocalContentStore> {
     const store = new LocalContentStore(root);
-    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    for (const algorithm of DIGEST_ALGORITHMS)
+      await mkdir(store.#folder(algorithm), { recursive: true, mode: 0o700 });
     await mkdir(store.#ingests, { recursive: true, mode: 0o700 });
     const layout = join(root, 'oci-layout');
     if (!existsSync(layout)) await writeFileAtomic(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o644 });
@@ -36,7 +46,7 @@ export class LocalContentStore implements ContentStore {
   }
 
   path(digest: Digest): string {
-    return join(this.#blobs, hexOf(digest));
+    return join(this.#folder(algorithmOf(digest)), hexOf(digest));
   }
 
   async size(digest: Digest): Promise<number | undefined> {
@@ -60,7 +70,7 @@ export class LocalContentStore implements ContentStore {
         },
       );
     const bytes = await readFile(this.path(digest));
-    if (digestOf(bytes) === digest) return bytes;
+    if (hasDigest(bytes, digest)) return bytes;
     throw new EngineError('not-found', `Blob ${digest} is damaged`, { code: 'digest-mismatch' });
   }
 
@@ -72,7 +82,7 @@ export class LocalContentStore implements ContentStore {
   }
 
   async write(bytes: Uint8Array, expected?: Digest): Promise<Digest> {
-    const digest = digestOf(bytes);
+    const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
     if (expected !== undefined && expected !== digest)
       throw new EngineError('invalid', `Cannot store blob: expected ${expected}, got ${digest}`, {
         code: 'digest-mismatch',
@@ -86,11 +96,11 @@ export class LocalContentStore implements ContentStore {
     return digest;
   }
 
-  async ingest(key: string, options: { restart?: boolean; ephemeral?: boolean } = {}): Promise<Ingest> {
+  async ingest(key: string, options: IngestOptions = {}): Promise<Ingest> {
     const path = this.#ingestPath(key) + (options.ephemeral === true ? EPHEMERAL : '');
     const handle = await openIngestFile(path, key);
     const place = { key, path, blobPath: (digest: Digest) => this.path(digest) };
-    return await LocalIngest.resume(place, handle, options.restart ?? false);
+    return await LocalIngest.resume(place, handle, options);
   }
 
   async adopt(path: string, digest: Digest): Promise<void> {
@@ -98,7 +108,7 @@ export class LocalContentStore implements ContentStore {
       await rename(path, this.path(digest));
       // One file under both names is left where it was.
       await removeIfThere(path);
-      await syncDirectory(this.#blobs);
+      await syncDirectory(this.#folder(algorithmOf(digest)));
     } catch (error) {
       throw storageError(error, `Cannot store ${digest}`);
     }
@@ -109,12 +119,13 @@ export class LocalContentStore implements ContentStore {
   }
 
   async *list(): AsyncGenerator<{ digest: Digest; sizeBytes: number }> {
-    for (const name of await readdir(this.#blobs)) {
-      const digest = `sha256:${name}`;
-      if (!isDigest(digest)) continue;
-      const sizeBytes = await this.size(digest);
-      if (sizeBytes !== undefined) yield { digest, sizeBytes };
-    }
+    for (const algorithm of DIGEST_ALGORITHMS)
+      for (const name of await readdir(this.#folder(algorithm))) {
+        const digest = `${algorithm}:${name}`;
+        if (!isDigest(digest)) continue;
+        const sizeBytes = await this.size(digest);
+        if (sizeBytes !== undefined) yield { digest, sizeBytes };
+      }
   }
 
   async forgetIngest(key: string): Promise<void> {
@@ -127,9 +138,17 @@ export class LocalContentStore implements ContentStore {
     const ours = Math.max(before, performance.timeOrigin);
     for (const name of await readdir(this.#ingests))
       await this.#sweepIngest(join(this.#ingests, name), name.endsWith(EPHEMERAL) ? ours : before);
-    for (const name of await readdir(this.#blobs))
-      if (name.endsWith('.tmp') && (await modifiedBefore(join(this.#blobs, name), ours)))
-        await removeIfThere(join(this.#blobs, name));
+    for (const algorithm of DIGEST_ALGORITHMS) await this.#sweepWrites(this.#folder(algorithm), ours);
+  }
+
+  async #sweepWrites(folder: string, before: number): Promise<void> {
+    for (const name of await readdir(folder))
+      if (name.endsWith('.tmp') && (await modifiedBefore(join(folder, name), before)))
+        await removeIfThere(join(folder, name));
+  }
+
+  #folder(algorithm: DigestAlgorithm): string {
+    return join(this.#blobs, algorithm);
   }
 
   #ingestPath(key: string): string {
@@ -152,10 +171,6 @@ export class LocalContentStore implements ContentStore {
       if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
     }
   }
-}
-
-function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }
 
 async function modifiedBefore(path: string, timeMs: number): Promise<boolean> {

@@ -1,9 +1,9 @@
 import { type FileHandle, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
-import type { Digest } from '../oci/digest.ts';
+import { algorithmOf, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { syncDirectory } from '../storage/atomic-file.ts';
-import type { Ingest } from './content-store.ts';
+import type { Ingest, IngestOptions } from './content-store.ts';
 import { storageError } from './storage-error.ts';
 
 const BUFFER_BYTES = 256 << 10;
@@ -19,6 +19,7 @@ export interface IngestPlace {
 export class LocalIngest implements Ingest {
   readonly #place: IngestPlace;
   readonly #handle: FileHandle;
+  readonly #algorithm: DigestAlgorithm;
   readonly #hasher: Bun.CryptoHasher;
   /** Bytes handed to the file so far, in flight ones included. */
   #fileOffset: number;
@@ -32,21 +33,26 @@ export class LocalIngest implements Ingest {
   private constructor(
     place: IngestPlace,
     handle: FileHandle,
-    state: { hasher: Bun.CryptoHasher; size: number },
+    state: { algorithm: DigestAlgorithm; hasher: Bun.CryptoHasher; size: number },
   ) {
     this.#place = place;
     this.#handle = handle;
+    this.#algorithm = state.algorithm;
     this.#hasher = state.hasher;
     this.#fileOffset = state.size;
   }
 
   /** `handle` is locked. What the file holds is hashed first, unless `restart`. Owns the handle, also on failure. */
-  static async resume(place: IngestPlace, handle: FileHandle, restart: boolean): Promise<LocalIngest> {
+  static async resume(
+    place: IngestPlace,
+    handle: FileHandle,
+    { restart = false, algorithm = 'sha256' }: IngestOptions,
+  ): Promise<LocalIngest> {
     try {
-      const hasher = new Bun.CryptoHasher('sha256');
+      const hasher = new Bun.CryptoHasher(algorithm);
       if (restart) await handle.truncate(0);
       const size = restart ? 0 : await hashFile(handle, hasher);
-      return new LocalIngest(place, handle, { hasher, size });
+      return new LocalIngest(place, handle, { algorithm, hasher, size });
     } catch (error) {
       await handle.close();
       throw error;
@@ -78,13 +84,15 @@ export class LocalIngest implements Ingest {
 
   async digest(): Promise<Digest> {
     await this.#settle();
-    return `sha256:${this.#hasher.copy().digest('hex')}` as Digest;
+    return `${this.#algorithm}:${this.#hasher.copy().digest('hex')}` as Digest;
   }
 
   async commit(expected: { digest?: Digest; size?: number } = {}): Promise<{ digest: Digest; size: number }> {
     await this.#settle();
     const size = this.#fileOffset;
-    const digest = `sha256:${this.#hasher.digest('hex')}` as Digest;
+    const digest = await this.#digestBy(
+      expected.digest === undefined ? this.#algorithm : algorithmOf(expected.digest),
+    );
     if (expected.size !== undefined && expected.size !== size)
       return this.#refuse(`expected ${expected.size} bytes, got ${size}`);
     if (expected.digest !== undefined && expected.digest !== digest)
@@ -100,6 +108,13 @@ export class LocalIngest implements Ingest {
       throw storageError(error, `Cannot store ${digest}`);
     }
     return { digest, size };
+  }
+
+  async #digestBy(algorithm: DigestAlgorithm): Promise<Digest> {
+    const isOwn = algorithm === this.#algorithm;
+    const hasher = isOwn ? this.#hasher : new Bun.CryptoHasher(algorithm);
+    if (!isOwn) await hashFile(this.#handle, hasher);
+    return `${algorithm}:${hasher.digest('hex')}` as Digest;
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ export function renderLogTag(template: string, record: LogTagRecord): string {
     ID: () => id.slice(0, SHORT_ID),
     FullID: () => id,
     Name: () => name,
-    ImageID: () => image.id.replace(/^sha256:/, '').slice(0, SHORT_ID),
+    ImageID: () => image.id.replace(/^[^:]*:/, '').slice(0, SHORT_ID),
     ImageFullID: () => image.id,
     ImageName: () => config.image,
     Command: () => [entrypoint, ...args].join(' '),

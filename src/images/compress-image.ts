@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GzipMembers } from '../archive/gzip-members.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import { MAX_CONFIG_BYTES } from '../oci/image-config.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts';
 import { isIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
@@ -136,7 +136,7 @@ async function written(
     });
   }
   const bytes = new TextEncoder().encode(JSON.stringify(document));
-  const own = `sha256:${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}` as Digest;
+  const own = digestOf(bytes);
   await lease.add({ blobs: [own], chains: [] });
   await ports.content.write(bytes, own);
   return { digest: own, mediaType, size: bytes.length };

@@ -1,7 +1,7 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import type { Reference } from '../oci/reference.ts';
 import { fileAt, type ReceivedArchive } from './received-archive.ts';
@@ -51,8 +51,7 @@ export async function writeBlob(
   mediaType: string,
   { content, hold }: ArchivePorts,
 ): Promise<Descriptor> {
-  const digest =
-    `sha256:${new Bun.CryptoHasher('sha256').update(bytes as Uint8Array<ArrayBuffer>).digest('hex')}` as Digest;
+  const digest = digestOf(bytes);
   await hold(digest);
   await content.write(bytes, digest);
   return { mediaType, digest, size: bytes.length };

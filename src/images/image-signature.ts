@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { parseReference, type Reference, repositoryName } from '../oci/reference.ts';
 
 /** A signature as cosign stores it: over these very bytes, a claim in JSON ("simple signing"). */
@@ -63,7 +63,8 @@ export function bundleFault(
   const claim = parseText(statement);
   if (field(claim, 'predicateType') !== SIGN_PREDICATE) return 'is no signature of an image';
   const subjects = field(claim, 'subject');
-  const isFor = (subject: unknown): boolean => field(field(subject, 'digest'), 'sha256') === hexOf(digest);
+  const isFor = (subject: unknown): boolean =>
+    field(field(subject, 'digest'), algorithmOf(digest)) === hexOf(digest);
   return Array.isArray(subjects) && subjects.some(isFor) ? undefined : 'is for another digest';
 }
 

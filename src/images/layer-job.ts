@@ -3,7 +3,7 @@ import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { storageError } from '../content/storage-error.ts';
 import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { DiffId } from '../oci/digest.ts';
+import { algorithmOf, type DiffId } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { isUnreachable, isWrongContent } from '../registry/read-blob.ts';
 import type {
@@ -116,7 +116,8 @@ async function attemptLayer(
 
 async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLayer> {
   const { digest } = job.descriptor;
-  const hasher = new Bun.CryptoHasher('sha256');
+  const algorithm = algorithmOf(digest);
+  const hasher = new Bun.CryptoHasher(algorithm);
   const bytes = hashed(ports.content.stream(digest), hasher);
   // What isn't compressed is the tar itself.
   const isTar = (digest as string) === job.diffId;
@@ -127,7 +128,7 @@ async function stageStored(job: LayerJob, ports: LayerPorts): Promise<StagedLaye
       }
     : ports;
   return await stageLayer(job, stagePorts, bytes, async () => {
-    if (`sha256:${hasher.digest('hex')}` === digest) return;
+    if (`${algorithm}:${hasher.digest('hex')}` === digest) return;
     await ports.content.remove(digest);
     throw new DamagedHere(`Blob ${digest} is damaged`);
   });
@@ -146,15 +147,16 @@ async function* hashed(
 /** Where the digest's own ingest is held (a worker that was terminated holds its lock for good), one that nobody will resume. */
 async function openIngest({ descriptor }: LayerJob, content: ContentStore): Promise<HeldIngest> {
   const { digest, size } = descriptor;
+  const algorithm = algorithmOf(digest);
   try {
-    const ingest = await content.ingest(digest);
+    const ingest = await content.ingest(digest, { algorithm });
     if (ingest.offset <= size) return { ingest, resumable: true };
     await ingest.abort();
-    return { ingest: await content.ingest(digest, { restart: true }), resumable: true };
+    return { ingest: await content.ingest(digest, { restart: true, algorithm }), resumable: true };
   } catch (error) {
     if (kindOf(error) !== 'conflict') throw error;
     return {
-      ingest: await content.ingest(`${digest} ${randomUUID()}`, { ephemeral: true }),
+      ingest: await content.ingest(`${digest} ${randomUUID()}`, { ephemeral: true, algorithm }),
       resumable: false,
     };
   }

@@ -6,7 +6,7 @@ import { cleanMemberPath } from '../archive/member-path.ts';
 import { TarReader, type TarVisitor } from '../archive/tar-reader.ts';
 import type { ContentStore, Ingest } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import { algorithmOf, type Digest, isDigest } from '../oci/digest.ts';
 import type { ReceivedArchive, ReceivedFile } from './received-archive.ts';
 
 /** Members of one archive; one of 127 layers in Docker's oldest form has 400. */
@@ -148,7 +148,8 @@ class Receiver {
       if ((await content.size(expected)) === size)
         return { kind: 'known', path, digest: expected, size, head };
     }
-    const ingest = await content.ingest(`load-${this.#id}-${this.#count++}`, { ephemeral: true });
+    const algorithm = expected === undefined ? 'sha256' : algorithmOf(expected);
+    const ingest = await content.ingest(`load-${this.#id}-${this.#count++}`, { ephemeral: true, algorithm });
     return { kind: 'blob', path, ingest, head, expected };
   }
 
@@ -219,8 +220,8 @@ function isDocument(path: string): boolean {
 }
 
 function promisedDigest(path: string): Digest | undefined {
-  const [, hex] = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path) ?? [];
-  const digest = `sha256:${hex}`;
+  const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const digest = `${algorithm}:${hex}`;
   return isDigest(digest) ? digest : undefined;
 }
 

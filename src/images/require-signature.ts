@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isManifestType } from '../oci/media-types.ts';
-import { familiarName, type Reference, repositoryName } from '../oci/reference.ts';
+import { familiarName, isTag, type Reference, repositoryName } from '../oci/reference.ts';
 import { isUnreachable, readBlob } from '../registry/read-blob.ts';
 import type { RegistryCatalog, RegistryClient, RegistryRequest } from '../registry/registry-client.ts';
 import { RegistryResponseError } from '../registry/response-errors.ts';
@@ -31,7 +31,7 @@ const SHOWN_FAULTS = 3;
 /**
  * Refuse what a policy doesn't let in. What counts is the digest that the name stands for: an index's signature is one for all that it refers to.
  *
- * Signatures are looked for where cosign puts them, in the image's own repository: under the tag `sha256-<hex>.sig`, then among its referrers.
+ * Signatures are looked for where cosign puts them, in the image's own repository: under the tag `<algorithm>-<hex>.sig`, then among its referrers.
  *
  * @throws EngineError "forbidden" code signature-refused, with the reason; as RegistryClient where signatures cannot be looked for.
  */
@@ -92,8 +92,9 @@ class SignatureSearch {
 
   async byTag(): Promise<boolean> {
     const { reference, digest } = this.#image;
-    const tag = `sha256-${hexOf(digest)}.sig`;
-    return await this.#isSignedBy({ ...reference, tag, digest: undefined });
+    const tag = `${algorithmOf(digest)}-${hexOf(digest)}.sig`;
+    // What cosign would call the signature of a longer digest is no tag.
+    return isTag(tag) && (await this.#isSignedBy({ ...reference, tag, digest: undefined }));
   }
 
   async byReferrers(): Promise<boolean> {

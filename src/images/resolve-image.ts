@@ -27,7 +27,7 @@ export interface ResolvedImage {
   reference: Reference | undefined;
 }
 
-const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
+const ID_PREFIX = /^((?:sha256|sha384|sha512):)?([0-9a-f]{1,128})$/;
 
 /**
  * Find an image by reference, ID, manifest or config digest, or a unique prefix of one.
@@ -79,9 +79,10 @@ function byReference(store: ImageStore, reference: Reference): ResolvedImage | u
 }
 
 function byPrefix(store: ImageStore, name: string): ResolvedImage | undefined {
-  const prefix = ID_PREFIX.exec(name)?.[1];
+  const [, algorithm = '', prefix] = ID_PREFIX.exec(name) ?? [];
   if (prefix === undefined) return undefined;
-  const matches = (digest: Digest): boolean => hexOf(digest).startsWith(prefix);
+  const matches = (digest: Digest): boolean =>
+    digest.startsWith(algorithm) && hexOf(digest).startsWith(prefix);
   const found = store.images().flatMap((image): ResolvedImage[] => {
     const manifest = image.manifests.find((one) => idsOf(one).some(matches));
     if (matches(image.id)) return [{ image, manifest: undefined, reference: undefined }];

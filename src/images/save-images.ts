@@ -175,7 +175,8 @@ async function* archive(
 ): AsyncGenerator<Uint8Array> {
   const writer = new TarWriter();
   try {
-    for (const path of ['blobs', 'blobs/sha256'])
+    const folders = files.flatMap(({ path }) => /^blobs\/[^/]+/.exec(path) ?? []);
+    for (const path of ['blobs', ...new Set(folders)])
       yield writer.header({ path, type: 'directory', mode: 0o755, size: 0 });
     for (const file of files) {
       const size = 'bytes' in file ? file.bytes.length : file.blob.size;

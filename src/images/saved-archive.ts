@@ -1,5 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { canonicalName, familiarName, type Reference } from '../oci/reference.ts';
 import { blobsIn, type StoredDocument } from './image-documents.ts';
@@ -42,8 +42,9 @@ export function savedFiles(images: readonly SavedImage[]): SavedFile[] {
   return files;
 }
 
+/** Where a blob lies in an OCI layout. */
 function blobPath(digest: Digest): string {
-  return `blobs/sha256/${hexOf(digest)}`;
+  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 }
 
 function indexOf(images: readonly SavedImage[]): object {

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { ContentStore } from '../content/content-store.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import type { ImageConfig } from '../oci/image-config.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.ts';
@@ -44,8 +43,4 @@ export async function storeImage(image: ImageConfig, parts: ImageParts): Promise
     tags: parts.reference === undefined ? [] : [canonicalName(withDefaultTag(parts.reference))],
   });
   return digest;
-}
-
-function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }

@@ -1,5 +1,5 @@
 import type { DiffId } from './digest.ts';
-import { isDigest, parseDiffId } from './digest.ts';
+import { algorithmOf, isDigest, parseDiffId } from './digest.ts';
 import {
   arrayField,
   booleanField,
@@ -96,7 +96,8 @@ function decodeDiffIds(rootfs: JsonObject): DiffId[] {
   return arrayField(rootfs['diff_ids'], 'image config.rootfs.diff_ids', MAX_LAYERS).map((item, index) => {
     const field = `image config.rootfs.diff_ids[${index}]`;
     const text = stringField(item, field);
-    if (!isDigest(text)) throw invalidField(field, 'sha256:<64 hex digits>');
+    if (!isDigest(text) || algorithmOf(text) !== 'sha256')
+      throw invalidField(field, 'sha256:<64 hex digits>');
     return parseDiffId(text);
   });
 }

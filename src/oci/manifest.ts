@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from './descriptor.ts';
-import { isDigest } from './digest.ts';
+import { DIGEST_FORM, isDigest } from './digest.ts';
 import {
   arrayField,
   invalidField,
@@ -85,7 +85,7 @@ export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
 export function decodeDescriptor(value: unknown, field: string): Descriptor {
   const object = objectField(value, field);
   const digest = stringField(object['digest'], `${field}.digest`);
-  if (!isDigest(digest)) throw invalidField(`${field}.digest`, 'sha256:<64 hex digits>');
+  if (!isDigest(digest)) throw invalidField(`${field}.digest`, DIGEST_FORM);
   const artifactType = optionalString(object['artifactType'], `${field}.artifactType`);
   const urls = optionalStrings(object['urls'], `${field}.urls`, 100);
   return {

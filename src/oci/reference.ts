@@ -1,5 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
-import { type Digest, isDigest } from './digest.ts';
+import { DIGEST_ALGORITHMS, type Digest, isDigest } from './digest.ts';
 
 /** A parsed image name. `docker.io/library/busybox:latest` for `busybox`. */
 export interface Reference {
@@ -160,9 +160,11 @@ function refuseUppercase(remainder: string): void {
 
 function checkDigest(text: string | undefined): Digest | undefined {
   if (text === undefined || isDigest(text)) return text;
-  const [algorithm, hex] = text.split(':');
-  if (algorithm !== 'sha256') throw new EngineError('invalid', 'unsupported digest algorithm');
-  throw new EngineError('invalid', `invalid checksum digest ${hex?.length === 64 ? 'format' : 'length'}`);
+  const [algorithm = '', hex = ''] = text.split(':');
+  if (!DIGEST_ALGORITHMS.some((one) => one === algorithm))
+    throw new EngineError('invalid', 'unsupported digest algorithm');
+  const isLong = isDigest(`${algorithm}:${'0'.repeat(hex.length)}`);
+  throw new EngineError('invalid', `invalid checksum digest ${isLong ? 'format' : 'length'}`);
 }
 
 function suffixOf({ tag, digest }: Reference): string {

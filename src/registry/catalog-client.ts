@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { parseIndex } from '../oci/manifest.ts';
 import { isIndexType, MEDIA_TYPES } from '../oci/media-types.ts';
 import { isRepositoryPath, isTag, type Reference } from '../oci/reference.ts';
@@ -16,6 +16,8 @@ import { walkSources } from './source-walk.ts';
 import type { Endpoint } from './sources.ts';
 import type { TransportResponse } from './transport.ts';
 
+/** Of a digest's in the tag that lists its referrers. */
+const TAG_HEX_DIGITS = 64;
 const PAGE_SIZE = '1000';
 const MAX_ITEMS = 100_000;
 const MAX_PAGES = 10_000;
@@ -103,7 +105,9 @@ export class CatalogClient implements RegistryCatalog {
     digest: Digest,
     options: RegistryRequest,
   ): Promise<Descriptor[]> {
-    const reference = { ...repository, tag: `sha256-${hexOf(digest)}`, digest: undefined };
+    // The specification cuts it off: a tag has 128 characters at most.
+    const tag = `${algorithmOf(digest)}-${hexOf(digest).slice(0, TAG_HEX_DIGITS)}`;
+    const reference = { ...repository, tag, digest: undefined };
     try {
       const { bytes, descriptor } = await new DistributionClient(this.#connection).manifest(
         reference,

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, parseIndex, parseManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { type Platform, selectManifest } from '../oci/platform.ts';
@@ -204,10 +204,11 @@ async function openVerified(
   const body = skipped(blob.body, start - blob.start);
   // What begins in the middle only the receiving registry can verify.
   if (start > 0) return body;
-  const hasher = new Bun.CryptoHasher('sha256');
+  const algorithm = algorithmOf(digest);
+  const hasher = new Bun.CryptoHasher(algorithm);
   let seen = 0;
   const verify = () => {
-    if (`sha256:${hasher.digest('hex')}` === digest) return;
+    if (`${algorithm}:${hasher.digest('hex')}` === digest) return;
     const liars = blob.refuse();
     const mayHelp = liars.length > 0;
     except.push(...liars);

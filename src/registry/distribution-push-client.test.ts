@@ -246,6 +246,24 @@ describe('putManifest()', () => {
     expect(await put()).toBe(image.manifest.digest);
   });
 
+  test.each([
+    ['names the tag beside a digest that is not sha256', true],
+    ['puts it under the tag again where the registry does not know that', false],
+  ])('%s', async (_what, isKnown) => {
+    const { digest } = blobOf(image.manifest.bytes, 'sha512');
+    const headers: Record<string, string> = isKnown
+      ? { 'oci-tag': 'v1', 'docker-content-digest': digest }
+      : {};
+    registry.fault = ({ method }) =>
+      method === 'PUT' ? { kind: 'answer', status: 201, headers } : undefined;
+    const manifest = { mediaType: OCI_MANIFEST, bytes: image.manifest.bytes };
+    const stored = await client().putManifest({ ...target('app:v1'), digest }, manifest, options());
+    expect(stored).toBe(isKnown ? digest : image.manifest.digest);
+    const paths = registry.requests.filter(({ method }) => method === 'PUT').map(({ path }) => path);
+    const both = [`/v2/app/manifests/${digest}?tag=v1`, '/v2/app/manifests/v1'];
+    expect(paths).toEqual(isKnown ? both.slice(0, 1) : both);
+  });
+
   test('finds out when something else was stored', async () => {
     const headers = { 'docker-content-digest': blob.digest };
     registry.fault = ({ method }) =>

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import { type Digest, digestOf, hasDigest, isDigest } from '../oci/digest.ts';
 import { type Reference, repositoryName } from '../oci/reference.ts';
 import { type UploadCall, uploadBlob } from './blob-upload.ts';
 import type { BlobOpener, RegistryPushClient, UploadRequest } from './push-client.ts';
@@ -106,15 +105,20 @@ export class DistributionPushClient implements RegistryPushClient {
     manifest: { mediaType: string; bytes: Uint8Array },
     options: RegistryRequest,
   ): Promise<Digest> {
-    const name = reference.tag ?? reference.digest;
+    const { tag, digest: named } = reference;
+    const name = named ?? tag;
     if (name === undefined) throw new EngineError('invalid', 'Cannot put a manifest without a tag or digest');
     const { home, url } = await this.#target(reference, `manifests/${name}`, options);
+    if (named !== undefined && tag !== undefined) url.searchParams.set('tag', tag);
     const headers = { 'content-type': manifest.mediaType };
     const call: PushCall = { method: 'PUT', url, home, headers, body: new Uint8Array(manifest.bytes) };
     const response = await this.#repeated(call, { repository: reference, options, expected: [201] });
-    const digest = `sha256:${createHash('sha256').update(manifest.bytes).digest('hex')}` as Digest;
+    // Registries of before that parameter have stored the manifest, and know nothing of the tag.
+    if (url.searchParams.has('tag') && response.headers.get('oci-tag') === null)
+      return await this.putManifest({ ...reference, digest: undefined }, manifest, options);
     const stored = response.headers.get('docker-content-digest') ?? '';
-    if (!isDigest(stored) || stored === digest) return digest;
+    const digest = reference.digest ?? digestOf(manifest.bytes);
+    if (!isDigest(stored) || hasDigest(manifest.bytes, stored)) return digest;
     throw new EngineError('invalid', `Cannot push: the registry stored ${stored}, sent was ${digest}`, {
       code: 'digest-mismatch',
     });

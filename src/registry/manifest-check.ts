@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import { digestOf, hasDigest, isDigest } from '../oci/digest.ts';
 import { familiarName, type Reference } from '../oci/reference.ts';
 import { syntaxReason } from './loose-json.ts';
 
@@ -30,15 +29,14 @@ export interface ManifestClaim {
  * @throws EngineError "invalid" (code digest-mismatch for a wrong digest); "unavailable" when it isn't a manifest at all.
  */
 export function checkManifest(bytes: Uint8Array, claim: ManifestClaim): Descriptor {
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
   const body = parseBody(bytes);
   const promised =
     claim.reference.digest ?? (claim.digest !== null && isDigest(claim.digest) ? claim.digest : undefined);
-  if (promised !== undefined && promised !== digest)
+  if (promised !== undefined && !hasDigest(bytes, promised))
     throw new EngineError('invalid', `manifest verification failed for digest ${promised}`, {
       code: 'digest-mismatch',
     });
-  return { mediaType: mediaTypeOf(body, claim), digest, size: bytes.length };
+  return { mediaType: mediaTypeOf(body, claim), digest: promised ?? digestOf(bytes), size: bytes.length };
 }
 
 function parseBody(bytes: Uint8Array): Record<string, unknown> {

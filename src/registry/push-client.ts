@@ -73,7 +73,7 @@ export interface RegistryPushClient {
     options: UploadRequest,
   ): Promise<void>;
   /**
-   * Publish a manifest under the reference's tag, or under its digest. Resolves to the digest.
+   * Publish a manifest under the reference's tag, or under its digest, or by that digest and the tag with it. Resolves to the digest.
    *
    * @throws EngineError "invalid" code digest-mismatch where the registry has stored something else.
    */

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
-import type { Digest } from '../oci/digest.ts';
+import { algorithmOf, type Digest } from '../oci/digest.ts';
 import { type Reference, repositoryName } from '../oci/reference.ts';
 import type { PushBlob, PushContent, PushOptions, RegistryPushClient } from './push-client.ts';
 
@@ -22,7 +22,9 @@ export async function pushContent(
   if (root === undefined) throw new EngineError('invalid', 'Cannot push: there is no manifest');
   for (const manifest of manifests.slice(0, -1)) await putManifest(client, { manifest, reference }, options);
   const { digest, size } = root.descriptor;
-  const name = reference.tag === undefined ? { ...reference, digest } : { ...reference, digest: undefined };
+  // A registry takes what comes under a tag by sha256.
+  const isUsual = reference.tag !== undefined && algorithmOf(digest) === 'sha256';
+  const name = { ...reference, digest: isUsual ? undefined : digest };
   const { mediaType } = root.descriptor;
   await client.putManifest(name, { mediaType, bytes: root.bytes }, options);
   options.progress({ status: `${reference.tag ?? digest}: digest: ${digest} size: ${size}` });

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { hasDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type {
   BlobRequest,
@@ -70,8 +70,7 @@ async function readVerified(
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  const actual = createHash('sha256').update(bytes.subarray(0, at)).digest('hex');
-  if (at !== size || `sha256:${actual}` !== digest) throw mismatch(digest);
+  if (at !== size || !hasDigest(bytes, digest)) throw mismatch(digest);
   return bytes;
 }
 

@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import { type Digest, hexOf } from '../../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../../oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../oci/platform.ts';
 import { parseReference, type Reference } from '../../oci/reference.ts';
 import { timeOf } from '../export/image-config.ts';
@@ -130,7 +130,7 @@ function predicateV1(facts: BuildFacts, options: ProvenanceOptions): object {
 function materialsOf({ materials }: BuildFacts): object[] {
   return materials.map(({ name, digest, platform }) => ({
     uri: uriOf(name, platform),
-    digest: { sha256: hexOf(digest) },
+    digest: { [algorithmOf(digest)]: hexOf(digest) },
   }));
 }
 

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { hexOf } from '../../oci/digest.ts';
+import { algorithmOf, hexOf } from '../../oci/digest.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { familiarRepository, type Reference } from '../../oci/reference.ts';
 import type { Attestation } from '../export/image-documents.ts';
@@ -14,7 +14,7 @@ export interface Subject {
 /** An in-toto statement, v0.1, as BuildKit writes them. */
 export function statementOf(predicateType: string, predicate: object, about: Subject): Attestation {
   const { references, platform, manifest } = about;
-  const digest = { sha256: hexOf(manifest.digest) };
+  const digest = { [algorithmOf(manifest.digest)]: hexOf(manifest.digest) };
   const subject =
     references.length === 0
       ? [{ name: '_', digest }]

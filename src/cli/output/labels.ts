@@ -14,7 +14,7 @@ export function ellipsis(text: string, length: number): string {
   return length <= 1 ? characters.slice(0, length).join('') : `${characters.slice(0, length - 1).join('')}…`;
 }
 
-/** Twelve characters of an ID, without `sha256:`. */
+/** Twelve characters of an ID, without its algorithm. */
 export function shortId(id: string): string {
-  return id.replace(/^sha256:/, '').slice(0, 12);
+  return id.replace(/^[^:]*:/, '').slice(0, 12);
 }

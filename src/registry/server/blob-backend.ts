@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
+import type { Digest, DigestAlgorithm } from '../../oci/digest.ts';
 
 /**
  * What the embedded registry needs of a store. `daemon` wires it to the engine's content; tests have one in memory.
@@ -73,7 +73,7 @@ export interface BlobStore {
   read(digest: Digest, options: { maxBytes: number }): Promise<Uint8Array>;
   stream(digest: Digest, options?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
   write(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
-  ingest(key: string, options?: { ephemeral?: boolean }): Promise<BlobIngest>;
+  ingest(key: string, options?: { ephemeral?: boolean; algorithm?: DigestAlgorithm }): Promise<BlobIngest>;
   remove(digest: Digest): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { isDigest } from '../../oci/digest.ts';
+import { algorithmOf, isDigest } from '../../oci/digest.ts';
 import { isTag } from '../../oci/reference.ts';
 import type { BlobBackend } from './blob-backend.ts';
 import type { RegistryCall } from './call.ts';
@@ -50,7 +50,8 @@ async function send({ backend, request }: RegistryCall, target: Target): Promise
 async function receive({ backend, request, url, locate }: RegistryCall, target: Target): Promise<Response> {
   const { repository, reference } = target;
   const bytes = await readManifest(request);
-  const stored = describe(bytes, request.headers.get('content-type'));
+  const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256';
+  const stored = describe(bytes, request.headers.get('content-type'), algorithm);
   const { digest } = stored.descriptor;
   if (isDigest(reference) && reference !== digest)
     throw new RegistryRefusal(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');

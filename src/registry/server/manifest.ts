@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { type Digest, isDigest } from '../../oci/digest.ts';
+import { DIGEST_FORM, type Digest, type DigestAlgorithm, digestOf, isDigest } from '../../oci/digest.ts';
 import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import type { StoredManifest } from './blob-backend.ts';
 import { RegistryRefusal } from './refusal.ts';
@@ -27,7 +26,11 @@ export interface ManifestLink {
  *
  * @throws RegistryRefusal MANIFEST_INVALID
  */
-export function describe(bytes: Uint8Array, contentType: string | null): StoredManifest {
+export function describe(
+  bytes: Uint8Array,
+  contentType: string | null,
+  algorithm: DigestAlgorithm = 'sha256',
+): StoredManifest {
   const body = parse(bytes);
   const sent = (contentType ?? '').split(';', 1)[0]?.trim() ?? '';
   const mediaType = sent === '' ? stringOf(body['mediaType']) : sent;
@@ -43,7 +46,7 @@ export function describe(bytes: Uint8Array, contentType: string | null): StoredM
   )
     throw invalid('neither an image nor an index');
   const subject = stringOf(recordOf(body['subject'])['digest']);
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+  const digest = digestOf(bytes, algorithm);
   const descriptor = withArtifact({ mediaType, digest, size: bytes.length }, body);
   return { descriptor, bytes, subject: isDigest(subject) ? subject : undefined };
 }
@@ -64,7 +67,7 @@ export function linksOf(bytes: Uint8Array): ManifestLinks {
 
 function linkOf(descriptor: Record<string, unknown>): ManifestLink {
   const digest = stringOf(descriptor['digest']);
-  if (!isDigest(digest)) throw invalid('a descriptor has no sha256 digest');
+  if (!isDigest(digest)) throw invalid(`a descriptor has no digest (${DIGEST_FORM})`);
   const size = descriptor['size'];
   return { digest, size: Number.isSafeInteger(size) && Number(size) >= 0 ? Number(size) : undefined };
 }

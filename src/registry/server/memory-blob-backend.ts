@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts';
 import type { BlobIngest, BlobStore } from './blob-backend.ts';
 import { OwnBlobCollector } from './blob-collector.ts';
 import { RepositoryIndex } from './repository-index.ts';
@@ -34,8 +33,8 @@ export class MemoryBlobStore implements BlobStore {
     return new Blob([this.#get(digest).slice(start, end)]).stream();
   }
 
-  async write(bytes: Uint8Array): Promise<Digest> {
-    const digest = digestOf(bytes);
+  async write(bytes: Uint8Array, expected?: Digest): Promise<Digest> {
+    const digest = digestOf(bytes, expected === undefined ? 'sha256' : algorithmOf(expected));
     this.blobs.set(digest, new Uint8Array(bytes));
     return digest;
   }
@@ -47,7 +46,7 @@ export class MemoryBlobStore implements BlobStore {
     const commit = async ({ digest }: { digest: Digest }) => {
       forget();
       const bytes = new Uint8Array(Buffer.concat(chunks));
-      const actual = digestOf(bytes);
+      const actual = digestOf(bytes, algorithmOf(digest));
       if (actual !== digest)
         throw new EngineError('invalid', `digest mismatch: expected ${digest}, got ${actual}`, {
           code: 'digest-mismatch',
@@ -79,8 +78,4 @@ export class MemoryBlobStore implements BlobStore {
     if (bytes === undefined) throw new EngineError('not-found', `No such blob: ${digest}`);
     return bytes;
   }
-}
-
-function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 }

@@ -276,6 +276,32 @@ describe('createRegistryHandler()', () => {
     expect((await put(Array.from({ length: 65 }, (_, n) => `tag=t${n}`).join('&'))).status).toBe(414);
   });
 
+  test('keeps a manifest by the sha512 that it is pushed by, with its tag', async () => {
+    const { backend, call } = open();
+    const image = sampleImage(['by sha512']);
+    await publish(backend, 'x', 'first', image);
+    const { bytes, digest } = blobOf(image.manifest.bytes, 'sha512');
+    const headers = { 'content-type': OCI_MANIFEST };
+    const put = (name: string) => call(`x/manifests/${name}`, { method: 'PUT', body: bytes, headers });
+    const created = await put(`${digest}?tag=long`);
+    expect([created.status, created.headers.get('docker-content-digest')]).toEqual([201, digest]);
+    for (const name of [digest, 'long']) {
+      const response = await call(`x/manifests/${name}`);
+      expect([response.status, response.headers.get('docker-content-digest')]).toEqual([200, digest]);
+      expect(await response.bytes()).toEqual(bytes);
+    }
+    expect((await call('x/manifests/first')).headers.get('docker-content-digest')).toBe(
+      image.manifest.digest,
+    );
+    const wrong = await put(blobOf('other', 'sha512').digest);
+    expect([wrong.status, await codeOf(wrong)]).toEqual([400, 'DIGEST_INVALID']);
+    const unknown = await put(`blake3:${'a'.repeat(64)}`);
+    expect([unknown.status, await codeOf(unknown)]).toEqual([400, 'DIGEST_INVALID']);
+    expect((await call(`x/manifests/${digest}`, { method: 'DELETE' })).status).toBe(202);
+    expect((await call('x/manifests/long')).status).toBe(404);
+    expect((await call('x/manifests/first')).status).toBe(200);
+  });
+
   test('refuses an index whose images are not here, and takes a subject that is not', async () => {
     const { backend, call } = open();
     const entry = { mediaType: OCI_MANIFEST, digest: blobOf('absent').digest, size: 6 };

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { type Digest, hexOf, isDigest } from '../../oci/digest.ts';
+import { type Digest, digestOfHex, hexOf, isDigest } from '../../oci/digest.ts';
 import { isRepositoryPath, isTag } from '../../oci/reference.ts';
 import { writeDurably } from './durable-file.ts';
 
@@ -226,12 +226,12 @@ export class RepositoryIndex {
     const folder = (kind: string) => join(this.#root ?? '', name, kind);
     const repository = this.#open(name);
     for (const { name: hex } of await list(folder(BLOBS))) {
-      const digest = `sha256:${hex}`;
-      if (isDigest(digest)) repository.blobs.set(digest, (await stat(join(folder(BLOBS), hex))).mtimeMs);
+      const digest = digestOfHex(hex);
+      if (digest !== undefined) repository.blobs.set(digest, (await stat(join(folder(BLOBS), hex))).mtimeMs);
     }
     for (const { name: hex } of await list(folder(MANIFESTS))) {
-      const digest = `sha256:${hex}`;
-      if (!isDigest(digest) || !repository.blobs.has(digest)) continue;
+      const digest = digestOfHex(hex);
+      if (digest === undefined || !repository.blobs.has(digest)) continue;
       const entry = entryOf(await readFile(join(folder(MANIFESTS), hex), 'utf8'), digest);
       if (entry !== undefined) repository.manifests.set(digest, entry);
     }
@@ -252,7 +252,7 @@ export class RepositoryIndex {
 
   /** @throws EngineError "invalid": the handler has checked names before, this is the last door. */
   #file(repository: string, folder: string, name: string): string {
-    if (!isTag(name) && !/^[a-f0-9]{64}$/.test(name)) throw invalidName(`${repository}/${name}`);
+    if (!isTag(name) && digestOfHex(name) === undefined) throw invalidName(`${repository}/${name}`);
     return join(this.#root ?? '', repository, folder, name);
   }
 }

@@ -1,4 +1,4 @@
-import { type Digest, isDigest } from '../../oci/digest.ts';
+import { DIGEST_FORM, type Digest, isDigest } from '../../oci/digest.ts';
 import { isRepositoryPath, isTag } from '../../oci/reference.ts';
 import { RegistryRefusal } from './refusal.ts';
 
@@ -63,7 +63,7 @@ function uploads(repository: string, id: string | undefined): Route {
 /** @throws RegistryRefusal DIGEST_INVALID */
 export function checkedDigest(text: string | null): Digest {
   if (text !== null && isDigest(text)) return text;
-  throw new RegistryRefusal(400, 'DIGEST_INVALID', 'provided digest is not a sha256 digest');
+  throw new RegistryRefusal(400, 'DIGEST_INVALID', `provided digest is not ${DIGEST_FORM}`);
 }
 
 function checkName(repository: string): void {
@@ -73,7 +73,7 @@ function checkName(repository: string): void {
 
 function badReference(text: string): RegistryRefusal {
   return text.includes(':')
-    ? new RegistryRefusal(400, 'DIGEST_INVALID', 'provided digest is not a sha256 digest')
+    ? new RegistryRefusal(400, 'DIGEST_INVALID', `provided digest is not ${DIGEST_FORM}`)
     : new RegistryRefusal(400, 'TAG_INVALID', 'invalid tag name');
 }
 

@@ -87,6 +87,21 @@ export function describeRegistryContract(name: string, start: () => Promise<Runn
       expect([head.status, head.headers.get('content-length')]).toEqual([200, '300000']);
     });
 
+    test('takes a blob by its sha512, in one piece and in two, and refuses other bytes', async () => {
+      const blob = blobOf(patterned(300_000, 5), 'sha512');
+      expect((await put('sha512', blob)).status).toBe(201);
+      const response = await call(`sha512/blobs/${blob.digest}`);
+      expect(await response.bytes()).toEqual(blob.bytes);
+      const next = blobOf(patterned(2000, 6), 'sha512');
+      const headers = { 'content-range': '0-799', 'content-type': 'application/octet-stream' };
+      const piece = { method: 'PATCH', body: next.bytes.slice(0, 800), headers };
+      const rest = location(await call(await begin('sha512'), piece));
+      const done = await call(withDigest(rest, next.digest), { method: 'PUT', body: next.bytes.slice(800) });
+      expect(done.status).toBe(201);
+      const wrong = await put('sha512', { bytes: next.bytes, digest: blobOf('other', 'sha512').digest });
+      expect([wrong.status, await codeOf(wrong)]).toEqual([400, 'DIGEST_INVALID']);
+    });
+
     test('takes the empty blob', async () => {
       expect((await put('empty', blobOf(''))).status).toBe(201);
       const response = await call(`empty/blobs/${blobOf('').digest}`);

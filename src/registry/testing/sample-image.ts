@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, type DigestAlgorithm, digestOf as digestBy } from '../../oci/digest.ts';
 
 export interface SampleBlob {
   bytes: Uint8Array<ArrayBuffer>;
@@ -17,13 +16,13 @@ export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 
-export function blobOf(content: string | Uint8Array): SampleBlob {
+export function blobOf(content: string | Uint8Array, algorithm?: DigestAlgorithm): SampleBlob {
   const bytes = new Uint8Array(typeof content === 'string' ? new TextEncoder().encode(content) : content);
-  return { bytes, digest: digestOf(bytes) };
+  return { bytes, digest: digestBy(bytes, algorithm) };
 }
 
 export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+  return digestBy(bytes);
 }
 
 /** Bytes that differ everywhere and are the same each time. */
@@ -47,7 +46,7 @@ export function sampleImage(
   const config = blobOf(
     JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } }),
   );
-  const blobs = layers.map(blobOf);
+  const blobs = layers.map((layer) => blobOf(layer));
   const describe = (blob: SampleBlob, type: string) => ({
     mediaType: type,
     digest: blob.digest,

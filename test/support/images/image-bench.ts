@@ -145,7 +145,12 @@ export class ImageBench {
   /** What lies in the content store: hex names of blobs, count of ingests. */
   stored(): { blobs: string[]; ingests: number } {
     const list = (path: string): string[] => readdirSync(join(this.root, 'content', path));
-    return { blobs: list('blobs/sha256').sort(), ingests: list('ingest').length };
+    return {
+      blobs: list('blobs')
+        .flatMap((algorithm) => list(`blobs/${algorithm}`))
+        .sort(),
+      ingests: list('ingest').length,
+    };
   }
 
   async stop(): Promise<void> {

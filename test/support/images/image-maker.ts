@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
-import type { DiffId, Digest } from '../../../src/oci/digest.ts';
+import { type DiffId, type Digest, type DigestAlgorithm, digestOf } from '../../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../../src/oci/media-types.ts';
 import type { Platform } from '../../../src/oci/platform.ts';
 
@@ -29,21 +28,29 @@ export interface MadeIndex extends MadeBlob {
 }
 
 export function sha256(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
+  return digestOf(bytes);
 }
 
-export function makeBlob(content: Uint8Array, mediaType: string): MadeBlob {
+export function makeBlob(
+  content: Uint8Array,
+  mediaType: string,
+  algorithm: DigestAlgorithm = 'sha256',
+): MadeBlob {
   // A Buffer's slice() would share its memory.
   const bytes = new Uint8Array(content);
-  return { bytes, descriptor: { mediaType, digest: sha256(bytes), size: bytes.length } };
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes, algorithm), size: bytes.length } };
 }
 
-export function makeLayer(tar: Uint8Array, compression: 'none' | 'gzip' | 'zstd' = 'gzip'): MadeLayer {
+export function makeLayer(
+  tar: Uint8Array,
+  compression: 'none' | 'gzip' | 'zstd' = 'gzip',
+  algorithm: DigestAlgorithm = 'sha256',
+): MadeLayer {
   const diffId = sha256(tar) as string as DiffId;
-  if (compression === 'none') return { ...makeBlob(tar, MEDIA_TYPES.ociLayer), diffId, tar };
+  if (compression === 'none') return { ...makeBlob(tar, MEDIA_TYPES.ociLayer, algorithm), diffId, tar };
   if (compression === 'zstd')
-    return { ...makeBlob(zstdCompressSync(tar), MEDIA_TYPES.ociLayerZstd), diffId, tar };
-  return { ...makeBlob(gzipSync(tar, { level: 1 }), MEDIA_TYPES.ociLayerGzip), diffId, tar };
+    return { ...makeBlob(zstdCompressSync(tar), MEDIA_TYPES.ociLayerZstd, algorithm), diffId, tar };
+  return { ...makeBlob(gzipSync(tar, { level: 1 }), MEDIA_TYPES.ociLayerGzip, algorithm), diffId, tar };
 }
 
 export interface ImageOptions {
@@ -55,6 +62,8 @@ export interface ImageOptions {
   /** Where the config shall lie. */
   diffIds?: string[];
   docker?: boolean;
+  /** Of config and manifest. */
+  algorithm?: DigestAlgorithm;
   /** Spread over the manifest last: the place for lies. */
   manifest?: Record<string, unknown>;
 }
@@ -72,6 +81,7 @@ export function makeImage(layers: MadeLayer[], options: ImageOptions = {}): Made
         layers.map((_, index) => ({ created: '2026-01-01T00:00:00Z', created_by: `layer ${index}` })),
     }),
     options.docker === true ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig,
+    options.algorithm,
   );
   const mediaType = options.docker === true ? MEDIA_TYPES.dockerManifest : MEDIA_TYPES.ociManifest;
   const manifest = makeBlob(
@@ -83,12 +93,17 @@ export function makeImage(layers: MadeLayer[], options: ImageOptions = {}): Made
       ...options.manifest,
     }),
     mediaType,
+    options.algorithm,
   );
   const described = { ...manifest, descriptor: { ...manifest.descriptor, platform } };
   return { ...described, config, layers, blobs: [config, ...layers], manifests: [described] };
 }
 
-export function makeIndex(images: readonly MadeImage[], extra: readonly Descriptor[] = []): MadeIndex {
+export function makeIndex(
+  images: readonly MadeImage[],
+  extra: readonly Descriptor[] = [],
+  algorithm: DigestAlgorithm = 'sha256',
+): MadeIndex {
   const index = makeBlob(
     jsonBytes({
       schemaVersion: 2,
@@ -96,6 +111,7 @@ export function makeIndex(images: readonly MadeImage[], extra: readonly Descript
       manifests: [...images.map(({ descriptor }) => descriptor), ...extra],
     }),
     MEDIA_TYPES.ociIndex,
+    algorithm,
   );
   return {
     ...index,

@@ -16,8 +16,10 @@ export async function pushImage(
       await fetch(location, { method: 'PUT', headers, body: bytes as Uint8Array<ArrayBuffer> }),
     );
   }
+  const isSha256 = image.descriptor.digest.startsWith('sha256:');
+  const root = isSha256 ? name.tag : `${image.descriptor.digest}?tag=${name.tag}`;
   const tagged = (manifest: MadeBlob): string =>
-    manifest.descriptor.digest === image.descriptor.digest ? name.tag : manifest.descriptor.digest;
+    manifest.descriptor.digest === image.descriptor.digest ? root : manifest.descriptor.digest;
   const children = image.manifests.filter(({ descriptor }) => descriptor.digest !== image.descriptor.digest);
   for (const manifest of [...children, image])
     await expectCreated(

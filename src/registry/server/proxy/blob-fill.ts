@@ -1,5 +1,5 @@
 import { EngineError } from '../../../errors/engine-error.ts';
-import type { Digest } from '../../../oci/digest.ts';
+import { algorithmOf, type Digest } from '../../../oci/digest.ts';
 import type { BlobStream } from '../../registry-client.ts';
 import type { BlobIngest, BlobStore } from '../blob-backend.ts';
 import { isNoSpace } from '../no-space.ts';
@@ -46,7 +46,7 @@ export class BlobFill {
   /** Resolves once the upstream has begun to answer. @throws what the registry client throws. */
   static async begin(options: BlobFillOptions): Promise<BlobFill> {
     const { store, upstream, repository, digest, size } = options;
-    const ingest = await store.ingest(`cache-${digest}`);
+    const ingest = await store.ingest(`cache-${digest}`, { algorithm: algorithmOf(digest) });
     const controller = new AbortController();
     try {
       const request = { signal: controller.signal, start: ingest.offset };

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../errors/engine-error.ts';
 import type { Logger } from '../../../errors/logger.ts';
-import { type Digest, isDigest } from '../../../oci/digest.ts';
+import { algorithmOf, type Digest, isDigest } from '../../../oci/digest.ts';
 import type { FoundManifest } from '../blob-backend.ts';
 import { describe } from '../manifest.ts';
 import type { StoreBlobBackend } from '../store-blob-backend.ts';
@@ -86,7 +86,7 @@ export class ManifestFetches {
   async #fetch(repository: string, reference: string): Promise<FoundManifest> {
     const { upstream, cache, cached, signal } = this.#options;
     const { descriptor, bytes } = await upstream.manifest(repository, reference, signal);
-    const stored = describe(bytes, descriptor.mediaType);
+    const stored = describe(bytes, descriptor.mediaType, algorithmOf(descriptor.digest));
     cache.noteSize(stored.descriptor.digest, bytes.length);
     await cached.putManifest(repository, { ...stored, tags: isDigest(reference) ? [] : [reference] });
     if (!isDigest(reference)) this.#noteChecked(repository, reference);
