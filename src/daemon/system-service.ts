@@ -13,6 +13,7 @@ import { readHostFacts } from '../sys/host.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { accountDisk } from './disk-accounting.ts';
 import type { Engine } from './engine.ts';
+import { shownProxy } from './proxy-environment.ts';
 
 /** Facts and events of one daemon, for `/info` and `/events`. */
 export class SystemService implements SystemBackend {
@@ -81,8 +82,8 @@ export class SystemService implements SystemBackend {
       debug,
       ...limits,
       ipv4Forwarding: host.ipv4Forwarding,
-      httpProxy: withoutPassword(proxy.http),
-      httpsProxy: withoutPassword(proxy.https),
+      httpProxy: shownProxy(proxy.http),
+      httpsProxy: shownProxy(proxy.https),
       noProxy: proxy.no ?? '',
       eventListeners: events.listeners,
       fileDescriptors: readdirSync('/proc/self/fd').length,
@@ -118,9 +119,4 @@ export async function engineId(path: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   await writeFileAtomic(path, `${id}\n`);
   return id;
-}
-
-/** Credentials in a proxy's URL are not shown. */
-function withoutPassword(proxy: string | undefined): string {
-  return proxy === undefined ? '' : proxy.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');
 }

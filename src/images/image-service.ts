@@ -169,7 +169,8 @@ export class ImageService implements ImageBackend {
   }
 
   async openUrl(source: string, { signal }: { signal: AbortSignal }): Promise<ImportSource> {
-    return await openImportSource(source, signal);
+    const { proxy } = this.#options.registry.config();
+    return await openImportSource(source, { signal, proxy });
   }
 
   async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {

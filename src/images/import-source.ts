@@ -1,4 +1,6 @@
 import { EngineError, type ErrorKind, messageOf } from '../errors/engine-error.ts';
+import { outgoingFetch } from '../registry/outgoing-fetch.ts';
+import type { RegistryConfig } from '../registry/registry-client.ts';
 
 export interface ImportSource {
   /** As it may be shown. */
@@ -8,6 +10,13 @@ export interface ImportSource {
   stream: ReadableStream<Uint8Array>;
 }
 
+export interface ImportOptions {
+  signal: AbortSignal;
+  proxy: RegistryConfig['proxy'];
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** So much of a refusal is told. */
 const MAX_BODY_BYTES = 1000;
 const KINDS: Partial<Record<number, ErrorKind>> = {
@@ -22,17 +31,11 @@ const KINDS: Partial<Record<number, ErrorKind>> = {
  *
  * @throws EngineError, in Docker's words, for what isn't a URL and for whatever the server refuses; `signal.reason` when aborted.
  */
-export async function openImportSource(source: string, signal: AbortSignal): Promise<ImportSource> {
+export async function openImportSource(source: string, options: ImportOptions): Promise<ImportSource> {
   const url = source.includes('://') ? source : `http://${source}`;
   if (!URL.canParse(url)) throw new EngineError('invalid', `parse ${JSON.stringify(url)}: invalid URL`);
-  const { protocol } = new URL(url);
-  if (protocol !== 'http:' && protocol !== 'https:')
-    throw new EngineError(
-      'internal',
-      `Get ${JSON.stringify(url)}: unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`,
-    );
   const shown = withoutPassword(url);
-  const response = await get(url, signal);
+  const response = await follow(url, options);
   const { status, statusText, body, headers } = response;
   if (status >= 400) {
     const text = (await beginning(body, MAX_BODY_BYTES)).trim();
@@ -47,11 +50,34 @@ export async function openImportSource(source: string, signal: AbortSignal): Pro
   };
 }
 
-async function get(url: string, signal: AbortSignal): Promise<Response> {
+async function follow(first: string, options: ImportOptions): Promise<Response> {
+  let url = first;
+  for (let hop = 0; ; hop++) {
+    const response = await get(url, options);
+    const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null;
+    if (location === null) return response;
+    await response.body?.cancel();
+    if (hop === MAX_REDIRECTS || !URL.canParse(location, url))
+      throw new EngineError(
+        'internal',
+        `Get ${JSON.stringify(withoutPassword(first))}: ${hop === MAX_REDIRECTS ? `stopped after ${MAX_REDIRECTS} redirects` : 'it redirects to what is no URL'}`,
+      );
+    url = new URL(location, url).href;
+  }
+}
+
+async function get(url: string, { signal, proxy }: ImportOptions): Promise<Response> {
+  const { protocol } = new URL(url);
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new EngineError(
+      'internal',
+      `Get ${JSON.stringify(withoutPassword(url))}: unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`,
+    );
   try {
-    return await fetch(url, { signal, decompress: false });
+    return await outgoingFetch(new URL(url), proxy, { signal });
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof EngineError) throw error;
     throw new EngineError('internal', `Get ${JSON.stringify(withoutPassword(url))}: ${messageOf(error)}`, {
       cause: error,
     });

@@ -1,4 +1,6 @@
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
+import { CONNECT_TEXT } from './connect-text.ts';
+import { SocksError } from './socks-connect.ts';
 
 const CERTIFICATE_TEXT: Record<string, string> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate signed by unknown authority',
@@ -8,12 +10,6 @@ const CERTIFICATE_TEXT: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'certificate signed by unknown authority',
   CERT_HAS_EXPIRED: 'certificate has expired or is not yet valid',
   CERT_NOT_YET_VALID: 'certificate has expired or is not yet valid',
-};
-const CONNECT_TEXT: Record<string, string> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ENETUNREACH: 'connect: network is unreachable',
-  EHOSTUNREACH: 'connect: no route to host',
-  ETIMEDOUT: 'i/o timeout',
 };
 
 /** A request that got no answer, in the words that Docker's clients know from Go. `what`: `Get "http://host/v2/"`. */
@@ -45,6 +41,7 @@ export function shownRequest(method: string, url: URL): string {
 }
 
 function reasonOf(url: URL, error: unknown): string {
+  if (error instanceof SocksError) return error.message;
   const code = errnoCodeOf(error) ?? '';
   const authority = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;
   const connect = CONNECT_TEXT[code];

@@ -76,10 +76,10 @@ export class RegistryConnection {
   }
 
   walk(about: Reference, sources: readonly Endpoint[], signal: AbortSignal): Walk {
-    const { memory, logger, timing } = this;
+    const { memory, logger, timing, config } = this;
     const bare = about.tag === undefined && about.digest === undefined;
     const name = bare ? familiarRepository(about) : familiarName(about);
-    return { sources, name, repository: about.path, memory, logger, timing, signal };
+    return { sources, name, repository: about.path, memory, logger, timing, proxy: config.proxy, signal };
   }
 
   /** @throws as `AuthorizedTransport.send`. */

@@ -1,6 +1,8 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { dialWithin } from './dial.ts';
+import { proxyFor } from './proxy-choice.ts';
+import type { RegistryConfig } from './registry-client.ts';
 import { RegistryResponseError } from './response-errors.ts';
 import type { SourceMemory } from './source-memory.ts';
 import type { Endpoint } from './sources.ts';
@@ -16,6 +18,7 @@ export interface Walk {
   memory: SourceMemory;
   logger: Logger;
   timing: { mirrorHeadMs: number; originHeadMs: number };
+  proxy: RegistryConfig['proxy'];
   signal: AbortSignal;
 }
 
@@ -33,7 +36,9 @@ export async function walkSources<T>(walk: Walk, ask: Ask<T>): Promise<T> {
     const mayFallBack = source.mirror || hasOtherOrigin(walk.sources.slice(index + 1));
     const headMs = mayFallBack ? walk.timing.mirrorHeadMs : walk.timing.originHeadMs;
     try {
-      await dialWithin(source, walk.signal);
+      // A proxy's way can't be tried beforehand.
+      if (proxyFor(new URL(source.trust.origin), walk.proxy) === undefined)
+        await dialWithin(source, walk.signal);
       const answer = await ask(source, { headMs });
       walk.memory.answered(source);
       return answer;

@@ -98,7 +98,7 @@ test.each(['plain.invalid', '.invalid', '*', 'plain.invalid:80', 'a.b, plain.inv
 );
 
 test.each([
-  ['socks5://127.0.0.1:1', 'Invalid proxy for http:// requests: its scheme socks5:// is not supported'],
+  ['socks4://127.0.0.1:1', 'Invalid proxy for http:// requests: its scheme socks4:// is not supported'],
   ['http://', 'Invalid proxy for http:// requests: it is no URL'],
 ])('%s is refused', async (http, message) => {
   expect(await manifest('plain.invalid:80', { http })).toMatchObject({ kind: 'invalid', message });

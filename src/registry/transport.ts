@@ -1,7 +1,8 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { CertsDirectories, HostTls } from './certs-directories.ts';
-import { bypassesProxy, isInsecureHost } from './host-match.ts';
+import { isInsecureHost } from './host-match.ts';
 import { headTimeout, shownRequest, unreachable } from './network-errors.ts';
+import { outgoingFetch } from './outgoing-fetch.ts';
 import type { RegistryConfig } from './registry-client.ts';
 import { discardBody } from './response-body.ts';
 import type { HostTrust } from './sources.ts';
@@ -70,14 +71,11 @@ export class Transport {
     const tls = request.url.protocol === 'https:' ? { tls: await this.#tlsFor(request, trust) } : {};
     const connection = new Connection(request);
     try {
-      const response = await fetch(request.url, {
+      const response = await outgoingFetch(request.url, this.#config.proxy, {
         method: request.method,
         headers: { 'user-agent': this.#config.userAgent, ...trust?.headers, ...request.headers },
         body: request.body ?? null,
-        redirect: 'manual',
         signal: connection.signal,
-        decompress: false,
-        ...this.#proxyFor(request.url),
         ...tls,
       });
       connection.answered();
@@ -93,20 +91,6 @@ export class Transport {
     const known = trust?.insecure ?? isInsecureHost(url.host, this.#config.insecure);
     const insecure = typeof known === 'function' ? await known() : known;
     return insecure ? { ...tls, rejectUnauthorized: false } : tls;
-  }
-
-  /** Always told, so that neither HTTP_PROXY nor NO_PROXY of the process has a say beside the settings. */
-  #proxyFor(url: URL): { proxy: false | { url: string; respectNoProxy: false } } {
-    const { http, https, no } = this.#config.proxy;
-    const proxy = url.protocol === 'https:' ? https : http;
-    if (proxy === undefined || proxy === '' || bypassesProxy(url, no)) return { proxy: false };
-    // As Go: `proxy.lan:3128` is an HTTP proxy.
-    const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-    const protocol = URL.parse(whole)?.protocol;
-    if (protocol === 'http:' || protocol === 'https:')
-      return { proxy: { url: whole, respectNoProxy: false } };
-    const reason = protocol === undefined ? 'it is no URL' : `its scheme ${protocol}// is not supported`;
-    throw new EngineError('invalid', `Invalid proxy for ${url.protocol}// requests: ${reason}`);
   }
 }
 
