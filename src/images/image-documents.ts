@@ -3,7 +3,7 @@ import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseIndex, parseManifest } from '../oci/manifest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isIndexType, isManifestType, isNonDistributable } from '../oci/media-types.ts';
 
 const MAX_DEPTH = 4;
 const MAX_DOCUMENTS = 4096;
@@ -14,6 +14,8 @@ export interface StoredDocument {
   bytes: Uint8Array;
   /** undefined: an index. */
   manifest: Manifest | undefined;
+  /** Config and layers; of layers that may lie elsewhere the ones that are here. */
+  blobs: Descriptor[];
 }
 
 /** What lies here of an image. */
@@ -62,10 +64,14 @@ async function readDocument(
   if ((await content.size(digest)) !== size) return undefined;
   const bytes = await readIfWhole(content, digest);
   if (bytes === undefined) return undefined;
-  if (isIndex) return { descriptor, bytes, manifest: undefined };
+  if (isIndex) return { descriptor, bytes, manifest: undefined, blobs: [] };
   const manifest = parseManifest(bytes, mediaType);
-  for (const blob of blobsIn(manifest)) if ((await content.size(blob.digest)) !== blob.size) return undefined;
-  return { descriptor, bytes, manifest };
+  const blobs: Descriptor[] = [];
+  for (const blob of [manifest.config, ...manifest.layers]) {
+    if ((await content.size(blob.digest)) === blob.size) blobs.push(blob);
+    else if (!isNonDistributable(blob.mediaType)) return undefined;
+  }
+  return { descriptor, bytes, manifest, blobs };
 }
 
 async function readIfWhole(content: ContentStore, digest: Digest): Promise<Uint8Array | undefined> {
@@ -77,19 +83,11 @@ async function readIfWhole(content: ContentStore, digest: Digest): Promise<Uint8
   }
 }
 
-/** Config and layers, but for those that may not be distributed: they are fetched from their own place. */
-export function blobsIn({ config, layers }: Manifest): Descriptor[] {
-  return [config, ...layers.filter(({ mediaType }) => !/foreign|nondistributable/.test(mediaType))];
-}
-
 /** All that the documents stand for: themselves and their blobs, each once. */
 export function contentOf({ documents }: ImageDocuments): Digest[] {
   return [
     ...new Set(
-      documents.flatMap(({ descriptor, manifest }) => [
-        descriptor.digest,
-        ...(manifest === undefined ? [] : blobsIn(manifest).map(({ digest }) => digest)),
-      ]),
+      documents.flatMap(({ descriptor, blobs }) => [descriptor.digest, ...blobs.map(({ digest }) => digest)]),
     ),
   ];
 }

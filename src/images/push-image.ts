@@ -18,7 +18,7 @@ import type { RegistryCredentials } from '../registry/registry-client.ts';
 import { compressImage } from './compress-image.ts';
 import type { ImageGc } from './gc.ts';
 import type { TransferLine } from './image-backend.ts';
-import { blobsIn, contentOf } from './image-documents.ts';
+import { contentOf } from './image-documents.ts';
 import { blobsOf, type ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
 import type { LeaseStore } from './lease-store.ts';
@@ -186,7 +186,7 @@ async function sendContent(
     contentRoot: content.root,
     registry: registry.config(),
   });
-  const blobs = target.documents.flatMap(({ manifest }) => (manifest === undefined ? [] : blobsIn(manifest)));
+  const blobs = target.documents.flatMap((document) => document.blobs);
   const sent = {
     reference: { ...reference, digest: undefined },
     blobs: await Promise.all(blobs.map((blob) => pushBlob(blob, reference, ports))),

@@ -1,6 +1,7 @@
 import type { Ingest } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { isNonDistributable } from '../oci/media-types.ts';
 import type { BlobStream, RegistrySource } from '../registry/registry-client.ts';
 import type { LayerOrigin, LayerPorts } from './layer-job.ts';
 
@@ -28,6 +29,7 @@ export async function* receiveLayer(
     credentials,
     tlsVerify,
     size: descriptor.size,
+    urls: isNonDistributable(descriptor.mediaType) ? descriptor.urls : undefined,
     except: job.except,
     ...(ingest.offset === 0 ? {} : { start: ingest.offset }),
   });

@@ -2,7 +2,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { canonicalName, familiarName, type Reference } from '../oci/reference.ts';
-import { blobsIn, type StoredDocument } from './image-documents.ts';
+import type { StoredDocument } from './image-documents.ts';
 import type { TransferTarget } from './transfer-target.ts';
 
 /** One image in an archive, and the names that it has there. */
@@ -36,9 +36,8 @@ export function savedFiles(images: readonly SavedImage[]): SavedFile[] {
   const documents = images.flatMap(({ target }) => target.documents);
   for (const { descriptor, bytes } of documents)
     add(descriptor.digest, { path: blobPath(descriptor.digest), bytes });
-  for (const { manifest } of documents)
-    for (const blob of manifest === undefined ? [] : blobsIn(manifest))
-      add(blob.digest, { path: blobPath(blob.digest), blob });
+  for (const { blobs } of documents)
+    for (const blob of blobs) add(blob.digest, { path: blobPath(blob.digest), blob });
   return files;
 }
 

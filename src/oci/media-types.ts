@@ -26,6 +26,11 @@ export function isImageConfigType(mediaType: string): boolean {
   return mediaType === MEDIA_TYPES.ociConfig || mediaType === MEDIA_TYPES.dockerConfig;
 }
 
+/** Layers that need not be in the registry: they say where else they are. Their licence may forbid to pass them on. */
+export function isNonDistributable(mediaType: string): boolean {
+  return isLayerType(mediaType) && /\.foreign\.|\.nondistributable\./.test(mediaType);
+}
+
 /** Types whose blobs are file system layers: OCI's (with non-distributable ones), Docker's. */
 export function isLayerType(mediaType: string): boolean {
   return (

@@ -3,6 +3,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { DEFAULT_TAG, familiarName, type Reference } from '../oci/reference.ts';
 import { type BlobPart, blobBody } from './blob-body.ts';
+import { notTheBlob, partOf } from './blob-part.ts';
+import { askElsewhere } from './elsewhere.ts';
 import { checkManifest, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from './manifest-check.ts';
 import type {
   BlobRequest,
@@ -68,7 +70,10 @@ export class DistributionClient implements RegistryClient {
       // A mirror that broke off twice has had its chance: it is asked last now.
       const preferred = connections < 2 || source?.mirror !== true ? source : undefined;
       if (preferred === undefined && source !== undefined) memory.failed(source);
-      const answer = await this.#openBlob(repository, digest, { ...options, start, source: preferred });
+      const request = { ...options, start, source: preferred };
+      const answer = await this.#openBlob(repository, digest, request).catch((error: unknown) =>
+        this.#openElsewhere(digest, request, error),
+      );
       connections = answer.source.baseUrl === source?.baseUrl ? connections + 1 : 1;
       source = answer.source;
       used.set(source.baseUrl, source);
@@ -208,6 +213,23 @@ export class DistributionClient implements RegistryClient {
     }
   }
 
+  /** Not where what the registry sent was wrong: then it has it. */
+  async #openElsewhere(
+    digest: Digest,
+    options: BlobRequest & { start: number },
+    refused: unknown,
+  ): Promise<{ part: BlobPart; source: RegistrySource }> {
+    const { urls = [], start, signal } = options;
+    if (urls.length === 0 || signal.aborted || (options.except ?? []).length > 0) throw refused;
+    const { bare, timing } = this.#connection;
+    const response = await askElsewhere({ urls, digest, start, signal }, { ...bare, timing }, refused);
+    const source = { baseUrl: response.url.origin, mirror: false };
+    const part = partOf(response, { start, stallMs: timing.stallMs });
+    if (part !== undefined) return { part, source };
+    response.cancel();
+    throw notTheBlob(digest);
+  }
+
   #leaveBehind(sources: readonly RegistrySource[], digest: Digest): RegistrySource[] {
     const { memory, logger } = this.#connection;
     const mirrors = sources.filter(({ mirror }) => mirror);
@@ -237,23 +259,12 @@ export class DistributionClient implements RegistryClient {
       path: `blobs/${digest}`,
       headers: start > 0 ? { range: `bytes=${start}-` } : {},
     });
-    const empty = new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
     const { stallMs } = this.#connection.limits(question.source, question.options);
-    const part = { start: 0, body: response.body ?? empty, stallMs, cancel: () => response.cancel() };
-    if (response.status === 200 && !isHtml(response)) return part;
-    const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
-    if (response.status === 206 && start > 0 && Number(range?.[1]) === start) return { ...part, start };
-    if (response.status === 416 && Number(range?.[2]) === start) {
-      response.cancel();
-      return { ...part, start, body: empty };
-    }
+    const part = partOf(response, { start, stallMs });
+    if (part !== undefined) return part;
     if (response.status !== 200 && response.status !== 206) throw await this.#failure(response, question);
     response.cancel();
-    throw new EngineError(
-      'unavailable',
-      `Cannot read blob ${digest}: the registry's answer is not the blob`,
-      { code: 'registry-unreachable' },
-    );
+    throw notTheBlob(digest);
   }
 
   #ask(
@@ -290,8 +301,4 @@ function describedBy(headers: Headers): Descriptor | undefined {
   const size = headers.get('content-length') ?? '';
   if (!isDigest(digest) || !MANIFEST_TYPES.includes(mediaType) || !/^\d{1,7}$/.test(size)) return undefined;
   return { mediaType, digest, size: Number(size) };
-}
-
-function isHtml(response: TransportResponse): boolean {
-  return /^text\/html\b/i.test(response.headers.get('content-type') ?? '');
 }

@@ -168,6 +168,8 @@ export interface RemoteInspection {
 export type BlobRequest = RegistryRequest & {
   start?: number;
   size?: number;
+  /** Of a layer that may lie outside of registries: where, asked after the registry and by https alone. */
+  urls?: readonly string[] | undefined;
   /** Not to be asked: what they sent of it was wrong. */
   except?: readonly RegistrySource[];
 };

@@ -43,11 +43,12 @@ afterAll(async () => {
 /** A certificate that is its own authority, where `certs.d` would have it. */
 function makeCertificate(into: string, host: string): void {
   mkdirSync(join(into, host));
-  const made = Bun.spawnSync([
-    ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', join(into, 'key'), '-out', join(into, host, 'ca.crt'), '-days', '2'],
-    ...['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`],
-  ]);
+  const made = Bun.spawnSync(
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key -days 2'
+      .split(' ')
+      .concat('-out', `${host}/ca.crt`, '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`),
+    { cwd: into },
+  );
   if (made.exitCode !== 0) throw new Error(String(made.stderr));
 }
 
@@ -164,7 +165,7 @@ test.each(refusals)(
       code: 'registry-unreachable',
       message: `Get "http://plain.invalid:5000/v2/": socks connect tcp ${proxy.address}->plain.invalid:5000: ${reason}`,
     });
-    expect(`${failure} ${(failure as Error).stack} ${Bun.inspect(failure)}`).not.toContain('hunter2');
+    expect(`${(failure as Error).stack} ${Bun.inspect(failure)}`).not.toContain('hunter2');
     expect(leftovers()).toEqual([]);
   },
 );

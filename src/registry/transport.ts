@@ -16,6 +16,8 @@ export interface TransportRequest {
   signal: AbortSignal;
   /** Until the head of the response is here. */
   headMs: number;
+  /** No redirect leads to plain HTTP. */
+  httpsOnly?: boolean;
   /** Of the host that `url` is at; where a redirect leads it has no say. */
   trust?: HostTrust | undefined;
   /** For a host of which certs.d knows nothing: a registry's authorities hold for its token server too, as with Docker. */
@@ -165,6 +167,8 @@ function redirected(request: TransportRequest, location: string): TransportReque
   const target = URL.canParse(location, request.url.href) ? new URL(location, request.url.href) : undefined;
   if (target === undefined || !isHttp(target))
     throw addressError(request, 'redirected to an address that is no http or https URL');
+  if (request.httpsOnly === true && target.protocol !== 'https:')
+    throw addressError(request, 'redirected to plain HTTP');
   const trusted = keepsSecrets(request.url, target);
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => trusted || !SECRET_HEADERS.has(name.toLowerCase())),

@@ -1,11 +1,10 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { DIGEST_FORM, type Digest, type DigestAlgorithm, digestOf, isDigest } from '../../oci/digest.ts';
-import { isIndexType, isManifestType } from '../../oci/media-types.ts';
+import { isIndexType, isManifestType, isNonDistributable } from '../../oci/media-types.ts';
 import type { StoredManifest } from './blob-backend.ts';
 import { RegistryRefusal } from './refusal.ts';
 
 export const MAX_MANIFEST_BYTES = 4 << 20;
-const FOREIGN = /(^application\/vnd\.docker\.image\.rootfs\.foreign\.|\.nondistributable\.)/;
 
 /** What a manifest names. */
 export interface ManifestLinks {
@@ -61,7 +60,7 @@ export function linksOf(bytes: Uint8Array): ManifestLinks {
   const children = arrayOf(body['manifests']).map(recordOf);
   if ('manifests' in body) return { blobs: [], manifests: children.map(linkOf) };
   const blobs = [body['config'], ...arrayOf(body['layers'])].map(recordOf);
-  const here = blobs.filter((blob) => !FOREIGN.test(stringOf(blob['mediaType'])));
+  const here = blobs.filter((blob) => !isNonDistributable(stringOf(blob['mediaType'])));
   return { blobs: here.map(linkOf), manifests: [] };
 }
 

@@ -95,7 +95,7 @@ async function readLogin(take: (count: number) => Promise<Buffer>): Promise<stri
   const [, length = 0] = await take(2);
   const user = await take(length);
   const [passwordLength = 0] = await take(1);
-  return `${user}:${await take(passwordLength)}`;
+  return `${String(user)}:${String(await take(passwordLength))}`;
 }
 
 async function readAddress(type: number, take: (count: number) => Promise<Buffer>): Promise<string> {
