@@ -1,5 +1,6 @@
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
+import type { Digest } from '../oci/digest.ts';
 import { formatPlatform, hostPlatform, matchesPlatform } from '../oci/platform.ts';
 import {
   canonicalName,
@@ -23,6 +24,7 @@ import { type ImageManifest, joinImageManifest } from './image-record.ts';
 import type { ImageStore, LayerBlob } from './image-store.ts';
 import type { LayerFetch, LayerFetches } from './layer-fetches.ts';
 import type { Lease, LeaseStore } from './lease-store.ts';
+import { PulledAttestations } from './pull-attestations.ts';
 import { followManifest, type PulledManifest, pullConfig } from './pull-manifest.ts';
 import { LayerLines, statusLine } from './pull-progress.ts';
 import { requireSignature } from './require-signature.ts';
@@ -130,8 +132,8 @@ async function pullUnderLease(pullRequest: PullRequest, pull: Pull): Promise<Ref
     platform,
     ports: { registry, content: ports.content, request },
   });
-  const { manifest, layers } = await pullContent(pulled, { pull, registry, request, reference });
-  const isNew = await finish(pulled, { manifest, layers, reference, store: ports.store });
+  const { manifest, layers, extras } = await pullContent(pulled, { pull, registry, request, reference });
+  const isNew = await finish(pulled, { manifest, layers, extras, reference, store: ports.store });
   options.progress({ status: `Digest: ${pulled.root.descriptor.digest}` });
   options.progress({ status: statusLine(reference, isNew) });
   const actual = manifest.config.platform;
@@ -149,10 +151,14 @@ interface ContentContext {
   reference: Reference;
 }
 
-async function pullContent(
-  pulled: PulledManifest,
-  context: ContentContext,
-): Promise<{ manifest: ImageManifest; layers: LayerBlob[] }> {
+interface PulledContent {
+  manifest: ImageManifest;
+  layers: LayerBlob[];
+  /** Indexes on the way, and what is said about the manifest. */
+  extras: Digest[];
+}
+
+async function pullContent(pulled: PulledManifest, context: ContentContext): Promise<PulledContent> {
   const { ports, lease } = context.pull;
   const blobs = [
     ...pulled.documents.map(({ descriptor }) => descriptor.digest),
@@ -172,7 +178,20 @@ async function pullContent(
     const manifest = joinManifest(pulled, configBytes);
     background.add(lease.add({ blobs: [], chains: manifest.chainIds }));
     await ports.gc.settled();
-    return { manifest, layers: await pullLayers(manifest, pulled, context) };
+    const attestations = new PulledAttestations({
+      ...pulled,
+      lease,
+      gc: ports.gc,
+      reference: context.reference,
+      ports: { registry: context.registry, content: ports.content, request: context.request },
+    });
+    background.add(attestations.ended);
+    const layers = await pullLayers(manifest, pulled, context).catch((error: unknown) => {
+      attestations.abandon();
+      throw error;
+    });
+    const indexes = pulled.documents.slice(1, -1).map(({ descriptor }) => descriptor.digest);
+    return { manifest, layers, extras: [...indexes, ...(await attestations.end())] };
   } finally {
     await background.end();
   }
@@ -249,22 +268,23 @@ function layerFetches(
 /** Image and tag, in one transaction. Resolves to whether the name means something new. */
 async function finish(
   pulled: PulledManifest,
-  image: { manifest: ImageManifest; layers: LayerBlob[]; reference: Reference; store: ImageStore },
+  image: PulledContent & { reference: Reference; store: ImageStore },
 ): Promise<boolean> {
-  const { manifest, layers, reference, store } = image;
+  const { manifest, layers, extras, reference, store } = image;
   const { descriptor, bytes } = pulled.root;
   const name = canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
   const known = store.image(descriptor.digest);
   const isNew =
     store.tag(name)?.image !== descriptor.digest ||
     known?.manifests.every(({ digest }) => digest !== manifest.digest) === true;
-  if (isNew)
+  const isMore = extras.some((digest) => known?.extras.includes(digest) !== true);
+  if (isNew || isMore)
     await store.add({
       image: { digest: descriptor.digest, mediaType: descriptor.mediaType, size: bytes.length },
       manifests: [manifest],
       layers,
       tags: [name],
-      extras: pulled.documents.slice(1, -1).map((document) => document.descriptor.digest),
+      extras,
       repository: repositoryName(reference),
     });
   return isNew;

@@ -59,7 +59,8 @@ export async function followManifest(
   return { root: documents[0] ?? current, documents, manifest, source: root.source };
 }
 
-async function childDocument(
+/** A document that another one names, bounded and verified. It is not stored by this. */
+export async function childDocument(
   descriptor: Descriptor,
   source: RegistrySource,
   { reference, ports }: { reference: Reference; ports: ManifestPorts },
@@ -104,16 +105,27 @@ function refuseArtifacts({ config, layers }: Manifest): void {
       throw new EngineError('invalid', `unsupported layer media type ${JSON.stringify(mediaType)}`);
 }
 
-/** A small blob, whole, bounded by its declared size and verified by the store. Stored when this resolves. */
-export async function pullConfig(
-  { descriptor, reference, source }: { descriptor: Descriptor; reference: Reference; source: RegistrySource },
+export interface SmallBlob {
+  descriptor: Descriptor;
+  reference: Reference;
+  source: RegistrySource;
+}
+
+/** The image's config. @throws as `smallBlob`. */
+export async function pullConfig(blob: SmallBlob, ports: ManifestPorts): Promise<Uint8Array> {
+  return await smallBlob({ ...blob, maxBytes: MAX_CONFIG_BYTES }, ports);
+}
+
+/** A small blob, whole, bounded by its declared size and verified by the store. Stored when this resolves. @throws as `readBlob`. */
+export async function smallBlob(
+  { descriptor, reference, source, maxBytes }: SmallBlob & { maxBytes: number },
   ports: ManifestPorts,
 ): Promise<Uint8Array> {
-  const stored = await storedDocument(descriptor, ports.content, MAX_CONFIG_BYTES);
+  const stored = await storedDocument(descriptor, ports.content, maxBytes);
   if (stored !== undefined) return stored;
   const bytes = await readBlob(
     ports.registry,
-    { repository: reference, descriptor, maxBytes: MAX_CONFIG_BYTES },
+    { repository: reference, descriptor, maxBytes },
     { ...ports.request, source },
   );
   await ports.content.write(bytes, descriptor.digest);

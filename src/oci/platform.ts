@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
 import { objectField, optionalString, stringField } from './json-fields.ts';
 import type { Index } from './manifest.ts';
 
@@ -189,6 +190,14 @@ export function isAttestation(descriptor: Descriptor): boolean {
   return (
     descriptor.platform?.architecture === 'unknown' ||
     descriptor.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest'
+  );
+}
+
+/** Whether BuildKit made it to speak of `manifest`. */
+export function isAttestationOf({ annotations }: Descriptor, manifest: Digest | undefined): boolean {
+  return (
+    annotations?.['vnd.docker.reference.type'] === 'attestation-manifest' &&
+    annotations['vnd.docker.reference.digest'] === manifest
   );
 }
 

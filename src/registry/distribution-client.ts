@@ -1,4 +1,4 @@
-import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { messageOf } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { DEFAULT_TAG, familiarName, type Reference } from '../oci/reference.ts';
