@@ -49,6 +49,7 @@ test('reference is a pattern on the familiar name', () => {
   expect(matches({ reference: ['busy*'] }, view())).toBe(true);
   expect(matches({ reference: ['busybox:1*', 'busybox:l*'] }, view())).toBe(true);
   expect(matches({ reference: ['other'] }, view())).toBe(false);
+  expect(() => matches({ reference: ['['] }, view())).toThrow('syntax error in pattern');
 });
 
 test('an unknown filter is refused', () => {

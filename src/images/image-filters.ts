@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { parseReference } from '../oci/reference.ts';
-import { matchesReference } from '../oci/reference-pattern.ts';
+import { isReferencePattern, matchesReference } from '../oci/reference-pattern.ts';
 import type { ImageView } from './image-backend.ts';
 
 export type Filters = ReadonlyMap<string, string[]>;
@@ -41,6 +41,7 @@ function predicateOf(key: string, values: string[], context: FilterContext): Pre
       return (view) => createdMs(view) < until;
     }
     case 'reference':
+      if (!values.every(isReferencePattern)) throw new EngineError('invalid', 'syntax error in pattern');
       return (view) => referencesMatching(view, values).length > 0;
     default:
       throw new EngineError('invalid', `invalid filter '${key}'`);

@@ -1,4 +1,5 @@
-import { EngineError, type ErrorKind, messageOf } from '../errors/engine-error.ts';
+import { EngineError, type ErrorKind } from '../errors/engine-error.ts';
+import { reasonOf } from '../registry/network-errors.ts';
 import { outgoingFetch } from '../registry/outgoing-fetch.ts';
 import type { RegistryConfig } from '../registry/registry-client.ts';
 
@@ -78,9 +79,8 @@ async function get(url: string, { signal, proxy }: ImportOptions): Promise<Respo
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof EngineError) throw error;
-    throw new EngineError('internal', `Get ${JSON.stringify(withoutPassword(url))}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const reason = reasonOf(new URL(url), error);
+    throw new EngineError('internal', `Get ${JSON.stringify(withoutPassword(url))}: ${reason}`);
   }
 }
 

@@ -10,6 +10,11 @@ export function matchesReference(pattern: string, reference: Reference): boolean
   return expression.test(familiarName(reference)) || expression.test(familiarRepository(reference));
 }
 
+/** Whether it is well-formed. */
+export function isReferencePattern(pattern: string): boolean {
+  return compile(pattern) !== undefined;
+}
+
 function compile(pattern: string): RegExp | undefined {
   let source = '';
   let rest = pattern;

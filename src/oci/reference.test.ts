@@ -18,7 +18,7 @@ import {
   withDigest,
   withTag,
 } from './reference.ts';
-import { matchesReference } from './reference-pattern.ts';
+import { isReferencePattern, matchesReference } from './reference-pattern.ts';
 
 const HEX = 'dbcc1c35ac38df41fd2f5e4130b32ffdb93ebae8b3dbe638c23575912276fc9c';
 
@@ -311,3 +311,9 @@ if (!existsSync(vectors)) {
     });
   });
 }
+
+test('isReferencePattern() knows what path.Match refuses', () => {
+  for (const pattern of ['busy*', '*/app', '[a-z]b', 'a?c', '\\*'])
+    expect(isReferencePattern(pattern)).toBe(true);
+  for (const pattern of ['[', 'a[b', '[]', 'a\\', '[z-a]']) expect(isReferencePattern(pattern)).toBe(false);
+});

@@ -40,7 +40,8 @@ export function shownRequest(method: string, url: URL): string {
   return `${method[0] ?? ''}${method.slice(1).toLowerCase()} "${shownUrl(url)}"`;
 }
 
-function reasonOf(url: URL, error: unknown): string {
+/** Why a request got no answer, in words that Docker's clients know from Go. */
+export function reasonOf(url: URL, error: unknown): string {
   if (error instanceof SocksError) return error.message;
   const code = errnoCodeOf(error) ?? '';
   const authority = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host;

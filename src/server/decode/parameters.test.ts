@@ -39,6 +39,11 @@ test('platforms are read in the forms that clients use', () => {
     architecture: 'arm',
     variant: 'v7',
   });
+  // As dockerd 28.5 answers.
+  expect(() => platform('bad')).toThrow('"bad": unknown operating system or architecture: invalid argument');
+  expect(() => platform('linux/arm/v8/x')).toThrow(
+    '"linux/arm/v8/x": cannot parse platform specifier: invalid argument',
+  );
   for (const text of [
     'a/b/c/d',
     'linux/',

@@ -1,11 +1,10 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { Platform } from '../../oci/platform.ts';
+import { type Platform, parsePlatform } from '../../oci/platform.ts';
 import { parseJson } from '../../wire/json.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, textParam } from '../api-request.ts';
 import { Fields, string } from './go-json.ts';
 
-const PLATFORM_PART = /^[A-Za-z0-9_.-]+$/;
 const ARCHITECTURES: Record<string, string> = {
   x86_64: 'amd64',
   'x86-64': 'amd64',
@@ -68,18 +67,15 @@ function fromJson(text: string): Platform {
 }
 
 function fromText(text: string): Platform {
-  const parts = text.toLowerCase().split('/');
-  const [first = '', second, variant] = parts;
-  if (parts.length > 3 || !parts.every((part) => PLATFORM_PART.test(part)))
-    throw new EngineError(
-      'invalid',
-      `${JSON.stringify(text)} is an invalid component of the platform: expected os/architecture[/variant]`,
-    );
+  // Refuses what is none; a variant that goes without saying stays here, as it was asked for.
+  const { os, osVersion } = parsePlatform(text);
+  const [first = '', second, variant] = text.toLowerCase().split('/');
   if (second === undefined) return fromWord(first);
   return {
-    os: first,
+    os,
     architecture: ARCHITECTURES[second] ?? second,
     ...(variant === undefined ? {} : { variant }),
+    ...(osVersion === undefined ? {} : { osVersion }),
   };
 }
 

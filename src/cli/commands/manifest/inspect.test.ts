@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { FakeDaemon, runCli } from '../../../../test/support/cli/fake-daemon.ts';
 import type { DistributionManifest } from '../../../wire/distribution.ts';
 
-// Expected: what the stock client 28.2 prints of these manifests, which it gets from the registry itself.
+// Expected: what the stock client 28.5 prints of these manifests, which it gets from the registry itself.
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const MANIFEST =
   '{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","big":12345678901234567890}';
@@ -77,7 +77,7 @@ test("an index is shown in the form of Docker's list", async () => {
   expect((await run('host:5731/list:1')).out).toBe(
     `{
    "schemaVersion": 2,
-   "mediaType": "application/vnd.docker.distribution.manifest.list.v2+json",
+   "mediaType": "application/vnd.oci.image.index.v1+json",
    "manifests": [
       {
          "mediaType": "application/vnd.docker.distribution.manifest.v2+json",

@@ -46,14 +46,12 @@ function wholeName({ repository, tag, digest }: ImageName): string {
   return `${repository}:${tag ?? 'latest'}`;
 }
 
-const LIST_TYPE = 'application/vnd.docker.distribution.manifest.list.v2+json';
-
-/** A manifest as it is; an index in the form of Docker's list, whatever it came as. */
-function plain({ Raw, Manifests }: DistributionManifest): string {
+/** A manifest as it is; an index in the form of Docker's list, under its own type. */
+function plain({ Descriptor: index, Raw, Manifests }: DistributionManifest): string {
   if (Manifests === undefined) return `${indentJson(decode(Raw), { indent: '\t' })}\n`;
   const list = {
     schemaVersion: 2,
-    mediaType: LIST_TYPE,
+    mediaType: index.mediaType,
     manifests: Manifests.map(({ Descriptor: { mediaType, size, digest, urls, annotations, platform } }) => ({
       mediaType,
       size,
