@@ -33,8 +33,9 @@ beforeAll(async () => {
   const socks = `socks5://me:hunter2@${proxy.address}`;
   engine = await startDaemon({
     args: [
-      ...['--http-proxy', socks, '--https-proxy', `socks5h://me:wrong@${proxy.address}`],
-      ...['--insecure-registry', 'registry.invalid:5000', '--insecure-registry', 'plain.invalid:5000'],
+      `--http-proxy=${socks}`,
+      `--https-proxy=socks5h://me:wrong@${proxy.address}`,
+      '--insecure-registry=registry.invalid:5000',
     ],
   });
   await pushImage(registry.url, { repository: 'long', tag: '1' }, long);
