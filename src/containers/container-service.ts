@@ -54,6 +54,7 @@ import { startInOrder } from './start-due.ts';
 import { StatsService } from './stats/stats-service.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
+import { recallPorts } from './ports/change-ports.ts';
 import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
@@ -94,7 +95,10 @@ export class ContainerService implements ContainerBackend {
     this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
     for (const container of this.#index.values())
       if (container.task === undefined) this.#health.recall(container);
-      else await this.#connections.reconcile(container);
+      else {
+        await this.#connections.reconcile(container);
+        await recallPorts(container, this.#deps);
+      }
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */

@@ -132,6 +132,7 @@ export class BridgeNetworks implements Networks {
         options.portHolder ?? new ProcessPortHolder({ directory: join(options.execRoot, 'ports'), logger }),
       table: this.#table,
       changeRules: (commands) => this.#firewall.change(commands),
+      forgetFlows: (flows) => host.forgetFlows(flows),
       logger,
     });
     for (const network of this.#predefined(undefined)) this.#book.put(network);
@@ -321,6 +322,7 @@ export class BridgeNetworks implements Networks {
       table: this.#table,
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
       ports: this.ports.rules(),
+      shared: this.ports.sharedPorts(),
     };
   }
 

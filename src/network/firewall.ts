@@ -10,7 +10,7 @@ import {
   removalCommands,
   type UserHook,
 } from './foreign-firewall.ts';
-import { CHAIN_COUNT, type FirewallState, ruleset } from './ruleset.ts';
+import { chainCount, type FirewallState, ruleset } from './ruleset.ts';
 
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
@@ -47,7 +47,7 @@ export class NftFirewall implements Firewall {
   async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {
     const chains = await listChains();
     const own = chains.filter(({ family, table }) => family === 'inet' && table === state.table);
-    const restored = own.length < CHAIN_COUNT;
+    const restored = own.length < chainCount(state);
     if (restored) await this.apply(state);
     const foreign = chains.filter(({ table }) => table !== state.table);
     const bridges = state.bridges.map(({ bridgeName }) => bridgeName);

@@ -33,7 +33,9 @@ import type {
   DefaultWays,
   HostLink,
   ParentRequest,
+  StaleFlows,
 } from './host-network.ts';
+import { forgetStaleFlows } from './forget-stale-flows.ts';
 import { redirectRules } from './names/redirect-rules.ts';
 
 export type Operation =
@@ -49,6 +51,7 @@ export type Operation =
   | { name: 'removeLink'; link: string }
   | { name: 'removeLinkInside'; path: string; link: string }
   | { name: 'redirectNames'; path: string; ports: { udp: number; tcp: number } }
+  | { name: 'forgetFlows'; flows: readonly StaleFlows[] }
   | { name: 'nft'; commands: string }
   | { name: 'close' };
 
@@ -111,6 +114,8 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return removeLinkInside(visitor, operation.path, operation.link);
     case 'redirectNames':
       return visitor.visit(operation.path, () => runNft(redirectRules(operation.ports)));
+    case 'forgetFlows':
+      return forgetStaleFlows(host, operation.flows);
     case 'nft':
       return runNft(operation.commands);
     case 'close':

@@ -1,4 +1,5 @@
 import { elementsOf } from './ports/port-rules.ts';
+import { type SharedPort, sharedChain, sharedElement } from './ports/shared-rules.ts';
 
 /** What the rules know of one bridge. */
 export interface BridgeRules {
@@ -24,6 +25,8 @@ export interface PortRule {
   /** The container's; its family is the rule's. */
   address: string;
   port: number;
+  /** Its chain of a shared port forwards to it. */
+  isShared: boolean;
 }
 
 export interface FirewallState {
@@ -31,10 +34,13 @@ export interface FirewallState {
   table: string;
   bridges: BridgeRules[];
   ports: PortRule[];
+  shared: SharedPort[];
 }
 
 /** How many chains `ruleset` makes. */
-export const CHAIN_COUNT = 6;
+export function chainCount({ shared }: Pick<FirewallState, 'shared'>): number {
+  return 6 + shared.length;
+}
 
 /**
  * Our table, whole. Loading it replaces an older one of the same name in the same transaction (and the one of an earlier release, which was
@@ -55,6 +61,7 @@ table inet ${table} {
     ${elements(bridges.map(({ bridgeName }) => quote(bridgeName)))}
   }
 ${portMaps(state.ports)}
+${sharedMaps(state.shared)}
   chain loopback {
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip saddr 127.0.0.0/8 drop
@@ -65,8 +72,12 @@ ${portMaps(state.ports)}
     ip6 daddr ::1 return
     ip saddr . meta l4proto . th dport @owners4 return
     ip6 saddr . meta l4proto . th dport @owners6 return
+    ip daddr . meta l4proto . th dport vmap @shared4
+    ip6 daddr . meta l4proto . th dport vmap @shared6
     dnat ip to ip daddr . meta l4proto . th dport map @ports4
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6
+    meta nfproto ipv4 meta l4proto . th dport vmap @anyshared4
+    meta nfproto ipv6 meta l4proto . th dport vmap @anyshared6
     meta nfproto ipv4 dnat ip to meta l4proto . th dport map @anyports4
     meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @anyports6
   }
@@ -140,6 +151,22 @@ function portMaps(ports: readonly PortRule[]): string {
         `  ${kind} ${name} {\n    type ${type}\n    ${elements(entries.get(name) ?? [])}\n  }`,
     )
     .join('\n');
+}
+
+/** Chains stand before the maps that lead to them. */
+function sharedMaps(ports: readonly SharedPort[]): string {
+  const found = ports.map(sharedElement);
+  const maps = ([4, 6] as const).flatMap((family) => [
+    [`shared${family}`, `ipv${family}_addr . inet_proto . inet_service : verdict`] as const,
+    [`anyshared${family}`, 'inet_proto . inet_service : verdict'] as const,
+  ]);
+  const chains = ports.map(sharedChain).join('');
+  return `${chains}${maps
+    .map(([name, type]) => {
+      const texts = found.filter(({ map }) => map === name).map(({ text }) => text);
+      return `  map ${name} {\n    type ${type}\n    ${elements(texts)}\n  }`;
+    })
+    .join('\n')}`;
 }
 
 /** nft knows no empty list. */

@@ -103,6 +103,7 @@ export class FakeHostNetwork implements HostNetwork {
 
   redirectNames = () => Promise.resolve();
   nft = () => Promise.resolve();
+  forgetFlows = () => Promise.resolve();
   close = () => Promise.resolve();
 
   #namespace(path: string): { interfaces: Map<string, AttachRequest>; ways: DefaultWays } {
