@@ -68,7 +68,6 @@ ${sharedMaps(state.shared)}
     iifname @bridges ip daddr 127.0.0.0/8 drop
   }
   chain published {
-    iifname != "lo" ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
     ip saddr . meta l4proto . th dport @owners4 return
     ip6 saddr . meta l4proto . th dport @owners6 return
@@ -83,6 +82,7 @@ ${sharedMaps(state.shared)}
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 return
     fib daddr type local jump published
   }
   chain output {
