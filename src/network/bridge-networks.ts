@@ -48,7 +48,7 @@ export interface BridgeNetworksOptions {
   pools?: readonly SubnetPool[];
   /** When the predefined networks were made, for inspect; default: now. */
   createdNano?: bigint;
-  /** How often the firewall is looked after while containers are on a bridge. */
+  /** How often it is asked whether somebody has changed firewall rules, while containers are on a bridge. */
   firewallCheckMs?: number;
   /** Networks of users; default: in memory. */
   store?: NetworkStore;
@@ -59,7 +59,7 @@ export interface BridgeNetworksOptions {
 }
 
 const DEFAULT_MTU = 1500;
-const FIREWALL_CHECK_MS = 15_000;
+const FIREWALL_CHECK_MS = 2000;
 
 /** Networks on this machine: bridges behind NAT, `host` and `none`, macvlan and ipvlan. */
 export class BridgeNetworks implements Networks {
@@ -101,7 +101,7 @@ export class BridgeNetworks implements Networks {
       logger,
     });
     this.#firewall = new FirewallKeeper({
-      firewall: options.firewall ?? new NftFirewall((commands) => host.nft(commands)),
+      firewall: options.firewall ?? new NftFirewall(host),
       state: () => this.#firewallState(),
       isNeeded: () => this.#book.endpoints().some(({ hostInterfaceName }) => hostInterfaceName !== ''),
       checkMs: options.firewallCheckMs ?? FIREWALL_CHECK_MS,

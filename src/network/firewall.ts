@@ -10,18 +10,22 @@ import {
   removalCommands,
   type UserHook,
 } from './foreign-firewall.ts';
-import { chainCount, type FirewallState, ruleset } from './ruleset.ts';
+import type { HostNetwork } from './host-network.ts';
+import { type FirewallState, ruleset } from './ruleset.ts';
+import { listedCounts, type TableCounts, textCounts } from './table-counts.ts';
 
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
   apply(state: FirewallState): Promise<void>;
   /** Elements of our table, by commands of nft; one transaction. */
   change(commands: string): Promise<void>;
+  /** Of everybody's rules: another after each transaction, ours too. */
+  generation(): Promise<number>;
   /**
-   * Put right what others have changed since: our table, when somebody flushed the whole ruleset; and, where other software drops what
+   * Put right what others have changed since: our table, when somebody flushed the ruleset or a part of ours; and, where other software drops what
    * is forwarded, our accepts in the place that it documents for this.
    *
-   * @returns one warning for each drop that we can't help, and whether our table had gone.
+   * @returns one warning for each drop that we can't help, and whether something of our table had gone.
    */
   repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }>;
   /** Ours everywhere. Absent is fine. */
@@ -30,24 +34,28 @@ export interface Firewall {
 
 /** Through libnftables (what changes) and nft(8) (what is read). */
 export class NftFirewall implements Firewall {
-  readonly #load: (commands: string) => Promise<void>;
+  readonly #host: Pick<HostNetwork, 'nft' | 'rulesGeneration'>;
 
-  constructor(load: (commands: string) => Promise<void>) {
-    this.#load = load;
+  constructor(host: Pick<HostNetwork, 'nft' | 'rulesGeneration'>) {
+    this.#host = host;
   }
 
   async apply(state: FirewallState): Promise<void> {
-    await this.#load(ruleset(state));
+    await this.#host.nft(ruleset(state));
   }
 
   async change(commands: string): Promise<void> {
-    await this.#load(commands);
+    await this.#host.nft(commands);
+  }
+
+  async generation(): Promise<number> {
+    return await this.#host.rulesGeneration();
   }
 
   async repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }> {
     const chains = await listChains();
-    const own = chains.filter(({ family, table }) => family === 'inet' && table === state.table);
-    const restored = own.length < chainCount(state);
+    const isThere = chains.some(({ family, table }) => family === 'inet' && table === state.table);
+    const restored = !isThere || !hasAllOf(await listTable(state.table), state);
     if (restored) await this.apply(state);
     const foreign = chains.filter(({ table }) => table !== state.table);
     const bridges = state.bridges.map(({ bridgeName }) => bridgeName);
@@ -62,7 +70,7 @@ export class NftFirewall implements Firewall {
     const commands = [`table inet ${table}`, `delete table inet ${table}`];
     // A firewall may have stopped dropping since, with our accepts still in it.
     for (const hook of findHooks(chains)) commands.push(...removalCommands(hook, await rulesOf(hook), table));
-    await this.#load(`${commands.join('\n')}\n`);
+    await this.#host.nft(`${commands.join('\n')}\n`);
   }
 
   async #openHook(hook: UserHook, bridges: readonly string[], mark: string): Promise<void> {
@@ -71,8 +79,19 @@ export class NftFirewall implements Firewall {
     const present = rules.filter(({ comment }) => comment === mark).flatMap(({ interfaces }) => interfaces);
     const isWhole = present.length === wanted.length && bridges.every((bridge) => present.includes(bridge));
     if (isWhole) return;
-    await this.#load(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
+    await this.#host.nft(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
   }
+}
+
+/** As JSON; '' when it has gone meanwhile. */
+async function listTable(table: string): Promise<string> {
+  const listed = await runChecked(['nft', '-j', 'list', 'table', 'inet', table]).catch(() => undefined);
+  return listed?.stdout ?? '';
+}
+
+function hasAllOf(listed: string, state: FirewallState): boolean {
+  const [present, wanted] = [listedCounts(listed), textCounts(ruleset(state))];
+  return (Object.keys(wanted) as (keyof TableCounts)[]).every((kind) => present[kind] >= wanted[kind]);
 }
 
 async function listChains(): Promise<NftChain[]> {

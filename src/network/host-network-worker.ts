@@ -26,6 +26,7 @@ import {
 import { NetlinkSocket } from '../sys/netlink.ts';
 import { isNamespacePinned, NamespaceVisitor, removePinnedNamespace } from '../sys/netns.ts';
 import { runNft } from '../sys/nft.ts';
+import { rulesGeneration } from '../sys/nft-generation.ts';
 import type {
   Attachment,
   AttachRequest,
@@ -52,6 +53,7 @@ export type Operation =
   | { name: 'removeLinkInside'; path: string; link: string }
   | { name: 'redirectNames'; path: string; ports: { udp: number; tcp: number } }
   | { name: 'forgetFlows'; flows: readonly StaleFlows[] }
+  | { name: 'rulesGeneration' }
   | { name: 'nft'; commands: string }
   | { name: 'close' };
 
@@ -116,6 +118,8 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return visitor.visit(operation.path, () => runNft(redirectRules(operation.ports)));
     case 'forgetFlows':
       return forgetStaleFlows(host, operation.flows);
+    case 'rulesGeneration':
+      return rulesGeneration();
     case 'nft':
       return runNft(operation.commands);
     case 'close':

@@ -111,6 +111,8 @@ export interface HostNetwork {
   redirectNames(namespacePath: string, ports: { udp: number; tcp: number }): Promise<void>;
   /** So that the next packet of who keeps sending is looked at by the rules as they are now. */
   forgetFlows(flows: readonly StaleFlows[]): Promise<void>;
+  /** Of nftables' rules: another after each transaction of anybody. */
+  rulesGeneration(): Promise<number>;
   /** Commands for nft, in one transaction. */
   nft(commands: string): Promise<void>;
   close(): Promise<void>;

@@ -37,11 +37,6 @@ export interface FirewallState {
   shared: SharedPort[];
 }
 
-/** How many chains `ruleset` makes. */
-export function chainCount({ shared }: Pick<FirewallState, 'shared'>): number {
-  return 6 + shared.length;
-}
-
 /**
  * Our table, whole. Loading it replaces an older one of the same name in the same transaction (and the one of an earlier release, which was
  * of family ip).

@@ -128,6 +128,10 @@ export class WorkerHostNetwork implements HostNetwork {
     await this.#maker.call({ name: 'forgetFlows', flows });
   }
 
+  async rulesGeneration(): Promise<number> {
+    return (await this.#maker.call({ name: 'rulesGeneration' })) as number;
+  }
+
   async nft(commands: string): Promise<void> {
     await this.#maker.call({ name: 'nft', commands });
   }

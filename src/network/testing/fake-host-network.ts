@@ -104,6 +104,7 @@ export class FakeHostNetwork implements HostNetwork {
   redirectNames = () => Promise.resolve();
   nft = () => Promise.resolve();
   forgetFlows = () => Promise.resolve();
+  rulesGeneration = () => Promise.resolve(1);
   close = () => Promise.resolve();
 
   #namespace(path: string): { interfaces: Map<string, AttachRequest>; ways: DefaultWays } {
@@ -142,6 +143,7 @@ export class FakeFirewall implements Firewall {
   }
 
   change = () => Promise.resolve();
+  generation = () => Promise.resolve(1);
   repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
 
   remove(state: FirewallState): Promise<void> {
