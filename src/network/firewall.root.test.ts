@@ -7,7 +7,12 @@ import { WorkerHostNetwork } from './worker-host-network.ts';
 const host = new WorkerHostNetwork();
 const firewall = new NftFirewall(host);
 
-const bridge = { subnets: ['10.1.0.0/16', 'fd01::/64'], masquerade: true, interContainer: true };
+const bridge = {
+  subnets: ['10.1.0.0/16', 'fd01::/64'],
+  masquerade: true,
+  interContainer: true,
+  unprotected: [4 as const],
+};
 const port = { protocol: 'tcp' as const, hostPort: 80, port: 8080, isShared: false };
 const state: FirewallState = {
   table: 'sampan_firewall_test',

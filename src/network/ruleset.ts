@@ -12,6 +12,8 @@ export interface BridgeRules {
   internal: boolean;
   /** Its containers may speak to each other. */
   interContainer: boolean;
+  /** Families of which hosts beside this one reach all ports of its containers. */
+  unprotected: (4 | 6)[];
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
@@ -96,7 +98,7 @@ ${lines(bridges.flatMap(borders))}    oifname @bridges ct state established,rela
 ${lines(bridges.flatMap(neighbours))}    oifname @bridges ct status dnat accept
     iifname @bridges oifname @bridges drop
     iifname @bridges accept
-    oifname @bridges drop
+${lines(bridges.flatMap(openDoors))}    oifname @bridges drop
   }
 }
 `;
@@ -127,6 +129,12 @@ function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
   const name = quote(bridgeName);
   if (interContainer) return [`iifname ${name} oifname ${name} accept`];
   return [`iifname ${name} oifname ${name} ct status dnat accept`, `iifname ${name} oifname ${name} drop`];
+}
+
+/** Behind what is said of bridges among each other. */
+function openDoors({ bridgeName, unprotected, internal }: BridgeRules): string[] {
+  if (internal) return [];
+  return unprotected.map((family) => `meta nfproto ipv${family} oifname ${quote(bridgeName)} accept`);
 }
 
 /** `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from. */

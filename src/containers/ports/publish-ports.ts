@@ -1,4 +1,5 @@
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import { parseBridgeOptions } from '../../network/bridge-options.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import type { PortHolding } from '../../network/ports/published-ports.ts';
 import type { ContainerRecord } from '../container-record.ts';
@@ -23,14 +24,28 @@ export async function publishWanted(
     if (networks.ports.of(record.id).length > 0) await networks.ports.withdraw(record.id);
     return;
   }
+  const hostBinding = await hostBindingOf(ipv4 ?? ipv6, networks);
   await networks.ports.publish({
     containerId: record.id,
     containerName: record.name,
     ipv4: ipv4?.ipv4?.address,
     ipv6: ipv6?.ipv6?.address,
-    ports,
+    ports: ports.map((port) => ({
+      ...port,
+      hostAddresses: port.hostAddresses.map((address) => (address === '' ? hostBinding : address)),
+    })),
     shared: sharesPorts(record),
   });
+}
+
+/** Where a network has ports published that name no address; '': on all. */
+async function hostBindingOf(
+  endpoint: Endpoint | undefined,
+  networks: ContainerDependencies['networks'],
+): Promise<string> {
+  const network = endpoint === undefined ? undefined : await networks.get(endpoint.networkId);
+  const address = parseBridgeOptions(network?.options ?? {}).hostBinding;
+  return address === undefined || address === '0.0.0.0' || address === '::' ? '' : address;
 }
 
 /** As `publishWanted`. @throws EngineError "internal" in Docker's words. */
