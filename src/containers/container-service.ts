@@ -1,7 +1,9 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
+import type { ExposedPorts } from '../network/exposure/exposure.ts';
 import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
+import { byPort, parsePort } from '../oci/port-text.ts';
 import { run } from '../sys/spawn.ts';
 import { ArchiveService } from './archive/archive-service.ts';
 import { checkRuntimeName } from './check-options.ts';
@@ -313,6 +315,16 @@ export class ContainerService implements ContainerBackend {
         attributes: { oldName: `/${oldName}` },
       });
     });
+  }
+
+  exposedPorts(): ExposedPorts[] {
+    return [...this.#index.values()]
+      .filter(({ task }) => task !== undefined)
+      .map(({ id, record }) => ({
+        containerId: id,
+        containerName: record.name,
+        ports: record.config.exposedPorts.toSorted(byPort).map(parsePort),
+      }));
   }
 
   async update(nameOrId: string, change: ContainerChange): Promise<string[]> {

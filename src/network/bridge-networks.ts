@@ -6,6 +6,9 @@ import { nowNano } from '../sys/clock.ts';
 import { checkInterfaceName } from './bridge-options.ts';
 import { ContainerInterfaces } from './container-interfaces.ts';
 import { ContainerNames } from './container-names.ts';
+import type { ExposedPorts, Exposure } from './exposure/exposure.ts';
+import { hostInterfaces } from './exposure/host-interfaces.ts';
+import { planExposure } from './exposure/plan-exposure.ts';
 import { type Firewall, NftFirewall } from './firewall.ts';
 import { FirewallKeeper } from './firewall-keeper.ts';
 import { checkBip, HostBridges } from './host-bridges.ts';
@@ -205,6 +208,21 @@ export class BridgeNetworks implements Networks {
 
   get(network: string): Promise<NetworkInfo | undefined> {
     return Promise.resolve(this.#book.find(network));
+  }
+
+  async exposure(containers: readonly ExposedPorts[]): Promise<Exposure[]> {
+    const networks = this.#book.infos().filter(({ driver }) => driver === 'bridge');
+    const bridges = new Map(networks.map((network) => [network.id, this.#bridges.rulesOf(network)]));
+    const own = new Set([...bridges.values()].map(({ bridgeName }) => bridgeName));
+    return planExposure({
+      containers,
+      endpoints: this.#book.endpoints(),
+      holdings: this.ports.all(),
+      bridges,
+      interfaces: hostInterfaces().filter(({ name }) => !own.has(name)),
+      foreign: await this.#firewall.foreignRules(),
+      table: this.#table,
+    });
   }
 
   async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {

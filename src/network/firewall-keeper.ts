@@ -1,5 +1,6 @@
 import { messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
+import type { ForeignRules } from './exposure/foreign-rules.ts';
 import type { Firewall } from './firewall.ts';
 import type { FirewallState } from './ruleset.ts';
 
@@ -31,6 +32,11 @@ export class FirewallKeeper {
   /** What `info` has to say about other people's firewalls. */
   get warnings(): readonly string[] {
     return this.#warnings;
+  }
+
+  /** What other software filters by. */
+  foreignRules(): Promise<ForeignRules> {
+    return this.#options.firewall.foreignRules(this.#options.state());
   }
 
   /** Load what is wanted now. Callers that come meanwhile share the next load. */

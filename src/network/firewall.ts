@@ -1,4 +1,5 @@
 import { runChecked } from '../sys/spawn.ts';
+import { type ForeignRules, parseForeignRules } from './exposure/foreign-rules.ts';
 import {
   acceptCommands,
   findForeignDrops,
@@ -14,6 +15,9 @@ import type { HostNetwork } from './host-network.ts';
 import { type FirewallState, ruleset } from './ruleset.ts';
 import { listedCounts, type TableCounts, textCounts } from './table-counts.ts';
 
+/** More would hold up the thread: some thousands of rules. */
+const MAX_TABLE_CHARACTERS = 1 << 20;
+
 export interface Firewall {
   /** Load our rules, whole; one transaction. */
   apply(state: FirewallState): Promise<void>;
@@ -28,6 +32,8 @@ export interface Firewall {
    * @returns one warning for each drop that we can't help, and whether something of our table had gone.
    */
   repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }>;
+  /** What other software filters by. */
+  foreignRules(state: FirewallState): Promise<ForeignRules>;
   /** Ours everywhere. Absent is fine. */
   remove(state: FirewallState): Promise<void>;
 }
@@ -65,6 +71,19 @@ export class NftFirewall implements Firewall {
     return { warnings, restored };
   }
 
+  async foreignRules({ table: own }: FirewallState): Promise<ForeignRules> {
+    const filters = (await listChains()).filter(
+      ({ family, table, hook }) =>
+        table !== own &&
+        ['ip', 'ip6', 'inet'].includes(family) &&
+        ['forward', 'input', 'output'].includes(hook ?? ''),
+    );
+    const names = [...new Set(filters.map(({ family, table }) => `${family} ${table}`))];
+    const tables = new Map<string, string | undefined>();
+    for (const name of names) tables.set(name, await listForeignTable(name));
+    return parseForeignRules(tables);
+  }
+
   async remove({ table }: FirewallState): Promise<void> {
     const chains = await listChains();
     const commands = [`table inet ${table}`, `delete table inet ${table}`];
@@ -81,6 +100,14 @@ export class NftFirewall implements Firewall {
     if (isWhole) return;
     await this.#host.nft(`${[...removalCommands(hook, rules, mark), ...wanted].join('\n')}\n`);
   }
+}
+
+/** Without the elements of sets. Undefined when it is too much to read, or has gone. */
+async function listForeignTable(name: string): Promise<string | undefined> {
+  const listed = await runChecked(['nft', '-j', '-t', 'list', 'table', ...name.split(' ')]).catch(
+    () => undefined,
+  );
+  return listed === undefined || listed.stdout.length > MAX_TABLE_CHARACTERS ? undefined : listed.stdout;
 }
 
 /** As JSON; '' when it has gone meanwhile. */

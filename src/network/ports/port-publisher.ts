@@ -123,6 +123,10 @@ export class PortPublisher implements PublishedPorts {
     return this.#book.of(containerId);
   }
 
+  all(): PortHolding[] {
+    return this.#book.all();
+  }
+
   async close(): Promise<void> {
     await this.#last;
     await this.#options.holder.close();

@@ -144,6 +144,7 @@ export class FakeFirewall implements Firewall {
 
   change = () => Promise.resolve();
   generation = () => Promise.resolve(1);
+  foreignRules = () => Promise.resolve({ chains: new Map(), unread: [] });
   repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
 
   remove(state: FirewallState): Promise<void> {
