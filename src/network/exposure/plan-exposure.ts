@@ -95,8 +95,23 @@ function publishedAnswers(
         address,
       ),
     ),
-    seen('other networks', packetTo(holding, { bridge, incoming: undefined })),
+    hasOthers(holding, bridge, facts)
+      ? seen('other networks', packetTo(holding, { bridge, incoming: undefined }))
+      : { from: 'other networks', reachable: 'no', reason: 'no other network has addresses of this family' },
   ];
+}
+
+function hasOthers(
+  { hostAddress }: PortHolding,
+  own: BridgeRules | undefined,
+  { bridges }: ExposureFacts,
+): boolean {
+  return [...bridges.values()].some(
+    (bridge) =>
+      bridge.bridgeName !== own?.bridgeName &&
+      !bridge.internal &&
+      bridge.subnets.some((subnet) => subnet.includes(':') === hostAddress.includes(':')),
+  );
 }
 
 /** Interfaces by which other hosts come to the port, each with an address of it there. */
