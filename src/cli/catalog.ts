@@ -313,6 +313,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/network/disconnect.ts'),
   },
   {
+    paths: ['network exposure'],
+    short: 'Show which ports are reached from where, and why',
+    load: () => import('./commands/network/exposure.ts'),
+  },
+  {
     paths: ['network inspect'],
     short: 'Show everything about one or more networks',
     load: () => import('./commands/network/inspect.ts'),

@@ -1,3 +1,4 @@
+import type { PortExposure } from '../wire/exposure.ts';
 import { type EngineConnection, segment } from './engine-connection.ts';
 import type { NetworkSummary, PruneResult } from './model.ts';
 import { encodeFilters } from './query.ts';
@@ -12,6 +13,13 @@ export class NetworkClient {
 
   list(filters: Readonly<Record<string, readonly string[]>> = {}): Promise<NetworkSummary[]> {
     return this.#engine.json('GET', '/networks', { query: { filters: encodeFilters(filters) } });
+  }
+
+  /** Which ports are reached from where. Sampan's daemon alone can. */
+  exposure(): Promise<PortExposure[]> {
+    return this.#engine.own('tell which ports are reached from where', () =>
+      this.#engine.json<PortExposure[]>('GET', '/exposure'),
+    );
   }
 
   /** The daemon's own text, for those who print it. */

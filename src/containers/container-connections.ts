@@ -9,6 +9,7 @@ import { connectRequest } from './join-networks.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { rewriteNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
+import { balancePorts } from './ports/balance-ports.ts';
 import { movePorts } from './ports/publish-ports.ts';
 
 /**
@@ -139,6 +140,7 @@ export class ContainerConnections {
     }
     task.endpoints = [...task.endpoints, endpoint];
     await movePorts(container.record, task.endpoints, this.#deps);
+    await balancePorts(container, task, this.#deps);
     noteTask(container, task, this.#deps);
     await rewriteNetworkFiles(container.record, task.endpoints, this.#deps);
     publishEndpointEvent(this.#deps.events, 'connect', endpoint);
@@ -149,6 +151,7 @@ export class ContainerConnections {
     await this.#deps.networks.disconnect(endpoint);
     if (container.task === task) {
       await movePorts(container.record, task.endpoints, this.#deps);
+      await balancePorts(container, task, this.#deps);
       noteTask(container, task, this.#deps);
       await rewriteNetworkFiles(container.record, task.endpoints, this.#deps);
     }

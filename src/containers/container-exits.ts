@@ -9,6 +9,7 @@ import type { ContainerRemoval } from './container-removal.ts';
 import type { ContainerRestarts } from './container-restarts.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
+import { balancePorts } from './ports/balance-ports.ts';
 
 /** For an answer to go out and its client to end. */
 const CLEARING_DELAY_MS = 10;
@@ -33,6 +34,7 @@ export class ContainerExits {
   /** Follow a running task to its end; also for one found at the daemon's start. */
   watch(container: LiveContainer, task: LiveTask): void {
     this.#deps.observer?.running(container, task);
+    void balancePorts(container, task, this.#deps);
     this.#background.track(this.#follow(container, task));
   }
 

@@ -3,6 +3,7 @@ import { publishContainerEvent } from './container-events.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { noteTask } from './note-task.ts';
+import { balancePorts } from './ports/balance-ports.ts';
 import { notRunning, runningTask } from './running-task.ts';
 
 /** @throws EngineError "conflict" when it does not run, or is paused. */
@@ -36,5 +37,6 @@ async function setPaused(
     throw notRunning(container);
   }
   deps.observer?.paused(container, task);
+  await balancePorts(container, task, deps);
   publishContainerEvent(deps.events, container.record, paused ? 'pause' : 'unpause');
 }

@@ -1,7 +1,9 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
+import type { ExposedPorts } from '../network/exposure/exposure.ts';
 import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
+import { byPort, parsePort } from '../oci/port-text.ts';
 import { run } from '../sys/spawn.ts';
 import { ArchiveService } from './archive/archive-service.ts';
 import { checkRuntimeName } from './check-options.ts';
@@ -54,6 +56,7 @@ import { startInOrder } from './start-due.ts';
 import { StatsService } from './stats/stats-service.ts';
 import { StreamService } from './stream-service.ts';
 import { snapshotKeyOf } from './task-starter.ts';
+import { recallPorts } from './ports/change-ports.ts';
 import { updateContainer } from './update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
@@ -94,7 +97,10 @@ export class ContainerService implements ContainerBackend {
     this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
     for (const container of this.#index.values())
       if (container.task === undefined) this.#health.recall(container);
-      else await this.#connections.reconcile(container);
+      else {
+        await this.#connections.reconcile(container);
+        await recallPorts(container, this.#deps);
+      }
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */
@@ -309,6 +315,16 @@ export class ContainerService implements ContainerBackend {
         attributes: { oldName: `/${oldName}` },
       });
     });
+  }
+
+  exposedPorts(): ExposedPorts[] {
+    return [...this.#index.values()]
+      .filter(({ task }) => task !== undefined)
+      .map(({ id, record }) => ({
+        containerId: id,
+        containerName: record.name,
+        ports: record.config.exposedPorts.toSorted(byPort).map(parsePort),
+      }));
   }
 
   async update(nameOrId: string, change: ContainerChange): Promise<string[]> {

@@ -7,6 +7,7 @@ import type { ContainerRestarts } from './container-restarts.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask, TaskStop } from './live-container.ts';
 import { noteTask } from './note-task.ts';
+import { balancePorts } from './ports/balance-ports.ts';
 import { notRunning } from './running-task.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 
@@ -55,6 +56,7 @@ export class ContainerStops {
     if (task.paused) await unpauseContainer(container, this.#deps);
     await intended;
     task.stop = { signal, seconds, sent: false, sinceMs: Date.now(), restarts: container.restarting };
+    await balancePorts(container, task, this.#deps);
     this.#note(container, task);
     return await this.#carryOut(container, task, task.stop);
   }

@@ -4,12 +4,15 @@ import { type ResourceHost, updatedResources } from '../runtime/spec/resources.t
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
 import type { HostOptions } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { type PortChange, withPorts } from './ports/change-ports.ts';
 
 /** What is to be another; a limit that is 0 or '' stays as it is. */
 export interface ContainerChange {
   /** `pidsLimit` undefined: as it is; 0 or less: none. */
   resources: Omit<SpecResources, 'pidsLimit' | 'memorySwappiness'> & { pidsLimit: number | undefined };
   restartPolicy: HostOptions['restartPolicy'] | undefined;
+  /** Undefined: as they are. */
+  ports?: PortChange | undefined;
 }
 
 /**
@@ -41,7 +44,8 @@ export function changedRecord(record: ContainerRecord, change: ContainerChange):
   const restartPolicy = change.restartPolicy ?? host.restartPolicy;
   if (change.restartPolicy !== undefined && host.autoRemove && !['', 'no'].includes(restartPolicy.name))
     throw conflict('Restart policy cannot be updated because AutoRemove is enabled for the container');
-  return { ...record, host: { ...host, resources, restartPolicy } };
+  const changed = { ...record, host: { ...host, resources, restartPolicy } };
+  return change.ports === undefined ? changed : withPorts(changed, change.ports);
 }
 
 function changedResources(set: SpecResources, change: ContainerChange['resources']): SpecResources {

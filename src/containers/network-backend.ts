@@ -1,3 +1,4 @@
+import type { Exposure } from '../network/exposure/exposure.ts';
 import type { CreateNetworkRequest, Endpoint, NetworkInfo } from '../network/network-driver.ts';
 import type { NetworkMembership } from './container-networks.ts';
 
@@ -17,6 +18,8 @@ export interface NetworkView extends NetworkInfo {
 export interface NetworkBackend {
   list(): Promise<NetworkView[]>;
   get(network: string): Promise<NetworkView | undefined>;
+  /** Which ports of running containers are reached from where. */
+  exposure(): Promise<Exposure[]>;
   /** @throws as `Networks.create`. */
   create(request: CreateNetworkRequest): Promise<NetworkInfo>;
   /** @throws EngineError "not-found", "forbidden" while containers are on it or when it is predefined. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, kindOf } from '../errors/engine-error.ts';
 import type { EventSink } from '../events/event.ts';
+import type { ExposedPorts, Exposure } from '../network/exposure/exposure.ts';
 import type { CreateNetworkRequest, NetworkInfo, Networks } from '../network/network-driver.ts';
 import type { NetworkMembership } from './container-networks.ts';
 import type { NetworkBackend, NetworkView } from './network-backend.ts';
@@ -11,6 +12,8 @@ export interface NetworkServiceOptions {
     /** Undefined: there is none (any more). */
     nameOf(containerId: string): string | undefined;
     isUp(containerId: string): boolean;
+    /** Of those that run. */
+    exposedPorts(): ExposedPorts[];
     /** On the record of how many containers a network is, running or not. */
     networkUsers(network: NetworkInfo): number;
     connectNetwork(container: string, network: NetworkInfo, settings: NetworkMembership): Promise<void>;
@@ -39,6 +42,11 @@ export class NetworkService implements NetworkBackend {
   async get(network: string): Promise<NetworkView | undefined> {
     const found = await this.#options.networks.get(network);
     return found === undefined ? undefined : this.#view(found);
+  }
+
+  async exposure(): Promise<Exposure[]> {
+    const { networks, containers } = this.#options;
+    return await networks.exposure(containers.exposedPorts());
   }
 
   async create(request: CreateNetworkRequest): Promise<NetworkInfo> {

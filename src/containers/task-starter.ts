@@ -10,6 +10,7 @@ import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
+import { healthPlan } from './health/health.ts';
 import { joinNetworks } from './join-networks.ts';
 import { type JoinedNamespaces, joinNamespaces } from './joined-namespaces.ts';
 import { followLinked, type LinkedNames, linkedNames } from './links/linked-containers.ts';
@@ -17,6 +18,7 @@ import type { LiveContainer, LiveTask } from './live-container.ts';
 import { type ReadyMounts, readyMounts } from './mounts/ready-mounts.ts';
 import { writeNetworkFiles } from './network-files.ts';
 import { noteTask } from './note-task.ts';
+import { balancePorts } from './ports/balance-ports.ts';
 import { publishPorts } from './ports/publish-ports.ts';
 import { UndoStack } from './undo.ts';
 
@@ -62,6 +64,7 @@ export async function startTask(
     };
     undo.add('forget the task', () => deps.notes.remove(container.id));
     await letGo(container, deps, task);
+    if (healthPlan(container.record.config) === undefined) await balancePorts(container, task, deps);
     await followLinked(container, endpoints, { containers, paths: deps.paths });
     return task;
   } catch (error) {

@@ -1,16 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
-import type { IpPrefix } from '../sys/links.ts';
 import { checkInterfaceName } from './bridge-options.ts';
+import { ContainerInterfaces } from './container-interfaces.ts';
 import { ContainerNames } from './container-names.ts';
+import type { ExposedPorts, Exposure } from './exposure/exposure.ts';
+import { hostInterfaces } from './exposure/host-interfaces.ts';
+import { planExposure } from './exposure/plan-exposure.ts';
 import { type Firewall, NftFirewall } from './firewall.ts';
 import { FirewallKeeper } from './firewall-keeper.ts';
 import { checkBip, HostBridges } from './host-bridges.ts';
-import type { AttachRequest, HostNetwork } from './host-network.ts';
+import type { HostNetwork } from './host-network.ts';
 import type { NameServer } from './names/name-server.ts';
 import { ProcessNameServer } from './names/process-name-server.ts';
 import { NetworkBook } from './network-book.ts';
@@ -22,7 +24,7 @@ import type {
   Networks,
 } from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
-import { addressFaults, planNetwork } from './plan-network.ts';
+import { planNetwork } from './plan-network.ts';
 import type { PortHolder } from './ports/port-holder.ts';
 import { PortPublisher } from './ports/port-publisher.ts';
 import { ProcessPortHolder } from './ports/process-port-holder.ts';
@@ -49,7 +51,7 @@ export interface BridgeNetworksOptions {
   pools?: readonly SubnetPool[];
   /** When the predefined networks were made, for inspect; default: now. */
   createdNano?: bigint;
-  /** How often the firewall is looked after while containers are on a bridge. */
+  /** How often it is asked whether somebody has changed firewall rules, while containers are on a bridge. */
   firewallCheckMs?: number;
   /** Networks of users; default: in memory. */
   store?: NetworkStore;
@@ -60,8 +62,7 @@ export interface BridgeNetworksOptions {
 }
 
 const DEFAULT_MTU = 1500;
-const FIREWALL_CHECK_MS = 15_000;
-const CONTAINER_ID = /^[0-9a-z][0-9a-zA-Z_.-]*$/;
+const FIREWALL_CHECK_MS = 2000;
 
 /** Networks on this machine: bridges behind NAT, `host` and `none`, macvlan and ipvlan. */
 export class BridgeNetworks implements Networks {
@@ -77,9 +78,7 @@ export class BridgeNetworks implements Networks {
   readonly #names: ContainerNames;
   readonly ports: PortPublisher;
   readonly #book = new NetworkBook();
-  readonly #namespaces = new Set<string>();
-  /** Interfaces on their way out, with the container whose namespace they are in. */
-  readonly #removals = new Map<Promise<void>, string | undefined>();
+  readonly #interfaces: ContainerInterfaces;
   /** Networks are made and removed one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
   #started = false;
@@ -105,7 +104,7 @@ export class BridgeNetworks implements Networks {
       logger,
     });
     this.#firewall = new FirewallKeeper({
-      firewall: options.firewall ?? new NftFirewall((commands) => host.nft(commands)),
+      firewall: options.firewall ?? new NftFirewall(host),
       state: () => this.#firewallState(),
       isNeeded: () => this.#book.endpoints().some(({ hostInterfaceName }) => hostInterfaceName !== ''),
       checkMs: options.firewallCheckMs ?? FIREWALL_CHECK_MS,
@@ -120,11 +119,23 @@ export class BridgeNetworks implements Networks {
       namespacePath: (id) => this.namespacePath(id),
       logger,
     });
+    this.#interfaces = new ContainerInterfaces({
+      book: this.#book,
+      bridges: this.#bridges,
+      host,
+      names: this.#names,
+      folder: join(options.execRoot, 'netns'),
+      prefix: `ve${this.#suffix.slice(0, 5)}`,
+      logger,
+      isStarted: () => this.#started,
+      repair: () => this.start(),
+    });
     this.ports = new PortPublisher({
       holder:
         options.portHolder ?? new ProcessPortHolder({ directory: join(options.execRoot, 'ports'), logger }),
       table: this.#table,
       changeRules: (commands) => this.#firewall.change(commands),
+      forgetFlows: (flows) => host.forgetFlows(flows),
       logger,
     });
     for (const network of this.#predefined(undefined)) this.#book.put(network);
@@ -167,80 +178,28 @@ export class BridgeNetworks implements Networks {
     return this.#book.endpointsOn(networkId);
   }
 
-  async createNamespace(containerId: string): Promise<string> {
-    const path = this.namespacePath(containerId);
-    await this.#host.createNamespace(path);
-    this.#namespaces.add(containerId);
-    return path;
+  createNamespace(containerId: string): Promise<string> {
+    return this.#interfaces.createNamespace(containerId);
   }
 
-  async removeNamespace(containerId: string): Promise<void> {
-    await this.#names.gone(containerId);
-    await this.#host.removeNamespace(this.namespacePath(containerId));
-    this.#namespaces.delete(containerId);
-    for (const [removal, owner] of this.#removals) {
-      if (owner === containerId) this.#removals.set(removal, undefined);
-    }
+  removeNamespace(containerId: string): Promise<void> {
+    return this.#interfaces.removeNamespace(containerId);
   }
 
   namespacePath(containerId: string): string {
-    if (!CONTAINER_ID.test(containerId)) {
-      throw new EngineError('invalid', `Invalid container id ${JSON.stringify(containerId)}`);
-    }
-    return join(this.#namespaceFolder, containerId);
+    return this.#interfaces.namespacePath(containerId);
   }
 
-  async connect(request: ConnectRequest): Promise<Endpoint> {
-    const network = this.#book.find(request.network);
-    if (network === undefined) throw new EngineError('not-found', `network ${request.network} not found`);
-    this.#checkRequest(network, request);
-    const endpointId = randomBytes(32).toString('hex');
-    if (network.driver === 'host' || network.driver === 'null')
-      return this.#book.join(request, network.id, endpointId);
-    if (!this.#started) throw new EngineError('unavailable', 'The network is not started');
-    await this.#leftBehind(request.containerId);
-    const endpoint = await this.#attachBooked(this.#book.join(request, network.id, endpointId), network);
-    try {
-      await this.#names.joined(endpoint);
-    } catch (error) {
-      await this.disconnect(endpoint);
-      throw error;
-    }
-    return endpoint;
+  connect(request: ConnectRequest): Promise<Endpoint> {
+    return this.#interfaces.connect(request);
   }
 
-  /** What fails leaves no interface of ours; one of that name that is there is somebody else's. */
-  async #attachBooked(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
-    try {
-      return await this.#attach(endpoint, network);
-    } catch (error) {
-      this.#book.leave(endpoint.endpointId);
-      throw error;
-    }
+  disconnect(endpoint: Endpoint): Promise<void> {
+    return this.#interfaces.disconnect(endpoint);
   }
 
-  async disconnect(endpoint: Endpoint): Promise<void> {
-    // What isn't on the books is gone or going, and its address may be somebody else's by now.
-    if (!this.#book.leave(endpoint.endpointId)) return;
-    if (endpoint.interfaceName === '') return;
-    // Whoever gets the address next has the same MAC address, so nobody's ARP table is wrong meanwhile.
-    const removal = this.#removeInterface(endpoint).finally(() => this.#removals.delete(removal));
-    this.#removals.set(removal, endpoint.containerId);
-    await this.#names.left(endpoint);
-    if (this.#book.endpointsOf(endpoint.containerId).length === 0) return;
-    await removal;
-    await this.#attempt('set the routes of a container', () => this.#setWays(endpoint.containerId));
-  }
-
-  async rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]> {
-    const renamed = this.#book
-      .endpointsOf(containerId)
-      .map((endpoint) => ({ ...endpoint, names: names(endpoint.networkId) }));
-    for (const endpoint of renamed) {
-      this.#book.update(endpoint);
-      await this.#names.renamed(endpoint);
-    }
-    return renamed;
+  rename(containerId: string, names: (networkId: string) => string[]): Promise<Endpoint[]> {
+    return this.#interfaces.rename(containerId, names);
   }
 
   list(): Promise<NetworkInfo[]> {
@@ -249,6 +208,21 @@ export class BridgeNetworks implements Networks {
 
   get(network: string): Promise<NetworkInfo | undefined> {
     return Promise.resolve(this.#book.find(network));
+  }
+
+  async exposure(containers: readonly ExposedPorts[]): Promise<Exposure[]> {
+    const networks = this.#book.infos().filter(({ driver }) => driver === 'bridge');
+    const bridges = new Map(networks.map((network) => [network.id, this.#bridges.rulesOf(network)]));
+    const own = new Set([...bridges.values()].map(({ bridgeName }) => bridgeName));
+    return planExposure({
+      containers,
+      endpoints: this.#book.endpoints(),
+      holdings: this.ports.all(),
+      bridges,
+      interfaces: hostInterfaces().filter(({ name }) => !own.has(name)),
+      foreign: await this.#firewall.foreignRules(),
+      table: this.#table,
+    });
   }
 
   async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {
@@ -260,27 +234,14 @@ export class BridgeNetworks implements Networks {
     for (const endpoint of keep) this.#book.adopt(endpoint);
     // A bridge may be a new one, whose predecessor somebody removed with these in it.
     if (this.#started && keep.length > 0) await this.#host.exclusively(() => this.#ensureAll());
-    const kept = new Set(keep.map(({ hostInterfaceName }) => hostInterfaceName));
-    for (const { name, kind } of await this.#host.links()) {
-      if (kind !== 'veth' || !name.startsWith(this.#interfacePrefix) || kept.has(name)) continue;
-      this.#options.logger.info('Removing an orphaned interface', { interface: name });
-      await this.#host.removeLink(name);
-    }
-    for (const name of await this.#pinnedNamespaces()) {
-      if (namespaces.has(name)) {
-        this.#namespaces.add(name);
-        continue;
-      }
-      this.#options.logger.info('Removing an orphaned network namespace', { container: name });
-      await this.#host.removeNamespace(join(this.#namespaceFolder, name));
-    }
+    await this.#interfaces.removeOrphans(keep, namespaces);
     await this.#attempt('find the name server of containers again', () => this.#names.restore());
   }
 
   async close(): Promise<void> {
     await this.#changes.catch(() => undefined);
-    await Promise.all(this.#removals.keys());
-    const isEmpty = this.#book.endpoints().length === 0 && this.#namespaces.size === 0;
+    await this.#interfaces.settle();
+    const isEmpty = this.#book.endpoints().length === 0 && !this.#interfaces.hasNamespaces;
     await this.#firewall.close({ remove: isEmpty && this.#started });
     if (isEmpty && this.#started)
       for (const network of this.#book.infos()) await this.#bridges.remove(network);
@@ -342,12 +303,6 @@ export class BridgeNetworks implements Networks {
     );
   }
 
-  /** @throws EngineError "invalid" in Docker's words. */
-  #checkRequest(network: NetworkInfo, { ipv4Address, ipv6Address }: ConnectRequest): void {
-    const faults = addressFaults(network, { ipv4: ipv4Address, ipv6: ipv6Address });
-    if (faults.length > 0) throw new EngineError('invalid', faults.join('\n'));
-  }
-
   async #ensureAll(): Promise<void> {
     const users = this.#book.infos().filter((network) => !this.#isPredefined(network));
     const present = this.#book.find('bridge');
@@ -365,58 +320,6 @@ export class BridgeNetworks implements Networks {
     await this.#bridges.removeOrphans(users);
   }
 
-  async #attach(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
-    const { containerId, endpointId } = endpoint;
-    const hostInterfaceName =
-      network.driver === 'bridge' ? `${this.#interfacePrefix}${endpointId.slice(0, 8)}` : '';
-    const named = { ...endpoint, hostInterfaceName };
-    this.#book.update(named);
-    const request: AttachRequest = {
-      namespacePath: this.namespacePath(containerId),
-      to: this.#bridges.attachment(network, hostInterfaceName),
-      interfaceName: endpoint.interfaceName,
-      macAddress: endpoint.macAddress === '' ? undefined : endpoint.macAddress,
-      addresses: addressesOf(endpoint),
-      ways: this.#book.waysOf(containerId),
-      mtu: this.#bridges.mtuOf(network),
-    };
-    const macAddress = await this.#host.attach(request).catch(async (error: unknown) => {
-      if (kindOf(error) !== 'unavailable') throw error;
-      this.#options.logger.warn('What a network stands on is gone: making it anew', {
-        network: network.name,
-      });
-      await this.start();
-      return await this.#host.attach(request);
-    });
-    const attached = { ...named, macAddress };
-    this.#book.update(attached);
-    return attached;
-  }
-
-  async #setWays(containerId: string): Promise<void> {
-    await this.#host.setWays(this.namespacePath(containerId), this.#book.waysOf(containerId));
-  }
-
-  async #removeInterface(endpoint: Endpoint): Promise<void> {
-    const { hostInterfaceName, interfaceName, containerId } = endpoint;
-    try {
-      if (hostInterfaceName !== '') await this.#host.removeLink(hostInterfaceName);
-      else await this.#host.removeLinkInside(this.namespacePath(containerId), interfaceName);
-    } catch (error) {
-      this.#book.hold(endpoint);
-      this.#options.logger.warn('Cannot remove an interface; the next start will', {
-        interface: hostInterfaceName || interfaceName,
-        error: messageOf(error),
-      });
-    }
-  }
-
-  /** In the same namespace a new interface of the same name needs the old one gone. */
-  async #leftBehind(containerId: string): Promise<void> {
-    const own = [...this.#removals].filter(([, owner]) => owner === containerId);
-    await Promise.all(own.map(([removal]) => removal));
-  }
-
   #changing<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(change);
     this.#changes = done.catch(() => undefined);
@@ -431,21 +334,13 @@ export class BridgeNetworks implements Networks {
     }
   }
 
-  async #pinnedNamespaces(): Promise<string[]> {
-    try {
-      return await readdir(this.#namespaceFolder);
-    } catch (error) {
-      if (errnoCodeOf(error) === 'ENOENT') return [];
-      throw error;
-    }
-  }
-
   #firewallState(): FirewallState {
     const bridges = this.#book.infos().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
     return {
       table: this.#table,
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
       ports: this.ports.rules(),
+      shared: this.ports.sharedPorts(),
     };
   }
 
@@ -469,14 +364,6 @@ export class BridgeNetworks implements Networks {
   get #mtu(): number {
     return this.#options.mtu ?? DEFAULT_MTU;
   }
-
-  get #interfacePrefix(): string {
-    return `ve${this.#suffix.slice(0, 5)}`;
-  }
-
-  get #namespaceFolder(): string {
-    return join(this.#options.execRoot, 'netns');
-  }
 }
 
 /** Who names pools of one family has Docker's of the other. */
@@ -494,15 +381,4 @@ function checkDefaultName(bridgeName: string): void {
       cause: error,
     });
   }
-}
-
-function addressesOf({ ipv4, ipv6, linkLocalAddresses }: Endpoint): IpPrefix[] {
-  const own = [ipv4, ipv6].flatMap((one) =>
-    one === undefined ? [] : [{ address: one.address, prefixLength: one.prefixLength }],
-  );
-  const linkLocal = linkLocalAddresses.map((address) => ({
-    address,
-    prefixLength: address.includes(':') ? 64 : 16,
-  }));
-  return [...own, ...linkLocal];
 }

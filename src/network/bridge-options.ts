@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { parseIp } from '../sys/ip.ts';
+import type { NetworkInfo } from './network-driver.ts';
 
 const PREFIX = 'com.docker.network.bridge.';
 const MTU = 'com.docker.network.driver.mtu';
@@ -13,6 +14,8 @@ export interface BridgeOptions {
   /** Where published ports listen that name no address. */
   hostBinding: string | undefined;
   mtu: number | undefined;
+  /** By family: 4 and 6 of those whose containers others reach on all their ports, published or not. */
+  unprotected: (4 | 6)[];
 }
 
 /** Options of others are kept and shown, as Docker does. @throws EngineError "invalid" in Docker's words. */
@@ -25,6 +28,7 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>): B
     masquerade: parseBool(options, `${PREFIX}enable_ip_masquerade`) ?? true,
     hostBinding: parseAddress(options, `${PREFIX}host_binding_ipv4`),
     mtu: parseMtu(options),
+    unprotected: ([4, 6] as const).filter((family) => options[gatewayModeKey(family)] === 'nat-unprotected'),
   };
 }
 
@@ -48,6 +52,35 @@ function parseBool(options: Readonly<Record<string, string>>, key: string): bool
   if (value !== undefined) return value;
   const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
   throw new EngineError('invalid', `failed to parse ${key} value: ${text} (${reason})`);
+}
+
+/**
+ * Gateway modes, for a network that is to be: one of an earlier release may have what this refuses, and has NAT.
+ *
+ * @throws EngineError "invalid" in Docker's words, "not-implemented" for those without NAT.
+ */
+export function checkGatewayModes({ options, internal }: Pick<NetworkInfo, 'options' | 'internal'>): void {
+  for (const key of [4, 6].map(gatewayModeKey)) {
+    const mode = options[key] ?? 'nat';
+    if (mode === 'nat' || mode === 'nat-unprotected') continue;
+    if (mode !== 'routed' && mode !== 'isolated')
+      throw new EngineError(
+        'invalid',
+        `failed to parse ${key} value: ${mode} (unknown gateway mode ${mode})`,
+      );
+    if (mode === 'isolated' && !internal)
+      throw new EngineError('invalid', "gateway mode 'isolated' can only be used for an internal network");
+    throw new EngineError('not-implemented', `gateway mode '${mode}' is not implemented yet (${key})`, {
+      hint:
+        mode === 'isolated'
+          ? 'An --internal network keeps its containers from everything but each other and this machine.'
+          : "With 'nat-unprotected' containers are reached on all their ports by hosts that have a route to them.",
+    });
+  }
+}
+
+function gatewayModeKey(family: number): string {
+  return `${PREFIX}gateway_mode_ipv${family}`;
 }
 
 function parseAddress(options: Readonly<Record<string, string>>, key: string): string | undefined {

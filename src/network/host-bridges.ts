@@ -93,13 +93,14 @@ export class HostBridges {
   }
 
   rulesOf(network: NetworkInfo): BridgeRules {
-    const { interContainer, masquerade } = parseBridgeOptions(network.options);
+    const { interContainer, masquerade, unprotected } = parseBridgeOptions(network.options);
     return {
       bridgeName: this.bridgeName(network),
       subnets: network.ipam.map(({ subnet }) => subnet),
       masquerade,
       internal: network.internal,
       interContainer,
+      unprotected,
     };
   }
 

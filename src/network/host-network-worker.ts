@@ -26,6 +26,7 @@ import {
 import { NetlinkSocket } from '../sys/netlink.ts';
 import { isNamespacePinned, NamespaceVisitor, removePinnedNamespace } from '../sys/netns.ts';
 import { runNft } from '../sys/nft.ts';
+import { rulesGeneration } from '../sys/nft-generation.ts';
 import type {
   Attachment,
   AttachRequest,
@@ -33,7 +34,9 @@ import type {
   DefaultWays,
   HostLink,
   ParentRequest,
+  StaleFlows,
 } from './host-network.ts';
+import { forgetStaleFlows } from './forget-stale-flows.ts';
 import { redirectRules } from './names/redirect-rules.ts';
 
 export type Operation =
@@ -49,6 +52,8 @@ export type Operation =
   | { name: 'removeLink'; link: string }
   | { name: 'removeLinkInside'; path: string; link: string }
   | { name: 'redirectNames'; path: string; ports: { udp: number; tcp: number } }
+  | { name: 'forgetFlows'; flows: readonly StaleFlows[] }
+  | { name: 'rulesGeneration' }
   | { name: 'nft'; commands: string }
   | { name: 'close' };
 
@@ -111,6 +116,10 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return removeLinkInside(visitor, operation.path, operation.link);
     case 'redirectNames':
       return visitor.visit(operation.path, () => runNft(redirectRules(operation.ports)));
+    case 'forgetFlows':
+      return forgetStaleFlows(host, operation.flows);
+    case 'rulesGeneration':
+      return rulesGeneration();
     case 'nft':
       return runNft(operation.commands);
     case 'close':

@@ -64,6 +64,17 @@ export interface HostLink {
   alias: string;
 }
 
+/** Flows that connection tracking is to forget: to a port of the host, of a protocol without connections. */
+export interface StaleFlows {
+  protocol: 'udp' | 'sctp';
+  /** Of the host; undefined: any of this family. */
+  hostAddress: string | undefined;
+  family: 4 | 6;
+  hostPort: number;
+  /** Where they lead; undefined: to the host itself. */
+  target: { address: string; port: number } | undefined;
+}
+
 /** What has to be done to the host's interfaces and namespaces. Blocking work: implementations do it off the main thread. */
 export interface HostNetwork {
   /** Run `work` while no other daemon of this machine does: names and subnets are chosen from what is free. */
@@ -98,6 +109,10 @@ export interface HostNetwork {
   removeLinkInside(namespacePath: string, name: string): Promise<void>;
   /** Inside the namespace, what is sent to port 53 of 127.0.0.11 goes to these ports of it. */
   redirectNames(namespacePath: string, ports: { udp: number; tcp: number }): Promise<void>;
+  /** So that the next packet of who keeps sending is looked at by the rules as they are now. */
+  forgetFlows(flows: readonly StaleFlows[]): Promise<void>;
+  /** Of nftables' rules: another after each transaction of anybody. */
+  rulesGeneration(): Promise<number>;
   /** Commands for nft, in one transaction. */
   nft(commands: string): Promise<void>;
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import type { ExposedPorts, Exposure } from './exposure/exposure.ts';
 import type { PublishedPorts } from './ports/published-ports.ts';
 
 /** How a container's names are looked up, when they are none of its networks'. */
@@ -154,6 +155,8 @@ export interface Networks {
   resolvConf(
     network: 'host' | 'own',
   ): Promise<{ nameservers: string[]; search: string[]; options: string[] }>;
+  /** Which ports of these running containers are reached from where. */
+  exposure(containers: readonly ExposedPorts[]): Promise<Exposure[]>;
   /** After `start`, at a restart of the daemon: adopt these endpoints, remove namespaces and interfaces of ours that are not among them. */
   recover(keep: readonly Endpoint[], namespaces: ReadonlySet<string>): Promise<void>;
   /** On shutdown; removes bridges and table only when no container is left on them. */

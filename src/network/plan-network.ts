@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
 import { type Cidr, contains, formatCidr, type IpFamily, overlaps, parseCidr, parseIp } from '../sys/ip.ts';
-import { parseBridgeOptions, parseMtu } from './bridge-options.ts';
+import { checkGatewayModes, parseBridgeOptions, parseMtu } from './bridge-options.ts';
 import { checkSubnets } from './check-subnets.ts';
 import type {
   CreateNetworkRequest,
@@ -48,7 +48,7 @@ export function checkNetworkRequest(request: CreateNetworkRequest): void {
     throw new EngineError('not-implemented', 'IPAM driver "null" is not implemented yet');
   if (ipamDriver !== '' && ipamDriver !== 'default')
     throw new EngineError('not-found', `plugin ${JSON.stringify(ipamDriver)} not found`);
-  checkOptions(driverOf(driver), request.options);
+  checkOptions(driverOf(driver), request);
 }
 
 function driverOf(driver: string): NetworkDriverName {
@@ -64,9 +64,14 @@ function driverOf(driver: string): NetworkDriverName {
   throw new EngineError('not-found', `plugin ${JSON.stringify(driver)} not found`);
 }
 
-function checkOptions(driver: NetworkDriverName, options: Record<string, string>): void {
-  if (driver === 'bridge') parseBridgeOptions(options);
-  else {
+function checkOptions(
+  driver: NetworkDriverName,
+  { options, internal }: Pick<CreateNetworkRequest, 'options' | 'internal'>,
+): void {
+  if (driver === 'bridge') {
+    parseBridgeOptions(options);
+    checkGatewayModes({ options, internal });
+  } else {
     parseMtu(options);
     parentOptions(driver, '', { options, internal: false });
   }

@@ -1,4 +1,5 @@
 import { elementsOf } from './ports/port-rules.ts';
+import { type SharedPort, sharedChain, sharedElement } from './ports/shared-rules.ts';
 
 /** What the rules know of one bridge. */
 export interface BridgeRules {
@@ -11,6 +12,8 @@ export interface BridgeRules {
   internal: boolean;
   /** Its containers may speak to each other. */
   interContainer: boolean;
+  /** Families of which hosts beside this one reach all ports of its containers. */
+  unprotected: (4 | 6)[];
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
@@ -24,6 +27,8 @@ export interface PortRule {
   /** The container's; its family is the rule's. */
   address: string;
   port: number;
+  /** Its chain of a shared port forwards to it. */
+  isShared: boolean;
 }
 
 export interface FirewallState {
@@ -31,10 +36,8 @@ export interface FirewallState {
   table: string;
   bridges: BridgeRules[];
   ports: PortRule[];
+  shared: SharedPort[];
 }
-
-/** How many chains `ruleset` makes. */
-export const CHAIN_COUNT = 6;
 
 /**
  * Our table, whole. Loading it replaces an older one of the same name in the same transaction (and the one of an earlier release, which was
@@ -55,23 +58,28 @@ table inet ${table} {
     ${elements(bridges.map(({ bridgeName }) => quote(bridgeName)))}
   }
 ${portMaps(state.ports)}
+${sharedMaps(state.shared)}
   chain loopback {
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip saddr 127.0.0.0/8 drop
     iifname @bridges ip daddr 127.0.0.0/8 drop
   }
   chain published {
-    iifname != "lo" ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
     ip saddr . meta l4proto . th dport @owners4 return
     ip6 saddr . meta l4proto . th dport @owners6 return
+    ip daddr . meta l4proto . th dport vmap @shared4
+    ip6 daddr . meta l4proto . th dport vmap @shared6
     dnat ip to ip daddr . meta l4proto . th dport map @ports4
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6
+    meta nfproto ipv4 meta l4proto . th dport vmap @anyshared4
+    meta nfproto ipv6 meta l4proto . th dport vmap @anyshared6
     meta nfproto ipv4 dnat ip to meta l4proto . th dport map @anyports4
     meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @anyports6
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 return
     fib daddr type local jump published
   }
   chain output {
@@ -90,7 +98,7 @@ ${lines(bridges.flatMap(borders))}    oifname @bridges ct state established,rela
 ${lines(bridges.flatMap(neighbours))}    oifname @bridges ct status dnat accept
     iifname @bridges oifname @bridges drop
     iifname @bridges accept
-    oifname @bridges drop
+${lines(bridges.flatMap(openDoors))}    oifname @bridges drop
   }
 }
 `;
@@ -123,6 +131,12 @@ function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
   return [`iifname ${name} oifname ${name} ct status dnat accept`, `iifname ${name} oifname ${name} drop`];
 }
 
+/** Behind what is said of bridges among each other. */
+function openDoors({ bridgeName, unprotected, internal }: BridgeRules): string[] {
+  if (internal) return [];
+  return unprotected.map((family) => `meta nfproto ipv${family} oifname ${quote(bridgeName)} accept`);
+}
+
 /** `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from. */
 function portMaps(ports: readonly PortRule[]): string {
   const entries = elementsOf(ports);
@@ -140,6 +154,22 @@ function portMaps(ports: readonly PortRule[]): string {
         `  ${kind} ${name} {\n    type ${type}\n    ${elements(entries.get(name) ?? [])}\n  }`,
     )
     .join('\n');
+}
+
+/** Chains stand before the maps that lead to them. */
+function sharedMaps(ports: readonly SharedPort[]): string {
+  const found = ports.map(sharedElement);
+  const maps = ([4, 6] as const).flatMap((family) => [
+    [`shared${family}`, `ipv${family}_addr . inet_proto . inet_service : verdict`] as const,
+    [`anyshared${family}`, 'inet_proto . inet_service : verdict'] as const,
+  ]);
+  const chains = ports.map(sharedChain).join('');
+  return `${chains}${maps
+    .map(([name, type]) => {
+      const texts = found.filter(({ map }) => map === name).map(({ text }) => text);
+      return `  map ${name} {\n    type ${type}\n    ${elements(texts)}\n  }`;
+    })
+    .join('\n')}`;
 }
 
 /** nft knows no empty list. */

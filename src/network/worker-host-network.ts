@@ -9,6 +9,7 @@ import type {
   HostLink,
   HostNetwork,
   ParentRequest,
+  StaleFlows,
 } from './host-network.ts';
 import type { Answer, Call, Operation } from './host-network-worker.ts';
 
@@ -121,6 +122,14 @@ export class WorkerHostNetwork implements HostNetwork {
 
   async redirectNames(path: string, ports: { udp: number; tcp: number }): Promise<void> {
     await this.#maker.call({ name: 'redirectNames', path, ports });
+  }
+
+  async forgetFlows(flows: readonly StaleFlows[]): Promise<void> {
+    await this.#maker.call({ name: 'forgetFlows', flows });
+  }
+
+  async rulesGeneration(): Promise<number> {
+    return (await this.#maker.call({ name: 'rulesGeneration' })) as number;
   }
 
   async nft(commands: string): Promise<void> {

@@ -6,7 +6,8 @@ import { decodeMessages, encodeMessage, type NetlinkMessage } from './netlink-me
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
-const NETLINK_ROUTE = 0;
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 /** Tells the length of a datagram also when it did not fit. */
 const MSG_TRUNC = 0x20;
 const NLMSG_ERROR = 2;
@@ -33,7 +34,7 @@ export class NetlinkError extends EngineError {
 }
 
 /**
- * A route netlink socket, bound for life to the network namespace that its maker's thread was in. All calls block for as long as the
+ * A netlink socket (of routing, where nothing else is asked for), bound for life to the network namespace that its maker's thread was in. All calls block for as long as the
  * kernel takes (it may wait for the global lock of networking), so use it off the main thread.
  */
 export class NetlinkSocket {
@@ -42,9 +43,9 @@ export class NetlinkSocket {
   #sequence = 0;
   #closed = false;
 
-  constructor() {
+  constructor(protocol: number = NETLINK_ROUTE) {
     this.#fd = checked(
-      libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE),
+      libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol),
       'socket',
       'open a netlink socket',
     );

@@ -5,6 +5,7 @@ import { publishContainerEvent } from '../container-events.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import type { ExecService } from '../exec/exec-service.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
+import { balancePorts } from '../ports/balance-ports.ts';
 import {
   type Health,
   type HealthFailureAction,
@@ -19,7 +20,7 @@ import { HealthNotes } from './health-notes.ts';
 import { runProbe } from './run-probe.ts';
 
 export interface HealthServiceOptions {
-  deps: Pick<ContainerDependencies, 'events' | 'logger' | 'paths'>;
+  deps: Pick<ContainerDependencies, 'events' | 'logger' | 'paths' | 'networks'>;
   execs: ExecService;
   /** Do with a container that has turned unhealthy what its owner wanted. */
   act: (
@@ -121,6 +122,7 @@ export class HealthService {
     const before = container.health?.status;
     this.#set(container, task.handle.id.generation, health);
     if (before === health.status) return;
+    void balancePorts(container, task, this.#options.deps);
     publishContainerEvent(this.#options.deps.events, container.record, `health_status: ${health.status}`);
     if (health.status === 'unhealthy') this.#act(container, task);
   }

@@ -1,37 +1,67 @@
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import { parseBridgeOptions } from '../../network/bridge-options.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import type { PortHolding } from '../../network/ports/published-ports.ts';
 import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
+import { sharesPorts } from './balance-ports.ts';
 import { portRequests } from './port-requests.ts';
 
 /**
- * Publish what a container asks for, on the endpoints by which it reaches the outside.
+ * Publish what a container asks for, on the endpoints by which it reaches the outside; withdraw what it asks for no more.
  *
- * @throws EngineError "internal" in Docker's words.
+ * @throws EngineError "internal" that names the port and who has it.
  */
-export async function publishPorts(
+export async function publishWanted(
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
   { networks }: Pick<ContainerDependencies, 'networks'>,
 ): Promise<void> {
   const ports = portRequests(record.config, record.host);
   const [ipv4, ipv6] = [outward(endpoints, 'ipv4'), outward(endpoints, 'ipv6')];
-  const endpoint = ipv4 ?? ipv6;
-  if (ports.length === 0 || endpoint === undefined) return;
+  const isReached = ipv4 !== undefined || ipv6 !== undefined;
+  if (ports.length === 0 || !isReached) {
+    if (networks.ports.of(record.id).length > 0) await networks.ports.withdraw(record.id);
+    return;
+  }
+  const hostBinding = await hostBindingOf(ipv4 ?? ipv6, networks);
+  await networks.ports.publish({
+    containerId: record.id,
+    containerName: record.name,
+    ipv4: ipv4?.ipv4?.address,
+    ipv6: ipv6?.ipv6?.address,
+    ports: ports.map((port) => ({
+      ...port,
+      hostAddresses: port.hostAddresses.map((address) => (address === '' ? hostBinding : address)),
+    })),
+    shared: sharesPorts(record),
+  });
+}
+
+/** Where a network has ports published that name no address; '': on all. */
+async function hostBindingOf(
+  endpoint: Endpoint | undefined,
+  networks: ContainerDependencies['networks'],
+): Promise<string> {
+  const network = endpoint === undefined ? undefined : await networks.get(endpoint.networkId);
+  const address = parseBridgeOptions(network?.options ?? {}).hostBinding;
+  return address === undefined || address === '0.0.0.0' || address === '::' ? '' : address;
+}
+
+/** As `publishWanted`. @throws EngineError "internal" in Docker's words. */
+export async function publishPorts(
+  record: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  deps: Pick<ContainerDependencies, 'networks'>,
+): Promise<void> {
   try {
-    await networks.ports.publish({
-      containerId: record.id,
-      containerName: record.name,
-      ipv4: ipv4?.ipv4?.address,
-      ipv6: ipv6?.ipv6?.address,
-      ports,
-    });
+    await publishWanted(record, endpoints, deps);
   } catch (error) {
+    const endpoint = outward(endpoints, 'ipv4') ?? outward(endpoints, 'ipv6');
     const hint = error instanceof EngineError ? error.hint : undefined;
     throw new EngineError(
       kindOf(error),
-      `failed to set up container networking: driver failed programming external connectivity on endpoint ${record.name} (${endpoint.endpointId}): ${messageOf(error)}`,
+      `failed to set up container networking: driver failed programming external connectivity on endpoint ${record.name} (${endpoint?.endpointId}): ${messageOf(error)}`,
       { cause: error, ...(hint === undefined ? {} : { hint }) },
     );
   }
@@ -50,8 +80,7 @@ export async function movePorts(
     target === (target.includes(':') ? ipv6?.address : ipv4?.address);
   if (present.length > 0 && present.every(wanted)) return;
   try {
-    if (ipv4 === undefined && ipv6 === undefined) await ports.withdraw(record.id);
-    else await publishPorts(record, endpoints, deps);
+    await publishPorts(record, endpoints, deps);
   } catch (error) {
     deps.logger.warn('Cannot publish the ports of a container whose networks have changed', {
       container: record.id,

@@ -262,6 +262,7 @@ function fakePorts(): PublishedPorts {
   return {
     publish: async () => [],
     withdraw: async () => undefined,
+    rest: async () => undefined,
     recover: async () => undefined,
     of: () => [],
   };

@@ -4,12 +4,14 @@ import type { PortHolding } from './published-ports.ts';
 export type ControlRequest = { id: number } & (
   | { do: 'hold'; holdings: PortHolding[] }
   | { do: 'drop'; keys: string[] }
+  | { do: 'leave'; holdings: PortHolding[] }
   | { do: 'list' }
 );
 
-/** `code`: errno's name; `at`: of which holding. */
+/** `shares`: knows ports that several containers share, and `leave`. `code`: errno's name; `at`: of which holding. */
 export interface ControlAnswer {
   id: number;
   held?: PortHolding[];
+  shares?: true;
   error?: { code: string; at: number };
 }

@@ -1,22 +1,20 @@
-import { keyOf, type PortHolding, type PublishedPort } from './published-ports.ts';
+import { keyOf, type PortHolding, type PublishedPort, shares } from './published-ports.ts';
 
 const ANY = new Set(['0.0.0.0', '::']);
 
 /** Which ports are ours. Decides, and does nothing to the host. */
 export class PortBook {
+  /** By port and container: a shared port has several. */
   readonly #holdings = new Map<string, PortHolding>();
   /** The port after the one that was given last, by protocol: what was freed isn't given again at once. */
   readonly #next = new Map<string, number>();
 
-  /** Who stands in the way of it. */
-  conflict({ protocol, hostAddress, hostPort }: PublishedPort): PortHolding | undefined {
-    return this.all().find(
-      (held) =>
-        held.hostPort === hostPort &&
-        held.protocol === protocol &&
-        held.hostAddress.includes(':') === hostAddress.includes(':') &&
-        (held.hostAddress === hostAddress || ANY.has(held.hostAddress) || ANY.has(hostAddress)),
-    );
+  /** Who stands in the way of it. `joins`: who shares the same port does not. */
+  conflict(wanted: PortHolding, { joins }: { joins: boolean }): PortHolding | undefined {
+    return this.all().find((held) => {
+      if (joins && held.containerId !== wanted.containerId && shares(held, wanted)) return false;
+      return overlap(held, wanted);
+    });
   }
 
   /** Ports of the ephemeral range, each once, beginning where the last search has ended. */
@@ -31,21 +29,42 @@ export class PortBook {
   }
 
   put(holding: PortHolding): void {
-    this.#holdings.set(keyOf(holding), holding);
+    this.#holdings.set(bookKeyOf(holding), holding);
   }
 
-  /** Takes away what a container has. @returns it. */
-  drop(containerId: string): PortHolding[] {
-    const own = this.of(containerId);
-    for (const holding of own) this.#holdings.delete(keyOf(holding));
-    return own;
+  drop(holdings: readonly PortHolding[]): void {
+    for (const holding of holdings) this.#holdings.delete(bookKeyOf(holding));
+  }
+
+  has(holding: PortHolding): boolean {
+    return this.#holdings.has(bookKeyOf(holding));
   }
 
   of(containerId: string): PortHolding[] {
     return this.all().filter((holding) => holding.containerId === containerId);
   }
 
+  /** All that hold this port. */
+  membersOf(port: PublishedPort): PortHolding[] {
+    const key = keyOf(port);
+    return this.all().filter((holding) => keyOf(holding) === key);
+  }
+
   all(): PortHolding[] {
     return [...this.#holdings.values()];
   }
+}
+
+/** Whether two can't both have a socket. */
+export function overlap(one: PublishedPort, other: PublishedPort): boolean {
+  return (
+    one.hostPort === other.hostPort &&
+    one.protocol === other.protocol &&
+    one.hostAddress.includes(':') === other.hostAddress.includes(':') &&
+    (one.hostAddress === other.hostAddress || ANY.has(one.hostAddress) || ANY.has(other.hostAddress))
+  );
+}
+
+function bookKeyOf(holding: PortHolding): string {
+  return `${keyOf(holding)} ${holding.containerId}`;
 }

@@ -2,10 +2,14 @@ import type { PortHolding } from './published-ports.ts';
 
 /** Sockets that reserve ports, in a process that outlives the daemon. */
 export interface PortHolder {
-  /** All of them or none. @throws PortTaken for the first that can't be had. */
+  /**
+   * All of them or none. A shared port has one socket for all that share it; what is held already is as it is told now.
+   *
+   * @throws PortTaken for the first that can't be had.
+   */
   hold(holdings: readonly PortHolding[]): Promise<void>;
-  /** By `keyOf`. Unknown is fine. */
-  drop(keys: readonly string[]): Promise<void>;
+  /** Unknown is fine. The socket of a shared port goes with the last. */
+  drop(holdings: readonly PortHolding[]): Promise<void>;
   /** What is held by a process that an earlier daemon has started. */
   find(): Promise<PortHolding[]>;
   /** Called when what ran is lost, with all its sockets. */

@@ -1,16 +1,19 @@
 import { beforeEach, expect, test } from 'bun:test';
 import { messageOf } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
+import type { StaleFlows } from '../host-network.ts';
 import { PortPublisher } from './port-publisher.ts';
 import type { PortRequest, PublishRequest } from './published-ports.ts';
 import { FakePortHolder } from './testing/fake-port-holder.ts';
 
 let holder: FakePortHolder;
 let commands: string[];
+let flows: StaleFlows[];
 
 beforeEach(() => {
   holder = new FakePortHolder();
   commands = [];
+  flows = [];
 });
 
 function publisher(): PortPublisher {
@@ -18,6 +21,7 @@ function publisher(): PortPublisher {
     holder,
     table: 't',
     changeRules: async (text) => void commands.push(...text.trim().split('\n')),
+    forgetFlows: async (stale) => void flows.push(...stale),
     logger: silentLogger,
   });
 }
@@ -35,6 +39,7 @@ function request(containerId: string, ...ports: Partial<PortRequest>[]): Publish
     ipv4: '10.0.0.2',
     ipv6: undefined,
     ports: ports.map((port) => ({ ...plain, ...port })),
+    shared: false,
   };
 }
 
@@ -78,7 +83,14 @@ test('publish() has IPv6 of a container without it carried by the helper alone',
   expect(ports.rules()).toEqual([]);
   await ports.publish({ ...request('b', { ...fixed(8081), hostAddresses: ['::', '::1'] }), ipv6: 'fd00::2' });
   expect(ports.rules()).toEqual([
-    { protocol: 'tcp', hostAddress: undefined, hostPort: 8081, address: 'fd00::2', port: 80 },
+    {
+      protocol: 'tcp',
+      hostAddress: undefined,
+      hostPort: 8081,
+      address: 'fd00::2',
+      port: 80,
+      isShared: false,
+    },
   ]);
 });
 
@@ -148,4 +160,111 @@ test('what a lost helper held is held again', async () => {
   holder.lose();
   await ports.withdraw('unknown');
   expect(keys()).toEqual(['tcp/0.0.0.0/1']);
+});
+
+test('publish() again keeps what is wanted still, and changes the rest', async () => {
+  const ports = publisher();
+  await ports.publish(request('a', fixed(1), fixed(2)));
+  commands = [];
+  await ports.publish(request('a', fixed(2), fixed(3)));
+  expect(commands).toEqual([
+    'add element inet t anyports4 { tcp . 3 : 10.0.0.2 . 80 }',
+    'add element inet t owners4 { 10.0.0.2 . tcp . 3 }',
+    'delete element inet t anyports4 { tcp . 1 }',
+    'delete element inet t owners4 { 10.0.0.2 . tcp . 1 }',
+  ]);
+  expect(keys()).toEqual(['tcp/0.0.0.0/2', 'tcp/0.0.0.0/3']);
+});
+
+test('publish() again that is refused leaves what there was, also what stood in its own way', async () => {
+  const ports = publisher();
+  await ports.publish(request('a', fixed(1)));
+  await ports.publish(request('b', fixed(2)));
+  const before = ports.rules();
+  const moved = request('b', { ...fixed(2), containerPort: 81 }, fixed(1));
+  expect(await failureOf(ports.publish(moved))).toContain('already allocated (by container name of a)');
+  expect(ports.rules()).toEqual(before);
+  expect(keys()).toEqual(['tcp/0.0.0.0/1', 'tcp/0.0.0.0/2']);
+  await ports.publish(request('b', { ...fixed(2), containerPort: 81 }));
+  expect(ports.of('b')).toMatchObject([{ hostPort: 2, containerPort: 81 }]);
+});
+
+test('an owner of several places of one port is forgotten with the last', async () => {
+  const ports = publisher();
+  const at = (...hostAddresses: string[]) =>
+    hostAddresses.map((one) => ({ ...fixed(1), hostAddresses: [one] }));
+  await ports.publish(request('a', ...at('127.0.0.1', '127.0.0.2')));
+  commands = [];
+  await ports.publish(request('a', ...at('127.0.0.1')));
+  expect(commands).toEqual(['delete element inet t ports4 { 127.0.0.2 . tcp . 1 }']);
+});
+
+const shared = (id: string, ipv4: string, port = 1) => ({ ...request(id, fixed(port)), ipv4, shared: true });
+
+test('a port is shared by those that all say so; who rests gets no connection', async () => {
+  const ports = publisher();
+  await ports.publish(shared('a', '10.0.0.2'));
+  await ports.publish(shared('b', '10.0.0.3'));
+  expect(ports.sharedPorts()).toMatchObject([{ hostPort: 1, targets: [] }]);
+  commands = [];
+  await ports.rest('a', false);
+  await ports.rest('b', false);
+  const rule = (...targets: string[]) =>
+    `add rule inet t shared4_tcp_1_any meta nfproto ipv4 meta l4proto tcp dnat ip to numgen inc mod ${targets.length} map { ${targets.map((one, at) => `${at} : ${one} . 80`).join(', ')} }`;
+  const around = (line: string) => [
+    'add chain inet t shared4_tcp_1_any',
+    'flush chain inet t shared4_tcp_1_any',
+    line,
+    'add element inet t anyshared4 { tcp . 1 : goto shared4_tcp_1_any }',
+  ];
+  expect(commands).toEqual([...around(rule('10.0.0.2')), ...around(rule('10.0.0.2', '10.0.0.3'))]);
+  expect(ports.rules().every(({ isShared }) => isShared)).toBe(true);
+  expect(holder.held.get('tcp/0.0.0.0/1')?.map(({ containerId }) => containerId)).toEqual(['a', 'b']);
+  commands = [];
+  await ports.rest('a', true);
+  await ports.rest('a', true);
+  expect(commands).toEqual(around(rule('10.0.0.3')));
+  commands = [];
+  await ports.withdraw('a');
+  expect(commands).toEqual([
+    ...around(rule('10.0.0.3')),
+    'delete element inet t owners4 { 10.0.0.2 . tcp . 1 }',
+  ]);
+  expect(keys()).toEqual(['tcp/0.0.0.0/1']);
+  commands = [];
+  await ports.withdraw('b');
+  expect(commands.slice(0, 3)).toEqual([
+    'delete element inet t anyshared4 { tcp . 1 }',
+    'flush chain inet t shared4_tcp_1_any',
+    'delete chain inet t shared4_tcp_1_any',
+  ]);
+  expect(keys()).toEqual([]);
+});
+
+test('a port is not shared with who does not say so, at another address, or by itself', async () => {
+  const ports = publisher();
+  await ports.publish(shared('a', '10.0.0.2'));
+  const taken = 'Bind for 0.0.0.0:1 failed: port is already allocated (by container name of a)';
+  expect(await failureOf(ports.publish(request('b', fixed(1))))).toBe(taken);
+  const elsewhere = request('b', { ...fixed(1), hostAddresses: ['127.0.0.1'] });
+  expect(await failureOf(ports.publish({ ...elsewhere, shared: true }))).toBe(taken);
+  const twice = { ...request('c', fixed(2), { ...fixed(2), containerPort: 81 }), shared: true };
+  expect(await failureOf(ports.publish(twice))).toContain('(by container name of c)');
+  await ports.publish(request('d', fixed(3)));
+  expect(await failureOf(ports.publish(shared('e', '10.0.0.3', 3)))).toContain('(by container name of d)');
+  // Who is given any port gets one of his own.
+  const range = { ...request('f', { hostPorts: { from: 1, to: 2 } }), shared: true };
+  expect((await ports.publish(range))[0]?.hostPort).toBe(2);
+});
+
+test('flows without connections are forgotten with the port, and those that were there before it', async () => {
+  const ports = publisher();
+  await ports.publish(
+    request('a', { ...fixed(53), protocol: 'udp', hostAddresses: ['192.0.2.1'] }, fixed(53)),
+  );
+  const flow = { protocol: 'udp' as const, family: 4 as const, hostAddress: '192.0.2.1', hostPort: 53 };
+  expect(flows).toEqual([{ ...flow, target: undefined }]);
+  flows = [];
+  await ports.withdraw('a');
+  expect(flows).toEqual([{ ...flow, target: { address: '10.0.0.2', port: 80 } }]);
 });

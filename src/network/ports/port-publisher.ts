@@ -1,7 +1,9 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import type { StaleFlows } from '../host-network.ts';
 import type { PortRule } from '../ruleset.ts';
-import { ephemeralPorts, hasIpv6 } from './host-facts.ts';
+import { comparePorts, isTarget, mayMeet, wantedHoldings } from './compare-ports.ts';
+import { ephemeralPorts } from './host-facts.ts';
 import { PortBook } from './port-book.ts';
 import { type PortHolder, PortTaken } from './port-holder.ts';
 import { elementCommands, ruleOf } from './port-rules.ts';
@@ -14,6 +16,8 @@ import {
   type PublishedPorts,
   type PublishRequest,
 } from './published-ports.ts';
+import { type SharedPort, sharedCommands, sharedPortsOf } from './shared-rules.ts';
+import { staleFlowsOf } from './stale-flows.ts';
 
 export interface PortPublisherOptions {
   holder: PortHolder;
@@ -21,6 +25,8 @@ export interface PortPublisherOptions {
   table: string;
   /** Change elements of the table in one transaction; what has the whole of `rules()` instead is as good. */
   changeRules: (commands: string) => Promise<void>;
+  /** Have connection tracking forget where packets went that now go elsewhere. */
+  forgetFlows: (flows: readonly StaleFlows[]) => Promise<void>;
   logger: Logger;
 }
 
@@ -37,7 +43,12 @@ export class PortPublisher implements PublishedPorts {
 
   /** What the table is to have. */
   rules(): PortRule[] {
-    return this.#book.all().flatMap((holding) => ruleOf(holding) ?? []);
+    return rulesOf(this.#book.all());
+  }
+
+  /** Those with a chain of their own. */
+  sharedPorts(): SharedPort[] {
+    return sharedPortsOf(this.#book.all());
   }
 
   /** Before the rules are loaded: what an earlier daemon has published stays reachable. */
@@ -53,49 +64,67 @@ export class PortPublisher implements PublishedPorts {
 
   publish(request: PublishRequest): Promise<PublishedPort[]> {
     return this.#queue(async () => {
-      const before = this.#book.drop(request.containerId);
-      await this.#drop(before);
+      const before = this.#book.of(request.containerId);
+      const { kept, missing } = comparePorts(request, before);
+      const leaving = before.filter((holding) => !kept.includes(holding));
+      // Its own old ports must not stand in the way of its new ones.
+      const first = leaving.filter((holding) => missing.some((port) => mayMeet(port, holding)));
+      await this.#drop(first);
+      const made: PortHolding[] = [];
       try {
-        for (const port of inOrder(request.ports)) await this.#reserve(request, port, before);
-        const made = this.#book.of(request.containerId);
+        for (const port of missing) made.push(...(await this.#reserve(request, port, leaving)));
         await this.#change('add', made);
-        return made.map(({ protocol, hostAddress, hostPort, containerPort }) => ({
-          protocol,
-          hostAddress,
-          hostPort,
-          containerPort,
-        }));
       } catch (error) {
-        await this.#drop(this.#book.drop(request.containerId));
+        await this.#drop(made);
+        // Of another address: on a network that it has left, where it may be somebody else's by now.
+        const [valid, stale] = split(leaving, ({ target }) => isTarget(request, target));
+        await this.#drop(stale.filter((holding) => !first.includes(holding)));
+        await this.#putBack(valid.filter((holding) => first.includes(holding)));
         throw error;
       }
+      await this.#drop(leaving.filter((holding) => !first.includes(holding)));
+      return this.#book.of(request.containerId).map(({ protocol, hostAddress, hostPort, containerPort }) => ({
+        protocol,
+        hostAddress,
+        hostPort,
+        containerPort,
+      }));
     });
   }
 
   withdraw(containerId: string): Promise<void> {
-    return this.#queue(() => this.#drop(this.#book.drop(containerId)));
+    return this.#queue(() => this.#drop(this.#book.of(containerId)));
+  }
+
+  rest(containerId: string, resting: boolean): Promise<void> {
+    // Most share nothing, and wait for nobody.
+    if (!this.#book.of(containerId).some(({ shared }) => shared === true)) return Promise.resolve();
+    return this.#queue(async () => {
+      const other = this.#book
+        .of(containerId)
+        .filter((holding) => holding.shared === true && (holding.resting === true) !== resting)
+        .map(({ resting: _before, ...holding }) => (resting ? { ...holding, resting } : holding));
+      if (other.length === 0) return;
+      for (const holding of other) this.#book.put(holding);
+      await this.#changeRules(this.#sharedChanges(other));
+      await this.#options.holder.hold(other);
+    });
   }
 
   recover(keep: readonly PortHolding[]): Promise<void> {
     return this.#queue(async () => {
       const kept = new Set(keep.map(({ containerId }) => containerId));
-      const others = new Set(
-        this.#book
-          .all()
-          .map(({ containerId }) => containerId)
-          .filter((id) => !kept.has(id)),
-      );
-      for (const containerId of others) await this.#drop(this.#book.drop(containerId));
-      const present = new Set(this.#book.all().map(keyOf));
-      const missing = keep.filter((holding) => !present.has(keyOf(holding)));
-      for (const holding of missing) this.#book.put(holding);
-      await this.#holdAgain(missing);
-      await this.#change('add', missing);
+      await this.#drop(this.#book.all().filter(({ containerId }) => !kept.has(containerId)));
+      await this.#putBack(keep.filter((holding) => !this.#book.has(holding)));
     });
   }
 
   of(containerId: string): PortHolding[] {
     return this.#book.of(containerId);
+  }
+
+  all(): PortHolding[] {
+    return this.#book.all();
   }
 
   async close(): Promise<void> {
@@ -104,10 +133,16 @@ export class PortPublisher implements PublishedPorts {
   }
 
   /** One port of the host for all addresses of a request. @throws EngineError in Docker's words. */
-  async #reserve(request: PublishRequest, port: PortRequest, before: readonly PortHolding[]): Promise<void> {
+  async #reserve(
+    request: PublishRequest,
+    port: PortRequest,
+    before: readonly PortHolding[],
+  ): Promise<PortHolding[]> {
     let failure = new EngineError('internal', 'all ports are allocated');
-    const wanted = this.#wanted(request, port);
-    if (wanted.length === 0) return;
+    const wanted = wantedHoldings(request, port);
+    if (wanted.length === 0) return [];
+    // Who is given any of several ports wants one of its own.
+    const joins = port.hostPorts !== undefined && port.hostPorts.from === port.hostPorts.to;
     const kept = before.filter(
       (held) =>
         held.protocol === port.protocol &&
@@ -119,15 +154,17 @@ export class PortPublisher implements PublishedPorts {
       kept.map(({ hostPort }) => hostPort),
     )) {
       const holdings = wanted.map((holding) => ({ ...holding, hostPort }));
-      const taken = holdings.map((holding) => this.#book.conflict(holding)).find((one) => one !== undefined);
+      const taken = holdings
+        .map((holding) => this.#book.conflict(holding, { joins }))
+        .find((one) => one !== undefined);
       if (taken !== undefined) {
-        failure = allocated(taken);
+        failure = allocated(taken, request);
         continue;
       }
       try {
         await this.#options.holder.hold(holdings);
         for (const holding of holdings) this.#book.put(holding);
-        return;
+        return holdings;
       } catch (error) {
         if (!(error instanceof PortTaken)) throw error;
         failure = refused(error);
@@ -135,18 +172,6 @@ export class PortPublisher implements PublishedPorts {
       }
     }
     throw failure;
-  }
-
-  #wanted({ containerId, containerName, ipv4, ipv6 }: PublishRequest, port: PortRequest): PortHolding[] {
-    const any = ['0.0.0.0', ...(hasIpv6() ? ['::'] : [])];
-    const addresses = new Set(port.hostAddresses.flatMap((address) => (address === '' ? any : [address])));
-    const { protocol, containerPort } = port;
-    return [...addresses].flatMap((hostAddress) => {
-      // The helper carries IPv6 to a container that has none, as Docker's proxy does; nothing carries IPv4 to one of IPv6 alone.
-      const target = hostAddress.includes(':') ? (ipv6 ?? (protocol === 'sctp' ? undefined : ipv4)) : ipv4;
-      if (target === undefined) return [];
-      return [{ containerId, containerName, protocol, hostAddress, hostPort: 0, containerPort, target }];
-    });
   }
 
   /** Those that it had come first. */
@@ -157,20 +182,61 @@ export class PortPublisher implements PublishedPorts {
     else for (let port = from; port <= to; port++) yield port;
   }
 
+  /** Off the book, then out of the table, then the sockets. */
   async #drop(holdings: readonly PortHolding[]): Promise<void> {
     if (holdings.length === 0) return;
     const { holder, logger } = this.#options;
+    this.#book.drop(holdings);
     try {
       await this.#change('delete', holdings);
-      await holder.drop(holdings.map(keyOf));
+      await holder.drop(holdings);
     } catch (error) {
       logger.error('Cannot free published ports', { error: messageOf(error) });
     }
   }
 
+  /** What was had before: what somebody took in between stays his. */
+  async #putBack(holdings: readonly PortHolding[]): Promise<void> {
+    for (const holding of holdings) this.#book.put(holding);
+    await this.#holdAgain(holdings);
+    await this.#change('add', holdings);
+  }
+
   async #change(verb: 'add' | 'delete', holdings: readonly PortHolding[]): Promise<void> {
-    const rules = holdings.flatMap((holding) => ruleOf(holding) ?? []);
-    if (rules.length > 0) await this.#options.changeRules(elementCommands(verb, this.#options.table, rules));
+    const remaining = verb === 'add' ? [] : rulesOf(this.#book.all());
+    const elements = elementCommands(verb, this.#options.table, rulesOf(holdings), remaining);
+    await this.#changeRules(`${this.#sharedChanges(holdings)}${elements}`);
+    await this.#forgetFlows(holdings.flatMap((holding) => staleFlowsOf(verb, holding)));
+  }
+
+  async #changeRules(commands: string): Promise<void> {
+    if (commands !== '') await this.#options.changeRules(commands);
+  }
+
+  /** The chains of shared ports that these have, or had, a part in, as the book says. */
+  #sharedChanges(holdings: readonly PortHolding[]): string {
+    const ports = new Map(
+      holdings.filter(({ shared }) => shared === true).map((holding) => [keyOf(holding), holding]),
+    );
+    return [...ports.values()]
+      .map((port) => {
+        const members = this.#book.membersOf(port);
+        const [after] = sharedPortsOf(members);
+        const [before] = sharedPortsOf(holdings.filter((holding) => keyOf(holding) === keyOf(port)));
+        return sharedCommands(this.#options.table, { before, after });
+      })
+      .join('');
+  }
+
+  async #forgetFlows(flows: readonly StaleFlows[]): Promise<void> {
+    if (flows.length === 0) return;
+    try {
+      await this.#options.forgetFlows(flows);
+    } catch (error) {
+      this.#options.logger.warn('Cannot have connection tracking forget the flows of published ports', {
+        error: messageOf(error),
+      });
+    }
   }
 
   /** The kernel forwards meanwhile; what somebody took in between stays his. */
@@ -195,21 +261,24 @@ export class PortPublisher implements PublishedPorts {
   }
 }
 
-/** What is fixed comes first: no choice of ours may take it away. */
-function inOrder(ports: readonly PortRequest[]): PortRequest[] {
-  const freedom = ({ hostPorts }: PortRequest): number =>
-    hostPorts === undefined ? Number.POSITIVE_INFINITY : hostPorts.to - hostPorts.from;
-  return ports.toSorted((one, other) => {
-    const [left, right] = [freedom(one), freedom(other)];
-    return left === right ? 0 : left < right ? -1 : 1;
-  });
-}
-
-function allocated({ hostAddress, hostPort, containerName }: PortHolding): EngineError {
+function allocated(taken: PortHolding, { shared }: PublishRequest): EngineError {
+  const { hostAddress, hostPort, containerName } = taken;
+  const halfShared = shared || taken.shared === true;
   return new EngineError(
     'internal',
     `Bind for ${hostPortText(hostAddress, hostPort)} failed: port is already allocated (by container ${containerName})`,
+    halfShared
+      ? { hint: 'A port is shared by containers that all say so (--publish-shared), at the same address.' }
+      : {},
   );
+}
+
+function rulesOf(holdings: readonly PortHolding[]): PortRule[] {
+  return holdings.flatMap((holding) => ruleOf(holding) ?? []);
+}
+
+function split<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
 function refused({ holding, reason }: PortTaken): EngineError {

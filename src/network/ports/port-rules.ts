@@ -15,6 +15,7 @@ export function ruleOf(holding: PortHolding): PortRule | undefined {
     hostPort,
     address: target,
     port: containerPort,
+    isShared: holding.shared === true,
   };
 }
 
@@ -24,13 +25,20 @@ interface Element {
   value: string | undefined;
 }
 
-/** Changes of the table's maps and sets, as nft commands. */
-export function elementCommands(verb: 'add' | 'delete', table: string, rules: readonly PortRule[]): string {
+/** Changes of the table's maps and sets, as nft commands. What those of `remaining` need, too, is not deleted. */
+export function elementCommands(
+  verb: 'add' | 'delete',
+  table: string,
+  rules: readonly PortRule[],
+  remaining: readonly PortRule[] = [],
+): string {
+  const needed = new Set(remaining.flatMap(elementsOfRule).map(({ map, key }) => `${map} ${key}`));
   return [...grouped(rules)]
     .map(([map, elements]) => {
-      const texts = elements.map(({ key, value }) =>
-        verb === 'delete' || value === undefined ? key : `${key} : ${value}`,
-      );
+      const texts = elements
+        .filter(({ key }) => !needed.has(`${map} ${key}`))
+        .map(({ key, value }) => (verb === 'delete' || value === undefined ? key : `${key} : ${value}`));
+      if (texts.length === 0) return '';
       return `${verb} element inet ${table} ${map} { ${[...new Set(texts)].join(', ')} }\n`;
     })
     .join('');
@@ -56,15 +64,15 @@ function grouped(rules: readonly PortRule[]): Map<string, Element[]> {
   return groups;
 }
 
-/** One that forwards; and one by which a container's own connections to it are told, which the helper carries. */
-function elementsOfRule({ protocol, hostAddress, hostPort, address, port }: PortRule): Element[] {
+/** One that forwards (a shared port has a chain for that); and one by which a container's own connections to it are told, which the helper carries. */
+function elementsOfRule({ protocol, hostAddress, hostPort, address, port, isShared }: PortRule): Element[] {
   const family = address.includes(':') ? 6 : 4;
   const key = `${protocol} . ${hostPort}`;
   const value = `${address} . ${port}`;
-  return [
+  const forwarding =
     hostAddress === undefined
       ? { map: `anyports${family}`, key, value }
-      : { map: `ports${family}`, key: `${hostAddress} . ${key}`, value },
-    { map: `owners${family}`, key: `${address} . ${key}`, value: undefined },
-  ];
+      : { map: `ports${family}`, key: `${hostAddress} . ${key}`, value };
+  const owner = { map: `owners${family}`, key: `${address} . ${key}`, value: undefined };
+  return isShared ? [owner] : [forwarding, owner];
 }

@@ -8,7 +8,7 @@ import { spawnDetached } from '../../sys/spawn.ts';
 import { LineReader } from '../names/control-messages.ts';
 import type { ControlAnswer, ControlRequest } from './control-messages.ts';
 import { type PortHolder, PortTaken } from './port-holder.ts';
-import type { PortHolding } from './published-ports.ts';
+import { keyOf, type PortHolding } from './published-ports.ts';
 
 const START_PATIENCE_MS = 5000;
 const CALL_PATIENCE_MS = 10_000;
@@ -40,6 +40,8 @@ export class ProcessPortHolder implements PortHolder {
   #socket: Promise<Socket> | undefined;
   #lost: () => void = () => undefined;
   #closed = false;
+  /** Found, and of a release that knows no shared ports. */
+  #isOld = false;
 
   constructor(options: { directory: string; logger: Logger }) {
     this.#directory = options.directory;
@@ -48,14 +50,27 @@ export class ProcessPortHolder implements PortHolder {
   }
 
   async hold(holdings: readonly PortHolding[]): Promise<void> {
+    if (this.#isOld && holdings.some(({ shared }) => shared === true))
+      throw new EngineError(
+        'unavailable',
+        'The process that holds published ports is of an earlier release',
+        {
+          hint: 'It ends when no port is published: stop the containers that publish any, then start them again.',
+        },
+      );
     const { error } = await this.#call({ do: 'hold', holdings: [...holdings] });
     const holding = error === undefined ? undefined : holdings[error.at];
     if (error !== undefined && holding !== undefined)
       throw new PortTaken(holding, { code: error.code, reason: REASONS[error.code] ?? error.code });
   }
 
-  async drop(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.#call({ do: 'drop', keys: [...keys] });
+  async drop(holdings: readonly PortHolding[]): Promise<void> {
+    const [shared, own] = [
+      holdings.filter((one) => one.shared === true),
+      holdings.filter((one) => one.shared !== true),
+    ];
+    if (own.length > 0) await this.#call({ do: 'drop', keys: own.map(keyOf) });
+    if (shared.length > 0) await this.#call({ do: 'leave', holdings: shared });
   }
 
   async find(): Promise<PortHolding[]> {
@@ -63,7 +78,9 @@ export class ProcessPortHolder implements PortHolder {
     if (socket === undefined) return [];
     this.#listen(socket);
     this.#socket = Promise.resolve(socket);
-    return (await this.#call({ do: 'list' })).held ?? [];
+    const { held, shares } = await this.#call({ do: 'list' });
+    this.#isOld = shares !== true;
+    return held ?? [];
   }
 
   onLost(listener: () => void): void {
@@ -111,6 +128,7 @@ export class ProcessPortHolder implements PortHolder {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     // Of one that was killed.
     await unlink(this.#path).catch(() => undefined);
+    this.#isOld = false;
     const program = Bun.fileURLToPath(new URL('./serve-ports.ts', import.meta.url));
     const { pid } = spawnDetached([process.execPath, '--smol', program, this.#path], {
       stdio: ['ignore', 'ignore', 'ignore'],

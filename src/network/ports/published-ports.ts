@@ -18,6 +18,8 @@ export interface PublishRequest {
   ipv4: string | undefined;
   ipv6: string | undefined;
   ports: readonly PortRequest[];
+  /** Others that say so, too, may have the same ports: new connections go to each in turn. */
+  shared: boolean;
 }
 
 /** A port of the host that leads to a container. Plain data. */
@@ -34,6 +36,10 @@ export interface PortHolding extends PublishedPort {
   containerName: string;
   /** The container's address, of either family. */
   target: string;
+  /** Others may hold the same port, too. */
+  shared?: true;
+  /** Of a shared port: new connections go to others. */
+  resting?: true;
 }
 
 /**
@@ -42,13 +48,16 @@ export interface PortHolding extends PublishedPort {
  */
 export interface PublishedPorts {
   /**
-   * All of them or none. Those of an earlier call for the same container are withdrawn.
+   * All of them or none. What the container has of them already stays as it is; the rest of an earlier call is withdrawn. A shared port
+   * that is new leads to it only once `rest` says so.
    *
    * @throws EngineError "internal" in Docker's words when a port is taken or an address isn't the host's.
    */
   publish(request: PublishRequest): Promise<PublishedPort[]>;
   /** Free at once for the next `publish`. Unknown is fine. */
   withdraw(containerId: string): Promise<void>;
+  /** Of a container's shared ports: whether new connections go to others. What is established goes on. */
+  rest(containerId: string, resting: boolean): Promise<void>;
   /** At a restart of the daemon: these stay (and are put back where they have gone), others are withdrawn. */
   recover(keep: readonly PortHolding[]): Promise<void>;
   of(containerId: string): PortHolding[];
@@ -57,6 +66,11 @@ export interface PublishedPorts {
 /** No two holdings have the same. */
 export function keyOf({ protocol, hostAddress, hostPort }: PublishedPort): string {
   return `${protocol}/${hostAddress}/${hostPort}`;
+}
+
+/** The port of the host is the same for both, and both say that they share it. */
+export function shares(one: PortHolding, other: PortHolding): boolean {
+  return one.shared === true && other.shared === true && keyOf(one) === keyOf(other);
 }
 
 /** `127.0.0.1:80`, `[::1]:80` */

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import type { PortHolding } from './published-ports.ts';
-import type { Reservation } from './reservation.ts';
+import type { PortHolding, PublishedPort } from './published-ports.ts';
+import type { Choice, Reservation } from './reservation.ts';
 
 /** As long as the kernel remembers a flow of datagrams that goes both ways (nf_conntrack_udp_timeout_stream). */
 const IDLE_MS = 120_000;
@@ -9,16 +9,16 @@ const MAX_SENDERS = 1024;
 
 interface Sender {
   socket: Socket;
+  /** Whom it speaks to for as long as it is known. */
+  member: PortHolding;
   lastMs: number;
 }
 
 /** Receives, and passes on from a socket of each sender's, whose answers go back to it. */
-export async function relayDatagrams({
-  hostAddress,
-  hostPort,
-  target,
-  containerPort,
-}: PortHolding): Promise<Reservation> {
+export async function relayDatagrams(
+  { hostAddress, hostPort }: PublishedPort,
+  choose: Choice,
+): Promise<Reservation> {
   const front = createSocket(hostAddress.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   front.once('error', reject);
@@ -33,7 +33,9 @@ export async function relayDatagrams({
   front.on('message', (data, from) => {
     const key = `${from.address} ${from.port}`;
     const known = senders.get(key);
-    const sender = known ?? { socket: socketTo(target), lastMs: 0 };
+    const member = known?.member ?? choose();
+    if (member === undefined) return;
+    const sender = known ?? { socket: socketTo(member.target), member, lastMs: 0 };
     // The one that was silent for the longest comes first.
     senders.delete(key);
     senders.set(key, { ...sender, lastMs: performance.now() });
@@ -42,7 +44,7 @@ export async function relayDatagrams({
       const [oldest] = senders.keys();
       if (senders.size > MAX_SENDERS && oldest !== undefined) forget(oldest);
     }
-    sender.socket.send(data, containerPort, target, ignore);
+    sender.socket.send(data, member.containerPort, member.target, ignore);
   });
   const sweep = setInterval(() => {
     for (const [key, { lastMs }] of senders) {
@@ -51,6 +53,10 @@ export async function relayDatagrams({
     }
   }, IDLE_MS / 4);
   return {
+    forget: ({ target, containerPort }) => {
+      for (const [key, { member }] of senders)
+        if (member.target === target && member.containerPort === containerPort) forget(key);
+    },
     close: async () => {
       clearInterval(sweep);
       for (const { socket } of senders.values()) socket.close();

@@ -1,18 +1,24 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { PortHolding } from './published-ports.ts';
-import type { Reservation } from './reservation.ts';
+import { hostPortText, type PublishedPort } from './published-ports.ts';
+import type { Choice, Reservation } from './reservation.ts';
 
 /** Listens, and joins what connects with the container: each direction ends by itself, a failure of one side ends both. */
-export async function relayStreams({
-  hostAddress,
-  hostPort,
-  target,
-  containerPort,
-}: PortHolding): Promise<Reservation> {
-  const open = new Set<Socket>();
+export async function relayStreams(
+  { hostAddress, hostPort }: PublishedPort,
+  choose: Choice,
+): Promise<Reservation> {
+  /** With where they go to. */
+  const open = new Map<Socket, string>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    const member = choose();
+    if (member === undefined) {
+      client.on('error', () => undefined);
+      client.resetAndDestroy();
+      return;
+    }
+    const { target, containerPort } = member;
     const container = connect({ host: target, port: containerPort, allowHalfOpen: true });
-    join(client, container, open);
+    join(client, container, { open, place: hostPortText(target, containerPort) });
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -20,8 +26,12 @@ export async function relayStreams({
   await promise;
   server.on('error', () => undefined);
   return {
+    forget: ({ target, containerPort }) => {
+      const place = hostPortText(target, containerPort);
+      for (const [socket, to] of open) if (to === place) socket.destroy();
+    },
     close: async () => {
-      for (const socket of open) socket.destroy();
+      for (const socket of open.keys()) socket.destroy();
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
       await closed.promise;
@@ -29,12 +39,16 @@ export async function relayStreams({
   };
 }
 
-function join(client: Socket, container: Socket, open: Set<Socket>): void {
+function join(
+  client: Socket,
+  container: Socket,
+  { open, place }: { open: Map<Socket, string>; place: string },
+): void {
   for (const [one, other] of [
     [client, container],
     [container, client],
   ] as const) {
-    open.add(one);
+    open.set(one, place);
     one.setNoDelay(true);
     one.on('error', () => other.destroy());
     one.on('close', () => {

@@ -1,29 +1,34 @@
 import { errnoName } from '../../sys/errno.ts';
 import { SyscallError } from '../../sys/libc.ts';
 import { bindSocket, closeSocket, openSocket } from '../../sys/socket.ts';
-import type { PortHolding } from './published-ports.ts';
+import type { PortHolding, PublishedPort } from './published-ports.ts';
 import { relayDatagrams } from './relay-datagrams.ts';
 import { relayStreams } from './relay-streams.ts';
 
 /** A socket that keeps others from a port, and carries to the container what the kernel has not forwarded before it gets there. */
 export interface Reservation {
+  /** What goes to it is cut off: it has no part in this port any more. */
+  forget(member: PortHolding): void;
   close(): Promise<void>;
 }
 
+/** Which container a new connection goes to; undefined: none takes any. */
+export type Choice = () => PortHolding | undefined;
+
 /** @throws with errno's name as `code`. */
-export async function openReservation(holding: PortHolding): Promise<Reservation> {
-  switch (holding.protocol) {
+export async function openReservation(port: PublishedPort, choose: Choice): Promise<Reservation> {
+  switch (port.protocol) {
     case 'tcp':
-      return await relayStreams(holding);
+      return await relayStreams(port, choose);
     case 'udp':
-      return await relayDatagrams(holding);
+      return await relayDatagrams(port, choose);
     case 'sctp':
-      return reserveSctp(holding);
+      return reserveSctp(port);
   }
 }
 
 /** Forwarded by the kernel alone, which need not have the protocol itself for that; it must for a socket. */
-function reserveSctp({ hostAddress, hostPort }: PortHolding): Reservation {
+function reserveSctp({ hostAddress, hostPort }: PublishedPort): Reservation {
   try {
     const fd = openSocket('sctp', hostAddress.includes(':') ? 6 : 4);
     try {
@@ -32,7 +37,7 @@ function reserveSctp({ hostAddress, hostPort }: PortHolding): Reservation {
       closeSocket(fd);
       throw error;
     }
-    return { close: async () => closeSocket(fd) };
+    return { forget: () => undefined, close: async () => closeSocket(fd) };
   } catch (error) {
     if (error instanceof SyscallError)
       throw Object.assign(new Error(error.message), { code: errnoName(error.errno) });

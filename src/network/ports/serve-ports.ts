@@ -7,13 +7,8 @@ import { createServer, type Socket } from 'node:net';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import { LineReader } from '../names/control-messages.ts';
 import type { ControlAnswer, ControlRequest } from './control-messages.ts';
+import { HeldPort } from './held-port.ts';
 import { keyOf, type PortHolding } from './published-ports.ts';
-import { openReservation, type Reservation } from './reservation.ts';
-
-interface Held {
-  holding: PortHolding;
-  reservation: Reservation;
-}
 
 /** For a daemon to connect to what it has started. */
 const FIRST_CONNECTION_MS = 10_000;
@@ -21,7 +16,7 @@ const FIRST_CONNECTION_MS = 10_000;
 if (import.meta.main) serve(process.argv[2] ?? '');
 
 function serve(controlPath: string): void {
-  const held = new Map<string, Held>();
+  const held = new Map<string, HeldPort>();
   const daemons = new Set<Socket>();
   const endIfUnused = (): void => {
     if (held.size > 0 || daemons.size > 0) return;
@@ -45,7 +40,7 @@ function serve(controlPath: string): void {
   setTimeout(endIfUnused, FIRST_CONNECTION_MS);
 }
 
-function converse(socket: Socket, held: Map<string, Held>): void {
+function converse(socket: Socket, held: Map<string, HeldPort>): void {
   const lines = new LineReader();
   let last: Promise<void> = Promise.resolve();
   const answer = async (line: string): Promise<void> => {
@@ -62,7 +57,7 @@ function converse(socket: Socket, held: Map<string, Held>): void {
   });
 }
 
-async function perform(held: Map<string, Held>, request: ControlRequest): Promise<ControlAnswer> {
+async function perform(held: Map<string, HeldPort>, request: ControlRequest): Promise<ControlAnswer> {
   const { id } = request;
   switch (request.do) {
     case 'hold':
@@ -70,35 +65,52 @@ async function perform(held: Map<string, Held>, request: ControlRequest): Promis
     case 'drop':
       await drop(held, request.keys);
       return { id };
+    case 'leave':
+      await leave(held, request.holdings);
+      return { id };
     case 'list':
-      return { id, held: [...held.values()].map(({ holding }) => holding) };
+      return { id, held: [...held.values()].flatMap(({ members }) => members), shares: true };
   }
 }
 
 async function hold(
-  held: Map<string, Held>,
+  held: Map<string, HeldPort>,
   holdings: readonly PortHolding[],
 ): Promise<Omit<ControlAnswer, 'id'>> {
-  const made: string[] = [];
+  const made: PortHolding[] = [];
   for (const [at, holding] of holdings.entries()) {
     try {
       const key = keyOf(holding);
+      const present = held.get(key);
+      if (present?.isSharedBy(holding) === true) {
+        if (present.put(holding)) made.push(holding);
+        continue;
+      }
       // The same again, for another container: its port is freed only after it was given anew.
       await drop(held, [key]);
-      held.set(key, { holding, reservation: await openReservation(holding) });
-      made.push(key);
+      held.set(key, await HeldPort.open(holding));
+      made.push(holding);
     } catch (error) {
-      await drop(held, made);
+      await leave(held, made);
       return { error: { code: errnoCodeOf(error) ?? 'EIO', at } };
     }
   }
   return {};
 }
 
-async function drop(held: Map<string, Held>, keys: readonly string[]): Promise<void> {
+/** A port goes with the last that has it. */
+async function leave(held: Map<string, HeldPort>, holdings: readonly PortHolding[]): Promise<void> {
+  for (const holding of holdings) {
+    const key = keyOf(holding);
+    const present = held.get(key);
+    if (present?.remove(holding) === true) await drop(held, [key]);
+  }
+}
+
+async function drop(held: Map<string, HeldPort>, keys: readonly string[]): Promise<void> {
   for (const key of keys) {
     const one = held.get(key);
     held.delete(key);
-    await one?.reservation.close();
+    await one?.close();
   }
 }

@@ -103,6 +103,8 @@ export class FakeHostNetwork implements HostNetwork {
 
   redirectNames = () => Promise.resolve();
   nft = () => Promise.resolve();
+  forgetFlows = () => Promise.resolve();
+  rulesGeneration = () => Promise.resolve(1);
   close = () => Promise.resolve();
 
   #namespace(path: string): { interfaces: Map<string, AttachRequest>; ways: DefaultWays } {
@@ -141,6 +143,8 @@ export class FakeFirewall implements Firewall {
   }
 
   change = () => Promise.resolve();
+  generation = () => Promise.resolve(1);
+  foreignRules = () => Promise.resolve({ chains: new Map(), unread: [] });
   repair = () => Promise.resolve({ warnings: ['WARNING: something'], restored: false });
 
   remove(state: FirewallState): Promise<void> {

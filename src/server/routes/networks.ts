@@ -4,6 +4,7 @@ import type { NetworkInfo } from '../../network/network-driver.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { jsonBody, pathParam } from '../api-request.ts';
 import { decodeConnect, decodeDisconnect, decodeNetworkRequest } from '../decode/network-request.ts';
+import { encodeExposure } from '../encode/exposure.ts';
 import { encodeNetwork } from '../encode/network.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -22,6 +23,14 @@ export function networkRoutes({ networks }: Backends): Route[] {
           200,
           found.map((network) => encodeNetwork(network, [])),
         );
+      },
+    },
+    {
+      // Sampan's own; below /networks it would be somebody's network.
+      method: 'GET',
+      pattern: '/exposure',
+      handler: async (_request, response) => {
+        response.json(200, (await networks.exposure()).map(encodeExposure));
       },
     },
     {

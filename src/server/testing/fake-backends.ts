@@ -324,6 +324,7 @@ export class FakeEngine implements Backends {
       return { ...bridge, id: '4'.repeat(64), name: request.name };
     },
     remove: async (name) => void this.calls.push(['network rm', name]),
+    exposure: async () => [],
     prune: async () => ['left'],
     connect: async (...call) => void this.calls.push(['network connect', ...call]),
     disconnect: async (...call) => void this.calls.push(['network disconnect', ...call]),

@@ -293,3 +293,33 @@ test('rules that somebody flushes are put back', async () => {
   expect(await elements()).toContain('tcp . 8082');
   await eventually(async () => (await ask(HOST.v4, 8082, outside.prefix)) === 'next');
 }, 60_000);
+
+test('a network says where ports listen that name no address', async () => {
+  const option = 'com.docker.network.bridge.host_binding_ipv4=127.0.0.1';
+  await engine.out(['network', 'create', '--ipv6', '--subnet', 'fd00:79::/64', '-o', option, 'bound']);
+  await server('web', ['--network', 'bound', '-p', '8080:80', '-p', '0.0.0.0:8081:80']);
+  // As Docker 28.5 has it, each by itself.
+  expect(await inspect('web', '{{json .NetworkSettings.Ports}}')).toBe(
+    '{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"},{"HostIp":"0.0.0.0","HostPort":"8081"}]}',
+  );
+  await eventually(async () => (await ask(HOST.v4, 8081, outside.prefix)) === 'web');
+  expect(await ask(HOST.v4, 8080, outside.prefix)).toBe('');
+  expect(await ask('127.0.0.1', 8080)).toBe('web');
+  await engine.out(['rm', '-f', 'web']);
+  await engine.out(['network', 'rm', 'bound']);
+}, 60_000);
+
+test('containers of an unprotected network are reached on all ports by hosts with a route, not by other networks', async () => {
+  const option = 'com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected';
+  await engine.out(['network', 'create', '-o', option, 'open']);
+  await server('web', ['--network', 'open']);
+  await server('other', []);
+  const own = await inspect('web', '{{.NetworkSettings.Networks.open.IPAddress}}');
+  await must([...outside.prefix, 'ip', 'route', 'add', own, 'via', HOST.v4]);
+  await eventually(async () => (await ask(own, 80, outside.prefix)) === 'web');
+  expect(await run([...(await inside('other')), 'busybox', 'nc', '-w', '1', own, '80'])).toMatchObject({
+    stdout: '',
+  });
+  await engine.out(['rm', '-f', 'web']);
+  await engine.out(['network', 'rm', 'open']);
+}, 60_000);

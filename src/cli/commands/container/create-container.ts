@@ -22,6 +22,8 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
   const platform = checkPlatform(flags.string('platform') || (context.env.DOCKER_DEFAULT_PLATFORM ?? ''));
   if (body.HostConfig.HealthOnFailure !== undefined)
     await client.connection.requireSampan('act on a container that turns unhealthy');
+  if (flags.bool('publish-shared'))
+    await client.connection.requireSampan('have containers share a published port');
   const cidfile = await claimCidFile(flags.string('cidfile'));
   const pull = async () => {
     const { pullForCreate } = await import('../image/pull-for-create.ts');

@@ -5,7 +5,10 @@ import type { Command } from '../../command.ts';
 import { parseCpus } from '../../flags/cpus.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { parseInteger } from '../../flags/flag-value.ts';
+import { type PortBinding, parsePublish } from './create-options/ports.ts';
 import { parseRestartPolicy } from './create-options/restart-policy.ts';
+
+type PortMap = Record<string, PortBinding[] | null>;
 
 export const command: Command = {
   usage: '[OPTIONS] CONTAINER [CONTAINER...]',
@@ -23,15 +26,32 @@ export const command: Command = {
     { name: 'memory', short: 'm', kind: 'bytes', usage: 'Memory limit' },
     { name: 'memory-reservation', kind: 'bytes', usage: 'Soft memory limit' },
     { name: 'memory-swap', kind: 'bytes', usage: "Limit of memory and swap together, '-1' for none" },
+    {
+      name: 'publish-add',
+      kind: 'list',
+      typeName: 'list',
+      usage: 'Publish a port, also of a running container, as -p of run (Sampan only)',
+    },
+    {
+      name: 'publish-rm',
+      kind: 'list',
+      typeName: 'list',
+      usage: 'Withdraw a published port: 80/tcp, or one place of it as 8080:80 (Sampan only)',
+    },
     { name: 'pids-limit', kind: 'int', usage: 'Limit of processes (-1 for none)' },
     { name: 'restart', kind: 'string', usage: 'What to do when the container exits' },
   ],
   args: { min: 1 },
-  examples: ['update -m 512m --memory-swap 1g web', 'update --restart unless-stopped $(sampan ps -q)'],
+  examples: [
+    'update -m 512m --memory-swap 1g web',
+    'update --publish-add 127.0.0.1:8080:80 --publish-rm 443 web',
+    'update --restart unless-stopped $(sampan ps -q)',
+  ],
   async run({ context, client, flags, args }) {
     if (!FLAGS_THAT_CHANGE.some((name) => flags.changed(name)))
       throw new EngineError('invalid', 'you must provide one or more flags when using this command');
     const body = updateBody(flags);
+    if (changesPorts(flags)) await client.connection.requireSampan('change what a container publishes');
     const warnings: string[] = [];
     const errors: unknown[] = [];
     for (const name of args) {
@@ -73,5 +93,24 @@ function updateBody(flags: ParsedFlags): object {
     NanoCpus: parseCpus(flags.string('cpus')),
     ...(pidsLimit === 0n ? {} : { PidsLimit: pidsLimit }),
     RestartPolicy: parseRestartPolicy(flags.string('restart')),
+    ...(changesPorts(flags) ? portChange(flags) : {}),
+  };
+}
+
+function changesPorts(flags: ParsedFlags): boolean {
+  return flags.changed('publish-add') || flags.changed('publish-rm');
+}
+
+/** A port to withdraw without a place on the host is one on all of them. */
+function portChange(flags: ParsedFlags): { PublishAdd: PortMap; PublishRemove: PortMap } {
+  const unwanted = Object.entries(parsePublish(flags.list('publish-rm')).bindings);
+  return {
+    PublishAdd: parsePublish(flags.list('publish-add')).bindings,
+    PublishRemove: Object.fromEntries(
+      unwanted.map(([port, bindings]) => {
+        const isWhole = bindings.some(({ HostIp, HostPort }) => HostIp === '' && HostPort === '');
+        return [port, isWhole ? null : bindings];
+      }),
+    ),
   };
 }

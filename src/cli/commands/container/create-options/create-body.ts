@@ -122,7 +122,8 @@ async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
   const entries: string[] = [];
   for (const file of flags.list('label-file'))
     entries.push(...(await readKeyValueFile(file, () => undefined)));
-  return toMap([...entries, ...flags.list('label')]);
+  const shared = flags.bool('publish-shared') ? ['com.sampan.publish.shared=true'] : [];
+  return toMap([...entries, ...flags.list('label'), ...shared]);
 }
 
 interface HostParts {

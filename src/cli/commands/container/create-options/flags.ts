@@ -162,6 +162,11 @@ export const CREATE_FLAGS: readonly Flag[] = [
   { name: 'publish', short: 'p', kind: 'list', usage: "Publish a container's port(s) to the host" },
   { name: 'publish-all', short: 'P', kind: 'bool', usage: 'Publish all exposed ports to random ports' },
   {
+    name: 'publish-shared',
+    kind: 'bool',
+    usage: 'Share published ports with other containers that do: connections are spread (Sampan only)',
+  },
+  {
     name: 'pull',
     kind: 'string',
     usage: 'Pull the image first ("always", "missing", "never")',

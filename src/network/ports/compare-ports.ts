@@ -1,0 +1,89 @@
+import { hasIpv6 } from './host-facts.ts';
+import type { PortHolding, PortRequest, PublishRequest } from './published-ports.ts';
+
+/**
+ * What of a container's ports is as it is wanted already, and what is to be published; what is fixed comes first, as no choice of ours may
+ * take it away.
+ */
+export function comparePorts(
+  request: PublishRequest,
+  present: readonly PortHolding[],
+): { kept: PortHolding[]; missing: PortRequest[] } {
+  const kept: PortHolding[] = [];
+  const missing: PortRequest[] = [];
+  for (const port of inOrder(request.ports)) {
+    const free = present.filter((holding) => !kept.includes(holding));
+    const found = alreadyThere(wantedHoldings(request, port), port, free);
+    if (found === undefined) missing.push(port);
+    else kept.push(...found);
+  }
+  return { kept, missing };
+}
+
+/** All of them at one port of the host, or none. */
+function alreadyThere(
+  wanted: readonly PortHolding[],
+  { hostPorts }: PortRequest,
+  free: readonly PortHolding[],
+): PortHolding[] | undefined {
+  const candidates = new Set(
+    free.filter((holding) => isWithin(holding, hostPorts)).map(({ hostPort }) => hostPort),
+  );
+  if (wanted.length === 0) return [];
+  for (const hostPort of candidates) {
+    const found = wanted.map((one) =>
+      free.find((holding) => holding.hostPort === hostPort && isSame(one, holding)),
+    );
+    if (found.every((one) => one !== undefined)) return found;
+  }
+  return undefined;
+}
+
+function isSame(wanted: PortHolding, held: PortHolding): boolean {
+  return (
+    held.protocol === wanted.protocol &&
+    held.hostAddress === wanted.hostAddress &&
+    held.containerPort === wanted.containerPort &&
+    held.target === wanted.target &&
+    held.shared === wanted.shared
+  );
+}
+
+/** What a request is to hold, but for the port of the host. */
+export function wantedHoldings(
+  { containerId, containerName, ipv4, ipv6, shared }: PublishRequest,
+  { protocol, containerPort, hostAddresses }: PortRequest,
+): PortHolding[] {
+  const any = ['0.0.0.0', ...(hasIpv6() ? ['::'] : [])];
+  const addresses = new Set(hostAddresses.flatMap((address) => (address === '' ? any : [address])));
+  return [...addresses].flatMap((hostAddress) => {
+    // The helper carries IPv6 to a container that has none, as Docker's proxy does; nothing carries IPv4 to one of IPv6 alone.
+    const target = hostAddress.includes(':') ? (ipv6 ?? (protocol === 'sctp' ? undefined : ipv4)) : ipv4;
+    if (target === undefined) return [];
+    const holding = { containerId, containerName, protocol, hostAddress, hostPort: 0, containerPort, target };
+    return [shared ? { ...holding, shared: true as const, resting: true as const } : holding];
+  });
+}
+
+/** Whether the port that a request is given may be the one that is held. */
+export function mayMeet({ protocol, hostPorts }: PortRequest, held: PortHolding): boolean {
+  return protocol === held.protocol && isWithin(held, hostPorts);
+}
+
+/** Whether the container is there now. */
+export function isTarget({ ipv4, ipv6 }: PublishRequest, target: string): boolean {
+  return target === ipv4 || target === ipv6;
+}
+
+function isWithin({ hostPort }: PortHolding, range: PortRequest['hostPorts']): boolean {
+  return range === undefined || (hostPort >= range.from && hostPort <= range.to);
+}
+
+function inOrder(ports: readonly PortRequest[]): PortRequest[] {
+  const freedom = ({ hostPorts }: PortRequest): number =>
+    hostPorts === undefined ? Number.POSITIVE_INFINITY : hostPorts.to - hostPorts.from;
+  return ports.toSorted((one, other) => {
+    const [left, right] = [freedom(one), freedom(other)];
+    return left === right ? 0 : left < right ? -1 : 1;
+  });
+}
