@@ -24,6 +24,7 @@ import type {
   Networks,
 } from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
+import { checkPassthru } from './parent-options.ts';
 import { planNetwork } from './plan-network.ts';
 import type { PortHolder } from './ports/port-holder.ts';
 import { PortPublisher } from './ports/port-publisher.ts';
@@ -259,6 +260,7 @@ export class BridgeNetworks implements Networks {
       createdNano: nowNano(),
     });
     if (planned.driver === 'bridge') this.#checkBridgeName(planned, networks);
+    checkPassthru(planned, networks);
     const network = this.#book.put(planned);
     try {
       await this.#store.insert(network);
@@ -292,6 +294,11 @@ export class BridgeNetworks implements Networks {
     if (this.#isPredefined(network))
       throw new EngineError('forbidden', `${name} is a pre-defined network and cannot be removed`);
     const endpoints = this.#book.endpointsOn(id);
+    if (network.configOnly && this.#book.infos().some(({ configFrom }) => configFrom === name))
+      throw new EngineError(
+        'forbidden',
+        `error while removing network: configuration network ${JSON.stringify(name)} is in use`,
+      );
     if (endpoints.length === 0) return;
     const users = endpoints.map(
       (one) =>

@@ -76,6 +76,8 @@ export class ContainerInterfaces {
   async connect(request: ConnectRequest): Promise<Endpoint> {
     const network = this.#book.find(request.network);
     if (network === undefined) throw new EngineError('not-found', `network ${request.network} not found`);
+    if (network.configOnly)
+      throw new EngineError('forbidden', 'cannot create endpoint on configuration-only network');
     checkRequest(network, request);
     const endpointId = randomBytes(32).toString('hex');
     if (network.driver === 'host' || network.driver === 'null')

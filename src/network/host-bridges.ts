@@ -146,7 +146,9 @@ export class HostBridges {
     if (this.#options.bip !== undefined) return parseCidr(this.#options.bip);
     const present = (await this.#host.addressesOf(name)).find(({ address }) => !address.includes(':'));
     if (present !== undefined) return parseCidr(`${present.address}/${present.prefixLength}`);
-    const others = networks.flatMap(({ ipam }) => ipam.map(({ subnet }) => parseCidr(subnet)));
+    const others = networks
+      .filter(({ configOnly }) => !configOnly)
+      .flatMap(({ ipam }) => ipam.map(({ subnet }) => parseCidr(subnet)));
     const subnet = chooseSubnet(this.#options.pools, 4, [...(await this.usedSubnets(name)), ...others]);
     return { ...subnet, base: subnet.base + 1n };
   }

@@ -11,6 +11,7 @@ import {
   addVlan,
   findLink,
   type IpPrefix,
+  isUnsupported,
   type Link,
   listAddresses,
   listLinks,
@@ -205,7 +206,7 @@ function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest)
   if (present !== undefined) return setLinkUp(host, present.index);
   if (make === undefined)
     throw new EngineError('invalid', `invalid subinterface vlan name ${name}, example formatting is eth0.10`);
-  if (make === 'dummy') addDummy(host, name);
+  if (make === 'dummy') supported('dummy', () => addDummy(host, name));
   else {
     const parent = findLink(host, make.vlan.parent);
     if (parent === undefined)
@@ -213,12 +214,25 @@ function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest)
         'invalid',
         `failed to find master interface ${make.vlan.parent} on the Docker host`,
       );
-    addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id });
+    supported('vlan', () => addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id }));
   }
   const made = findLink(host, name);
   if (made === undefined) throw new EngineError('internal', `Cannot find interface ${name} once made`);
   setLinkAlias(host, made.index, owner);
   setLinkUp(host, made.index);
+}
+
+/** @throws EngineError "invalid" where the kernel knows no such interfaces. */
+function supported(kind: string, add: () => void): void {
+  try {
+    add();
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    throw new EngineError('invalid', `Cannot make an interface of kind ${kind}: this kernel supports none`, {
+      hint: `Load its module (modprobe ${kind}), or use a network of another kind.`,
+      cause: error,
+    });
+  }
 }
 
 function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
@@ -278,14 +292,16 @@ function addInterface(host: NetlinkSocket, namespaceFd: number, request: AttachR
   const { to, interfaceName, macAddress, mtu } = request;
   const { index } = lowerLink(host, to);
   if (to.kind === 'parent')
-    return addSubLink(host, {
-      name: interfaceName,
-      parentIndex: index,
-      type: to.type,
-      macAddress,
-      namespaceFd,
-      mtu,
-    });
+    return supported(to.type.kind, () =>
+      addSubLink(host, {
+        name: interfaceName,
+        parentIndex: index,
+        type: to.type,
+        macAddress,
+        namespaceFd,
+        mtu,
+      }),
+    );
   addVeth(host, {
     hostName: to.hostInterfaceName,
     bridgeIndex: index,

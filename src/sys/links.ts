@@ -45,6 +45,7 @@ const AF_BRIDGE = 7;
 const IFA_F_NODAD = 2;
 const ENODEV = 19;
 const EEXIST = 17;
+const EOPNOTSUPP = 95;
 const ENOENT = 2;
 const ESRCH = 3;
 const ROUTE_TABLE_MAIN = 254;
@@ -180,11 +181,25 @@ export function addSubLink(socket: NetlinkSocket, request: SubLinkRequest): void
   });
 }
 
-/** One without hardware behind it, down. */
+/** One without hardware behind it, down: a dummy, or (where the kernel has none) an ifb, which drops what is sent to it as well. */
 export function addDummy(socket: NetlinkSocket, name: string): void {
+  try {
+    addPlainLink(socket, name, 'dummy');
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    addPlainLink(socket, name, 'ifb');
+  }
+}
+
+/** The kernel has no interfaces of that kind. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof NetlinkError && error.errno === EOPNOTSUPP;
+}
+
+function addPlainLink(socket: NetlinkSocket, name: string, kind: 'dummy' | 'ifb'): void {
   const body = linkHeader({})
     .attributeText(IFLA.IFNAME, name)
-    .nest(IFLA.LINKINFO, (info) => info.attributeText(IFLA_INFO.KIND, 'dummy'))
+    .nest(IFLA.LINKINFO, (info) => info.attributeText(IFLA_INFO.KIND, kind))
     .bytes();
   socket.change(RTM.NEWLINK, body, { what: `create interface ${name}`, flags: NLM_F_CREATE | NLM_F_EXCL });
 }
