@@ -17,7 +17,7 @@ export interface Endpoint {
   networkDriver: NetworkInfo['driver'];
   /** Interface inside the namespace, `eth0`. */
   interfaceName: string;
-  /** '' where nothing of it is on the host. */
+  /** Its port of the bridge; '' where nothing of it alone is on the host. */
   hostInterfaceName: string;
   macAddress: string;
   ipv4: EndpointAddress | undefined;

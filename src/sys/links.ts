@@ -111,10 +111,8 @@ export function addBridge(
 export interface VethRequest {
   hostName: string;
   bridgeIndex: number;
-  /** The end in the namespace: made there, down, under its final name. */
-  peerName: string;
-  peerMacAddress: string;
-  namespaceFd: number;
+  /** The other end, down, under its final name. Undefined: an address of the kernel's choice, the namespace of the socket. */
+  peer: { name: string; macAddress: string | undefined; namespaceFd: number | undefined };
   mtu: number;
 }
 
@@ -125,17 +123,15 @@ export function addVeth(socket: NetlinkSocket, veth: VethRequest): void {
     .attributeU32(IFLA.MTU, veth.mtu)
     .attributeU32(IFLA.MASTER, veth.bridgeIndex)
     .nest(IFLA.LINKINFO, (info) =>
-      info
-        .attributeText(IFLA_INFO.KIND, 'veth')
-        .nest(IFLA_INFO.DATA, (data) =>
-          data.nest(VETH_INFO_PEER, (peer) =>
-            writeLinkHeader(peer, {})
-              .attributeText(IFLA.IFNAME, veth.peerName)
-              .attribute(IFLA.ADDRESS, macBytes(veth.peerMacAddress))
-              .attributeU32(IFLA.MTU, veth.mtu)
-              .attributeU32(IFLA.NET_NS_FD, veth.namespaceFd),
-          ),
-        ),
+      info.attributeText(IFLA_INFO.KIND, 'veth').nest(IFLA_INFO.DATA, (data) =>
+        data.nest(VETH_INFO_PEER, (writer) => {
+          const { name, macAddress, namespaceFd } = veth.peer;
+          writeLinkHeader(writer, {}).attributeText(IFLA.IFNAME, name).attributeU32(IFLA.MTU, veth.mtu);
+          if (macAddress !== undefined) writer.attribute(IFLA.ADDRESS, macBytes(macAddress));
+          if (namespaceFd !== undefined) writer.attributeU32(IFLA.NET_NS_FD, namespaceFd);
+          return writer;
+        }),
+      ),
     )
     .bytes();
   socket.change(RTM.NEWLINK, body, {
