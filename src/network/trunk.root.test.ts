@@ -246,7 +246,7 @@ async function addressesOf(pin: string, name: string): Promise<string[]> {
     stderr: 'ignore',
   });
   const answer = Buffer.from(await new Response(child.stdout).arrayBuffer());
-  return (decode(answer.subarray(2)).answers ?? []).map((one) => ('data' in one ? String(one.data) : ''));
+  return (decode(answer.subarray(2)).answers ?? []).flatMap((one) => (one.type === 'A' ? [one.data] : []));
 }
 
 // SAMPAN_TEST_ENDPOINTS=1500: the whole of it, with the bridge's own limit; it takes a minute and a half.

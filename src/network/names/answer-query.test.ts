@@ -38,7 +38,7 @@ function ask(
 }
 
 const dataOf = ({ answers = [] }: DecodedPacket) =>
-  new Set(answers.map((one) => ('data' in one ? String(one.data) : '')));
+  new Set(answers.flatMap((one) => (one.type === 'A' || one.type === 'AAAA' ? [one.data] : [])));
 
 test.each([
   ['A', 24],
