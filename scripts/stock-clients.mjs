@@ -7,7 +7,8 @@ import { step } from './progress.mjs';
 const PLUGINS = 'usr/libexec/docker/cli-plugins';
 /**
  * Where a program lies, and the packages that hold it. What is in newer suites than Debian 12 runs on any, being static. `sid`: what the older suite
- * has by that name is another program. `version`: the only one that will do, in a folder of its own beside the others.
+ * has by that name is another program. `version`: the only one that will do, in a folder of its own beside the others; of its packages
+ * only that file, unless `whole`.
  */
 const CLIENTS = [
   { file: 'usr/bin/skopeo', packages: ['skopeo', 'libgpgme11'] },
@@ -16,6 +17,26 @@ const CLIENTS = [
   { file: `${PLUGINS}/docker-buildx`, packages: ['docker-buildx'], sid: true },
   { file: `${PLUGINS}/docker-compose`, packages: ['docker-compose'], sid: true },
   { file: 'usr/bin/docker', packages: ['docker.io'], version: '20.10' },
+  {
+    file: 'usr/bin/docker-compose',
+    packages: [
+      'docker-compose',
+      ...[
+        'attr',
+        'distro',
+        'dockerpty',
+        'docopt',
+        'dotenv',
+        'jsonschema',
+        'pkg-resources',
+        'pyrsistent',
+        'texttable',
+        'yaml',
+      ].map((name) => `python3-${name}`),
+    ],
+    version: '1.29',
+    whole: true,
+  },
   {
     file: 'usr/lib/python3/dist-packages/docker/__init__.py',
     packages: ['docker', 'requests', 'urllib3', 'websocket', 'six', 'idna', 'chardet', 'certifi'].map(
@@ -27,13 +48,13 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** What can't be had is said and left out: the tests that want it say so too. */
 export async function unpackStockClients(root) {
-  for (const { file, packages, sid = false, version } of CLIENTS) {
+  for (const { file, packages, sid = false, version, whole = version === undefined } of CLIENTS) {
     const into = join(root, `.cache/stock-clients${version === undefined ? '' : `-${version}`}`);
     if (existsSync(join(into, file))) continue;
     try {
       if (version !== undefined && !candidate(packages[0]).startsWith(`${version}.`))
         throw new Error(`the package ${packages[0]} is not ${version} here`);
-      await unpack(packages, { into, sid, only: version === undefined ? '' : file });
+      await unpack(packages, { into, sid, only: whole ? '' : file });
     } catch (error) {
       const name = version === undefined ? file.replace('/__init__.py', '') : `${file} ${version}`;
       console.log(`The tests go without ${basename(name)}: ${error.message.split('\n')[0]}`);

@@ -116,7 +116,8 @@ export class ContainerConnections {
           ? 'container cannot be disconnected from host network or connected to host network'
           : 'cannot connect container to host network - container must be created in host network mode',
       );
-    if (network.driver === 'null' || record.networks.some((one) => one.network === 'none'))
+    const isNone = network.driver === 'null' && !network.configOnly;
+    if (isNone || record.networks.some((one) => one.network === 'none'))
       refuse(
         'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       );

@@ -91,7 +91,7 @@ export class NetworkService implements NetworkBackend {
     for (const network of await networks.list()) {
       if (signal.aborted) break;
       const isUsed = containers.networkUsers(network) > 0;
-      if (PREDEFINED.includes(network.name) || isUsed || !isWanted(network)) continue;
+      if (PREDEFINED.includes(network.name) || network.configOnly || isUsed || !isWanted(network)) continue;
       try {
         await this.remove(network.id);
       } catch (error) {

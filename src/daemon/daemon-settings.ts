@@ -12,6 +12,7 @@ import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { type ContainerSettings, containerSettings } from './container-settings.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
 import type { RegistryOptions } from './embedded-registry/start-registry.ts';
+import { type MetricsAddress, parseMetricsAddress } from './metrics/metrics-server.ts';
 import { proxyOf } from './proxy-environment.ts';
 import type { RegistryDaemonSettings } from './registry-access.ts';
 import { checkInsecure, checkMirror, checkRegistries } from './registry-settings.ts';
@@ -52,6 +53,8 @@ export interface DaemonSettings {
   containerLog: LogConfig;
   /** Where CDI specifications lie. */
   cdiFolders: string[];
+  /** Where metrics are served; undefined: nowhere. */
+  metrics: MetricsAddress | undefined;
   debug: boolean;
   logLevel: string;
   logFormat: 'text' | 'json';
@@ -195,6 +198,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     labels: source.list('labels'),
     containerLog: containerLog(source, file),
     cdiFolders: cdiFolders(source),
+    metrics: metricsAddress(source.optional('metrics-addr')),
     debug: source.bool('debug'),
     ...logging(source),
     proxy: proxySettings(source, file),
@@ -276,6 +280,10 @@ function containerLog(source: Source, file: ConfigFile): LogConfig {
     throw new EngineError('invalid', `failed to set log opts: ${(error as Error).message}`, { cause: error });
   }
   return log;
+}
+
+function metricsAddress(text: string | undefined): MetricsAddress | undefined {
+  return text === undefined ? undefined : parseMetricsAddress(text);
 }
 
 function cdiFolders(source: Source): string[] {

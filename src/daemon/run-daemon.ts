@@ -17,6 +17,7 @@ import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
 import { serveEmbeddedRegistry } from './embedded-registry/embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { IdleRelease } from './idle-release.ts';
+import { serveMetrics } from './metrics/serve-metrics.ts';
 import { openBuildkit } from './open-buildkit.ts';
 import { writePidFile } from './pid-file.ts';
 import { RegistryService } from './registry-service.ts';
@@ -51,6 +52,9 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
       closers.push(() => registry.close());
     }
     const id = await engineId(join(settings.dataRoot, 'engine-id'));
+    const served =
+      settings.metrics === undefined ? undefined : await serveMetrics(settings.metrics, engine, id);
+    if (served !== undefined) closers.push(() => served.close());
     const system = new SystemService(engine, settings, id);
     const { dataRoot } = settings;
     const { builder } = engine;
@@ -71,7 +75,12 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
         registry: new RegistryService(engine.registry, settings),
         system,
       },
-      { build: buildInfo, logger, maxConnections: connectionLimit(settings.hosts.length) },
+      {
+        build: buildInfo,
+        logger,
+        maxConnections: connectionLimit(settings.hosts.length),
+        ...(served === undefined ? {} : { observe: (call) => served.metrics.observe(call) }),
+      },
     );
     closers.push(() => server.close());
     // Closed before the server lets its clients go.

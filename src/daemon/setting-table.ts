@@ -423,7 +423,17 @@ export const settings: Setting[] = [
     use: 'honoured',
     flag: { name: 'log-opt', kind: 'list', usage: 'Default log driver options for containers' },
   },
-  { key: 'metrics-addr', type: 'string', use: 'warned', neutral: ['""'] },
+  {
+    key: 'metrics-addr',
+    type: 'string',
+    use: 'honoured',
+    shared: false,
+    flag: {
+      name: 'metrics-addr',
+      kind: 'string',
+      usage: 'Address and port to serve the metrics API on',
+    },
+  },
   { key: 'network-control-plane-mtu', type: 'number', use: 'warned' },
   { key: 'node-generic-resources', type: 'strings', use: 'warned' },
   { key: 'oom-score-adjust', type: 'number', use: 'warned', neutral: ['0'] },

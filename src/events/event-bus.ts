@@ -33,6 +33,7 @@ export class EventBus implements EventSink {
   #unwritten: EngineEvent[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #lastNano = 0n;
+  readonly #counts = new Map<string, number>();
 
   private constructor(db: StateDb, logger: Logger) {
     this.#db = db;
@@ -56,11 +57,19 @@ export class EventBus implements EventSink {
     return this.#readers.size;
   }
 
+  /** Events since this process' start, by `<type> <action>`; what is said after an action's colon is left out. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
   publish(event: Omit<EngineEvent, 'timeNano'> & { timeNano?: bigint }): void {
     const wanted = event.timeNano ?? nowNano();
     const timeNano = wanted > this.#lastNano ? wanted : this.#lastNano + 1n;
     this.#lastNano = timeNano;
     const sequenced: EngineEvent = { ...event, timeNano };
+    const [action = ''] = event.action.split(':', 1);
+    const key = `${event.type} ${action}`;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     this.#kept.push(sequenced);
     if (this.#kept.length > KEPT) this.#kept.shift();
     for (const reader of this.#readers) deliver(reader, sequenced);

@@ -17,6 +17,13 @@ export interface GcPorts {
   logger: Logger;
 }
 
+/** What collections have done. */
+export interface GcTotals {
+  collections: number;
+  freedBytes: number;
+  seconds: number;
+}
+
 /** An interrupted download waits so long to be resumed. */
 const INGEST_AGE_MS = 24 * 3600_000;
 
@@ -26,10 +33,16 @@ const INGEST_AGE_MS = 24 * 3600_000;
  */
 export class ImageGc {
   readonly #ports: GcPorts;
+  readonly #totals: GcTotals = { collections: 0, freedBytes: 0, seconds: 0 };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ports: GcPorts) {
     this.#ports = ports;
+  }
+
+  /** Since this process' start. */
+  get totals(): Readonly<GcTotals> {
+    return this.#totals;
   }
 
   /** Remove everything that nothing refers to. Resolves to the bytes that were freed. */
@@ -71,6 +84,15 @@ export class ImageGc {
   }
 
   async #collect(candidates: GcRoots): Promise<number> {
+    const startMs = performance.now();
+    const freed = await this.#sweep(candidates);
+    this.#totals.collections++;
+    this.#totals.freedBytes += freed;
+    this.#totals.seconds += (performance.now() - startMs) / 1000;
+    return freed;
+  }
+
+  async #sweep(candidates: GcRoots): Promise<number> {
     const marked = await this.#mark();
     const blobs = candidates.blobs.filter((blob) => !marked.blobs.has(blob));
     const chains = candidates.chains.filter((chain) => !marked.chains.has(chain));

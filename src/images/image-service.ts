@@ -11,7 +11,7 @@ import type { ArchiveReceiver } from './archive-receiver.ts';
 import { type CommitRequest, commitImage } from './commit-image.ts';
 import { compareImages, exploreLayers } from './explore-image.ts';
 import type { ExploreRunner } from './explore-runner.ts';
-import { ImageGc, rootsOf } from './gc.ts';
+import { type GcTotals, ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
 import { createdMs, type Filters, imageFilter, referencesMatching } from './image-filters.ts';
@@ -317,6 +317,11 @@ export class ImageService implements ImageBackend {
   /** Remove every blob, layer and old ingest that no image, lease or container refers to. Resolves to the bytes freed. */
   async collectGarbage(): Promise<number> {
     return await this.#gc.collectAll();
+  }
+
+  /** What collections have done since this process' start. */
+  get garbage(): Readonly<GcTotals> {
+    return this.#gc.totals;
   }
 
   /**

@@ -24,6 +24,7 @@ import type {
   Networks,
 } from './network-driver.ts';
 import { MemoryNetworkStore, type NetworkStore } from './network-store.ts';
+import { checkPassthru } from './parent-options.ts';
 import { planNetwork } from './plan-network.ts';
 import type { PortHolder } from './ports/port-holder.ts';
 import { PortPublisher } from './ports/port-publisher.ts';
@@ -53,6 +54,8 @@ export interface BridgeNetworksOptions {
   createdNano?: bigint;
   /** How often it is asked whether somebody has changed firewall rules, while containers are on a bridge. */
   firewallCheckMs?: number;
+  /** Containers of a network that have a port of its bridge; more hang on its trunk. */
+  portsPerBridge?: number;
   /** Networks of users; default: in memory. */
   store?: NetworkStore;
   host?: HostNetwork;
@@ -62,6 +65,8 @@ export interface BridgeNetworksOptions {
 }
 
 const DEFAULT_MTU = 1500;
+/** Of 1,023; the trunk has one, and what others put into our bridges finds some left. */
+const PORTS_PER_BRIDGE = 1000;
 const FIREWALL_CHECK_MS = 2000;
 
 /** Networks on this machine: bridges behind NAT, `host` and `none`, macvlan and ipvlan. */
@@ -106,7 +111,7 @@ export class BridgeNetworks implements Networks {
     this.#firewall = new FirewallKeeper({
       firewall: options.firewall ?? new NftFirewall(host),
       state: () => this.#firewallState(),
-      isNeeded: () => this.#book.endpoints().some(({ hostInterfaceName }) => hostInterfaceName !== ''),
+      isNeeded: () => this.#book.endpoints().some(({ networkDriver }) => networkDriver === 'bridge'),
       checkMs: options.firewallCheckMs ?? FIREWALL_CHECK_MS,
       logger,
     });
@@ -126,6 +131,7 @@ export class BridgeNetworks implements Networks {
       names: this.#names,
       folder: join(options.execRoot, 'netns'),
       prefix: `ve${this.#suffix.slice(0, 5)}`,
+      portsPerBridge: options.portsPerBridge ?? PORTS_PER_BRIDGE,
       logger,
       isStarted: () => this.#started,
       repair: () => this.start(),
@@ -259,6 +265,7 @@ export class BridgeNetworks implements Networks {
       createdNano: nowNano(),
     });
     if (planned.driver === 'bridge') this.#checkBridgeName(planned, networks);
+    checkPassthru(planned, networks);
     const network = this.#book.put(planned);
     try {
       await this.#store.insert(network);
@@ -292,6 +299,11 @@ export class BridgeNetworks implements Networks {
     if (this.#isPredefined(network))
       throw new EngineError('forbidden', `${name} is a pre-defined network and cannot be removed`);
     const endpoints = this.#book.endpointsOn(id);
+    if (network.configOnly && this.#book.infos().some(({ configFrom }) => configFrom === name))
+      throw new EngineError(
+        'forbidden',
+        `error while removing network: configuration network ${JSON.stringify(name)} is in use`,
+      );
     if (endpoints.length === 0) return;
     const users = endpoints.map(
       (one) =>
@@ -317,7 +329,7 @@ export class BridgeNetworks implements Networks {
       await this.#attempt(`set up network ${network.name}`, () =>
         this.#bridges.ensure(network, this.#book.endpointsOn(network.id)),
       );
-    await this.#bridges.removeOrphans(users);
+    await this.#bridges.removeOrphans(this.#book.infos());
   }
 
   #changing<T>(change: () => Promise<T>): Promise<T> {

@@ -20,6 +20,8 @@ export interface ContainerInterfacesOptions {
   folder: string;
   /** What our interfaces on the host begin with. */
   prefix: string;
+  /** How many of a network have a port of its bridge. */
+  portsPerBridge: number;
   logger: Logger;
   isStarted: () => boolean;
   /** Make what networks stand on anew. */
@@ -76,6 +78,8 @@ export class ContainerInterfaces {
   async connect(request: ConnectRequest): Promise<Endpoint> {
     const network = this.#book.find(request.network);
     if (network === undefined) throw new EngineError('not-found', `network ${request.network} not found`);
+    if (network.configOnly)
+      throw new EngineError('forbidden', 'cannot create endpoint on configuration-only network');
     checkRequest(network, request);
     const endpointId = randomBytes(32).toString('hex');
     if (network.driver === 'host' || network.driver === 'null')
@@ -155,8 +159,9 @@ export class ContainerInterfaces {
 
   async #attach(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
     const { containerId, endpointId } = endpoint;
-    const hostInterfaceName =
-      network.driver === 'bridge' ? `${this.#options.prefix}${endpointId.slice(0, 8)}` : '';
+    const hostInterfaceName = this.#hasPortFor(network)
+      ? `${this.#options.prefix}${endpointId.slice(0, 8)}`
+      : '';
     const named = { ...endpoint, hostInterfaceName };
     this.#book.update(named);
     const request: AttachRequest = {
@@ -179,6 +184,15 @@ export class ContainerInterfaces {
     const attached = { ...named, macAddress };
     this.#book.update(attached);
     return attached;
+  }
+
+  /** What is on its way out has its port still. */
+  #hasPortFor(network: NetworkInfo): boolean {
+    if (network.driver !== 'bridge') return false;
+    const held = this.#book
+      .endpointsOn(network.id)
+      .filter(({ hostInterfaceName }) => hostInterfaceName !== '');
+    return held.length + this.#removals.size < this.#options.portsPerBridge;
   }
 
   async #setWays(containerId: string): Promise<void> {

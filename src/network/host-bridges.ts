@@ -4,7 +4,7 @@ import { type Cidr, formatIp, networkOf, parseCidr, parseIp } from '../sys/ip.ts
 import type { IpPrefix } from '../sys/links.ts';
 import { macAddressOf } from './address-pool.ts';
 import { parseBridgeOptions, parseMtu } from './bridge-options.ts';
-import type { Attachment, HostNetwork } from './host-network.ts';
+import type { Attachment, HostNetwork, Trunk } from './host-network.ts';
 import type { Endpoint, NetworkInfo } from './network-driver.ts';
 import { parentOptions } from './parent-options.ts';
 import { readHostResolvConf } from './resolv-conf.ts';
@@ -52,13 +52,19 @@ export class HostBridges {
   /** What `ensure` has made; what was there before stays. */
   async remove(network: NetworkInfo): Promise<void> {
     const name = this.#madeLink(network);
-    const present = (await this.#host.links()).find((link) => link.name === name);
-    if (name !== undefined && present?.alias === this.markOf(network)) await this.#host.removeLink(name);
+    const trunk = this.#trunkOf(network);
+    for (const link of await this.#host.links()) {
+      const isMade = link.name === name && link.alias === this.markOf(network);
+      if (isMade || (link.name === trunk.port && link.alias === trunk.owner))
+        await this.#host.removeLink(link.name);
+    }
   }
 
   /** Links of ours that belong to none of these networks. */
   async removeOrphans(networks: readonly NetworkInfo[]): Promise<void> {
-    const marks = new Set(networks.map((network) => this.markOf(network)));
+    const marks = new Set(
+      networks.flatMap((network) => [this.markOf(network), this.#trunkOf(network).owner]),
+    );
     for (const { name, alias, kind } of await this.#host.links()) {
       if (!alias.startsWith(`${this.#mark} `) || marks.has(alias)) continue;
       this.#options.logger.info('Removing the interface of a network that is gone', {
@@ -69,15 +75,18 @@ export class HostBridges {
     }
   }
 
+  /** `hostInterfaceName`: its port of the bridge; '': it hangs on the trunk. */
   attachment(network: NetworkInfo, hostInterfaceName: string): Attachment {
-    if (network.driver === 'bridge')
-      return {
-        kind: 'bridge',
+    if (network.driver === 'bridge') {
+      const bridge = {
         bridgeName: this.bridgeName(network),
         owner: this.markOf(network),
-        hostInterfaceName,
         isolated: !parseBridgeOptions(network.options).interContainer,
       };
+      return hostInterfaceName === ''
+        ? { kind: 'trunk', ...bridge, trunk: this.#trunkOf(network) }
+        : { kind: 'bridge', ...bridge, hostInterfaceName };
+    }
     const { parent, type } = parentOptions(network.driver, network.id, network);
     return { kind: 'parent', parent, type };
   }
@@ -118,11 +127,23 @@ export class HostBridges {
       macAddress: first === undefined ? bridgeMac(network.id) : macAddressOf(first),
       addresses: network.ipam.filter((one) => isUsed(one.subnet, network)).map(gatewayPrefix),
       mtu: this.mtuOf(network),
-      ports: endpoints.map(({ hostInterfaceName }) => hostInterfaceName),
+      ports: endpoints.flatMap(({ hostInterfaceName }) => hostInterfaceName || []),
       isolated: !parseBridgeOptions(network.options).interContainer,
+      trunk: endpoints.some(({ hostInterfaceName }) => hostInterfaceName === '')
+        ? this.#trunkOf(network)
+        : undefined,
     });
     if (forwardingEnabled)
       this.#options.logger.warn('IP forwarding was off on this machine; it is on now, for all interfaces');
+  }
+
+  #trunkOf(network: NetworkInfo): Trunk {
+    const name = `${this.#options.suffix.slice(0, 5)}${network.id.slice(0, 7)}`;
+    return {
+      port: `vt${name}`,
+      parent: `vu${name}`,
+      owner: `${this.#mark} trunk ${network.id.slice(0, 12)}`,
+    };
   }
 
   #madeLink(network: NetworkInfo): string | undefined {
@@ -146,7 +167,9 @@ export class HostBridges {
     if (this.#options.bip !== undefined) return parseCidr(this.#options.bip);
     const present = (await this.#host.addressesOf(name)).find(({ address }) => !address.includes(':'));
     if (present !== undefined) return parseCidr(`${present.address}/${present.prefixLength}`);
-    const others = networks.flatMap(({ ipam }) => ipam.map(({ subnet }) => parseCidr(subnet)));
+    const others = networks
+      .filter(({ configOnly }) => !configOnly)
+      .flatMap(({ ipam }) => ipam.map(({ subnet }) => parseCidr(subnet)));
     const subnet = chooseSubnet(this.#options.pools, 4, [...(await this.usedSubnets(name)), ...others]);
     return { ...subnet, base: subnet.base + 1n };
   }

@@ -11,6 +11,7 @@ import {
   addVlan,
   findLink,
   type IpPrefix,
+  isUnsupported,
   type Link,
   listAddresses,
   listLinks,
@@ -18,6 +19,7 @@ import {
   removeAddress,
   removeDefaultRoute,
   removeLink,
+  type SubLinkKind,
   setBridgePort,
   setLinkAlias,
   setLinkMaster,
@@ -27,6 +29,7 @@ import { NetlinkSocket } from '../sys/netlink.ts';
 import { isNamespacePinned, NamespaceVisitor, removePinnedNamespace } from '../sys/netns.ts';
 import { runNft } from '../sys/nft.ts';
 import { rulesGeneration } from '../sys/nft-generation.ts';
+import { forgetStaleFlows } from './forget-stale-flows.ts';
 import type {
   Attachment,
   AttachRequest,
@@ -35,8 +38,8 @@ import type {
   HostLink,
   ParentRequest,
   StaleFlows,
+  Trunk,
 } from './host-network.ts';
-import { forgetStaleFlows } from './forget-stale-flows.ts';
 import { redirectRules } from './names/redirect-rules.ts';
 
 export type Operation =
@@ -176,6 +179,7 @@ function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwarding
     if (link.masterIndex !== index) setLinkMaster(host, link.index, index);
     if (request.isolated) setBridgePort(host, link.index, { hairpin: false, isolated: true });
   }
+  if (request.trunk !== undefined) ensureTrunk(host, request.trunk, { ...request, index });
   const wasOff = turnOn(IP_FORWARD);
   return { forwardingEnabled: (hasIpv6 && turnOn(IPV6_FORWARD)) || wasOff };
 }
@@ -205,7 +209,7 @@ function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest)
   if (present !== undefined) return setLinkUp(host, present.index);
   if (make === undefined)
     throw new EngineError('invalid', `invalid subinterface vlan name ${name}, example formatting is eth0.10`);
-  if (make === 'dummy') addDummy(host, name);
+  if (make === 'dummy') supported('dummy', () => addDummy(host, name));
   else {
     const parent = findLink(host, make.vlan.parent);
     if (parent === undefined)
@@ -213,12 +217,25 @@ function ensureParent(host: NetlinkSocket, { name, owner, make }: ParentRequest)
         'invalid',
         `failed to find master interface ${make.vlan.parent} on the Docker host`,
       );
-    addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id });
+    supported('vlan', () => addVlan(host, { name, parentIndex: parent.index, id: make.vlan.id }));
   }
   const made = findLink(host, name);
   if (made === undefined) throw new EngineError('internal', `Cannot find interface ${name} once made`);
   setLinkAlias(host, made.index, owner);
   setLinkUp(host, made.index);
+}
+
+/** @throws EngineError "invalid" where the kernel knows no such interfaces. */
+function supported(kind: string, add: () => void): void {
+  try {
+    add();
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    throw new EngineError('invalid', `Cannot make an interface of kind ${kind}: this kernel supports none`, {
+      hint: `Load its module (modprobe ${kind}), or use a network of another kind.`,
+      cause: error,
+    });
+  }
 }
 
 function findOrAddBridge(host: NetlinkSocket, request: BridgeRequest): Link {
@@ -276,33 +293,64 @@ function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachR
 
 function addInterface(host: NetlinkSocket, namespaceFd: number, request: AttachRequest): void {
   const { to, interfaceName, macAddress, mtu } = request;
-  const { index } = lowerLink(host, to);
-  if (to.kind === 'parent')
-    return addSubLink(host, {
-      name: interfaceName,
-      parentIndex: index,
-      type: to.type,
-      macAddress,
-      namespaceFd,
+  const lower = lowerLink(host, to);
+  if (to.kind === 'bridge') {
+    addVeth(host, {
+      hostName: to.hostInterfaceName,
+      bridgeIndex: lower.index,
+      peer: { name: interfaceName, macAddress, namespaceFd },
       mtu,
     });
-  addVeth(host, {
-    hostName: to.hostInterfaceName,
-    bridgeIndex: index,
-    peerName: interfaceName,
-    peerMacAddress: macAddress ?? '',
-    namespaceFd,
-    mtu,
-  });
-  disableIpv6(to.hostInterfaceName);
+    return disableIpv6(to.hostInterfaceName);
+  }
+  const parent =
+    to.kind === 'trunk' ? ensureTrunk(host, to.trunk, { ...to, index: lower.index, mtu }) : lower;
+  const type = to.kind === 'trunk' ? trunkType(to.isolated) : to.type;
+  supported(type.kind, () =>
+    addSubLink(host, { name: interfaceName, parentIndex: parent.index, type, macAddress, namespaceFd, mtu }),
+  );
+}
+
+/** Those that may not speak to each other don't by the trunk either. */
+function trunkType(isolated: boolean): SubLinkKind {
+  return { kind: 'macvlan', mode: isolated ? 'private' : 'bridge' };
 }
 
 function lowerLink(host: NetlinkSocket, to: Attachment): Link {
-  const name = to.kind === 'bridge' ? to.bridgeName : to.parent;
+  const name = to.kind === 'parent' ? to.parent : to.bridgeName;
   const link = findLink(host, name);
-  if (link === undefined || (to.kind === 'bridge' && link.alias !== to.owner))
-    throw new EngineError('unavailable', `Cannot find ${to.kind} ${name}`);
+  if (link === undefined || (to.kind !== 'parent' && link.alias !== to.owner))
+    throw new EngineError('unavailable', `Cannot find ${to.kind === 'parent' ? 'parent' : 'bridge'} ${name}`);
   return link;
+}
+
+/** @returns its end that interfaces stand on. */
+function ensureTrunk(
+  host: NetlinkSocket,
+  trunk: Trunk,
+  bridge: { index: number; isolated: boolean; mtu: number },
+): Link {
+  const present = findLink(host, trunk.parent);
+  if (present === undefined)
+    addVeth(host, {
+      hostName: trunk.port,
+      bridgeIndex: bridge.index,
+      peer: { name: trunk.parent, macAddress: undefined, namespaceFd: undefined },
+      mtu: bridge.mtu,
+    });
+  const [port, parent] = [findLink(host, trunk.port), findLink(host, trunk.parent)];
+  if (port?.kind !== 'veth' || parent?.kind !== 'veth' || ![trunk.owner, ''].includes(port.alias))
+    throw new EngineError('conflict', `Cannot use the name "${trunk.parent}": another interface has it`);
+  if (port.masterIndex === bridge.index && parent.alias === trunk.owner) return parent;
+  if (port.masterIndex !== bridge.index) setLinkMaster(host, port.index, bridge.index);
+  for (const name of [trunk.port, trunk.parent]) disableIpv6(name);
+  // With br_netfilter, what is published goes back by the port that it came from. Interfaces of macvlan pass over what they have sent.
+  setBridgePort(host, port.index, { hairpin: true, isolated: bridge.isolated });
+  for (const { index } of [port, parent]) {
+    setLinkUp(host, index);
+    setLinkAlias(host, index, trunk.owner);
+  }
+  return parent;
 }
 
 function isolate(host: NetlinkSocket, name: string): void {

@@ -11,6 +11,19 @@ export interface BridgeRequest {
   ports: string[];
   /** Its ports see the bridge and not each other. */
   isolated: boolean;
+  /** Where containers hang on one. */
+  trunk: Trunk | undefined;
+}
+
+/**
+ * A bridge has 1,023 ports (BR_MAX_PORTS). Containers beyond share one: a cable of two ends, `port` in the bridge, and `parent`, on which
+ * they have macvlan interfaces.
+ */
+export interface Trunk {
+  port: string;
+  parent: string;
+  /** The mark of both. */
+  owner: string;
 }
 
 /** Where a container's interface leads. */
@@ -21,6 +34,14 @@ export type Attachment =
       /** The bridge's mark. */
       owner: string;
       hostInterfaceName: string;
+      isolated: boolean;
+    }
+  | {
+      kind: 'trunk';
+      bridgeName: string;
+      /** The bridge's mark. */
+      owner: string;
+      trunk: Trunk;
       isolated: boolean;
     }
   | { kind: 'parent'; parent: string; type: SubLinkKind };

@@ -34,8 +34,9 @@ export class NetworkBook {
    * @throws EngineError "forbidden" when a gateway or an auxiliary address can't be had.
    */
   put(info: NetworkInfo): NetworkInfo {
-    const made = info.ipam.map((config) => subnetOf(config, info));
-    const entry: Entry = { info: { ...info, ipam: made.map(({ config }) => config) }, subnets: made };
+    const made = info.configOnly ? [] : info.ipam.map((config) => subnetOf(config, info));
+    const ipam = info.configOnly ? info.ipam : made.map(({ config }) => config);
+    const entry: Entry = { info: { ...info, ipam }, subnets: made };
     this.#networks.set(info.id, entry);
     for (const endpoint of this.endpointsOn(info.id)) adoptAddresses(entry, endpoint);
     return entry.info;

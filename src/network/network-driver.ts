@@ -17,7 +17,7 @@ export interface Endpoint {
   networkDriver: NetworkInfo['driver'];
   /** Interface inside the namespace, `eth0`. */
   interfaceName: string;
-  /** '' where nothing of it is on the host. */
+  /** Its port of the bridge; '' where nothing of it alone is on the host. */
   hostInterfaceName: string;
   macAddress: string;
   ipv4: EndpointAddress | undefined;
@@ -81,6 +81,11 @@ export interface NetworkInfo {
   attachable: boolean;
   enableIpv4: boolean;
   enableIpv6: boolean;
+  /** Settings for other networks (`--config-only`): no container joins it, and nothing of it is on the host. */
+  configOnly: boolean;
+  /** The network whose settings it was made with; '': its own. */
+  configFrom: string;
+  ipamDriver: string;
   ipamOptions: Record<string, string> | undefined;
   ipam: NetworkSubnet[];
   options: Record<string, string>;

@@ -41,11 +41,14 @@ export class SqliteNetworkStore implements NetworkStore {
   }
 }
 
+/** What records of releases without configuration networks lack. */
+const BEFORE_CONFIGURATIONS = { configOnly: false, configFrom: '', ipamDriver: 'default' };
+
 /** The text is our own, so its shape is trusted. */
 function decodeRow({ id, record }: { id: string; record: string }): NetworkInfo {
   try {
     const network = JSON.parse(record) as NetworkInfo;
-    return { ...network, createdNano: BigInt(network.createdNano) };
+    return { ...BEFORE_CONFIGURATIONS, ...network, createdNano: BigInt(network.createdNano) };
   } catch (error) {
     throw new EngineError('internal', `Cannot read the record of network ${id}: ${messageOf(error)}`, {
       hint: 'Restore state.db of the data root, or delete that row of its table "networks".',

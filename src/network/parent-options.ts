@@ -37,6 +37,19 @@ export function parentOptions(
   return { type, parent, make: isVlan ? { vlan: { parent: lower, id: vlan } } : undefined };
 }
 
+/** One network has all of a parent that is passed through. @throws EngineError "conflict" in Docker's words. */
+export function checkPassthru(planned: NetworkInfo, networks: readonly NetworkInfo[]): void {
+  if (planned.driver !== 'macvlan') return;
+  const { parent } = parentOptions('macvlan', planned.id, planned);
+  const isPassed = ({ options }: NetworkInfo): boolean => options['macvlan_mode'] === 'passthru';
+  for (const other of networks) {
+    if (other.driver !== 'macvlan' || parentOptions('macvlan', other.id, other).parent !== parent) continue;
+    const using = `macvlan network ${other.id} is already using parent interface ${parent}`;
+    if (isPassed(planned)) throw new EngineError('conflict', `cannot use mode passthru, ${using}`);
+    if (isPassed(other)) throw new EngineError('conflict', `${using} in mode passthru`);
+  }
+}
+
 function macvlanType(options: Record<string, string>): SubLinkKind {
   const mode = one(options['macvlan_mode'], MACVLAN_MODES, 'macvlan mode');
   return { kind: 'macvlan', mode };

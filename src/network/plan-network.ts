@@ -3,6 +3,7 @@ import { EngineError } from '../errors/engine-error.ts';
 import { type Cidr, contains, formatCidr, type IpFamily, overlaps, parseCidr, parseIp } from '../sys/ip.ts';
 import { checkGatewayModes, parseBridgeOptions, parseMtu } from './bridge-options.ts';
 import { checkSubnets } from './check-subnets.ts';
+import { checkConfiguration, withConfiguration } from './network-configuration.ts';
 import type {
   CreateNetworkRequest,
   NetworkDriverName,
@@ -32,23 +33,27 @@ export function checkNetworkRequest(request: CreateNetworkRequest): void {
     throw new EngineError('forbidden', `operation is not permitted on predefined ${name} network `);
   if (/\p{Cc}/u.test(name) || name.length > 1024)
     throw new EngineError('invalid', `invalid name: ${JSON.stringify(name)}`);
+  if (request.configOnly) return checkConfiguration(request);
   if (request.ingress) throw new EngineError('invalid', 'Ingress network can only be global scope network');
   if (request.scope === 'swarm')
     throw new EngineError('forbidden', 'cannot create a swarm scoped network when swarm is not active');
-  if (request.configOnly || request.configFrom !== '')
-    throw new EngineError(
-      'not-implemented',
-      'Configuration networks (--config-only, --config-from) are not implemented yet',
-    );
-  if (!request.enableIpv4 && !request.enableIpv6)
-    throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
   checkSubnets(request.subnets);
-  const { ipamDriver } = request;
-  if (ipamDriver === 'null')
-    throw new EngineError('not-implemented', 'IPAM driver "null" is not implemented yet');
-  if (ipamDriver !== '' && ipamDriver !== 'default')
+  const kind = driverOf(driver);
+  if (kind === 'bridge' && !request.enableIpv4 && !request.enableIpv6)
+    throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
+  checkAddressing(request);
+  checkOptions(kind, request);
+}
+
+/** The driver that gives out no addresses (`null`) is for networks without any: bridges have some. */
+function checkAddressing({ ipamDriver, subnets, enableIpv4, enableIpv6 }: CreateNetworkRequest): void {
+  if (ipamDriver === '' || ipamDriver === 'default') return;
+  if (ipamDriver !== 'null')
     throw new EngineError('not-found', `plugin ${JSON.stringify(ipamDriver)} not found`);
-  checkOptions(driverOf(driver), request);
+  if (subnets.length > 0)
+    throw new EngineError('invalid', 'null ipam driver does not handle specific address pool requests');
+  if (enableIpv4) throw new EngineError('invalid', 'ipv4 pool is empty');
+  if (enableIpv6) throw new EngineError('invalid', 'ipv6 pool is empty');
 }
 
 function driverOf(driver: string): NetworkDriverName {
@@ -82,33 +87,47 @@ function checkOptions(
  *
  * @throws EngineError "conflict" when its name is taken, "forbidden" when a subnet is; as `checkNetworkRequest`.
  */
-export function planNetwork(request: CreateNetworkRequest, around: NetworkSurroundings): NetworkInfo {
+export function planNetwork(asked: CreateNetworkRequest, around: NetworkSurroundings): NetworkInfo {
+  const request = withConfiguration(asked, around.networks);
   checkNetworkRequest(request);
   const { name } = request;
   if (around.networks.some((network) => network.name === name))
     throw new EngineError('conflict', `network with name ${name} already exists`);
-  const asked = request.subnets.map((subnet) => askedSubnet(subnet));
-  for (const [at, { subnet }] of asked.entries())
-    checkOverlap(name, parseCidr(subnet), around, asked.slice(0, at));
-  const chosen = ([4, 6] as const)
-    .filter((family) => (family === 4 ? request.enableIpv4 : request.enableIpv6))
-    .filter((family) => !asked.some(({ subnet }) => parseCidr(subnet).family === family))
-    .map((family) => chosenSubnet(family, around, asked));
+  const ipam = request.configOnly
+    ? request.subnets.map((subnet) => askedSubnet(subnet))
+    : planSubnets(request, {
+        ...around,
+        networks: around.networks.filter(({ configOnly }) => !configOnly),
+      });
   return {
     id: randomBytes(32).toString('hex'),
     name,
-    driver: driverOf(request.driver),
+    driver: request.configOnly ? 'null' : driverOf(request.driver),
     scope: 'local',
     createdNano: around.createdNano,
     internal: request.internal,
     attachable: request.attachable,
     enableIpv4: request.enableIpv4,
     enableIpv6: request.enableIpv6,
+    configOnly: request.configOnly,
+    configFrom: request.configFrom,
+    ipamDriver: request.ipamDriver === '' ? 'default' : request.ipamDriver,
     ipamOptions: request.ipamOptions,
-    ipam: [...asked, ...chosen],
+    ipam,
     options: request.options,
     labels: request.labels,
   };
+}
+
+function planSubnets(request: CreateNetworkRequest, around: NetworkSurroundings): NetworkSubnet[] {
+  const asked = request.subnets.map((subnet) => askedSubnet(subnet));
+  for (const [at, { subnet }] of asked.entries())
+    checkOverlap(request.name, parseCidr(subnet), around, asked.slice(0, at));
+  const chosen = ([4, 6] as const)
+    .filter((family) => (family === 4 ? request.enableIpv4 : request.enableIpv6))
+    .filter((family) => !asked.some(({ subnet }) => parseCidr(subnet).family === family))
+    .map((family) => chosenSubnet(family, around, asked));
+  return [...asked, ...chosen];
 }
 
 function askedSubnet({ subnet, ipRange, gateway, auxAddresses }: SubnetRequest): NetworkSubnet {

@@ -31,7 +31,7 @@ import { systemRoutes } from './routes/system.ts';
 import { unbuiltRoutes } from './routes/unbuilt.ts';
 import { volumeContentRoutes } from './routes/volume-content.ts';
 import { volumeRoutes } from './routes/volumes.ts';
-import type { Backends, ServerOptions } from './server-options.ts';
+import type { ApiCall, Backends, ServerOptions } from './server-options.ts';
 import { SocketFront } from './socket-front.ts';
 import { socketBody } from './socket-input.ts';
 
@@ -175,7 +175,7 @@ export class ApiServer {
       }
       const { version = API_VERSION, path } = splitVersion(target.path);
       this.#options.logger.debug('Calling', { method: message.method, path: target.path });
-      const { handler, params } = this.#route(message.method ?? 'GET', path, version);
+      const { handler, pattern, params } = this.#route(message.method ?? 'GET', path, version);
       const request: ApiRequest = {
         method: message.method ?? 'GET',
         params,
@@ -185,13 +185,32 @@ export class ApiServer {
         body: source.body,
         signal: source.client,
       };
-      await handler(request, response);
+      await this.#observed({ method: request.method, pattern }, async () => handler(request, response));
     } catch (error) {
       this.#fail(message, response, { error, client: source.client });
     }
   }
 
-  #route(method: string, path: string, version: string): { handler: Handler; params: string[] } {
+  async #observed(route: Pick<ApiCall, 'method' | 'pattern'>, work: () => Promise<void>): Promise<void> {
+    const { observe } = this.#options;
+    if (observe === undefined) return await work();
+    const startMs = performance.now();
+    const told = (failed: boolean): void =>
+      observe({ ...route, failed, seconds: (performance.now() - startMs) / 1000 });
+    try {
+      await work();
+    } catch (error) {
+      told(true);
+      throw error;
+    }
+    told(false);
+  }
+
+  #route(
+    method: string,
+    path: string,
+    version: string,
+  ): { handler: Handler; pattern: string; params: string[] } {
     const found = this.#router.find(method, path);
     if (found === undefined) throw pageNotFound();
     checkApiVersion(version);

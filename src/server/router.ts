@@ -12,6 +12,7 @@ export interface Route {
 
 interface CompiledRoute {
   method: string;
+  pattern: string;
   expression: RegExp;
   handler: Handler;
 }
@@ -32,19 +33,20 @@ export class Router {
     for (const { method, pattern, handler } of routes) {
       const noun = nounOf(pattern);
       const list = this.#byNoun.get(noun) ?? [];
-      list.push({ method, expression: compile(pattern), handler });
+      list.push({ method, pattern, expression: compile(pattern), handler });
       this.#byNoun.set(noun, list);
     }
   }
 
-  /** The handler and what the pattern captured, percent-decoded; undefined where nothing matches. */
-  find(method: string, path: string): { handler: Handler; params: string[] } | undefined {
+  /** The handler, its pattern and what that captured, percent-decoded; undefined where nothing matches. */
+  find(method: string, path: string): { handler: Handler; pattern: string; params: string[] } | undefined {
     for (const route of this.#byNoun.get(nounOf(path)) ?? []) {
       if (route.method !== method && route.method !== '*') continue;
       const match = route.expression.exec(path);
       if (match === null) continue;
       const params = match.slice(1).map(decode);
-      if (params.every((param) => param !== undefined)) return { handler: route.handler, params };
+      if (params.every((param) => param !== undefined))
+        return { handler: route.handler, pattern: route.pattern, params };
     }
     return undefined;
   }

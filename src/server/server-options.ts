@@ -32,9 +32,20 @@ export interface BuildInfo {
   buildTime: string;
 }
 
+/** A call of the API that has ended. */
+export interface ApiCall {
+  method: string;
+  /** Of its route: `/containers/{}/start`. */
+  pattern: string;
+  failed: boolean;
+  seconds: number;
+}
+
 export interface ServerOptions {
   build: BuildInfo;
   logger: Logger;
+  /** Told of each call at its end. */
+  observe?: (call: ApiCall) => void;
   /** Names besides localhost and IP literals that a TCP client may put into `Host`. */
   allowedHosts?: readonly string[];
   /** At one time, for each listener: each takes a file descriptor, and the engine's work needs some too. */

@@ -45,6 +45,7 @@ const AF_BRIDGE = 7;
 const IFA_F_NODAD = 2;
 const ENODEV = 19;
 const EEXIST = 17;
+const EOPNOTSUPP = 95;
 const ENOENT = 2;
 const ESRCH = 3;
 const ROUTE_TABLE_MAIN = 254;
@@ -110,10 +111,8 @@ export function addBridge(
 export interface VethRequest {
   hostName: string;
   bridgeIndex: number;
-  /** The end in the namespace: made there, down, under its final name. */
-  peerName: string;
-  peerMacAddress: string;
-  namespaceFd: number;
+  /** The other end, down, under its final name. Undefined: an address of the kernel's choice, the namespace of the socket. */
+  peer: { name: string; macAddress: string | undefined; namespaceFd: number | undefined };
   mtu: number;
 }
 
@@ -124,17 +123,15 @@ export function addVeth(socket: NetlinkSocket, veth: VethRequest): void {
     .attributeU32(IFLA.MTU, veth.mtu)
     .attributeU32(IFLA.MASTER, veth.bridgeIndex)
     .nest(IFLA.LINKINFO, (info) =>
-      info
-        .attributeText(IFLA_INFO.KIND, 'veth')
-        .nest(IFLA_INFO.DATA, (data) =>
-          data.nest(VETH_INFO_PEER, (peer) =>
-            writeLinkHeader(peer, {})
-              .attributeText(IFLA.IFNAME, veth.peerName)
-              .attribute(IFLA.ADDRESS, macBytes(veth.peerMacAddress))
-              .attributeU32(IFLA.MTU, veth.mtu)
-              .attributeU32(IFLA.NET_NS_FD, veth.namespaceFd),
-          ),
-        ),
+      info.attributeText(IFLA_INFO.KIND, 'veth').nest(IFLA_INFO.DATA, (data) =>
+        data.nest(VETH_INFO_PEER, (writer) => {
+          const { name, macAddress, namespaceFd } = veth.peer;
+          writeLinkHeader(writer, {}).attributeText(IFLA.IFNAME, name).attributeU32(IFLA.MTU, veth.mtu);
+          if (macAddress !== undefined) writer.attribute(IFLA.ADDRESS, macBytes(macAddress));
+          if (namespaceFd !== undefined) writer.attributeU32(IFLA.NET_NS_FD, namespaceFd);
+          return writer;
+        }),
+      ),
     )
     .bytes();
   socket.change(RTM.NEWLINK, body, {
@@ -180,11 +177,25 @@ export function addSubLink(socket: NetlinkSocket, request: SubLinkRequest): void
   });
 }
 
-/** One without hardware behind it, down. */
+/** One without hardware behind it, down: a dummy, or (where the kernel has none) an ifb, which drops what is sent to it as well. */
 export function addDummy(socket: NetlinkSocket, name: string): void {
+  try {
+    addPlainLink(socket, name, 'dummy');
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    addPlainLink(socket, name, 'ifb');
+  }
+}
+
+/** The kernel has no interfaces of that kind. */
+export function isUnsupported(error: unknown): boolean {
+  return error instanceof NetlinkError && error.errno === EOPNOTSUPP;
+}
+
+function addPlainLink(socket: NetlinkSocket, name: string, kind: 'dummy' | 'ifb'): void {
   const body = linkHeader({})
     .attributeText(IFLA.IFNAME, name)
-    .nest(IFLA.LINKINFO, (info) => info.attributeText(IFLA_INFO.KIND, 'dummy'))
+    .nest(IFLA.LINKINFO, (info) => info.attributeText(IFLA_INFO.KIND, kind))
     .bytes();
   socket.change(RTM.NEWLINK, body, { what: `create interface ${name}`, flags: NLM_F_CREATE | NLM_F_EXCL });
 }

@@ -1,10 +1,11 @@
 import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import { formatIp } from '../../sys/ip.ts';
+import { questionOf } from './check-answer.ts';
 import type { NamedContainer } from './name-server.ts';
 import type { NameTable } from './name-table.ts';
 
 /** What becomes of a query: an answer, or others are asked. Undefined: it is none, and nobody is answered. */
-export type Verdict = { answer: Buffer } | { forward: true };
+export type Verdict = { answer: Buffer } | { forward: true; limitBytes: number };
 
 const TTL_SECONDS = 600;
 const RCODE = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4 };
@@ -32,7 +33,9 @@ export function answerQuery(
   if ((query.readUInt16BE(2) & 0x7800) !== 0) return { answer: failure(query, RCODE.NOTIMP) };
   const answers = answersTo({ type: String(question.type), name: question.name }, asker, table);
   if (answers !== undefined) return { answer: encodeAnswer(packet, answers, limitBytes(packet)) };
-  return asker.forwarding === undefined ? { answer: failure(query, RCODE.SERVFAIL) } : { forward: true };
+  return asker.forwarding === undefined
+    ? { answer: failure(query, RCODE.SERVFAIL) }
+    : { forward: true, limitBytes: limitBytes(packet) };
 }
 
 /** How much the asker takes by UDP (RFC 6891). */
@@ -122,7 +125,10 @@ function encodeAnswer(query: DecodedPacket, answers: Answer[], limitBytes: numbe
   };
   const whole = encode(packet);
   if (whole.length <= limitBytes) return whole;
-  return encode({ ...packet, answers: [], flags: (packet.flags ?? 0) | TRUNCATED });
+  // Old resolvers never ask by TCP (musl before 1.2.4): as many as there is room for. All records are of one length.
+  const empty = encode({ ...packet, answers: [] }).length;
+  const room = Math.max(0, Math.floor(((limitBytes - empty) * answers.length) / (whole.length - empty)));
+  return encode({ ...packet, answers: answers.slice(0, room), flags: (packet.flags ?? 0) | TRUNCATED });
 }
 
 /** The query's own bytes as far as its question, so that nothing of a damaged one is read again. */
@@ -131,20 +137,8 @@ function failure(query: Buffer, code: number): Buffer {
   query.copy(answer, 0, 0, 2);
   const flags = 0x8000 | (query.readUInt16BE(2) & (0x7800 | RECURSION_DESIRED)) | RECURSION_AVAILABLE | code;
   answer.writeUInt16BE(flags, 2);
-  const question = questionBytes(query);
+  const question = query.readUInt16BE(4) === 1 ? questionOf(query) : undefined;
   if (question === undefined) return answer;
   answer.writeUInt16BE(1, 4);
   return Buffer.concat([answer, question]);
-}
-
-function questionBytes(query: Buffer): Buffer | undefined {
-  if (query.readUInt16BE(4) !== 1) return undefined;
-  let at = 12;
-  while (at < query.length) {
-    const length = query[at] ?? 0;
-    if (length > 63) return undefined;
-    at += 1 + length;
-    if (length === 0) return at + 4 <= query.length ? query.subarray(12, at + 4) : undefined;
-  }
-  return undefined;
 }

@@ -85,6 +85,6 @@ export class NameService {
     const { servers = [], fromContainer = false } = container.forwarding ?? {};
     const inNetwork = <T>(open: () => T): T =>
       fromContainer ? this.#visitor.visit(container.namespacePath, open) : open();
-    this.forwarder.ask({ query: data, protocol, servers, inNetwork, reply });
+    this.forwarder.ask({ query: data, protocol, limitBytes: verdict.limitBytes, servers, inNetwork, reply });
   }
 }

@@ -39,10 +39,23 @@ function checkValue(name: string, value: string): void {
   if (name === 'dangling') isTrue(name, value);
 }
 
+const TRUE = ['true', '1', 't', 'T', 'TRUE', 'True'];
+const FALSE = ['false', '0', 'f', 'F', 'FALSE', 'False'];
+
+/** @throws EngineError "invalid" in Docker's words, which are Go's. */
+export function checkBool(name: string, value: string): void {
+  if (value === '' || TRUE.includes(value) || FALSE.includes(value)) return;
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
+  throw new EngineError('invalid', `invalid value for ${name}: ${value}: ${reason}`);
+}
+
 function isTrue(name: string, value: string): boolean {
-  if (['true', '1', 't', 'T', 'TRUE', 'True'].includes(value)) return true;
-  if (['false', '0', 'f', 'F', 'FALSE', 'False'].includes(value)) return false;
-  throw new EngineError('invalid', `invalid filter '${name}=[${value}]'`);
+  if (TRUE.includes(value)) return true;
+  if (FALSE.includes(value)) return false;
+  throw new EngineError(
+    'invalid',
+    `invalid value for filter '${name}', must be "true" (or "1"), or "false" (or "0")`,
+  );
 }
 
 /** @throws EngineError "invalid" in Docker's words. */

@@ -8,7 +8,7 @@ import { encodeExposure } from '../encode/exposure.ts';
 import { encodeNetwork } from '../encode/network.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
-import { networkFilter, pruneFilter } from './network-filters.ts';
+import { checkBool, networkFilter, pruneFilter } from './network-filters.ts';
 
 /** Networks, and who is on them. */
 export function networkRoutes({ networks }: Backends): Route[] {
@@ -53,6 +53,8 @@ export function networkRoutes({ networks }: Backends): Route[] {
       method: 'GET',
       pattern: '/networks/{}',
       handler: async (request, response) => {
+        // Docker's own networks of one machine have no more to tell when `verbose`.
+        checkBool('verbose', request.query.get('verbose') ?? '');
         const scope = request.query.get('scope') ?? '';
         const network = await found(networks.get(pathParam(request)), pathParam(request));
         if (scope !== '' && scope !== network.scope) throw absent(pathParam(request));
