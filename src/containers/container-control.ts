@@ -1,11 +1,15 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { publishContainerEvent } from './container-events.ts';
+import { MAX_TIMER_MS, stopSecondsOf } from './container-stops.ts';
 import type { ContainerIndex } from './container-store.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { HealthFailureAction } from './health/health.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
 import { checkSignal, parseSignal } from './signals.ts';
+
+/** How long a forced removal lets a start, or a copy, come to its end. */
+const REMOVAL_PATIENCE_MS = 2000;
 
 interface StopWish {
   signal: string | undefined;
@@ -30,7 +34,7 @@ export class ContainerControl {
 
   async start(nameOrId: string): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    await container.queue.run(() => this.#lifecycle.start(container));
+    await container.queue.run((signal) => this.#lifecycle.start(container, signal));
     this.#deps.images.used(container.record.image.id);
   }
 
@@ -38,14 +42,16 @@ export class ContainerControl {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `cannot stop container: ${nameOrId}`);
     // Only the signal waits its turn: a long time-out holds up nobody, another stop with a shorter one least of all.
-    const { ended } = await container.queue.run(() => this.#lifecycle.beginStop(container, options));
+    const { ended } = await this.#soon(container, stopPatienceMs(container, options), () =>
+      this.#lifecycle.beginStop(container, options),
+    );
     await ended;
   }
 
   async restart(nameOrId: string, options: StopWish): Promise<void> {
     const container = this.#index.resolve(nameOrId);
     checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
-    await container.queue.run(() => this.#lifecycle.restart(container, options));
+    await container.queue.run((signal) => this.#lifecycle.restart(container, options, signal));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }
 
@@ -77,7 +83,7 @@ export class ContainerControl {
     const container = this.#index.resolve(nameOrId);
     // A stop that waits in the queue for its time-out must not hold up `rm -f`.
     const killed = options.force ? await this.#killAtOnce(container) : undefined;
-    await container.queue.run(async () => {
+    const remove = async (): Promise<void> => {
       if (container.removing) return;
       const { task } = container;
       if (task !== undefined) {
@@ -88,7 +94,14 @@ export class ContainerControl {
         await this.#lifecycle.endRestarts(container);
       }
       if (!container.removing) await this.#lifecycle.remove(container, options);
-    });
+    };
+    await (options.force ? this.#soon(container, REMOVAL_PATIENCE_MS, remove) : container.queue.run(remove));
+  }
+
+  /** In its turn, for which it does not wait for ever: a start may be waiting for a server that is gone. */
+  async #soon<T>(container: LiveContainer, patienceMs: number, act: () => Promise<T>): Promise<T> {
+    if (patienceMs > MAX_TIMER_MS) return await container.queue.run(act);
+    return await container.queue.runSoon(act, { patienceMs, reason: () => givenUp(container) });
   }
 
   /** A user's wish of before, told when the container turned unhealthy. A kill leaves what follows to the restart policy. */
@@ -113,6 +126,19 @@ export class ContainerControl {
       () => undefined,
     );
   }
+}
+
+/** As long as the container itself would be waited for. */
+function stopPatienceMs({ record }: LiveContainer, options: StopWish): number {
+  const seconds = stopSecondsOf(record, options);
+  return seconds < 0 ? Number.POSITIVE_INFINITY : Math.max(seconds * 1000, REMOVAL_PATIENCE_MS);
+}
+
+function givenUp({ id }: LiveContainer): EngineError {
+  return new EngineError(
+    'conflict',
+    `what went on with container ${id} was given up: it is to stop, or to go`,
+  );
 }
 
 function cannotRemove(container: LiveContainer): EngineError {

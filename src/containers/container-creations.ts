@@ -14,6 +14,7 @@ import { LiveContainer } from './live-container.ts';
 import { holdMountedImages, prepareImageSnapshots, removeImageSnapshots } from './mounts/image-mounts.ts';
 import { withVolumes } from './mounts/make-volumes.ts';
 import { type MountPlan, planMounts } from './mounts/plan-mounts.ts';
+import { sourceFaults } from './mounts/source-faults.ts';
 import { checkName } from './names.ts';
 import { plannedNetworks } from './planned-networks.ts';
 import { snapshotKeyOf } from './task-starter.ts';
@@ -66,9 +67,12 @@ export class ContainerCreations {
     });
     record.networks = await plannedNetworks(request, this.#deps.networks);
     record.links = resolveLinks(record.host.links, this.#index);
+    const { signal } = new AbortController();
+    const faults = await sourceFaults(record.host.mounts, this.#deps.mountSources, { signal });
     const plan = planMounts(record.config, record.host, {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,
+      faults,
     });
     this.#names.reserve(name);
     try {
