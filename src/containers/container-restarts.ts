@@ -9,7 +9,7 @@ import { planRestart } from './restart-plan.ts';
 
 export interface RestartActs {
   /** One start, by the policy; the pending restart is settled when it begins to run or fails. */
-  start(container: LiveContainer): Promise<void>;
+  start(container: LiveContainer, signal: AbortSignal): Promise<void>;
   /** Whether one whose namespaces it joins is itself to be restarted. */
   mustWait(container: LiveContainer): boolean;
 }
@@ -55,11 +55,11 @@ export class ContainerRestarts {
 
   /** Resolves when it runs, or will not: a failure goes into the log and the container's record. */
   async release(container: LiveContainer, pending = container.pendingRestart): Promise<void> {
-    await container.queue.run(async () => {
+    await container.queue.run(async (signal) => {
       if (pending === undefined || container.pendingRestart !== pending) return;
       if (this.#background.closing.aborted) return;
       try {
-        await this.#act.start(container);
+        await this.#act.start(container, signal);
       } catch (error) {
         const details = { container: container.id, error: messageOf(error) };
         this.#deps.logger.warn('Cannot start a container as its restart policy says', details);

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureOf } from '../../test/support/failure-of.ts';
+import { apparmorProfile } from '../runtime/spec/apparmor.ts';
 import type { ContainerConfig, HostOptions } from './container.ts';
 import type { AttachClient } from './container-backend.ts';
 import { nowhere, ServiceBench } from './testing/service-bench.ts';
@@ -486,4 +487,13 @@ test('servers, search domains and options as they are commonly given are taken',
   const dns = ['1.1.1.1', 'fe80::1%eth0', '2606:4700::1111'];
   const host = { dns, dnsSearch: ['.', 'corp.example'], dnsOptions: ['ndots:5', 'use-vc'] };
   await bench.create('one', 'sleep', { host, config: { hostname: 'web-1.x', domainname: 'example.com' } });
+});
+
+// As Docker 28.5, on a host without AppArmor: what was asked for is shown until the first start.
+test('an AppArmor profile is shown as asked for, and then as it is', async () => {
+  await bench.create('one', 'three', { host: { securityOpt: ['apparmor=first', 'apparmor:mine'] } });
+  const profileOf = async () => (await bench.daemon.service.inspect('one')).appArmorProfile;
+  expect(await profileOf()).toBe('mine');
+  await runToEnd('one');
+  expect(await profileOf()).toBe(apparmorProfile('mine', { privileged: false }) ?? '');
 });

@@ -1,4 +1,6 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { abortable } from '../sys/abortable.ts';
+import type { BackgroundWork } from './background-work.ts';
 import { clearResidue } from './clear-away.ts';
 import {
   publishContainerEvent,
@@ -20,16 +22,18 @@ export class ContainerStarts {
   readonly #containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>;
   readonly #exits: ContainerExits;
   readonly #removal: ContainerRemoval;
+  readonly #background: BackgroundWork;
 
   constructor(
     deps: ContainerDependencies,
     containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>,
-    after: { exits: ContainerExits; removal: ContainerRemoval },
+    after: { exits: ContainerExits; removal: ContainerRemoval; background: BackgroundWork },
   ) {
     this.#deps = deps;
     this.#containers = containers;
     this.#exits = after.exits;
     this.#removal = after.removal;
+    this.#background = after.background;
   }
 
   /**
@@ -37,7 +41,7 @@ export class ContainerStarts {
    *
    * @throws EngineError "not-modified" when it runs, "conflict" while it is being removed, else as `startTask`.
    */
-  async start(container: LiveContainer): Promise<void> {
+  async start(container: LiveContainer, signal: AbortSignal): Promise<void> {
     if (container.removing)
       throw new EngineError('conflict', 'container is marked for removal and cannot be started');
     if (container.task?.paused)
@@ -45,27 +49,29 @@ export class ContainerStarts {
     if (container.isUp) throw new EngineError('not-modified', `container ${container.id} is already running`);
     container.lastDelayMs = 0;
     container.record = { ...container.record, restartCount: 0 };
-    await this.#run(container);
+    await this.#run(container, signal);
   }
 
   /** By the policy: what is pending is settled with it. @throws EngineError as `startTask`. */
-  async startAnew(container: LiveContainer): Promise<void> {
+  async startAnew(container: LiveContainer, signal: AbortSignal): Promise<void> {
     try {
-      await this.#run(container);
+      await this.#run(container, signal);
     } catch (error) {
       container.nextExit.notify(container.lastResult);
       throw error;
     }
   }
 
-  async #run(container: LiveContainer): Promise<void> {
-    await Promise.allSettled([container.cleaning, ...container.copies]);
-    await clearResidue(container, this.#deps);
+  /** `signal`: it is given up, and unwinds. */
+  async #run(container: LiveContainer, signal: AbortSignal): Promise<void> {
     let task: LiveTask;
     try {
-      task = await startTask(container, this.#deps, this.#containers);
+      await abortable(Promise.allSettled([container.cleaning, ...container.copies]), signal);
+      await clearResidue(container, this.#deps);
+      task = await startTask(container, this.#deps, { containers: this.#containers, signal });
     } catch (error) {
-      await this.#failed(container, error);
+      // What the daemon's own end has cut off, the next one begins anew.
+      if (!this.#background.closing.aborted) await this.#failed(container, error);
       throw error;
     }
     container.task = task;

@@ -13,7 +13,7 @@ import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
 /** `setTimeout` takes no more; a longer time-out counts as none. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 /** What is sent to end a container; another signal leaves the restart policy as it is, other than in Docker. */
 const ENDING_SIGNALS = new Set<number>([
   constants.signals.SIGINT,
@@ -49,7 +49,7 @@ export class ContainerStops {
     if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
     const { config } = container.record;
     const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
-    const seconds = options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
+    const seconds = stopSecondsOf(container.record, options);
     // A restart ends in a start: what the policy says goes on to hold.
     const intended = container.restarting ? undefined : this.#recordStopIntent(container);
     container.hub.release('stopping');
@@ -167,6 +167,14 @@ export class ContainerStops {
       this.#deps.logger.error('Cannot record that a container is to stop', details);
     }
   }
+}
+
+/** How long a container may take to stop; negative: as long as it likes. */
+export function stopSecondsOf(
+  { config }: ContainerRecord,
+  options: Pick<StopOptions, 'timeoutSeconds'>,
+): number {
+  return options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
 }
 
 async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {

@@ -1,9 +1,12 @@
 import type { Endpoint, Networks } from '../network/network-driver.ts';
+import { apparmorProfile } from '../runtime/spec/apparmor.ts';
+import { askedAppArmor } from '../runtime/spec/security-options.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import { commandOf } from './command.ts';
 import type { ContainerView, MountView } from './container.ts';
 import { endpointOf, namesOf, networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerRecord } from './container-record.ts';
 import { stateOf } from './container-status.ts';
 import type { NetworkEndpointView } from './endpoint-view.ts';
 import { linkTexts } from './links/linked-containers.ts';
@@ -46,6 +49,9 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     restartCount: record.restartCount,
     logPath: started && driverOf(record.host.logConfig) === 'json-file' ? paths.log(record.id) : '',
     driver,
+    get appArmorProfile() {
+      return appArmorProfileOf(record);
+    },
     endpoints: endpointViews(container, context),
     sandboxPath: sandboxPath(container, context),
     mounts: record.mounts.map((point) => mountView(point, context)),
@@ -57,6 +63,12 @@ export function viewOf(container: LiveContainer, context: ViewContext): Containe
     ports: container.task === undefined ? [] : context.networks.ports.of(record.id),
     execIds: [...container.execs],
   };
+}
+
+/** As Docker: what was asked for, and once it has been started what it has. */
+function appArmorProfileOf({ host, generation }: ContainerRecord): string {
+  const asked = askedAppArmor(host.securityOpt);
+  return (generation === 0 ? asked : apparmorProfile(asked, host)) ?? '';
 }
 
 /** One for each network that it is on, or is to join; what has been on a network keeps its name. */

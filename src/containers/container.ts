@@ -144,6 +144,8 @@ export interface ContainerView {
   /** This path and those below are '' before the first start. */
   logPath: string;
   driver: string;
+  /** Its AppArmor profile: as asked for, and once it has been started as it is; '' for none. */
+  readonly appArmorProfile: string;
   endpoints: NetworkEndpointView[];
   /** Where its network namespace is pinned while it runs; '' with the host's. Undefined: it does not run. */
   sandboxPath: string | undefined;

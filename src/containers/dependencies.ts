@@ -12,6 +12,7 @@ import type { ContainerRecord } from './container-record.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { ContainerLogs } from './logs/container-logs.ts';
 import type { ReadyMount } from './mounts/ready-mounts.ts';
+import type { SourceThreads } from './mounts/source-threads.ts';
 import type { ResolverSettings } from './network-files.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import type { TaskNotes } from './task-notes.ts';
@@ -44,6 +45,7 @@ export interface ContainerDependencies {
   /** What containers without own `--dns` options get in their resolv.conf; `names`: what their name server asks, also on the host's loopback. */
   resolver: (network: 'host' | 'own' | 'names') => Promise<ResolverSettings>;
   volumes: Volumes;
+  mountSources: SourceThreads;
   sharedMemory: SharedMemory;
   defaults: ContainerDefaults;
   logs: ContainerLogs;

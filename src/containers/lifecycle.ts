@@ -1,3 +1,4 @@
+import { EngineError } from '../errors/engine-error.ts';
 import { BackgroundWork } from './background-work.ts';
 import { ContainerExits } from './container-exits.ts';
 import { pauseContainer, unpauseContainer } from './container-pauses.ts';
@@ -10,9 +11,13 @@ import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask, TaskStop } from './live-container.ts';
 import { namespaceOwners } from './namespace-modes.ts';
 
+/** How long a start that the policy has begun is waited for as the daemon ends. */
+const CLOSING_PATIENCE_MS = 2000;
+
 /** The life of containers from start to removal. Callers queue per container. */
 export class Lifecycle {
   readonly #deps: ContainerDependencies;
+  readonly #index: ContainerIndex<LiveContainer>;
   readonly #background: BackgroundWork;
   readonly #removal: ContainerRemoval;
   readonly #restarts: ContainerRestarts;
@@ -22,10 +27,11 @@ export class Lifecycle {
 
   constructor(deps: ContainerDependencies, index: ContainerIndex<LiveContainer>) {
     this.#deps = deps;
+    this.#index = index;
     this.#background = new BackgroundWork(deps.logger);
     this.#removal = new ContainerRemoval(deps, index, this.#background);
     this.#restarts = new ContainerRestarts(deps, this.#background, {
-      start: (container) => this.#starts.startAnew(container),
+      start: (container, signal) => this.#starts.startAnew(container, signal),
       mustWait: ({ record }) =>
         namespaceOwners(record.host).some((id) => index.get(id)?.pendingRestart !== undefined),
     });
@@ -34,13 +40,17 @@ export class Lifecycle {
       restarts: this.#restarts,
       background: this.#background,
     });
-    this.#starts = new ContainerStarts(deps, index, { exits: this.#exits, removal: this.#removal });
+    this.#starts = new ContainerStarts(deps, index, {
+      exits: this.#exits,
+      removal: this.#removal,
+      background: this.#background,
+    });
     this.#stops = new ContainerStops(deps, this.#restarts);
   }
 
   /** As `ContainerStarts.start`. */
-  async start(container: LiveContainer): Promise<void> {
-    await this.#starts.start(container);
+  async start(container: LiveContainer, signal: AbortSignal): Promise<void> {
+    await this.#starts.start(container, signal);
   }
 
   /** As `ContainerExits.watch`. */
@@ -54,14 +64,14 @@ export class Lifecycle {
   }
 
   /** Stop, where it runs, and start. A container that removes itself at its end lives through it. */
-  async restart(container: LiveContainer, options: StopOptions): Promise<void> {
+  async restart(container: LiveContainer, options: StopOptions, signal: AbortSignal): Promise<void> {
     container.restarting = true;
     try {
       if (container.isUp) await (await this.#stops.begin(container, options)).ended;
     } finally {
       container.restarting = false;
     }
-    await this.start(container);
+    await this.start(container, signal);
   }
 
   /** A container that is to run as the daemon starts: `startHeld` starts it. Its restarts count anew, unless one was due. */
@@ -83,13 +93,13 @@ export class Lifecycle {
   async #resumeStop(container: LiveContainer, task: LiveTask, stop: TaskStop): Promise<void> {
     const stopping = this.#stops.resume(container, task, stop);
     if (!stop.restarts) return await this.#background.untilClosed(stopping);
-    await container.queue.run(async () => {
+    await container.queue.run(async (signal) => {
       try {
         await this.#background.untilClosed(stopping);
       } finally {
         container.restarting = false;
       }
-      if (!this.#background.closing.aborted) await this.start(container);
+      if (!this.#background.closing.aborted) await this.start(container, signal);
     });
   }
 
@@ -127,6 +137,17 @@ export class Lifecycle {
 
   /** Stop following; what runs, runs on. */
   async close(): Promise<void> {
-    await this.#background.close();
+    const timer = setTimeout(() => {
+      for (const { queue } of this.#index.values()) queue.giveUp(shuttingDown());
+    }, CLOSING_PATIENCE_MS);
+    try {
+      await this.#background.close();
+    } finally {
+      clearTimeout(timer);
+    }
   }
+}
+
+function shuttingDown(): EngineError {
+  return new EngineError('unavailable', 'The daemon is shutting down');
 }

@@ -171,6 +171,8 @@ export class StreamHub {
       if (!member.gone) return;
     }
     if (closeStdin) await (await run)?.closeStdin().catch(() => undefined);
+    // As in Docker: a client whose input ends, where the container's stays open, has said that it goes.
+    else this.#finish(member);
   }
 
   /** Ended by the container: what is queued is still delivered. */

@@ -28,18 +28,18 @@ export function snapshotKeyOf(id: string): SnapshotKey {
 
 /**
  * One start, from the record to a process that runs: root mounted, network joined, streams connected, then the command let go. A failure
- * takes every step back.
+ * takes every step back, as does an abort of `signal`.
  *
  * @throws EngineError of the step that failed.
  */
 export async function startTask(
   container: LiveContainer,
   deps: ContainerDependencies,
-  containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>,
+  context: { containers: Pick<ContainerIndex<LiveContainer>, 'resolve' | 'values'>; signal: AbortSignal },
 ): Promise<LiveTask> {
+  const { containers, signal } = context;
   deps.runtime.anticipate?.();
   const undo = new UndoStack(deps.logger);
-  const signal = new AbortController().signal;
   container.record = { ...container.record, generation: container.record.generation + 1 };
   let joined: JoinedNamespaces | undefined;
   try {
@@ -50,7 +50,7 @@ export async function startTask(
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
     const logPath = await deps.logs.prepare(container.record);
     undo.add('let go of its log', async () => deps.logs.ended(container.id));
-    const preparing = prepareHost(container, joined, { deps, undo, linked });
+    const preparing = prepareHost(container, joined, { deps, undo, linked, signal });
     const handle = await createTask(container, { deps, undo, preparing, linked, logPath, signal });
     const { endpoints, mounts } = await preparing;
     // The container has its own of them by now.
@@ -133,14 +133,14 @@ interface HostSide {
 async function prepareHost(
   container: LiveContainer,
   joined: JoinedNamespaces,
-  context: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames },
+  context: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames; signal: AbortSignal },
 ): Promise<HostSide> {
-  const { deps, undo } = context;
+  const { deps, undo, signal } = context;
   const [, network, sharedMemory, mounts] = await settled([
     mountRoot(container, deps, undo),
     joined.networkOwner === undefined ? joinNetwork(container, context) : undefined,
     mountSharedMemory(container, joined, { deps, undo }),
-    readyMounts(container.record, deps, undo),
+    readyMounts(container.record, deps, { undo, signal }),
   ] as const);
   const own = network?.networkNamespace;
   return {

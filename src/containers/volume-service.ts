@@ -6,6 +6,7 @@ import { anonymousName } from '../volumes/volume-name.ts';
 import { isMountedVolume } from '../volumes/volume-options.ts';
 import type { NewVolume, Volume, Volumes } from '../volumes/volumes.ts';
 import { publishVolumeEvent } from './container-events.ts';
+import { inPatience } from './mounts/source-threads.ts';
 import { type Archive, readVolume, unpackVolume } from './volume-archives.ts';
 
 export interface VolumeServiceOptions {
@@ -104,7 +105,7 @@ export class VolumeService implements VolumeBackend {
   }
 
   async export(name: string, { signal }: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
-    const held = await this.#hold(name);
+    const held = await this.#hold(name, { signal });
     try {
       return readVolume(held.volume.path, { signal, done: held.release });
     } catch (error) {
@@ -119,7 +120,7 @@ export class VolumeService implements VolumeBackend {
 
   async clone(source: string, asked: NewVolume, { signal }: { signal: AbortSignal }): Promise<VolumeView> {
     const { scratch } = this.#options;
-    const { volume, release } = await this.#hold(source);
+    const { volume, release } = await this.#hold(source, { signal });
     try {
       const wanted = { ...asked, labels: asked.labels ?? volume.labels };
       return await this.#makeNew(wanted, ({ path }) =>
@@ -159,7 +160,10 @@ export class VolumeService implements VolumeBackend {
   }
 
   /** Keep a volume there, and mounted where it has a device, until `release`. */
-  async #hold(name: string): Promise<{ volume: Volume; release: () => Promise<void> }> {
+  async #hold(
+    name: string,
+    waiting: { signal: AbortSignal },
+  ): Promise<{ volume: Volume; release: () => Promise<void> }> {
     const { volumes } = this.#options;
     const user = `reading ${anonymousName()}`;
     const volume = await volumes.exclusively([name], async () => {
@@ -174,7 +178,7 @@ export class VolumeService implements VolumeBackend {
       await volumes.unmount(name, user);
     };
     try {
-      await volumes.mount(volume, user);
+      await inPatience(volume.path, waiting, (signal) => volumes.mount(volume, user, { signal }));
       return { volume, release };
     } catch (error) {
       await release();

@@ -96,10 +96,11 @@ function tmpfsMounts(mounts: readonly ReadyMount[]): Record<string, string> {
   );
 }
 
-function bindOf({ point, source }: ReadyMount): SpecBind[] {
+function bindOf({ point, source, found }: ReadyMount): SpecBind[] {
   if (point.type === 'tmpfs') return [];
   const { destination, readWrite } = point;
-  if (point.type !== 'bind') return [{ source, destination, readOnly: !readWrite }];
+  const bind = { source, destination, readOnly: !readWrite, found };
+  if (point.type !== 'bind') return [bind];
   const { propagation, nonRecursive, readOnlyBelow } = point;
-  return [{ source, destination, readOnly: !readWrite, propagation, nonRecursive, readOnlyBelow }];
+  return [{ ...bind, propagation, nonRecursive, readOnlyBelow }];
 }

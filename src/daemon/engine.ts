@@ -8,6 +8,7 @@ import { ContainerService } from '../containers/container-service.ts';
 import { ContainerStore } from '../containers/container-store.ts';
 import { HostSharedMemory } from '../containers/host-shared-memory.ts';
 import { ContainerLogs } from '../containers/logs/container-logs.ts';
+import { SourceThreads } from '../containers/mounts/source-threads.ts';
 import type { ResolverSettings } from '../containers/network-files.ts';
 import { NetworkService } from '../containers/network-service.ts';
 import { TaskNotes } from '../containers/task-notes.ts';
@@ -261,6 +262,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     buildSpec: (context) => containerSpec(context, specHost),
     volumes: localVolumes,
+    mountSources: new SourceThreads(),
     resolver,
     defaults: settings.containers.defaults,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),

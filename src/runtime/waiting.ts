@@ -1,18 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 
-/** Rejects with the signal's reason when it comes first; the work goes on. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined);
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
+export { abortable } from '../sys/abortable.ts';
 
 /** A runtime that hangs must not hold its container for ever. @throws EngineError "internal" `<what> has not answered in … ms`. */
 export async function inTime<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {

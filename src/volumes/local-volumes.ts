@@ -118,8 +118,13 @@ export class LocalVolumes implements Volumes {
     }
   }
 
-  async mount({ path, options }: Pick<Volume, 'path' | 'options'>, user: string): Promise<void> {
-    if (options !== undefined && isMountedVolume(options)) await this.#mounts.acquire(path, options, user);
+  async mount(
+    { path, options }: Pick<Volume, 'path' | 'options'>,
+    user: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
+    if (options === undefined || !isMountedVolume(options)) return;
+    await this.#mounts.acquire(path, options, { user, signal });
   }
 
   async unmount(name: string, user: string): Promise<void> {

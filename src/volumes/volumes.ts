@@ -70,9 +70,15 @@ export interface Volumes {
   /**
    * Have a volume's device in its place for as long as one `user` has it; the same user counts once. A volume that is a mere folder is there anyway.
    *
-   * @throws EngineError "internal" in Docker's words.
+   * A server may take as long as it likes: say by `signal` how long that is worth while.
+   *
+   * @throws EngineError "internal" in Docker's words; `signal.reason` on abort, and then `user` has it not.
    */
-  mount(volume: Pick<Volume, 'path' | 'options'>, user: string): Promise<void>;
+  mount(
+    volume: Pick<Volume, 'path' | 'options'>,
+    user: string,
+    options: { signal: AbortSignal },
+  ): Promise<void>;
   /** The last user's going unmounts. Absent is fine. */
   unmount(name: string, user: string): Promise<void>;
   /** At start: remove folders that no row speaks of, adopt what is mounted for `users` (by volume) and unmount the rest. */

@@ -87,8 +87,14 @@ export class ArchiveService implements Backend {
       missing: missing(path, nameOrId),
       ...form,
     } satisfies ArchiveRequest);
-    const { line, rest } = await readFirstLine(outputOf(child, signal));
-    return { first: JSON.parse(line) as T, rest, container };
+    const removal = untilRemoved(container);
+    try {
+      const { line, rest } = await readFirstLine(outputOf(child, AbortSignal.any([signal, removal.signal])));
+      return { first: JSON.parse(line) as T, rest, container };
+    } finally {
+      // What has begun to come is read on, as an open file is.
+      removal.forget();
+    }
   }
 
   async #readView(container: LiveContainer): Promise<ArchiveView> {
@@ -118,12 +124,8 @@ export class ArchiveService implements Backend {
     // These are undone by programs, which the child may not take from the container.
     const outside = compression === 'bzip2' || compression === 'xz';
     const archive = outside ? decompress(stream, compression) : stream;
-    const stop = new AbortController();
-    void container.removed.wait(stop.signal).then(
-      () => stop.abort(removedMeanwhile(container)),
-      () => undefined,
-    );
-    const either = AbortSignal.any([signal, stop.signal]);
+    const removal = untilRemoved(container);
+    const either = AbortSignal.any([signal, removal.signal]);
     try {
       const begun = await this.#beginWrite(container, request, {
         path: absolute(request.path),
@@ -136,7 +138,7 @@ export class ArchiveService implements Backend {
       await copying.finally(() => container.copies.delete(copying));
       publishContainerEvent(this.#deps.events, container.record, 'extract-to-dir');
     } finally {
-      stop.abort(new EngineError('internal', 'the copy has ended'));
+      removal.forget();
       await archive.cancel().catch(() => undefined);
     }
   }
@@ -155,13 +157,15 @@ export class ArchiveService implements Backend {
       signal: AbortSignal;
     },
   ): Promise<RootChild> {
-    return await container.queue.run(async () => {
+    return await container.queue.run(async (turn) => {
       if (container.removing) throw new EngineError('not-found', `No such container: ${container.name}`);
       await Promise.allSettled([
         container.cleaning,
         ...(container.task === undefined ? container.copies : []),
       ]);
-      const { signal, ...asked } = options;
+      const { signal: asking, ...asked } = options;
+      // What is mounted may be on a server that is gone: others have their turn.
+      const signal = AbortSignal.any([asking, turn]);
       signal.throwIfAborted();
       const root = this.#deps.paths.rootfs(container.id);
       const { config, host } = container.record;
@@ -282,6 +286,13 @@ function missing(path: string, container: string): string {
   return `Could not find the file ${path} in container ${container}`;
 }
 
-function removedMeanwhile({ name }: LiveContainer): EngineError {
-  return new EngineError('not-found', `No such container: ${name}`);
+/** A signal for its removal, until `forget`. */
+function untilRemoved(container: LiveContainer): { signal: AbortSignal; forget: () => void } {
+  const removed = new AbortController();
+  const waiting = new AbortController();
+  container.removed.wait(waiting.signal).then(
+    () => removed.abort(new EngineError('not-found', `No such container: ${container.name}`)),
+    () => undefined,
+  );
+  return { signal: removed.signal, forget: () => waiting.abort() };
 }

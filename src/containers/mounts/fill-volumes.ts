@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import { layOutRoot } from '../../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
@@ -10,6 +10,7 @@ import type { Volume } from '../../volumes/volumes.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { snapshotKeyOf } from '../task-starter.ts';
 import { UndoStack } from '../undo.ts';
+import { inPatience } from './source-threads.ts';
 
 export interface VolumeToFill {
   volume: Volume;
@@ -31,7 +32,7 @@ export async function fillVolumes(
   deps: ContainerDependencies,
 ): Promise<void> {
   const wanted: VolumeToFill[] = [];
-  for (const one of volumes) if (await mayBeEmpty(one)) wanted.push(one);
+  for (const one of volumes) if (await mayBeEmpty(one, deps)) wanted.push(one);
   if (wanted.length === 0) return;
   const mounted = new UndoStack(deps.logger);
   try {
@@ -46,17 +47,16 @@ export async function fillVolumes(
 }
 
 /** One that has content already, as most do that are there, needs no look at the image. */
-async function mayBeEmpty({ volume, fresh }: VolumeToFill): Promise<boolean> {
-  return fresh || hasDevice(volume) || (await isEmpty(volume.path));
+async function mayBeEmpty({ volume, fresh }: VolumeToFill, deps: ContainerDependencies): Promise<boolean> {
+  return fresh || hasDevice(volume) || (await deps.mountSources.isEmpty(volume.path, forEver));
 }
 
 function hasDevice({ options }: Volume): boolean {
   return options !== undefined && isMountedVolume(options);
 }
 
-async function isEmpty(path: string): Promise<boolean> {
-  return (await readdir(path)).length === 0;
-}
+/** As a creation, which runs to its end. */
+const forEver = { signal: new AbortController().signal };
 
 async function fill(source: string, one: VolumeToFill, deps: ContainerDependencies): Promise<void> {
   const { volume, fresh } = one;
@@ -69,10 +69,10 @@ async function fill(source: string, one: VolumeToFill, deps: ContainerDependenci
 async function fillShared(source: string, volume: Volume, deps: ContainerDependencies): Promise<void> {
   const user = `filling ${volume.name}`;
   try {
-    if (hasDevice(volume)) await deps.volumes.mount(volume, user);
-    const signal = new AbortController().signal;
-    if (await isEmpty(volume.path))
-      await copyDirectory({ from: source, to: volume.path, scratch: deps.paths.scratch }, signal);
+    if (hasDevice(volume))
+      await inPatience(volume.path, forEver, (signal) => deps.volumes.mount(volume, user, { signal }));
+    if (await deps.mountSources.isEmpty(volume.path, forEver))
+      await copyDirectory({ from: source, to: volume.path, scratch: deps.paths.scratch }, forEver.signal);
   } catch (error) {
     throw new EngineError(kindOf(error), `failed to populate volume: ${messageOf(error)}`, { cause: error });
   } finally {

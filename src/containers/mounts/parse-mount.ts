@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs';
-import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import { badDestination, isLocalPath, notAbsolute, PROPAGATIONS } from './mount-mode.ts';
 import type { MountRequest } from './mount-point.ts';
 
@@ -13,35 +12,38 @@ const OPTION_FIELDS = {
   image: 'ImageOptions',
 } as const;
 
+/** Names of the errors that sources of binds were looked for in vain with: `ENOENT`. */
+export type SourceFaults = ReadonlyMap<string, string>;
+
 /**
  * Check one of `HostConfig.Mounts` by itself, the source of a bind included.
  *
  * @throws EngineError "invalid" in Docker's words.
  */
-export function checkMount(mount: MountRequest): void {
+export function checkMount(mount: MountRequest, faults: SourceFaults): void {
   const mixed = OPTIONS.find((name) => name !== 'image' && name !== mount.type && mount[name] !== undefined);
   if (mixed !== undefined && (mount.type === 'bind' || mount.type === 'volume' || mount.type === 'tmpfs'))
     throw new EngineError(
       'invalid',
       `${OPTION_FIELDS[mixed]} must not be specified on mount type "${mount.type}"`,
     );
-  const fault = faultOf(mount);
+  const fault = faultOf(mount, faults);
   if (fault !== undefined)
     throw new EngineError('invalid', `invalid mount config for type "${mount.type}": ${fault}`);
 }
 
-function faultOf(mount: MountRequest): Fault {
+function faultOf(mount: MountRequest, faults: SourceFaults): Fault {
   const other = OPTIONS.find((name) => name !== mount.type && mount[name] !== undefined);
   if (other !== undefined) return `field ${OPTION_FIELDS[other]} must not be specified`;
   if (mount.target === '') return 'field Target must not be empty';
   if (mount.target.includes('\0') || mount.source.includes('\0')) return 'NUL byte in a path';
-  return badDestination(mount.target) ?? typeFault(mount);
+  return badDestination(mount.target) ?? typeFault(mount, faults);
 }
 
-function typeFault(mount: MountRequest): Fault {
+function typeFault(mount: MountRequest, faults: SourceFaults): Fault {
   switch (mount.type) {
     case 'bind':
-      return bindFault(mount);
+      return bindFault(mount, faults);
     case 'volume':
       return volumeFault(mount);
     case 'tmpfs':
@@ -53,23 +55,17 @@ function typeFault(mount: MountRequest): Fault {
   }
 }
 
-function bindFault({ source, bind }: MountRequest): Fault {
+function bindFault({ source, bind }: MountRequest, faults: SourceFaults): Fault {
   if (source === '') return 'field Source must not be empty';
   const propagation = bind?.propagation ?? '';
   if (propagation !== '' && !PROPAGATIONS.includes(propagation))
     return `invalid propagation mode: ${propagation}`;
-  return notAbsolute(source) ?? (bind?.createMountpoint === true ? undefined : sourceFault(source));
+  const missing = bind?.createMountpoint === true ? undefined : faults.get(source);
+  return notAbsolute(source) ?? (missing === undefined ? undefined : sourceFault(source, missing));
 }
 
-function sourceFault(source: string): Fault {
-  try {
-    statSync(source);
-    return undefined;
-  } catch (error) {
-    return errnoCodeOf(error) === 'ENOENT'
-      ? `bind source path does not exist: ${source}`
-      : `stat ${source}: ${errnoCodeOf(error)}`;
-  }
+function sourceFault(source: string, code: string): Fault {
+  return code === 'ENOENT' ? `bind source path does not exist: ${source}` : `stat ${source}: ${code}`;
 }
 
 function volumeFault({ source, readOnly, volume }: MountRequest): Fault {

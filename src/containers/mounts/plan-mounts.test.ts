@@ -22,6 +22,7 @@ function planOf({ volumes = [], host = {}, others = {} }: Wanted) {
       return mounts;
     },
     images: new Map([['box', image]]),
+    faults: new Map([['/no/such', 'ENOENT']]),
   });
 }
 

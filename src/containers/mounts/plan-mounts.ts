@@ -5,7 +5,7 @@ import type { ContainerConfig, ContainerImage, HostOptions } from '../container.
 import { cleanPath } from './mount-mode.ts';
 import type { BindPoint, MountPoint, MountRequest, VolumePoint } from './mount-point.ts';
 import { parseBind, type VolumeBind } from './parse-bind.ts';
-import { checkMount, tmpfsWords } from './parse-mount.ts';
+import { checkMount, type SourceFaults, tmpfsWords } from './parse-mount.ts';
 import { parseVolumesFrom } from './parse-volumes-from.ts';
 
 /** What a new container is to have mounted, before anything is made for it. */
@@ -23,6 +23,8 @@ export interface MountSources {
   mountsOf(nameOrId: string): readonly MountPoint[];
   /** Images that `image` mounts name, each resolved already. */
   images: ReadonlyMap<string, ContainerImage>;
+  /** Sources of binds that were looked for in vain. */
+  faults: SourceFaults;
 }
 
 type Asked = Pick<HostOptions, 'binds' | 'mounts' | 'tmpfs' | 'volumesFrom' | 'volumeDriver'>;
@@ -86,7 +88,7 @@ function namedVolume(plan: MountPlan, bind: VolumeBind, driver: string): VolumeP
 }
 
 function mountOf(plan: MountPlan, mount: MountRequest, sources: MountSources): MountPoint {
-  checkMount(mount);
+  checkMount(mount, sources.faults);
   const placed = { destination: cleanPath(mount.target), readWrite: !mount.readOnly, mode: '' };
   switch (mount.type) {
     case 'bind':

@@ -21,6 +21,7 @@ import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
 import { ContainerStore } from '../container-store.ts';
 import { ContainerLogs } from '../logs/container-logs.ts';
+import { SourceThreads } from '../mounts/source-threads.ts';
 import type { SharedMemory } from '../shared-memory.ts';
 import { TaskNotes } from '../task-notes.ts';
 
@@ -161,6 +162,7 @@ export async function bootDaemon(
       db: machine.db,
       logger: silentLogger,
     }),
+    mountSources: new SourceThreads(),
     sharedMemory: fakeSharedMemory(machine),
     defaults: plainDefaults,
     logs: new ContainerLogs({

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { posix } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { RuntimeSpec, SpecLinux } from '../runtime-spec.ts';
+import { apparmorProfile } from './apparmor.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
 import { checkResources } from './check-resources.ts';
 import { containerDevices } from './devices.ts';
@@ -120,20 +120,9 @@ function processOf(input: SpecInput, parts: ProcessParts): RuntimeSpec['process'
   };
 }
 
-function apparmorOf(input: SpecInput, security: SecurityOptions): { apparmorProfile?: string } {
-  const profile = security.apparmor;
-  if (profile === undefined || profile === '' || profile === 'unconfined' || input.host.privileged) return {};
-  if (!hasAppArmor()) return {};
-  return { apparmorProfile: profile };
-}
-
-/** A host without it starts containers all the same, as Docker does. */
-function hasAppArmor(): boolean {
-  try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y');
-  } catch {
-    return false;
-  }
+function apparmorOf({ host }: SpecInput, { apparmor }: SecurityOptions): { apparmorProfile?: string } {
+  const profile = apparmorProfile(apparmor, host);
+  return profile === undefined ? {} : { apparmorProfile: profile };
 }
 
 interface LinuxParts {

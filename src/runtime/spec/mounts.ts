@@ -3,7 +3,7 @@ import type { SpecMount } from '../runtime-spec.ts';
 import { checkProcMount } from './proc-mounts.ts';
 import { resolveInRoot } from './root-path.ts';
 import { SourceMounts } from './source-mounts.ts';
-import type { SpecBind, SpecInput } from './spec-input.ts';
+import type { SourcePlace, SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
 /** Docker's `--shm-size` where nothing is said. */
@@ -95,16 +95,16 @@ function tmpfsMount(root: string, destination: string, asked: string): SpecMount
 }
 
 function bindMount(bind: SpecBind, sources: SourceMounts): SpecMount {
-  const { source, destination, propagation } = bind;
-  if (propagation !== undefined) sources.checkPropagation(source, propagation);
+  const { source, destination, propagation, found } = bind;
+  if (propagation !== undefined) sources.checkPropagation(source, propagation, found);
   return {
     destination,
     type: 'bind',
     source,
     options: [
       bind.nonRecursive === true ? 'bind' : 'rbind',
-      ...(bind.readOnly ? [bind.readOnlyBelow === 'never' ? 'ro' : readOnly(source)] : []),
-      ...sources.flags(source).filter((flag) => flag !== 'ro' || !bind.readOnly),
+      ...(bind.readOnly ? [bind.readOnlyBelow === 'never' ? 'ro' : readOnly(source, found)] : []),
+      ...sources.flags(source, found).filter((flag) => flag !== 'ro' || !bind.readOnly),
       ...(propagation === undefined ? [] : [propagation]),
     ],
   };
@@ -114,7 +114,8 @@ function bindMount(bind: SpecBind, sources: SourceMounts): SpecMount {
  * Read-only with everything mounted below the source, as Docker has it since kernel 5.12. Below a file there is nothing, and
  * crun (1.8) refuses the recursive form for one.
  */
-function readOnly(source: string | undefined): 'ro' | 'rro' {
+function readOnly(source: string | undefined, found?: SourcePlace): 'ro' | 'rro' {
+  if (found !== undefined) return found.directory ? 'rro' : 'ro';
   return source !== undefined && isFile(source) ? 'ro' : 'rro';
 }
 

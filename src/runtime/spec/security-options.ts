@@ -23,6 +23,11 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
   return result;
 }
 
+/** The AppArmor profile that options ask for, the last of them. */
+export function askedAppArmor(options: readonly string[]): string | undefined {
+  return options.map(splitOption).findLast(([name]) => name === 'apparmor')?.[1];
+}
+
 function apply(result: SecurityOptions, option: string): void {
   const [name, value] = splitOption(option);
   switch (name) {

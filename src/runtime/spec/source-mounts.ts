@@ -1,5 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
+import type { SourcePlace } from './spec-input.ts';
 
 interface SourceMount {
   mountPoint: string;
@@ -17,23 +18,23 @@ export class SourceMounts {
   #mounts: SourceMount[] | undefined;
 
   /** Flags that hold for a source already, and must be asked for again to hold in the container. */
-  flags(source: string): string[] {
-    const { flags } = this.#of(source);
+  flags(source: string, found: SourcePlace | undefined): string[] {
+    const { flags } = this.#of(source, found);
     return KEPT.filter((flag) => flags.includes(flag));
   }
 
   /** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
-  checkPropagation(source: string, propagation: string): void {
+  checkPropagation(source: string, propagation: string, found: SourcePlace | undefined): void {
     if (propagation.endsWith('private')) return;
-    const { mountPoint, optional } = this.#of(source);
+    const { mountPoint, optional } = this.#of(source, found);
     const shared = /\bshared:\d+/.test(optional);
     if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return;
     const wanted = propagation.endsWith('shared') ? 'a shared mount' : 'a shared or slave mount';
     throw new EngineError('invalid', `path ${source} is mounted on ${mountPoint} but it is not ${wanted}`);
   }
 
-  #of(source: string): SourceMount {
-    const path = realPath(source);
+  #of(source: string, found: SourcePlace | undefined): SourceMount {
+    const path = found?.realPath ?? realPath(source);
     let best: SourceMount = { mountPoint: '/', flags: [], optional: '' };
     for (const mount of this.#all()) {
       const { mountPoint } = mount;

@@ -93,6 +93,15 @@ export interface SpecBind {
   nonRecursive?: boolean;
   /** What is mounted below a read-only source: `try` and `always` make it read-only too. */
   readOnlyBelow?: 'try' | 'never' | 'always';
+  /** What stands at the source; left out, it is looked for: where a server may be gone, that takes for ever. */
+  found?: SourcePlace | undefined;
+}
+
+/** What stands at a path of the host's. */
+export interface SourcePlace {
+  /** Without links. */
+  realPath: string;
+  directory: boolean;
 }
 
 export interface SpecDeviceRequest {

@@ -34,7 +34,7 @@ export function encodeContainer(view: ContainerView, size: ContainerSize | undef
     Platform: view.image.platform.os,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: view.appArmorProfile,
     ExecIDs: view.execIds.length === 0 ? null : view.execIds,
     HostConfig: { ...encodeHostConfig(view.host), Links: view.links.length === 0 ? null : view.links },
     GraphDriver: { Data: null, Name: view.driver },

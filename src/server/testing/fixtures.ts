@@ -38,6 +38,7 @@ export function containerView(id: string): ContainerView {
     restartCount: 0,
     logPath: `/var/lib/sampan/containers/${id}/ctr.log`,
     driver: 'erofs',
+    appArmorProfile: '',
     endpoints: [],
     sandboxPath: `/run/sampan/netns/${id}`,
     mounts: [],

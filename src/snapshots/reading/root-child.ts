@@ -1,19 +1,13 @@
-import { close, read, write } from 'node:fs';
-import { promisify } from 'node:util';
 import {
   deserializeError,
   EngineError,
   errnoCodeOf,
   type SerializedError,
 } from '../../errors/engine-error.ts';
-import { closeFd, type FdPair, openPipe } from '../../sys/pipe.ts';
+import { FdSocket } from '../../sys/fd-socket.ts';
+import { closeFd, type FdPair, openSocketPair } from '../../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../../sys/spawn.ts';
 
-const readFile = promisify(read);
-const writeFile = promisify(write);
-const closeFile = promisify(close);
-
-const BUFFER_BYTES = 256 << 10;
 const MAX_ERROR_BYTES = 64 << 10;
 
 /**
@@ -22,41 +16,42 @@ const MAX_ERROR_BYTES = 64 << 10;
  */
 export class RootChild {
   readonly #child: DetachedChild;
-  #input: number;
-  #output: number;
-  #errors: number;
+  readonly #input: FdSocket | undefined;
+  readonly #output: FdSocket;
+  readonly #errors: FdSocket;
+  #ended = false;
   #exited = false;
   #killed = false;
 
   /** `program`: path of a TypeScript file. `input`: bytes for its stdin will follow. */
   constructor(program: string, request: unknown, options: { input: boolean } = { input: false }) {
-    const pipes: FdPair[] = [];
-    const pipe = (): FdPair => {
-      const pair = openPipe();
-      pipes.push(pair);
-      return pair;
+    const pairs: FdPair[] = [];
+    const pair = (): FdPair => {
+      const opened = openSocketPair();
+      pairs.push(opened);
+      return opened;
     };
+    let ends: Record<'words' | 'output' | 'errors', FdPair> & { input: FdPair | undefined };
     try {
-      const [words, output, errors] = [pipe(), pipe(), pipe()];
-      const input = options.input ? pipe() : undefined;
+      ends = { words: pair(), output: pair(), errors: pair(), input: options.input ? pair() : undefined };
+      const { words, output, errors, input } = ends;
       const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program];
       this.#child = spawnDetached(command, {
-        stdio: [input?.first ?? 'ignore', output.second, errors.second, words.first],
+        stdio: [input?.second ?? 'ignore', output.second, errors.second, words.second],
         cwd: '/',
       });
-      for (const fd of [words.first, output.second, errors.second, input?.first])
-        if (fd !== undefined) closeFd(fd);
-      this.#input = input?.second ?? -1;
-      this.#output = output.first;
-      this.#errors = errors.first;
-      void send(words.second, JSON.stringify(request));
     } catch (error) {
-      for (const { first, second } of pipes) {
+      for (const { first, second } of pairs) {
         closeFd(first);
         closeFd(second);
       }
       throw error;
     }
+    for (const { second } of pairs) closeFd(second);
+    this.#input = ends.input === undefined ? undefined : new FdSocket(ends.input.first);
+    this.#output = new FdSocket(ends.output.first);
+    this.#errors = new FdSocket(ends.errors.first);
+    void send(new FdSocket(ends.words.first), JSON.stringify(request));
     void this.#child.exited.then(() => {
       this.#exited = true;
     });
@@ -64,31 +59,20 @@ export class RootChild {
 
   /** The next piece of what it says; undefined: that was all, and it has done well. @throws what the child found wrong. */
   async next(): Promise<Uint8Array | undefined> {
-    if (this.#output === -1) return undefined;
-    const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    const { bytesRead } = await readFile(this.#output, buffer, 0, BUFFER_BYTES, null);
-    if (bytesRead > 0) return buffer.subarray(0, bytesRead);
-    await this.end();
-    return undefined;
+    if (this.#ended) return undefined;
+    const bytes = await this.#output.read();
+    if (bytes === undefined) await this.end();
+    return bytes;
   }
 
   /** Resolves when the child has room for more; false: it takes no more, `end` tells why. */
   async write(chunk: Uint8Array): Promise<boolean> {
-    try {
-      for (let at = 0; at < chunk.length; )
-        at += (await writeFile(this.#input, chunk, at, chunk.length - at)).bytesWritten;
-      return true;
-    } catch (error) {
-      if (errnoCodeOf(error) !== 'EPIPE') throw error;
-      return false;
-    }
+    return (await this.#input?.write(chunk)) === true;
   }
 
   /** No more input. */
   async closeInput(): Promise<void> {
-    const input = this.#input;
-    this.#input = -1;
-    if (input !== -1) await closeFile(input);
+    await this.#input?.end();
   }
 
   kill(): void {
@@ -104,33 +88,34 @@ export class RootChild {
 
   /** Wait for its end; a second call does nothing. @throws what the child found wrong, unless it was killed. */
   async end(): Promise<void> {
-    const [output, errors] = [this.#output, this.#errors];
-    this.#output = this.#errors = -1;
-    if (errors === -1) return;
-    await closeFile(output);
-    await this.closeInput();
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#output.close();
+    await this.#input?.close();
     try {
-      const buffer = Buffer.alloc(MAX_ERROR_BYTES);
-      const { bytesRead } = await readFile(errors, buffer, 0, MAX_ERROR_BYTES, null);
+      const said = await allOf(this.#errors);
       const code = await this.#child.exited;
-      if (code !== 0 && !this.#killed) throw errorOf(buffer.toString('utf8', 0, bytesRead), code);
+      if (code !== 0 && !this.#killed) throw errorOf(said, code);
     } finally {
-      await closeFile(errors);
+      await this.#errors.close();
     }
   }
 }
 
-/** Not by an argument, of which the kernel takes 128 KiB. A child that has ended tells so itself. */
-async function send(pipe: number, text: string): Promise<void> {
-  const bytes = Buffer.from(text);
-  try {
-    for (let at = 0; at < bytes.length; )
-      at += (await writeFile(pipe, bytes, at, bytes.length - at)).bytesWritten;
-  } catch (error) {
-    if (errnoCodeOf(error) !== 'EPIPE') throw error;
-  } finally {
-    await closeFile(pipe);
+async function allOf(socket: FdSocket): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let chunk = await socket.read(); chunk !== undefined; chunk = await socket.read()) {
+    if (size < MAX_ERROR_BYTES) chunks.push(chunk);
+    size += chunk.length;
   }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ERROR_BYTES);
+}
+
+/** Not by an argument, of which the kernel takes 128 KiB. A child that has ended tells so itself. */
+async function send(socket: FdSocket, text: string): Promise<void> {
+  await socket.write(Buffer.from(text));
+  await socket.close();
 }
 
 function errorOf(text: string, code: number): EngineError {

@@ -1,5 +1,6 @@
 import type { ContainerInspect } from '../../../client/model.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
+import { ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import { detachKeysOf } from '../../terminal/detach-keys.ts';
 import { followTerminalSize, forwardSignals } from './signals.ts';
@@ -17,8 +18,9 @@ export const command: Command = {
     const container = await client.containers.inspect(args[0] ?? '');
     checkState(container);
     const { Tty: tty, OpenStdin } = container.Config;
-    const stdin = OpenStdin && !flags.bool('no-stdin');
-    if (stdin && tty && !context.stdin.isTerminal)
+    const wantsStdin = !flags.bool('no-stdin');
+    const stdin = OpenStdin && wantsStdin;
+    if (wantsStdin && tty && !context.stdin.isTerminal)
       throw new EngineError('invalid', 'the input device is not a TTY');
     const detachKeys = detachKeysOf(flags, context);
     const stop = flags.bool('sig-proxy') && !tty ? forwardSignals(context, client, container.Id) : undefined;
@@ -42,7 +44,8 @@ export const command: Command = {
       }
       await new StreamSession(context, connection, { tty, ...options }).run();
       const state = (await client.containers.inspect(container.Id).catch(() => undefined))?.State;
-      if (state?.Running === true && tty) return 0;
+      // As Docker, which calls that a failure here, and not in `run` and `start`.
+      if (state?.Running === true && tty) throw new ExitError(1, 'read escape sequence');
       return (await wait.result).StatusCode;
     } finally {
       aborted.abort();

@@ -43,8 +43,6 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
   const container = await client.containers.inspect(name);
   const { Tty: tty, OpenStdin } = container.Config;
   const stdin = OpenStdin && flags.bool('interactive');
-  if (stdin && tty && !context.stdin.isTerminal)
-    throw new EngineError('invalid', 'the input device is not a TTY');
   const detachKeys = detachKeysOf(flags, context);
   const stop = tty ? undefined : forwardSignals(context, client, container.Id);
   const aborted = new AbortController();
@@ -69,7 +67,8 @@ async function startAttached({ context, client, flags }: Invocation, name: strin
       stopResizing = followTerminalSize(context, (size) => client.containers.resize(container.Id, size));
     await streams;
     const state = (await client.containers.inspect(container.Id).catch(() => undefined))?.State;
-    if (tty && state?.Running === true) return 0;
+    // Left by its keys; where no keys can be typed, it is the input that has ended.
+    if (tty && context.stdin.isTerminal && state?.Running === true) return 0;
     return (await wait.result).StatusCode;
   } finally {
     aborted.abort();

@@ -29,7 +29,7 @@ export class StreamSession {
     this.#options = options;
   }
 
-  /** Resolves when the output has ended, or, with no output attached, when the input has. */
+  /** Resolves when the output has ended, or, with no output attached, when the input or the container has. */
   async run(): Promise<SessionEnd> {
     const { stdin, stdout, stderr, tty } = this.#options;
     try {
@@ -37,7 +37,7 @@ export class StreamSession {
       const input = stdin ? this.#copyInput() : undefined;
       input?.catch(() => undefined);
       if (stdout || stderr) await this.#copyOutput();
-      else await input;
+      else await Promise.race([input, this.#copyOutput()]);
       return { outputEnded: true };
     } finally {
       await this.setRaw(false);

@@ -105,17 +105,18 @@ function checkConflicts(flags: ParsedFlags): void {
   }
 }
 
-/** Without `-a` the output streams are attached, and the input with `-i`; `-d` attaches none. */
+/** Without `-a` the output streams are attached; the input with `-i` in any case; `-d` attaches none. */
 function attachStreams(flags: ParsedFlags) {
   const named = flags.list('attach').map((stream) => stream.toLowerCase());
   const detached = flags.bool('detach');
+  const interactive = flags.bool('interactive');
   if (detached || named.length > 0)
     return {
-      AttachStdin: !detached && named.includes('stdin'),
+      AttachStdin: !detached && (interactive || named.includes('stdin')),
       AttachStdout: !detached && named.includes('stdout'),
       AttachStderr: !detached && named.includes('stderr'),
     };
-  return { AttachStdin: flags.bool('interactive'), AttachStdout: true, AttachStderr: true };
+  return { AttachStdin: interactive, AttachStdout: true, AttachStderr: true };
 }
 
 async function readLabels(flags: ParsedFlags): Promise<Record<string, string>> {
