@@ -1,3 +1,4 @@
+import type { ByteReader } from '../archive/inflate.ts';
 import { deserializeError, EngineError } from '../errors/engine-error.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ArchiveReply, ArchiveRequest } from './archive-worker-protocol.ts';
@@ -36,7 +37,7 @@ export function threadedReceiver(
   { places = new TransferPlaces(), makeWorker = archiveWorker }: ReceiverOptions = {},
 ): ArchiveReceiver {
   return async (source, { hold, signal }) => {
-    const reader = source.getReader();
+    const reader: ByteReader = source.getReader();
     const aborted = Promise.withResolvers<never>();
     aborted.promise.catch(() => undefined);
     const abort = (): void => aborted.reject(signal.reason);
@@ -59,14 +60,13 @@ export function threadedReceiver(
   };
 }
 
-type Chunk = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>;
-
 async function* bytesAfter(
-  first: Chunk,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  first: Awaited<ReturnType<ByteReader['read']>>,
+  reader: ByteReader,
   place: Place,
 ): AsyncGenerator<Uint8Array> {
-  for (let chunk = first; !chunk.done; chunk = await place.waitFor(reader.read())) yield chunk.value;
+  for (let next = first; !next.done && next.value !== undefined; next = await place.waitFor(reader.read()))
+    yield next.value;
 }
 
 async function receiveInThread(
