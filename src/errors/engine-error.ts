@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'abi-mismatch'
   | 'archive-hostile'
   | 'archive-truncated'
+  | 'client-silent'
   | 'command-not-executable'
   | 'command-not-found'
   | 'digest-mismatch'

@@ -59,12 +59,13 @@ export async function ancientImages(archive: ReceivedArchive, ports: ArchivePort
 
 async function makeImage(archive: ReceivedArchive, top: string, ports: ArchivePorts): Promise<Descriptor> {
   const chain = await parentChain(archive, top, ports);
-  const layers = chain.map(({ id }) => {
-    const layer = layerBlob(archive, `${id}/layer.tar`);
+  const layers: Descriptor[] = [];
+  for (const { id } of chain) {
+    const layer = await layerBlob(archive, `${id}/layer.tar`, ports);
     if (layer.mediaType !== MEDIA_TYPES.dockerLayer)
       throw new EngineError('invalid', `Cannot load archive: ${id}/layer.tar is compressed`);
-    return layer;
-  });
+    layers.push(layer);
+  }
   const document = chain.at(-1)?.document ?? {};
   const config = {
     ...Object.fromEntries(Object.entries(document).filter(([key]) => !V1_FIELDS.has(key))),

@@ -1,7 +1,9 @@
+import type { ByteReader } from '../archive/inflate.ts';
 import { deserializeError, EngineError } from '../errors/engine-error.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ArchiveReply, ArchiveRequest } from './archive-worker-protocol.ts';
 import type { ReceivedArchive } from './received-archive.ts';
+import { type Place, TransferPlaces } from './transfer-places.ts';
 
 /** Reads archives of images: `receiveArchive` in whatever thread. */
 export type ArchiveReceiver = (
@@ -9,34 +11,83 @@ export type ArchiveReceiver = (
   options: { hold: (blob: Digest) => Promise<void>; signal: AbortSignal },
 ) => Promise<ReceivedArchive>;
 
+export interface ReceiverOptions {
+  places?: TransferPlaces;
+  makeWorker?: () => Worker;
+}
+
+/** A thread that runs `archive-worker`. */
+export function archiveWorker(): Worker {
+  return new Worker(new URL('./archive-worker.ts', import.meta.url), { smol: true });
+}
+
 const BATCH_BYTES = 1 << 20;
 /** Batches that the thread may have before it: enough that neither side waits, and all that a load holds in memory. */
 const BATCHES_AHEAD = 8;
 const ABORT_GRACE_MS = 1000;
 
-/** An `ArchiveReceiver` with a thread for each archive: this one only moves bytes. */
-export function threadedReceiver(contentRoot: string): ArchiveReceiver {
+/**
+ * An `ArchiveReceiver` with a thread for each archive: this one only moves bytes. A thread is started once bytes have come and one of the `places` is free; until
+ * then nothing more is read of the client.
+ *
+ * @throws EngineError "unavailable" code client-silent, as `TransferPlaces`.
+ */
+export function threadedReceiver(
+  contentRoot: string,
+  { places = new TransferPlaces(), makeWorker = archiveWorker }: ReceiverOptions = {},
+): ArchiveReceiver {
   return async (source, { hold, signal }) => {
-    signal.throwIfAborted();
-    const thread = new ArchiveThread(hold);
-    thread.send({ kind: 'begin', contentRoot });
-    const abort = (): void => thread.fail(signal.reason);
+    const reader: ByteReader = source.getReader();
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => undefined);
+    const abort = (): void => aborted.reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
+    let place: Place | undefined;
     try {
-      const fed = feed(source, thread);
-      fed.catch((error: unknown) => thread.fail(error));
-      return await thread.result;
+      signal.throwIfAborted();
+      const first = await Promise.race([reader.read(), aborted.promise]);
+      place = await places.take(signal);
+      const thread = new ArchiveThread(makeWorker(), hold);
+      return await receiveInThread(thread, bytesAfter(first, reader, place), { contentRoot, signal });
     } catch (error) {
+      void reader.cancel(error).catch(() => undefined);
       signal.throwIfAborted();
       throw error;
     } finally {
+      place?.leave();
       signal.removeEventListener('abort', abort);
-      await thread.end();
     }
   };
 }
 
-async function feed(source: ReadableStream<Uint8Array>, thread: ArchiveThread): Promise<void> {
+async function* bytesAfter(
+  first: Awaited<ReturnType<ByteReader['read']>>,
+  reader: ByteReader,
+  place: Place,
+): AsyncGenerator<Uint8Array> {
+  for (let next = first; !next.done && next.value !== undefined; next = await place.waitFor(reader.read()))
+    yield next.value;
+}
+
+async function receiveInThread(
+  thread: ArchiveThread,
+  bytes: AsyncIterable<Uint8Array>,
+  { contentRoot, signal }: { contentRoot: string; signal: AbortSignal },
+): Promise<ReceivedArchive> {
+  thread.send({ kind: 'begin', contentRoot });
+  const abort = (): void => thread.fail(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    feed(bytes, thread).catch((error: unknown) => thread.fail(error));
+    return await thread.result;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    await thread.end();
+  }
+}
+
+async function feed(source: AsyncIterable<Uint8Array>, thread: ArchiveThread): Promise<void> {
   let batch = new Uint8Array(BATCH_BYTES);
   let fill = 0;
   for await (const chunk of source) {
@@ -56,14 +107,15 @@ async function feed(source: ReadableStream<Uint8Array>, thread: ArchiveThread): 
 }
 
 class ArchiveThread {
-  readonly #worker = new Worker(new URL('./archive-worker.ts', import.meta.url));
+  readonly #worker: Worker;
   readonly #result = Promise.withResolvers<ReceivedArchive>();
   readonly #stopped = Promise.withResolvers<void>();
   #ahead = 0;
   #failure: { error: unknown } | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
-  constructor(hold: (blob: Digest) => Promise<void>) {
+  constructor(worker: Worker, hold: (blob: Digest) => Promise<void>) {
+    this.#worker = worker;
     this.#result.promise.catch(() => undefined);
     this.#worker.onmessage = ({ data }: MessageEvent<ArchiveReply>) => this.#handle(data, hold);
     this.#worker.onerror = (event) => {

@@ -98,7 +98,8 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
     const configPath = stringField(object['Config'], `${field}.Config`);
     const layerPaths = optionalStrings(object['Layers'], `${field}.Layers`, 1024) ?? [];
     const config = await configBlob(archive, configPath, ports);
-    const layers = layerPaths.map((path) => layerBlob(archive, path));
+    const layers: Descriptor[] = [];
+    for (const path of layerPaths) layers.push(await layerBlob(archive, path, ports));
     const root = await writeDockerManifest({ config, layers }, ports);
     const tags = optionalStrings(object['RepoTags'], `${field}.RepoTags`, MAX_IMAGES) ?? [];
     if (tags.length === 0) addName(images, root, '');

@@ -1,3 +1,4 @@
+import { type Compression, detectCompression } from '../archive/compression.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -20,13 +21,22 @@ export interface ArchivePorts {
 }
 
 /** @throws EngineError "not-found" where the archive hasn't got the layer. */
-export function layerBlob(archive: ReceivedArchive, path: string): Descriptor {
+export async function layerBlob(
+  archive: ReceivedArchive,
+  path: string,
+  ports: ArchivePorts,
+): Promise<Descriptor> {
   const file = fileAt(archive, path);
-  if (file?.kind !== 'blob')
+  if (file === undefined)
     throw new EngineError('not-found', `Cannot load archive: layer ${JSON.stringify(path)} is missing`);
+  if (file.kind === 'document')
+    return await writeBlob(file.bytes, layerType(detectCompression(file.bytes)), ports);
   const { digest, size, compression } = file;
-  const mediaType = compression === 'none' ? MEDIA_TYPES.dockerLayer : MEDIA_TYPES.dockerLayerGzip;
-  return { mediaType, digest, size };
+  return { mediaType: layerType(compression), digest, size };
+}
+
+function layerType(compression: Compression): string {
+  return compression === 'none' ? MEDIA_TYPES.dockerLayer : MEDIA_TYPES.dockerLayerGzip;
 }
 
 /** The manifest that containerd makes of an archive without one, to the byte. */

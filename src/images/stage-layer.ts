@@ -1,13 +1,14 @@
 import { decompressDetected } from '../archive/compression.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { LayerSink, StagedLayer } from '../snapshots/snapshotter.ts';
+import { dropProgramPages } from '../sys/program-pages.ts';
 import type { LayerJob, LayerPorts } from './layer-job.ts';
 import { type Failure, LayerSource } from './layer-source.ts';
 
 /** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
 const MAX_EXPANSION = 1100;
 const EXPANSION_ALLOWANCE = 1 << 30;
-/** Collecting after so many bytes keeps a layer's thread 5 MB smaller, for some milliseconds each. */
+/** Collecting and letting go of the program's pages after so many bytes keeps a layer's thread 5 MB and the process 10 MB smaller, for some milliseconds each. */
 const COLLECT_BYTES = 48 << 20;
 
 /**
@@ -59,6 +60,7 @@ async function fill(
       if (written < COLLECT_BYTES) continue;
       written = 0;
       Bun.gc(true);
+      dropProgramPages();
     }
     return undefined;
   } catch (error) {

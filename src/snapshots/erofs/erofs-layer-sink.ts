@@ -58,6 +58,8 @@ export class ErofsLayerSink implements LayerSink {
     this.#reader.finish();
     const tarSize = this.#tar.size;
     const files = stageFiles(this.#staging.directory);
+    // What the archive's headers left would stand beside the index, the largest thing of the job: 4 MB less at its height.
+    Bun.gc(true);
     const { image, implied, hidesBelow } = this.#index.finish(tarSize);
     this.#side.finish();
     await this.#tar.finish();
