@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'archive-truncated'
   | 'command-not-executable'
   | 'command-not-found'
+  | 'context-changed'
+  | 'context-elsewhere'
   | 'digest-mismatch'
   | 'image-in-use'
   | 'no-matching-platform'

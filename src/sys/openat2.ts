@@ -15,6 +15,7 @@ export const O_PATH = 0o10000000;
 
 /** How the walk goes: linux/openat2.h. */
 export const RESOLVE = {
+  noXdev: 0x01n,
   noMagicLinks: 0x02n,
   noSymlinks: 0x04n,
   beneath: 0x08n,
