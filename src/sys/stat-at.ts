@@ -9,6 +9,7 @@ const STATX_MNT_ID = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
+const MASK = STATX_BASIC_STATS | STATX_MNT_ID;
 const STATX_BYTES = 256;
 const MAX_NAME_BYTES = 255;
 
@@ -33,36 +34,41 @@ export class StatReader {
   readonly #words = new Uint32Array(this.#bytes.buffer);
   readonly #longs = new BigUint64Array(this.#bytes.buffer);
   readonly #signed = new BigInt64Array(this.#bytes.buffer);
-  readonly #name = Buffer.alloc(MAX_NAME_BYTES + 1);
+  readonly #name = Buffer.alloc(3 * MAX_NAME_BYTES + 1);
   readonly #into = ptr(this.#bytes);
   readonly #from = ptr(this.#name);
   #device = { major: 0, minor: 0, device: 0n };
 
-  /** What stands under `name` in the directory `fd`; a link isn't followed. Undefined: nothing. @throws SyscallError. */
-  at(fd: number, name: Uint8Array): FileStat | undefined {
-    if (name.length === 0 || name.length > MAX_NAME_BYTES || name.includes(0) || name.includes(SLASH))
-      throw new EngineError('invalid', `No name of a file: ${JSON.stringify(Buffer.from(name).toString())}`);
-    return this.#statx(fd, name);
+  /** What stands under `name` (bytes where it isn't Unicode) in the directory `fd`; a link isn't followed. Undefined: nothing. @throws SyscallError. */
+  at(fd: number, name: string | Uint8Array): FileStat | undefined {
+    const length = this.#setName(name);
+    if (length === 0) throw new EngineError('invalid', `No name of a file: ${JSON.stringify(String(name))}`);
+    this.#name[length] = 0;
+    const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (libc.statx(fd, this.#from, flags, MASK, this.#into) === 0) return this.#read();
+    const number = lastErrno();
+    if (number === errno.ENOENT) return undefined;
+    throw new SyscallError('statx', number, `look at ${JSON.stringify(String(name))}`);
   }
 
   /** The open file itself. @throws SyscallError. */
   of(fd: number): FileStat {
-    const found = this.#statx(fd, NO_NAME);
-    if (found === undefined) throw new EngineError('internal', `Cannot look at descriptor ${fd}`);
-    return found;
+    this.#name[0] = 0;
+    if (libc.statx(fd, this.#from, AT_EMPTY_PATH, MASK, this.#into) === 0) return this.#read();
+    throw new SyscallError('statx', lastErrno(), `look at descriptor ${fd}`);
   }
 
-  #statx(fd: number, name: Uint8Array): FileStat | undefined {
-    this.#name.set(name);
-    this.#name[name.length] = 0;
-    const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (name.length === 0 ? AT_EMPTY_PATH : 0);
-    const failed = libc.statx(fd, this.#from, flags, STATX_BASIC_STATS | STATX_MNT_ID, this.#into);
-    if (failed !== 0) {
-      const number = lastErrno();
-      if (number === errno.ENOENT) return undefined;
-      throw new SyscallError('statx', number, `look at ${JSON.stringify(Buffer.from(name).toString())}`);
+  /** 0 for what is no name. */
+  #setName(name: string | Uint8Array): number {
+    if (name.length > MAX_NAME_BYTES) return 0;
+    if (typeof name === 'string') {
+      if (name.includes('/') || name.includes('\0')) return 0;
+      const length = this.#name.write(name, 'utf8');
+      return length > MAX_NAME_BYTES ? 0 : length;
     }
-    return this.#read();
+    if (name.includes(SLASH) || name.includes(0)) return 0;
+    this.#name.set(name);
+    return name.length;
   }
 
   /** glibc's makedev; nearly always the same one. */
@@ -92,5 +98,4 @@ export class StatReader {
   }
 }
 
-const NO_NAME = new Uint8Array(0);
 const SLASH = 0x2f;

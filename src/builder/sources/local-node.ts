@@ -1,10 +1,10 @@
 import { closeSync, constants, readdirSync, readlinkSync, readSync } from 'node:fs';
-import { comparePathBytes, decodePath, encodePath } from '../../archive/path-bytes.ts';
+import { decodePath, encodePath } from '../../archive/path-bytes.ts';
 import type { FileType, NodeAttributes } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import { errno } from '../../sys/errno.ts';
 import { SyscallError } from '../../sys/libc.ts';
-import { openat2, RESOLVE } from '../../sys/openat2.ts';
+import { Opener, RESOLVE } from '../../sys/openat2.ts';
 import { type FileStat, StatReader } from '../../sys/stat-at.ts';
 import type { ContentStamp, FileNode, OpenContent } from './file-node.ts';
 import { isSameStamp } from './same-stamp.ts';
@@ -19,7 +19,10 @@ const TYPES: Readonly<Record<number, FileType>> = {
   0o010000: 'fifo',
 };
 const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
-const nul = Buffer.alloc(1);
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** No link is followed, no mount entered. */
+const RESOLVE_HERE = RESOLVE.beneath | RESOLVE.noSymlinks | RESOLVE.noMagicLinks | RESOLVE.noXdev;
+const MAX_PATH_BYTES = 4096;
 
 /** A client's directory, open in this thread. */
 export class LocalRoot {
@@ -28,6 +31,9 @@ export class LocalRoot {
   /** All that is looked at below stays as it was seen first, for as long as this is open. */
   readonly node: FileNode;
   readonly #fd: number;
+  readonly #files = new Opener({ flags: FLAGS, resolve: RESOLVE_HERE });
+  readonly #directories = new Opener({ flags: FLAGS | constants.O_DIRECTORY, resolve: RESOLVE_HERE });
+  readonly #place = Buffer.alloc(MAX_PATH_BYTES);
   /** By path, least recently used first. */
   readonly #open = new Map<string, number>();
 
@@ -47,7 +53,7 @@ export class LocalRoot {
       this.#open.set(path, known);
       return known;
     }
-    const fd = this.openAt(this.#fd, path, { shown: path, flags: constants.O_DIRECTORY });
+    const fd = this.#openAt(this.#directories, { directory: this.#fd, path, shown: path });
     for (const [oldest, one] of this.#open) {
       if (this.#open.size < MAX_OPEN) break;
       this.#open.delete(oldest);
@@ -57,13 +63,24 @@ export class LocalRoot {
     return fd;
   }
 
-  /** @returns a descriptor, the caller's to close. No link is followed, no mount entered. @throws as `directory`. */
-  openAt(directory: number, path: string, { shown, flags }: { shown: string; flags: number }): number {
+  /** A descriptor of the file `path`, the caller's to close. @throws as `directory`. */
+  file(path: string): number {
+    const slash = path.lastIndexOf('/');
+    const directory = this.directory(slash === -1 ? '' : path.slice(0, slash));
+    return this.#openAt(this.#files, { directory, path: path.slice(slash + 1), shown: path });
+  }
+
+  #openAt(
+    opener: Opener,
+    { directory, path, shown }: { directory: number; path: string; shown: string },
+  ): number {
+    const bytes = path.isWellFormed() ? path : encodePath(path);
+    if (bytes.length * 3 >= MAX_PATH_BYTES && encodePath(path).length >= MAX_PATH_BYTES)
+      throw new EngineError('invalid', `can't open ${shown}: ENAMETOOLONG`);
+    const length = typeof bytes === 'string' ? this.#place.write(bytes) : bytes.copy(this.#place);
+    this.#place[length] = 0;
     try {
-      return openat2(directory, Buffer.concat([encodePath(path), nul]), {
-        flags: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | flags,
-        resolve: RESOLVE.beneath | RESOLVE.noSymlinks | RESOLVE.noMagicLinks | RESOLVE.noXdev,
-      });
+      return opener.open(directory, this.#place);
     } catch (error) {
       if (error instanceof SyscallError && REPLACED.has(error.errno)) throw contextChanged(shown);
       throw new EngineError('invalid', `can't open ${shown}: ${reasonOf(error)}`, { cause: error });
@@ -136,7 +153,7 @@ class LocalNode implements FileNode {
   #readNames(): string[] {
     try {
       const names = readdirSync(`/proc/self/fd/${this.#root.directory(this.#path)}`, { encoding: 'buffer' });
-      return names.map(decodePath).sort(comparePathBytes);
+      return names.sort((a, b) => Buffer.compare(a, b)).map(decodePath);
     } catch (error) {
       if (error instanceof EngineError) throw error;
       const shown = this.#path === '' ? 'the context' : this.#path;
@@ -154,32 +171,22 @@ class LocalNode implements FileNode {
   }
 
   #look(name: string): LocalNode | undefined {
-    const stat = this.#root.stats.at(this.#root.directory(this.#path), encodePath(name));
+    const directory = this.#root.directory(this.#path);
+    const stat = this.#root.stats.at(directory, name.isWellFormed() ? name : encodePath(name));
     if (stat === undefined || TYPES[stat.mode & TYPE_BITS] === undefined) return undefined;
     const path = this.#path === '' ? name : `${this.#path}/${name}`;
     if (stat.mountId !== this.#root.stat.mountId) throw contextChanged(path);
     return new LocalNode(this.#root, path, stat);
   }
 
-  /** What is read is what was looked at, or `close` says that it isn't. */
+  /** `close` throws unless what was read is what was looked at. */
   open(): OpenContent {
-    const slash = this.#path.lastIndexOf('/');
-    const directory = this.#root.directory(slash === -1 ? '' : this.#path.slice(0, slash));
-    const fd = this.#root.openAt(directory, this.#path.slice(slash + 1), { shown: this.#path, flags: 0 });
-    const check = (): void => {
-      if (!isSameStamp(stampOf(this.#root.stats.of(fd)), this.stamp())) throw contextChanged(this.#path);
-    };
-    try {
-      check();
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
+    const fd = this.#root.file(this.#path);
     return {
       read: (buffer, at, length, position) => readSync(fd, buffer, at, length, position),
       close: () => {
         try {
-          check();
+          if (!isSameStamp(this.#root.stats.of(fd), this.#stat)) throw contextChanged(this.#path);
         } finally {
           closeSync(fd);
         }
@@ -188,7 +195,7 @@ class LocalNode implements FileNode {
   }
 
   stamp(): ContentStamp {
-    return stampOf(this.#stat);
+    return this.#stat;
   }
 
   #linkTarget(): string {
@@ -206,10 +213,6 @@ class LocalNode implements FileNode {
       throw error;
     }
   }
-}
-
-function stampOf({ device, inode, size, mtimeNs, ctimeNs }: FileStat): ContentStamp {
-  return { device, inode, size, mtimeNs, ctimeNs };
 }
 
 /** The client sends the context as an archive then. */
