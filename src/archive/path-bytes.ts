@@ -27,9 +27,19 @@ export function encodePath(path: string): Buffer {
   return bytes.subarray(0, length);
 }
 
+const SURROGATES = 0xd800;
+
 /** Orders paths by their bytes, as a kernel or a sorted directory does. */
 export function comparePathBytes(a: string, b: string): number {
-  return Buffer.compare(encodePath(a), encodePath(b));
+  const common = Math.min(a.length, b.length);
+  for (let at = 0; at < common; at++) {
+    const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
+    if (left === right && left < SURROGATES) continue;
+    // Below the surrogates UTF-16 has the order of UTF-8, and no byte is to be made.
+    if (left < SURROGATES && right < SURROGATES) return left - right;
+    return Buffer.compare(encodePath(a), encodePath(b));
+  }
+  return a.length - b.length;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

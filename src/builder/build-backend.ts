@@ -2,13 +2,15 @@ import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { OutputSink } from './build-session.ts';
 import type { Builder } from './builder.ts';
 import type { PostedSession } from './posted-session.ts';
+import type { LocalClaim } from './sources/local-contexts.ts';
+
+/** An archive, or a directory that lies here. */
+export type PostedEntry = [name: string, context: AsyncIterable<Uint8Array> | LocalClaim];
 
 /** What a client posts with its build. */
 export interface PostedBuild {
-  /** Archives by context name, taken in one after the other. */
-  contexts:
-    | AsyncIterable<[string, AsyncIterable<Uint8Array>]>
-    | Iterable<[string, AsyncIterable<Uint8Array>]>;
+  /** By context name, taken in one after the other. */
+  contexts: AsyncIterable<PostedEntry> | Iterable<PostedEntry>;
   secrets: ReadonlyMap<string, Uint8Array>;
   credentials: ReadonlyMap<string, RegistryCredentials>;
   outputs: ReadonlyMap<string, OutputSink>;
@@ -16,6 +18,12 @@ export interface PostedBuild {
 
 /** The builder as `server/` serves it. */
 export interface BuildBackend extends Builder {
-  /** Take in what was posted. The caller closes the session. @throws EngineError "invalid" for hostile archives. */
+  /** A file that only root can read: what stands in it makes a `LocalClaim` good. */
+  localProof(): Promise<string>;
+  /**
+   * Take in what was posted. The caller closes the session.
+   *
+   * @throws EngineError "invalid" for hostile archives, "conflict" for a directory that must be sent.
+   */
   receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession>;
 }

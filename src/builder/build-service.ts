@@ -10,11 +10,12 @@ import type { BuildRequest } from './build-request.ts';
 import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
-import { PostedSession } from './posted-session.ts';
+import { type PostedContext, PostedSession } from './posted-session.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
 import { type CacheLimits, CachePruner } from './solver/prune-cache.ts';
 import { ArchiveContext } from './sources/archive-context.ts';
+import type { LocalContexts } from './sources/local-contexts.ts';
 
 export interface BuildServiceOptions {
   images: ImageService;
@@ -22,6 +23,8 @@ export interface BuildServiceOptions {
   limits: CacheLimits;
   /** For contexts that are being built; emptied at start. */
   contextsDirectory: string;
+  /** Contexts that are read where they lie. */
+  local: LocalContexts;
   logger: Logger;
 }
 
@@ -92,12 +95,21 @@ export class BuildService implements BuildBackend {
     return await this.#pruner.prune(prune, options);
   }
 
+  localProof(): Promise<string> {
+    return this.#options.local.offer();
+  }
+
   async receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession> {
-    const contexts = new Map<string, ArchiveContext>();
+    const contexts = new Map<string, PostedContext>();
     const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
     try {
       for await (const [name, body] of posted.contexts)
-        contexts.set(name, await ArchiveContext.receive(body, ports, options));
+        contexts.set(
+          name,
+          'proof' in body
+            ? await this.#options.local.open(body)
+            : await ArchiveContext.receive(body, ports, options),
+        );
       return new PostedSession({ ...posted, contexts });
     } catch (error) {
       await Promise.all([...contexts.values()].map((context) => context.close()));

@@ -1,11 +1,15 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { BuildSession, ContextSource, OutputSink } from './build-session.ts';
-import type { ArchiveContext } from './sources/archive-context.ts';
+
+/** A context that is here until `close`. */
+export interface PostedContext extends ContextSource {
+  close(): Promise<void>;
+}
 
 export interface PostedParts {
   /** By their names: `context`, `dockerfile`, named ones. */
-  contexts: ReadonlyMap<string, ArchiveContext>;
+  contexts: ReadonlyMap<string, PostedContext>;
   secrets: ReadonlyMap<string, Uint8Array>;
   /** By registry, as `X-Registry-Config` has them. */
   credentials: ReadonlyMap<string, RegistryCredentials>;

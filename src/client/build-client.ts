@@ -1,3 +1,4 @@
+import type { LocalProofJson } from '../wire/build.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import type { BuildMessage } from './model.ts';
 import { encodeFilters } from './query.ts';
@@ -35,6 +36,14 @@ export class BuildClient {
       ...(registryConfig === undefined ? {} : { headers: { 'x-registry-config': registryConfig } }),
       signal,
     });
+  }
+
+  /** Path of a file that only root on the daemon's machine can read; what stands in it lets the daemon read contexts where they lie. */
+  async localProof(): Promise<string> {
+    const answer = await this.#engine.own('read a build context where it lies', () =>
+      this.#engine.json<LocalProofJson>('GET', '/build/local'),
+    );
+    return answer.file;
   }
 
   /** What a build's `output` line has told of. */

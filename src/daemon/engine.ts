@@ -240,6 +240,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     resolverOf(settings, await networks.resolvConf(network === 'own' ? 'own' : 'host'));
   const builder = await openBuilder({
     dataRoot,
+    execRoot,
     store: buildCache,
     content,
     images,

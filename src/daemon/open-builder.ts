@@ -11,11 +11,13 @@ import { CacheStore } from '../builder/solver/cache-store.ts';
 import { SharedWork } from '../builder/solver/shared-work.ts';
 import { Turnstile } from '../builder/solver/turnstile.ts';
 import { FetchedSources } from '../builder/sources/fetched-sources.ts';
+import { LocalContexts } from '../builder/sources/local-contexts.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import type { ImageService } from '../images/image-service.ts';
 
 export interface BuilderRooms extends RunPorts {
   dataRoot: string;
+  execRoot: string;
   store: CacheStore;
   content: LocalContentStore;
   images: ImageService;
@@ -38,6 +40,10 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
     images,
     limits: rooms.limits,
     contextsDirectory: join(directory, 'contexts'),
+    local: new LocalContexts({
+      proofFile: join(rooms.execRoot, 'build-proof'),
+      directory: join(directory, 'local'),
+    }),
     logger,
     solver: {
       snapshotter,

@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'client-silent'
   | 'command-not-executable'
   | 'command-not-found'
+  | 'context-changed'
+  | 'context-elsewhere'
   | 'digest-mismatch'
   | 'image-in-use'
   | 'no-matching-platform'

@@ -21,6 +21,7 @@ export const libc = dlopen('libc.so.6', {
   close: { args: [i32], returns: i32 },
   mknod: { args: [ptr, u32, u64], returns: i32 },
   mkfifo: { args: [ptr, u32], returns: i32 },
+  statx: { args: [i32, ptr, i32, u32, ptr], returns: i32 },
   utimensat: { args: [i32, ptr, ptr, i32], returns: i32 },
   syncfs: { args: [i32], returns: i32 },
   pivot_root: { args: [ptr, ptr], returns: i32 },

@@ -15,6 +15,7 @@ export const O_PATH = 0o10000000;
 
 /** How the walk goes: linux/openat2.h. */
 export const RESOLVE = {
+  noXdev: 0x01n,
   noMagicLinks: 0x02n,
   noSymlinks: 0x04n,
   beneath: 0x08n,
@@ -27,17 +28,29 @@ export const RESOLVE = {
  * @returns a descriptor, the caller's to close. @throws SyscallError.
  */
 export function openat2(directory: number, path: Buffer, how: { flags: number; resolve: bigint }): number {
-  const open = new BigUint64Array([BigInt(how.flags | O_CLOEXEC), 0n, how.resolve]);
-  const [from, name, at] = [BigInt(directory), BigInt(ptr(path)), BigInt(ptr(open))];
-  for (let attempt = 1; ; attempt++) {
-    const fd = Number(libc.syscall(SYS_OPENAT2, from, name, at, HOW_BYTES, 0n, 0n));
-    if (fd >= 0) return fd;
-    const number = lastErrno();
-    if (number === errno.EAGAIN && attempt < ATTEMPTS) continue;
-    throw new SyscallError(
-      'openat2',
-      number,
-      `open ${JSON.stringify(path.toString('utf8', 0, path.length - 1))}`,
-    );
+  return new Opener(how).open(directory, path);
+}
+
+/** The same way to open many. */
+export class Opener {
+  readonly #how: BigUint64Array;
+  readonly #at: bigint;
+
+  constructor({ flags, resolve }: { flags: number; resolve: bigint }) {
+    this.#how = new BigUint64Array([BigInt(flags | O_CLOEXEC), 0n, resolve]);
+    this.#at = BigInt(ptr(this.#how));
+  }
+
+  /** As `openat2`. */
+  open(directory: number, path: Buffer): number {
+    const [from, name] = [BigInt(directory), BigInt(ptr(path))];
+    for (let attempt = 1; ; attempt++) {
+      const fd = Number(libc.syscall(SYS_OPENAT2, from, name, this.#at, HOW_BYTES, 0n, 0n));
+      if (fd >= 0) return fd;
+      const number = lastErrno();
+      if (number === errno.EAGAIN && attempt < ATTEMPTS) continue;
+      const shown = JSON.stringify(path.toString('utf8', 0, path.indexOf(0)));
+      throw new SyscallError('openat2', number, `open ${shown}`);
+    }
   }
 }

@@ -53,9 +53,32 @@ export type BuildOutputJson =
 
 /**
  * Parts of the request's body, one after the other: 2 bytes length of the name, the name, then pieces of 4 bytes length and so many bytes, a
- * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `secret:<id>`, then `context:<name>` (a tar each).
+ * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `secret:<id>`, then `context:<name>` (a tar each) or
+ * `directory:<name>` (`LocalDirectoryJson`).
  */
 export const BUILD_BODY_TYPE = 'application/vnd.sampan.build.v1';
+
+/**
+ * A context that the daemon is to read where it lies. Refused with 409 where it can't, or may not: the client sends it then.
+ */
+export interface LocalDirectoryJson {
+  /** Absolute, without links; well-formed Unicode. */
+  path: string;
+  /** What stands in the file that `GET /build/local` names: who could read that is root on this machine. */
+  proof: string;
+  /** stat(2) of the directory as the client sees it, decimal. */
+  device: string;
+  inode: string;
+  birthNs: string;
+  /** Patterns of `.dockerignore`. */
+  ignore: string[];
+}
+
+/** Answer of `GET /build/local`. */
+export interface LocalProofJson {
+  /** Only root can read it. */
+  file: string;
+}
 
 /** A line of the answer. Progress has the form of BuildKit's `rawjson`. */
 export interface BuildMessage {
@@ -68,7 +91,14 @@ export interface BuildMessage {
   /** The last line of a build that went well. */
   result?: { imageId?: string; metadata: Record<string, string> };
   /** The last line of one that failed. */
-  error?: { message: string; code?: number; lines?: BuildLines; dockerfile?: string };
+  error?: {
+    message: string;
+    code?: number;
+    lines?: BuildLines;
+    dockerfile?: string;
+    /** A context that was read where it lies didn't hold still: an archive of it would. */
+    contextChanged?: true;
+  };
 }
 
 export interface BuildLines {

@@ -21,6 +21,8 @@ export interface CopyJob {
   /** Names of `--chown` are looked up here; `parent` but for `--link`. */
   users: readonly LayerPlace[];
   actions: readonly FileAction[];
+  /** What a digest job said of the actions. Where their sources may change, what is copied has it, or the job fails (code "context-changed"). */
+  digest?: Digest | undefined;
   clock: LayerClock;
   compression: LayerCompression;
 }

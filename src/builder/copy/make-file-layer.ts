@@ -3,7 +3,7 @@ import type { ImageGc } from '../../images/gc.ts';
 import type { Lease } from '../../images/lease-store.ts';
 import type { MadeLayer } from '../../images/make-layer.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
-import type { ChainId } from '../../oci/digest.ts';
+import type { ChainId, Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import type { LayerPlace, LayerStaging, SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileAction } from './file-action.ts';
@@ -30,18 +30,18 @@ export interface FileLayerOptions {
 /**
  * The layer of a COPY, ADD or WORKDIR on top of `parent`, committed there; one without changes is an empty layer, as BuildKit's. A failure leaves nothing.
  *
- * `link`: `--link`: what `parent` has at the destination plays no part.
+ * `digest`: of the actions, where their sources must still have it. `link`: `--link`: what `parent` has at the destination plays no part.
  */
 export async function makeFileLayer(
   actions: readonly FileAction[],
-  options: FileLayerOptions & { link?: boolean },
+  options: FileLayerOptions & { link?: boolean; digest?: Digest | undefined },
 ): Promise<MadeLayer> {
   const users = await placesOf(options);
   const parent = options.link === true ? [] : users;
   return await commitStage(options, (staging) => {
-    const { clock, compression } = options;
+    const { clock, compression, digest } = options;
     return options.ports.files.copy(
-      { staging, parent, users, actions, clock, compression },
+      { staging, parent, users, actions, digest, clock, compression },
       runOptions(options),
     );
   });

@@ -4,10 +4,12 @@ import { fsPath } from '../../snapshots/node-attributes.ts';
 import { ContentDigests } from '../sources/content-digests.ts';
 import { DirectoryNode } from '../sources/directory-node.ts';
 import type { FilePlace } from '../sources/file-place.ts';
+import { contextChanged } from '../sources/local-node.ts';
 import { OpenPlaces } from '../sources/open-file-place.ts';
 import { receiveArchiveContext } from '../sources/receive-archive-context.ts';
 import { compressTar } from './compress-tar.ts';
 import { digestFiles } from './digest-files.ts';
+import type { FileAction } from './file-action.ts';
 import type {
   CompressedBlob,
   CopyJob,
@@ -48,22 +50,41 @@ export async function runFileJob(job: FileJob, context: FileJobContext): Promise
 
 async function digest({ actions }: DigestJob, { signal }: FileJobContext): Promise<Digest> {
   const places = new OpenPlaces({ created: 0 });
-  const digests = new Map<string, ContentDigests>();
   try {
-    const result = await digestFiles(actions, {
-      open: ({ source }) => {
-        const file = source.kind === 'directory' ? source.digests : undefined;
-        const known = digests.get(file ?? '') ?? new ContentDigests(file);
-        digests.set(file ?? '', known);
-        return { root: places.open(source), digests: known };
-      },
-      pause: () => pause(signal),
-    });
-    for (const known of digests.values()) known.save();
-    return result;
+    return await digestIn(places, actions, signal);
   } finally {
     places.close();
   }
+}
+
+async function digestIn(
+  places: OpenPlaces,
+  actions: readonly FileAction[],
+  signal: AbortSignal,
+): Promise<Digest> {
+  const digests = new Map<string, ContentDigests>();
+  const result = await digestFiles(actions, {
+    open: ({ source }) => {
+      const file = source.kind === 'directory' || source.kind === 'local' ? source.digests : undefined;
+      const known = digests.get(file ?? '') ?? new ContentDigests(file);
+      digests.set(file ?? '', known);
+      return { root: places.open(source), digests: known };
+    },
+    pause: () => pause(signal),
+  });
+  for (const known of digests.values()) known.save();
+  return result;
+}
+
+/** The nodes that have the digest are those that are copied, and each file's content is checked to be the one that it was. */
+async function checkUnchanged(
+  { actions, digest: wanted }: CopyJob,
+  places: OpenPlaces,
+  signal: AbortSignal,
+): Promise<void> {
+  const mayChange = actions.some((action) => action.kind === 'copy' && action.source.kind === 'local');
+  if (wanted === undefined || !mayChange) return;
+  if ((await digestIn(places, actions, signal)) !== wanted) throw contextChanged('');
 }
 
 async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
@@ -72,6 +93,7 @@ async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise
   const kept: number[] = [];
   const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
   try {
+    await checkUnchanged(job, places, signal);
     const scratchFile = `${staging.directory}.unpack`;
     const keep = (fd: number): void => void kept.push(fd);
     const draft = await runFileActions(job.actions, {

@@ -1,3 +1,4 @@
+import type { Digest } from '../../oci/digest.ts';
 import type { FileAction } from '../copy/file-action.ts';
 import { makeFileLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
@@ -13,7 +14,7 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
     for (const one of releases.splice(0)) await one();
   };
   try {
-    const { actions, content } = await actionsOf(step, releases, inputs);
+    const { actions, content, digest } = await actionsOf(step, releases, inputs);
     const key = inputs.key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
     const make: PreparedStep['make'] = async ({ signal, tell, lease }) => {
       tell({ type: 'started' });
@@ -25,6 +26,7 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
         compression: 'none',
         signal,
         link: step.link,
+        digest,
         progress: ({ copiedBytes }) => tell({ type: 'copied', bytes: copiedBytes }),
       });
       return inputs.built(made, parent);
@@ -41,7 +43,7 @@ async function actionsOf(
   { work }: FileStep,
   releases: (() => Promise<void>)[],
   inputs: StepInputs,
-): Promise<{ actions: FileAction[]; content: unknown }> {
+): Promise<{ actions: FileAction[]; content: unknown; digest?: Digest }> {
   if (work.kind === 'directory') {
     const owner = parseOwner(work.user);
     const action = { kind: 'make-directory', path: work.path, mode: 0o755, owner } as const;
@@ -51,7 +53,11 @@ async function actionsOf(
   const actions = planCopy(found, work.options);
   const digest = await inputs.digest(actions);
   const { destination, workdir, chown, chmod } = work.options;
-  return { actions, content: [digest, work.options.command, destination, workdir, chown, chmod] };
+  return {
+    actions,
+    digest,
+    content: [digest, work.options.command, destination, workdir, chown, chmod],
+  };
 }
 
 async function sourceOf(

@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ContentStamp, FileNode } from './file-node.ts';
+import { isSameStamp } from './same-stamp.ts';
 
 const RECORD_BYTES = 72;
 const MAGIC = Buffer.from('sampan digests 3\n'.padEnd(24, '\0'));
 /** A file changed so shortly before it was read may change again within the same tick of the file system's clock. */
 const SETTLED_NS = 100_000_000n;
+/** No file system's clock that we read in place ticks slower: what is written to a file later than this shows in its ctime. */
+const TICK_NS = 20_000_000n;
 const PIECE_BYTES = 1 << 20;
 const MAX_BYTES = 256 << 20;
 
@@ -39,12 +42,13 @@ export class ContentDigests {
     if (stamp === undefined) return this.#byNode(node);
     const key = Number(stamp.inode);
     const seen = this.#seen.get(key);
-    if (seen !== undefined && isSame(seen.stamp, stamp)) return seen.digest;
+    if (seen !== undefined && isSameStamp(seen.stamp, stamp)) return seen.digest;
     const known = this.#known.find(key, stamp);
     if (known !== undefined) {
       this.#seen.set(key, { stamp, digest: known });
       return known;
     }
+    awaitTick(stamp);
     const now = BigInt(Date.now()) * 1_000_000n;
     const digest = this.#read(node);
     this.#isChanged = true;
@@ -89,9 +93,10 @@ export class ContentDigests {
   }
 }
 
-function isSame(a: ContentStamp, b: ContentStamp): boolean {
-  const isFile = a.inode === b.inode && a.device === b.device;
-  return isFile && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+/** So that no write after the reading can hide in the tick of the one before. */
+function awaitTick({ ctimeNs }: ContentStamp): void {
+  const waitMs = Number((ctimeNs + TICK_NS) / 1_000_000n) - Date.now();
+  if (waitMs > 0 && waitMs <= Number(TICK_NS / 1_000_000n)) Bun.sleepSync(waitMs);
 }
 
 function encode({ stamp, digest }: Known): Buffer {

@@ -24,4 +24,6 @@ export type FilePlace =
   | { kind: 'archive'; index: string; data: readonly string[]; filter?: PlaceFilter }
   /** A directory of this host. What it has from outside (links, mounts) isn't followed out of it. `digests`: file that remembers digests between builds. `version`: the same as at another time when the files are. */
   | { kind: 'directory'; path: string; digests?: string; version?: string; filter?: PlaceFilter }
+  /** A client's own directory, read where it lies (`LocalNode`), and no other than this inode. `digests`: as above. */
+  | { kind: 'local'; path: string; device: string; inode: string; digests: string; filter?: PlaceFilter }
   | { kind: 'texts'; texts: readonly InlineText[] };

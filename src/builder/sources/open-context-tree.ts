@@ -11,7 +11,7 @@ export interface ContextTreeOptions {
 
 /** A place that is here now as the context of a build. @throws EngineError "not-found" where it is gone. */
 export function openContextTree(place: FilePlace, { want, release }: ContextTreeOptions = {}): ContextTree {
-  const canFilter = place.kind === 'archive' || place.kind === 'directory';
+  const canFilter = place.kind !== 'layers' && place.kind !== 'texts';
   const isFiltered = canFilter && want !== undefined && want.include.length + want.exclude.length > 0;
   const shown: FilePlace = isFiltered ? { ...place, filter: { ...want } } : place;
   const tree = new FileTree(shown);

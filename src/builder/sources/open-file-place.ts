@@ -9,6 +9,7 @@ import type { FileNode } from './file-node.ts';
 import type { FilePlace } from './file-place.ts';
 import { FilteredNode } from './filtered-node.ts';
 import { ArchiveFileNode, StackFileNode } from './layer-file-node.ts';
+import { contextChanged, LocalRoot } from './local-node.ts';
 import { OpenFiles } from './open-files.ts';
 import { TextsNode } from './text-node.ts';
 
@@ -16,6 +17,7 @@ import { TextsNode } from './text-node.ts';
 export class OpenPlaces {
   readonly #files = new OpenFiles();
   readonly #descriptors: number[] = [];
+  readonly #local = new Map<string, LocalRoot>();
   /** Seconds: of what has no time of its own. */
   readonly #created: number;
 
@@ -32,6 +34,8 @@ export class OpenPlaces {
         return filtered(this.#archive(place), place.filter);
       case 'directory':
         return filtered(this.#directory(place.path), place.filter);
+      case 'local':
+        return filtered(this.#localRoot(place).node, place.filter);
       case 'texts':
         return new TextsNode(place.texts, this.#created);
     }
@@ -40,6 +44,8 @@ export class OpenPlaces {
   close(): void {
     this.#files.close();
     for (const fd of this.#descriptors.splice(0)) closeSync(fd);
+    for (const root of this.#local.values()) root.close();
+    this.#local.clear();
   }
 
   #stack(layers: readonly LayerPlace[]): FileNode {
@@ -52,6 +58,16 @@ export class OpenPlaces {
     return new ArchiveFileNode(layer, this.#files);
   }
 
+  #localRoot(place: Extract<FilePlace, { kind: 'local' }>): LocalRoot {
+    const key = `${place.device}:${place.inode}`;
+    const known = this.#local.get(key);
+    if (known !== undefined) return known;
+    const root = new LocalRoot(openLocal(place.path));
+    this.#local.set(key, root);
+    if (`${root.stat.device}:${root.stat.inode}` === key) return root;
+    throw contextChanged('');
+  }
+
   #directory(path: string): FileNode {
     try {
       const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -62,6 +78,16 @@ export class OpenPlaces {
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
       throw new EngineError('not-found', `No such directory: ${path}`, { cause: error });
     }
+  }
+}
+
+function openLocal(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    const code = errnoCodeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw contextChanged('');
   }
 }
 

@@ -6,9 +6,10 @@ import type {
   NamedContext,
 } from '../../builder/build-request.ts';
 import type { BuildSession } from '../../builder/build-session.ts';
+import type { LocalClaim } from '../../builder/sources/local-contexts.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { parsePlatform } from '../../oci/platform.ts';
-import type { BuildOutputJson, BuildRequestJson } from '../../wire/build.ts';
+import type { BuildOutputJson, BuildRequestJson, LocalDirectoryJson } from '../../wire/build.ts';
 import { parseJson } from '../../wire/json.ts';
 
 export const MAX_BUILD_JSON = 24 << 20;
@@ -42,6 +43,26 @@ export function parseBuildJson(bytes: Uint8Array): BuildRequestJson {
     ['buildArgs', 'labels'].every((name) => areTexts(value[name] as object));
   if (!fits) throw new EngineError('invalid', 'the build request is malformed');
   return value as unknown as BuildRequestJson;
+}
+
+/** A `directory` part. @throws EngineError "invalid". */
+export function parseLocalDirectory(bytes: Uint8Array): LocalClaim {
+  const value = parseJson(new TextDecoder().decode(bytes), { maxLength: MAX_BUILD_JSON, maxDepth: 2 });
+  const json = (typeof value === 'object' && value !== null ? value : {}) as Partial<LocalDirectoryJson>;
+  const { path, proof, ignore, device, inode, birthNs } = json;
+  const [deviceNumber, inodeNumber, birth] = [device, inode, birthNs].map(decimal);
+  const isGood =
+    typeof path === 'string' &&
+    typeof proof === 'string' &&
+    Array.isArray(ignore) &&
+    ignore.every((one) => typeof one === 'string');
+  if (!isGood || deviceNumber === undefined || inodeNumber === undefined || birth === undefined)
+    throw new EngineError('invalid', 'the build request is malformed');
+  return { path, proof, ignore, device: deviceNumber, inode: inodeNumber, birthNs: birth };
+}
+
+function decimal(text: unknown): bigint | undefined {
+  return typeof text === 'string' && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
 }
 
 function areTexts(object: object): boolean {

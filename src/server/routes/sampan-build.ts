@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildBackend, PostedEntry } from '../../builder/build-backend.ts';
 import type { OutputSink } from '../../builder/build-session.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { BuildMessage, BuildRequestJson } from '../../wire/build.ts';
+import type { BuildMessage, BuildRequestJson, LocalProofJson } from '../../wire/build.ts';
 import { type ApiRequest, pathParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
-import { buildOfJson, MAX_BUILD_JSON, parseBuildJson } from '../decode/build-json.ts';
+import { buildOfJson, MAX_BUILD_JSON, parseBuildJson, parseLocalDirectory } from '../decode/build-json.ts';
 import { BodyParts } from '../decode/build-parts.ts';
 import { registryConfig } from '../decode/build-query.ts';
 import { buildMessage } from '../encode/build-message.ts';
@@ -33,6 +33,14 @@ export class SampanBuilds {
     return [
       {
         method: 'GET',
+        pattern: '/build/local',
+        handler: async (_request, response) => {
+          const answer: LocalProofJson = { file: await this.#builder.localProof() };
+          response.json(200, answer);
+        },
+      },
+      {
+        method: 'GET',
         pattern: '/build/outputs/{}',
         handler: (request, response) => this.#fetch(request, response),
       },
@@ -52,7 +60,7 @@ export class SampanBuilds {
     };
     const session = await this.#builder.receive(
       {
-        contexts: contexts,
+        contexts,
         secrets,
         credentials: registryConfig(request),
         outputs: this.#sinks(json, { write, signal }),
@@ -136,7 +144,7 @@ export class SampanBuilds {
 /** Secrets first, then the contexts, which are read as the builder takes them in, one after the other. */
 async function readParts(parts: BodyParts): Promise<{
   secrets: Map<string, Uint8Array>;
-  contexts: AsyncIterable<[string, AsyncIterable<Uint8Array>]>;
+  contexts: AsyncIterable<PostedEntry>;
 }> {
   const secrets = new Map<string, Uint8Array>();
   let part = await parts.next();
@@ -145,11 +153,15 @@ async function readParts(parts: BodyParts): Promise<{
     secrets.set(part.name.slice('secret:'.length), await parts.read(part, MAX_SECRET_BYTES));
   }
   const first = part;
-  async function* contexts(): AsyncGenerator<[string, AsyncIterable<Uint8Array>]> {
+  async function* contexts(): AsyncGenerator<PostedEntry> {
     for (let one = first; one !== undefined; one = await parts.next()) {
-      if (!one.name.startsWith('context:'))
-        throw new EngineError('invalid', 'the build request is malformed');
-      yield [one.name.slice('context:'.length), one.data];
+      const [kind, name] = [
+        one.name.slice(0, one.name.indexOf(':')),
+        one.name.slice(one.name.indexOf(':') + 1),
+      ];
+      if (kind === 'directory') yield [name, parseLocalDirectory(await parts.read(one, MAX_BUILD_JSON))];
+      else if (kind === 'context') yield [name, one.data];
+      else throw new EngineError('invalid', 'the build request is malformed');
     }
   }
   return { secrets, contexts: contexts() };
@@ -157,6 +169,11 @@ async function readParts(parts: BodyParts): Promise<{
 
 function isCanceled(error: unknown): boolean {
   return error instanceof EngineError && error.message === 'build canceled';
+}
+
+function isContextChanged(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === 'context-changed') || isContextChanged(error.cause);
 }
 
 /** A BuildError's place and code, by its shape: only types of the builder are known here. */
@@ -171,5 +188,6 @@ function errorOf(error: unknown): NonNullable<BuildMessage['error']> {
     ...(exit === undefined ? {} : { code: exit.code }),
     ...(lines === undefined ? {} : { lines }),
     ...(dockerfile === undefined ? {} : { dockerfile }),
+    ...(isContextChanged(error) ? { contextChanged: true } : {}),
   };
 }

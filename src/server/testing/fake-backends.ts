@@ -61,6 +61,7 @@ export class FakeEngine implements Backends {
     cache: async () => [],
     pruneCache: async () => ({ deleted: [], reclaimedBytes: 0 }),
     receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    localProof: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
   };
 
   readonly buildkit: BuildkitBackend = {

@@ -7,12 +7,13 @@ import type { CliContext } from '../../context.ts';
 import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { reasonOf } from '../save-output.ts';
 import type { Part } from './body-parts.ts';
+import type { ContextPart } from './claim-directory.ts';
 import { checkDirectory, contextArchive } from './context-archive.ts';
 
 export interface PreparedContext {
   context: BuildRequestJson['context'];
   dockerfile: BuildRequestJson['dockerfile'];
-  parts: Part[];
+  parts: ContextPart[];
   /** For showing where an error lies; undefined: the daemon alone has it. */
   text: string | undefined;
 }
@@ -73,9 +74,18 @@ async function fromDirectory(context: CliContext, source: string, file: string):
       ? await readAll(context.stdin.chunks())
       : await dockerfileAt(path, { isDefault: file === '' });
   const ignore = await ignoreFile(root, file === '-' ? undefined : path);
-  const parts = [{ name: 'context:context', data: contextArchive(root, ignore) }];
+  const parts = [contextPart('context', root, ignore)];
   const name = file === '-' ? 'Dockerfile' : basename(path);
   return { context: 'sent', dockerfile: sentFile(bytes, name), parts, text: textOf(bytes) };
+}
+
+/** Each reading of its data is another archive of what is there then. */
+function contextPart(name: string, root: string, ignore: readonly string[]): ContextPart {
+  return {
+    name: `context:${name}`,
+    data: { [Symbol.asyncIterator]: () => contextArchive(root, ignore)[Symbol.asyncIterator]() },
+    directory: { root, ignore },
+  };
 }
 
 function sentFile(bytes: Uint8Array, name: string): { text: string; name: string } {
@@ -128,9 +138,9 @@ async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 export async function namedContexts(
   context: CliContext,
   flags: ParsedFlags,
-): Promise<{ named: BuildRequestJson['namedContexts']; parts: Part[] }> {
+): Promise<{ named: BuildRequestJson['namedContexts']; parts: ContextPart[] }> {
   const named: BuildRequestJson['namedContexts'] = {};
-  const parts: Part[] = [];
+  const parts: ContextPart[] = [];
   for (const text of flags.list('build-context')) {
     const at = text.indexOf('=');
     if (at <= 0) throw new EngineError('invalid', `invalid context value: ${text}, expected key=value`);
@@ -145,7 +155,7 @@ export async function namedContexts(
       const root = resolve(context.cwd, value);
       await checkDirectory(root, value);
       named[name] = { type: 'local' };
-      parts.push({ name: `context:${name}`, data: contextArchive(root, await ignoreFile(root, undefined)) });
+      parts.push(contextPart(name, root, await ignoreFile(root, undefined)));
     }
   }
   return { named, parts };

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { ApiError } from '../../../client/api-error.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import { parseReference } from '../../../oci/reference.ts';
 import { BUILD_BODY_TYPE, type BuildMessage, type BuildRequestJson } from '../../../wire/build.ts';
@@ -17,6 +18,7 @@ import { BUILD_FLAGS } from './build-flags.ts';
 import { attestationsOf, cacheEntries } from './build-options.ts';
 import { type WantedOutput, wantedOutputs, writeOutput } from './build-outputs.ts';
 import { namedContexts, type PreparedContext, prepareContext, secretParts } from './build-parts.ts';
+import { claimDirectories } from './claim-directory.ts';
 import { errorText, warningsText } from './error-text.ts';
 import { LiveProgress } from './live-progress.ts';
 import { type BuildProgress, PlainProgress } from './plain-progress.ts';
@@ -38,13 +40,20 @@ export const command: Command = {
     const outputs = wantedOutputs(flags);
     const { named, parts } = await namedContexts(context, flags);
     const request = requestOf(flags, { prepared, outputs, named, context });
-    const body: Part[] = [
+    const head: Part[] = [
       { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
       ...(await secretParts(context, flags)),
-      ...prepared.parts,
-      ...parts,
     ];
-    return await withInterrupt((signal) => build(invocation, { request, body, outputs, prepared, signal }));
+    const contexts = [...prepared.parts, ...parts];
+    return await withInterrupt(async (signal) => {
+      const one = { request, outputs, prepared, signal };
+      const claims = await claimDirectories(contexts, invocation.client.builds);
+      const code =
+        claims === undefined
+          ? undefined
+          : await build(invocation, { ...one, body: [...head, ...claims] }, true);
+      return code ?? (await build(invocation, { ...one, body: [...head, ...contexts] }, false)) ?? 1;
+    });
   },
 };
 
@@ -154,23 +163,28 @@ function limitsOf(flags: ParsedFlags): BuildRequestJson['limits'] {
   };
 }
 
+/** Undefined, where contexts are claimed: they must be sent. */
 async function build(
   invocation: Invocation,
   { request, body, outputs, prepared, signal }: Build,
-): Promise<number> {
+  areClaimed: boolean,
+): Promise<number | undefined> {
   const { context, client, flags } = invocation;
   const mode = progressMode(flags, context);
   const progress = progressOf(mode, context, flags);
   const fetches: Promise<void>[] = [];
   let last: BuildMessage = {};
+  let mustSend = false;
+  const refused = (): void => void (mustSend = true);
   const messages = client.builds.build({
     body: bodyOf(body),
     contentType: BUILD_BODY_TYPE,
     registryConfig: await registryConfig(context),
     signal,
   });
-  for await (const message of messages) {
+  for await (const message of areClaimed ? unlessRefused(messages, refused) : messages) {
     last = message;
+    if (areClaimed && message.error?.contextChanged === true) refused();
     const { output } = message;
     if (output !== undefined) fetches.push(fetchOutput(invocation, outputs, { output, signal }));
     else if (mode === 'rawjson') await showRaw(context, message);
@@ -178,11 +192,25 @@ async function build(
   }
   await progress?.end();
   await Promise.all(fetches);
+  if (mustSend) return undefined;
   if (last.error !== undefined) return await failed(last.error, { context, progress, prepared });
   if (last.result === undefined)
     throw new EngineError('unavailable', 'the daemon has ended the build without a word');
   await finish(invocation, last.result, { isQuiet: mode === 'quiet', progress, isCheck: request.checkOnly });
   return 0;
+}
+
+/** Nothing at all where the daemon won't read the contexts where they lie. */
+async function* unlessRefused(
+  messages: AsyncIterable<BuildMessage>,
+  refused: () => void,
+): AsyncGenerator<BuildMessage> {
+  try {
+    yield* messages;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 409) throw error;
+    refused();
+  }
 }
 
 /** `rawjson` has BuildKit's lines alone. */
