@@ -29,6 +29,8 @@ export interface CopyInstructionOptions {
   exclude: readonly string[];
   /** ADD's `--unpack`; undefined: not given. */
   unpack: boolean | undefined;
+  /** The source path has no wildcards, and what it names goes itself, attributes and all, where COPY takes what is in a directory. */
+  asItIs?: true;
 }
 
 /**
@@ -82,12 +84,13 @@ function placeOf(source: CopySource): FilePlace {
 
 function selection(
   source: string,
-  { parents }: CopyInstructionOptions,
+  { parents, asItIs }: CopyInstructionOptions,
 ): Pick<
   CopyAction,
   'path' | 'include' | 'required' | 'wildcard' | 'allowEmpty' | 'followLinks' | 'contentsOnly'
 > {
   const common = { wildcard: true, allowEmpty: true, followLinks: true, contentsOnly: true };
+  if (asItIs) return { ...PLAIN, path: normalized(source), followLinks: true };
   if (!parents) return { ...common, path: normalized(source), include: [], required: [] };
   const pivot = source.indexOf('/./');
   const base = pivot === -1 ? '/' : normalized(source.slice(0, pivot));

@@ -14,6 +14,8 @@ export interface MountContext {
 }
 
 const SECRETS_DIRECTORY = '/run/secrets';
+/** Where a part of a context lies in the tree that is made of it. */
+const MOUNTED_PATH = '/files';
 const AGENT_PATH = '/run/buildkit/ssh_agent';
 
 /** RUN's mounts with their defaults. @throws EngineError "invalid" in BuildKit's words. */
@@ -47,20 +49,24 @@ function bind(mount: RunMount, from: StepTree, context: MountContext): StepMount
   context.reads(from, source);
   return {
     type: 'bind',
-    tree: asStep(from, source, context),
-    source,
+    ...asStep(from, source, context),
     target: targetOf(mount, context),
     readOnly: mount.readOnly,
   };
 }
 
-/** What of a context is mounted is made a tree of its own first, which is kept as any other step's. */
-function asStep(tree: StepTree, path: string, { platform }: MountContext): StepTree {
-  if (tree.kind === 'step') return tree;
-  const step = copyToRoot({ kind: 'path', tree, path }, `[internal] files of the context: ${path}`, platform);
-  if (path !== '/' && step.work.kind === 'copy')
-    step.work = { ...step.work, options: { ...step.work.options, parents: true } };
-  return { kind: 'step', step };
+/** What of a context is mounted is made a tree of its own first, which is kept as any other step's. Links on the way are followed by then. */
+function asStep(
+  tree: StepTree,
+  path: string,
+  { platform }: MountContext,
+): { tree: StepTree; source: string } {
+  if (tree.kind === 'step') return { tree, source: path };
+  const name = `[internal] files of the context: ${path}`;
+  const step = copyToRoot({ kind: 'path', tree, path }, name, platform);
+  if (path === '/' || step.work.kind !== 'copy') return { tree: { kind: 'step', step }, source: '/' };
+  step.work = { ...step.work, options: { ...step.work.options, destination: MOUNTED_PATH, asItIs: true } };
+  return { tree: { kind: 'step', step }, source: MOUNTED_PATH };
 }
 
 function cache(mount: RunMount, from: StepTree, context: MountContext): StepMount {
@@ -70,8 +76,7 @@ function cache(mount: RunMount, from: StepTree, context: MountContext): StepMoun
   return {
     type: 'cache',
     id: mount.id === '' ? posix.normalize(target) : mount.id,
-    tree: asStep(from, source, context),
-    source,
+    ...asStep(from, source, context),
     target,
     sharing: mount.sharing ?? 'shared',
     readOnly: mount.readOnly,

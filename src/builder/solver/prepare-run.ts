@@ -65,6 +65,7 @@ async function digestAt(place: FilePlace, path: string, inputs: StepInputs): Pro
     parents: false,
     exclude: [],
     unpack: undefined,
+    asItIs: true,
   } as const;
   const actions = planCopy([{ kind: 'path', place, path }], options);
   return await inputs.digest(actions);
