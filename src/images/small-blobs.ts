@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { type Digest, hexOf } from '../oci/digest.ts';
+import { type Digest, digestOfHex, hasDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts';
 import type { ReceivedArchive } from './received-archive.ts';
 
@@ -7,7 +7,7 @@ import type { ReceivedArchive } from './received-archive.ts';
 const MAX_BYTES = 64 << 10;
 /** Of all of them together; what comes after is stored at once. */
 const MAX_TOTAL_BYTES = 16 << 20;
-const HEX_DIGEST = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
+const HEX_DIGEST = /(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})(?![0-9a-f])/g;
 
 export interface SmallBlob {
   path: string;
@@ -29,8 +29,7 @@ export class SmallBlobs {
 
   /** @returns Whether the bytes have the digest. */
   add(blob: SmallBlob): boolean {
-    const hasher = new Bun.CryptoHasher('sha256').update(blob.bytes as Uint8Array<ArrayBuffer>);
-    if (hasher.digest('hex') !== hexOf(blob.digest)) return false;
+    if (!hasDigest(blob.bytes, blob.digest)) return false;
     this.#blobs.set(blob.digest, blob);
     return true;
   }
@@ -55,7 +54,8 @@ export class SmallBlobs {
       for (const [hex] of latin1(text).matchAll(HEX_DIGEST)) {
         if (seen.has(hex)) continue;
         seen.add(hex);
-        const digest = `sha256:${hex}` as Digest;
+        const digest = digestOfHex(hex);
+        if (digest === undefined) continue;
         const blob = this.#blobs.get(digest);
         if (blob !== undefined) named.push(blob);
         // Read in its turn: a document may name thousands of them.

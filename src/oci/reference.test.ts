@@ -214,6 +214,11 @@ if (!existsSync(vectors)) {
     };
     test.each(rowsOf('TestReferenceParse'))('parse %j', (row) => {
       const input = row.input ?? '';
+      // The program of that table has no sha512 linked in. Docker's daemon has, and takes it (28.5.2 was asked).
+      if (row.err?.$expr === 'digest.ErrDigestUnsupported' && /@sha512:[0-9a-f]{128}$/.test(input)) {
+        expect(parseReference(input).digest).toBe(input.slice(input.indexOf('@') + 1) as never);
+        return;
+      }
       if (row.err !== undefined) {
         // Without a default domain `Uppercase:tag` is a host to nobody; with one it is a name in capitals.
         expect(refusal(input)).toMatch(messages[row.err.$expr] ?? /$^/);

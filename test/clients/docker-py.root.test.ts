@@ -7,7 +7,6 @@ import { importVolumeBox } from '../support/engine/volume-box.ts';
 
 const packages = resolve(import.meta.dir, '../../.cache/stock-clients/usr/lib/python3/dist-packages');
 const there = existsSync(`${packages}/docker`);
-if (!there) console.warn('skipped: docker-py is not there; run `npm run setup -- --tests`');
 
 // As Docker 28.5 tells of it.
 const EVENTS =

@@ -49,8 +49,15 @@ afterAll(async () => {
 
 const server = (name: string, options: readonly string[]) =>
   engine.out([
-    ...['run', '-d', '--name', name, ...options, 'busybox'],
-    ...['sh', '-c', `nc -ll -p 80 -e echo ${name}`],
+    'run',
+    '-d',
+    '--name',
+    name,
+    ...options,
+    'busybox',
+    'sh',
+    '-c',
+    `nc -ll -p 80 -e echo ${name}`,
   ]);
 
 async function exposure(): Promise<Row[]> {

@@ -141,8 +141,8 @@ test('a change that is refused names the holder and changes nothing; a stream th
   expect([await ports('web'), await bindings('web'), (await elements(8080)).join()]).toEqual(before);
   expect(await elements(8090)).toEqual([]);
   expect(await update('--publish-add', '8090:90', 'web')).toMatchObject({ code: 0 });
-  stream.child.stdin.write('again\n');
-  stream.child.stdin.flush();
+  void stream.child.stdin.write('again\n');
+  void stream.child.stdin.flush();
   await eventually(() => stream.seen.stdout.includes('again'), { what: () => 'the stream to go on' });
   stream.child.kill();
   await server('host', ['--network', 'host'], 'sleep 1000');

@@ -38,8 +38,20 @@ afterAll(async () => {
 const serving = (name: string) => `trap '' TERM; nc -ll -p 80 -e sh -c 'echo ${name}; exec cat' & wait; wait`;
 const server = (name: string, options: readonly string[] = []) =>
   engine.out([
-    ...['run', '-d', '--name', name, '--network', 'both', '-p', '8080:80', ...SHARED, ...options],
-    ...['busybox', 'sh', '-c', serving(name)],
+    'run',
+    '-d',
+    '--name',
+    name,
+    '--network',
+    'both',
+    '-p',
+    '8080:80',
+    ...SHARED,
+    ...options,
+    'busybox',
+    'sh',
+    '-c',
+    serving(name),
   ]);
 
 /** Whom so many connections came to, in order; '' for one that came to nobody. */
@@ -185,8 +197,8 @@ test('from when a stop begins others get the new connections, and what is establ
   expect(await spread('::1', 4)).toBe('bb:4');
   expect(await engine.out(['inspect', '-f', '{{.State.Running}}', 'aa'])).toBe('true');
   for (const stream of streams) {
-    stream.child.stdin.write('still here\n');
-    stream.child.stdin.flush();
+    void stream.child.stdin.write('still here\n');
+    void stream.child.stdin.flush();
     await stream.until(/still here/);
   }
   await stopping.end();
