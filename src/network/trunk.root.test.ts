@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode, encode } from 'dns-packet';
 import { silentLogger } from '../errors/logger.ts';
+import { inOwnNamespaces } from '../sys/testing/own-namespaces.ts';
 import { BridgeNetworks, type BridgeNetworksOptions } from './bridge-networks.ts';
 import type { CreateNetworkRequest, Endpoint } from './network-driver.ts';
 
-// What follows makes interfaces and rules: never in the namespace of the machine. scripts/test.mjs makes us the first process of our own.
-if (process.pid !== 1) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
+// What follows makes interfaces and rules: never in the namespace of the machine.
+if (!inOwnNamespaces()) throw new Error('Run this file by scripts/test.mjs: it needs namespaces of its own');
 
 interface Member {
   pin: string;

@@ -6,6 +6,9 @@ import type { FileRunner } from '../copy/file-job.ts';
 import type { FilePlace } from './file-place.ts';
 import { FileTree } from './file-tree.ts';
 
+/** What came over a socket is garbage once it is written, and the collector doesn't see its weight. */
+const COLLECT_BYTES = 32 << 20;
+
 export interface ReceivePorts {
   /** Ours alone; what lies there belongs to builds under way. */
   directory: string;
@@ -62,10 +65,15 @@ export class ArchiveContext implements ContextSource {
 
 async function writeBody(body: AsyncIterable<Uint8Array>, path: string, signal: AbortSignal): Promise<void> {
   const file = await open(path, 'wx', 0o600);
+  let uncollected = 0;
   try {
     for await (const chunk of body) {
       signal.throwIfAborted();
       for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+      uncollected += chunk.length;
+      if (uncollected < COLLECT_BYTES) continue;
+      uncollected = 0;
+      Bun.gc(true);
     }
     signal.throwIfAborted();
   } finally {

@@ -277,3 +277,47 @@ test('ports of the host lead to a container: from the host and from outside', as
     sh('ip netns del outside');
   }
 });
+
+test('networks take their settings from a configuration network, which is no place to be', async () => {
+  await docker(
+    'network',
+    'create',
+    '--config-only',
+    '--subnet',
+    '10.66.0.0/24',
+    '--label',
+    'a=b',
+    'settings',
+  );
+  await docker('network', 'create', '--config-from', 'settings', 'n1');
+  const [made, settings] = JSON.parse(await docker('network', 'inspect', '-v', 'n1', 'settings')) as Record<
+    string,
+    unknown
+  >[];
+  expect(made).toMatchObject({
+    Driver: 'bridge',
+    ConfigFrom: { Network: 'settings' },
+    ConfigOnly: false,
+    Labels: { a: 'b' },
+    IPAM: { Config: [{ Subnet: '10.66.0.0/24' }] },
+  });
+  expect(settings).toMatchObject({ Driver: 'null', ConfigOnly: true, IPAM: { Driver: 'default' } });
+  await serve('aa', '--network', 'n1');
+  expect((await endpoint('aa', 'n1')).IPAddress).toStartWith('10.66.0.');
+  const inIt = await engine.run(['run', '--rm', '--network', 'settings', 'busybox', 'true']);
+  expect(inIt).toMatchObject({ code: 125 });
+  expect(inIt.stderr).toContain(
+    'failed to set up container networking: cannot create endpoint on configuration-only network',
+  );
+  expect((await engine.run(['network', 'connect', 'settings', 'aa'])).stderr).toContain(
+    'cannot create endpoint on configuration-only network',
+  );
+  expect((await engine.run(['network', 'rm', 'settings'])).stderr).toContain(
+    'error while removing network: configuration network "settings" is in use',
+  );
+  // Settings outlive the daemon, and are no prune's.
+  await engine.restart();
+  await docker('rm', '-f', 'aa');
+  expect(await docker('network', 'prune', '-f')).toBe('Deleted Networks:\nn1');
+  expect(await docker('network', 'rm', 'settings')).toBe('settings');
+});
