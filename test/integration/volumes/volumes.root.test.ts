@@ -139,7 +139,7 @@ describe.each(MATRIX)('volumes on $driver with $runtime', ({ driver, runtime }) 
       'nullnull',
     );
     expect(await volumes('label=a=b')).toEqual(['dev']);
-    expect(await volumes('name=^d')).toEqual(['dev']);
+    expect(await volumes('name=^dev')).toEqual(['dev']);
     expect(await volumes('dangling=true')).toHaveLength(3);
     expect(await engine.out(['volume', 'prune', '-f'])).toStartWith(`Deleted Volumes:\n${anonymous}\n`);
     expect(await engine.out(['volume', 'prune', '-af', '--filter', 'label=a'])).toStartWith('Total');
