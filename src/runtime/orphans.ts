@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const ATTEMPTS = 100;
 const REAPING_ATTEMPTS = 20;
+/** In the midst of execve a process has no command line for a moment. */
+const CLEAR_LOOKS = 2;
 const PAUSE_MS = 10;
 const SIGKILL = 9;
 
@@ -14,9 +16,11 @@ const SIGKILL = 9;
  * Resolves when none is left, with false when some outlast a second.
  */
 export async function killProcessesOf(directory: string): Promise<boolean> {
+  let clearLooks = 0;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const pids = processesOf(directory);
-    if (pids.length === 0) return true;
+    clearLooks = pids.length === 0 ? clearLooks + 1 : 0;
+    if (clearLooks === CLEAR_LOOKS) return true;
     const children = pids.flatMap(childrenOf);
     // Those first, and for a while they alone: a monitor reaps what it watches, and then ends of itself.
     const monitorsToo = children.length === 0 || attempt >= REAPING_ATTEMPTS;
