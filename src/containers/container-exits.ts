@@ -9,7 +9,7 @@ import type { ContainerRemoval } from './container-removal.ts';
 import type { ContainerRestarts } from './container-restarts.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import type { LiveContainer, LiveTask } from './live-container.ts';
-import { balancePorts } from './ports/balance-ports.ts';
+import { balancePorts, sharesPorts } from './ports/balance-ports.ts';
 
 /** For an answer to go out and its client to end. */
 const CLEARING_DELAY_MS = 10;
@@ -66,8 +66,9 @@ export class ContainerExits {
     container.task = undefined;
     container.execs.clear();
     this.#deps.observer?.ended(container, task);
-    // Whoever hears of the end may want them.
-    void this.#deps.networks.ports.withdraw(container.id);
+    // Whoever hears of the end may want them; those who share them are to be the only ones by then.
+    const withdrawn = this.#deps.networks.ports.withdraw(container.id);
+    if (sharesPorts(container.record)) await Promise.allSettled([withdrawn]);
     container.hub.end();
     this.#deps.logs.ended(container.id);
     this.#publish(container.record, task);

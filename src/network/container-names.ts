@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { HostNetwork } from './host-network.ts';
@@ -5,6 +6,9 @@ import type { NamedContainer, NamedEndpoint, NamePorts, NameServer } from './nam
 import type { NetworkBook } from './network-book.ts';
 import type { Endpoint } from './network-driver.ts';
 import { servesNames } from './predefined-networks.ts';
+
+const MAX_TRIES = 20;
+const PAUSE_MS = 50;
 
 export interface ContainerNamesOptions {
   book: NetworkBook;
@@ -20,6 +24,7 @@ export class ContainerNames {
   /** Where each container is led to. */
   readonly #ports = new Map<string, NamePorts>();
   #restoring: Promise<void> | undefined;
+  #lostAgain = false;
 
   constructor(options: ContainerNamesOptions) {
     this.#options = options;
@@ -96,11 +101,21 @@ export class ContainerNames {
 
   /** Its process has ended: the next one takes over at once, containers are asking. */
   #lost(): void {
+    this.#lostAgain = true;
     if (this.isEmpty || this.#restoring !== undefined) return;
     this.#options.logger.warn('The name server of containers has ended: starting it again');
-    this.#restoring = this.#attempt('start the name server again', () => this.restore()).finally(() => {
+    this.#restoring = this.#restoreAgain().finally(() => {
       this.#restoring = undefined;
     });
+  }
+
+  /** One that is being killed may take a connection yet, and lose it. */
+  async #restoreAgain(): Promise<void> {
+    for (let tries = 0; this.#lostAgain && tries < MAX_TRIES; tries++) {
+      this.#lostAgain = false;
+      await this.#attempt('start the name server again', () => this.restore());
+      await sleep(PAUSE_MS);
+    }
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {

@@ -303,8 +303,13 @@ describe('print and parse', () => {
   });
 
   const vectors = join(import.meta.dir, '../../../../shared/vectors/dockerfiles.jsonl');
-  test.skipIf(!existsSync(vectors))('give public Dockerfiles back', () => {
-    for (const line of readFileSync(vectors, 'utf8').trimEnd().split('\n')) {
+  // Where the table is; the ones above are our own.
+  const own = ['FROM a\nRUN <<E\nx\nE\n', '# escape=`\nFROM a`\n b\n'].map((text) =>
+    JSON.stringify({ text }),
+  );
+  test('give public Dockerfiles back', () => {
+    const lines = existsSync(vectors) ? readFileSync(vectors, 'utf8').trimEnd().split('\n') : own;
+    for (const line of lines) {
       const { text } = JSON.parse(line) as { text: string };
       if (refusal(text).message !== 'accepted') continue;
       const { escapeToken, nodes } = parseDockerfile(text);
