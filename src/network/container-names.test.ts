@@ -26,6 +26,7 @@ test('a name server that is lost again while it is restored is restored again', 
     endpointId: 'e',
     networkId: 'n',
     networkName: 'n',
+    networkDriver: 'bridge',
     names: [],
     links: {},
   };
