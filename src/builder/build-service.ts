@@ -40,7 +40,7 @@ export class BuildService implements BuildBackend {
   constructor(options: BuildServiceOptions) {
     const { solver, images, limits } = options;
     this.#options = options;
-    const { content, gc } = images.forBuilds();
+    const { content, gc } = images.rooms();
     const directory = options.contextsDirectory;
     this.#blobs = new LayerBlobs({ content, gc, files: solver.layers.files, directory });
     this.#sources = new KeptSources(options.logger);
@@ -72,11 +72,7 @@ export class BuildService implements BuildBackend {
     options: { signal: AbortSignal; watch: BuildWatcher },
   ): Promise<BuildResult> {
     const { images, solver } = this.#options;
-    return await runBuild(
-      request,
-      { images, rooms: images.forBuilds(), solver, blobs: this.#blobs },
-      options,
-    );
+    return await runBuild(request, { images, rooms: images.rooms(), solver, blobs: this.#blobs }, options);
   }
 
   /** Contexts that are kept elsewhere are part of the cache from now on. */
