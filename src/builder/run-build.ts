@@ -12,7 +12,7 @@ import type { BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
 import type { BuildResult } from './builder.ts';
 import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
-import { ImportedCache, referenceOf } from './cache/import-cache.ts';
+import { checkCacheSource, ImportedCache } from './cache/import-cache.ts';
 import { checkDockerfile } from './checks/check-dockerfile.ts';
 import { describeDockerfile } from './describe-dockerfile.ts';
 import { builtLayers } from './export/built-layers.ts';
@@ -106,7 +106,7 @@ class BuildRun {
     if (provenance !== undefined) readProvenanceOptions(provenance);
     checkSbomOptions(attestations.get('sbom') ?? {});
     checkCacheTargets(cacheTo);
-    for (const source of cacheFrom) referenceOf(source);
+    for (const source of cacheFrom) checkCacheSource(source);
     return planOutputs(this.#request);
   }
 
@@ -264,10 +264,14 @@ class BuildRun {
     let result = emptyResult(stages.map(({ platform }) => platform));
     for (const output of planned.outputs) result = (await exporter.export(output)) ?? result;
     const { session, cacheTo } = this.#request;
+    const told: Record<string, string> = {};
     for (const target of cacheTo)
-      if (target.type === 'registry')
-        await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal });
-    return result;
+      if (target.type !== 'inline')
+        Object.assign(
+          told,
+          await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal }),
+        );
+    return { ...result, metadata: { ...result.metadata, ...told } };
   }
 
   #facts({ plans, definition, bases }: Planned): BuildFacts {
