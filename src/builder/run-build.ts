@@ -86,8 +86,9 @@ class BuildRun {
       return { ...emptyResult(platforms), metadata };
     }
     const isPlatformGiven = platforms.length > 0;
-    const bases = new BaseImages({ images, session, pull, isPlatformGiven, watch, signal });
     const lease = this.#context.solver.takeLease();
+    const { rooms } = this.#context;
+    const bases = new BaseImages({ images, rooms, session, pull, isPlatformGiven, lease, watch, signal });
     try {
       const plans = await this.#plans(dockerfile, bases);
       this.#check(definition, plans, bases.known);
@@ -118,6 +119,7 @@ class BuildRun {
       plans.push(
         await planBuild(dockerfile, this.#planOptions(platform, platforms.length > 1), {
           baseImage: (name, wanted) => bases.get(name, wanted),
+          layoutImage: (name, reference, wanted) => bases.ofLayout(name, reference, wanted),
         }),
       );
     this.#context.watch({

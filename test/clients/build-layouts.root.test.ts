@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildLeftovers } from '../support/engine/build-leftovers.ts';
-import { eventually } from '../support/engine/command.ts';
+import { eventually, must } from '../support/engine/command.ts';
 import { BuildFixture } from './build/build-fixture.ts';
 import { BUILDERS, builderOf } from './build/builders.ts';
 
@@ -178,4 +178,85 @@ describe.each(BUILDERS)('%s', (name) => {
       what: () => buildLeftovers(fixture.daemon).join('\n'),
     });
   }, 300_000);
+
+  describe('oci-layout contexts', () => {
+    let layout: string;
+    let digest: string;
+    beforeAll(async () => {
+      layout = fixture.output();
+      mkdirSync(layout, { recursive: true });
+      await fixture.daemon.out(['save', '-o', `${layout}.tar`, 'busybox']);
+      await must(['tar', '-xf', `${layout}.tar`, '-C', layout]);
+      digest = indexOf(layout)[0]?.digest ?? '';
+    });
+
+    test('serve FROM and COPY --from, by tag and by digest, and leave no image of their own', async () => {
+      const folder = fixture.project({
+        Dockerfile:
+          'FROM base\nRUN echo made > /made\nFROM other\nCOPY --from=base /bin/busybox /copied/busybox\n',
+      });
+      const images = await fixture.daemon.out(['images', '-aq']);
+      const contexts = [
+        ['--build-context', `base=oci-layout://${layout}`],
+        ['--build-context', `other=oci-layout://${layout}@${digest}`],
+      ].flat();
+      const built = await build(['-t', 'on-layout', ...contexts, folder]);
+      expect(built, built.stderr).toMatchObject({ code: 0 });
+      expect(built.stderr).toContain(`[context other] load metadata for docker.io/library/other@${digest}`);
+      const layers = async (image: string) =>
+        json<string[]>(
+          Buffer.from(await fixture.daemon.out(['inspect', '-f', '{{json .RootFS.Layers}}', image])),
+        );
+      expect((await layers('on-layout')).slice(0, -1)).toEqual(await layers('busybox'));
+      expect(await fixture.daemon.out(['run', '--rm', 'on-layout', '/copied/busybox', 'echo', 'works'])).toBe(
+        'works',
+      );
+      await fixture.daemon.out(['rmi', 'on-layout']);
+      expect(await fixture.daemon.out(['images', '-aq'])).toBe(images);
+    }, 300_000);
+
+    test('an image that only the layout has runs, is sized and saved like any other', async () => {
+      const folder = fixture.project({
+        Dockerfile: 'FROM busybox\nRUN dd if=/dev/zero of=/zeros bs=1M count=3 2>/dev/null\n',
+      });
+      const own = fixture.output();
+      mkdirSync(own, { recursive: true });
+      await build(['-t', 'alone', folder]);
+      const size = await fixture.daemon.out(['inspect', '-f', '{{.Size}}', 'alone']);
+      await fixture.daemon.out(['save', '-o', `${own}.tar`, 'alone']);
+      await must(['tar', '-xf', `${own}.tar`, '-C', own]);
+      await fixture.daemon.out(['rmi', 'alone']);
+      await forget();
+      const on = fixture.project({ Dockerfile: 'FROM base\nENV A=1\n' });
+      const built = await build(['-t', 'upon', '--build-context', `base=oci-layout://${own}:latest`, on]);
+      expect(built, built.stderr).toMatchObject({ code: 0 });
+      expect(await fixture.daemon.out(['inspect', '-f', '{{.Size}}', 'upon'])).toBe(size);
+      expect(await fixture.daemon.out(['run', '--rm', 'upon', 'stat', '-c', '%s', '/zeros'])).toBe('3145728');
+      await fixture.daemon.out(['save', '-o', `${own}-again.tar`, 'upon']);
+      await fixture.daemon.out(['rmi', 'upon']);
+    }, 300_000);
+
+    test('what is not there, or is damaged, is told of', async () => {
+      const folder = fixture.project({ Dockerfile: 'FROM base\n' });
+      const on = async (place: string) =>
+        await build(['--build-context', `base=oci-layout://${place}`, folder]);
+      const absent = await on(`${layout}-none`);
+      expect(absent.code).not.toBe(0);
+      expect(absent.stderr).toContain('could not be resolved');
+      const other = `sha256:${'0'.repeat(64)}`;
+      const unknown = await on(`${layout}@${other}`);
+      expect(unknown.code).not.toBe(0);
+      expect(unknown.stderr).toMatch(
+        new RegExp(
+          `failed to resolve source metadata for docker.io/library/base@${other}: .*content ${other}: not found`,
+        ),
+      );
+      const broken = fixture.output();
+      await must(['cp', '-a', layout, broken]);
+      writeFileSync(join(broken, 'blobs', digest.replace(':', '/')), '{}');
+      const damaged = await on(broken);
+      expect(damaged.code).not.toBe(0);
+      expect(damaged.stderr).toContain('is damaged');
+    }, 300_000);
+  });
 });

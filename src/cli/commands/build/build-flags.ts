@@ -10,7 +10,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   {
     name: 'build-context',
     kind: 'list',
-    usage: 'Another context by name (name=path, URL or docker-image://)',
+    usage: 'Another context by name (name=path, URL, docker-image:// or oci-layout://)',
   },
   { name: 'cache-from', kind: 'list', usage: 'Where cached steps may come from' },
   { name: 'cache-to', kind: 'list', usage: 'Where cached steps go' },

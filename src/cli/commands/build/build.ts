@@ -41,7 +41,7 @@ export const command: Command = {
     const prepared = await prepareContext(context, args[0] ?? '', flags);
     const outputs = wantedOutputs(flags);
     const layouts = new ClientLayouts(context);
-    const { named, parts } = await namedContexts(context, flags);
+    const { named, parts } = await namedContexts(context, flags, layouts);
     const given = requestOf(flags, { prepared, outputs, named, context });
     const request = {
       ...given,
