@@ -22,6 +22,7 @@ import { claimDirectories } from './claim-directory.ts';
 import { ClientCalls } from './client-calls.ts';
 import { ClientLayouts } from './client-layouts.ts';
 import { errorText, warningsText } from './error-text.ts';
+import { ForwardedAgents } from './forwarded-agents.ts';
 import { LiveProgress } from './live-progress.ts';
 import { type BuildProgress, PlainProgress } from './plain-progress.ts';
 
@@ -42,11 +43,13 @@ export const command: Command = {
     const outputs = wantedOutputs(flags);
     const layouts = new ClientLayouts(context);
     const { named, parts } = await namedContexts(context, flags, layouts);
+    const agents = await ForwardedAgents.open(context, flags.list('ssh'));
     const given = requestOf(flags, { prepared, outputs, named, context });
     const request = {
       ...given,
       cacheFrom: await layouts.cacheFrom(given.cacheFrom),
       cacheTo: layouts.cacheTo(given.cacheTo),
+      agents: agents.ids,
     };
     const head: Part[] = [
       { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
@@ -54,7 +57,7 @@ export const command: Command = {
     ];
     const contexts = [...prepared.parts, ...parts];
     return await withInterrupt(async (signal) => {
-      const one = { request, outputs, prepared, layouts, signal };
+      const one = { request, outputs, prepared, layouts, agents, signal };
       const claims = await claimDirectories(contexts, invocation.client.builds);
       const code =
         claims === undefined
@@ -71,12 +74,12 @@ interface Build {
   outputs: WantedOutput[];
   prepared: PreparedContext;
   layouts: ClientLayouts;
+  agents: ForwardedAgents;
   signal: AbortSignal;
 }
 
 /** What another builder would take and this one can't yet: never passed over in silence. */
 function refuseUnbuilt(flags: ParsedFlags): void {
-  if (flags.list('ssh').length > 0) throw new EngineError('not-implemented', '--ssh is not implemented yet');
   const { call, format } = callOf(flags);
   if (!['text', 'json'].includes(format)) throw new EngineError('invalid', `unsupported format ${format}`);
   if (!['build', 'check', 'lint', 'outline', 'targets'].includes(call))
@@ -175,13 +178,13 @@ function limitsOf(flags: ParsedFlags): BuildRequestJson['limits'] {
 /** Undefined, where contexts are claimed: they must be sent. */
 async function build(
   invocation: Invocation,
-  { request, body, outputs, prepared, layouts, signal }: Build,
+  { request, body, outputs, prepared, layouts, agents, signal }: Build,
   areClaimed: boolean,
 ): Promise<number | undefined> {
   const { context, client, flags } = invocation;
   const mode = progressMode(flags, context);
   const progress = progressOf(mode, context, flags);
-  const calls = new ClientCalls(invocation, { outputs, layouts, signal });
+  const calls = new ClientCalls(invocation, { outputs, layouts, agents, signal });
   let last: BuildMessage = {};
   let mustSend = false;
   const refused = (): void => void (mustSend = true);

@@ -2,6 +2,7 @@ import type { BuildMessage } from '../../../wire/build.ts';
 import type { Invocation } from '../../context.ts';
 import { type WantedOutput, writeOutput } from './build-outputs.ts';
 import type { ClientLayouts } from './client-layouts.ts';
+import type { ForwardedAgents } from './forwarded-agents.ts';
 
 /** When the daemon knows better why something failed, it says so within this. */
 const DAEMON_SAYS_MS = 2_000;
@@ -9,6 +10,7 @@ const DAEMON_SAYS_MS = 2_000;
 export interface ClientCallOptions {
   outputs: readonly WantedOutput[];
   layouts: ClientLayouts;
+  agents: ForwardedAgents;
   signal: AbortSignal;
 }
 
@@ -28,11 +30,12 @@ export class ClientCalls {
   }
 
   /** False: the message is none. */
-  take({ output, blob }: BuildMessage): boolean {
+  take({ output, blob, agent }: BuildMessage): boolean {
     const { layouts } = this.#options;
     const { builds } = this.#invocation.client;
     if (output !== undefined) this.#do(this.#fetch(output));
     else if (blob !== undefined) this.#do(layouts.answer(blob, builds, this.signal));
+    else if (agent !== undefined) this.#serve(agent);
     else return false;
     return true;
   }
@@ -50,6 +53,14 @@ export class ClientCalls {
       this.#timers.push(setTimeout(() => this.#failed.abort(error), DAEMON_SAYS_MS));
     });
     this.#asked.push(work);
+  }
+
+  /** One that breaks off is the matter of the RUN that uses it. */
+  #serve({ id, token }: NonNullable<BuildMessage['agent']>): void {
+    const { agents } = this.#options;
+    const { builds } = this.#invocation.client;
+    const serving = async (): Promise<void> => await agents.serve(id, await builds.agent(token, this.signal));
+    serving().catch(() => undefined);
   }
 
   async #fetch({ id, token, type }: NonNullable<BuildMessage['output']>): Promise<void> {
