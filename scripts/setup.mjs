@@ -39,6 +39,7 @@ const TEST_PROGRAMS = {
   setfattr: 'attr',
   setcap: 'libcap2-bin',
   openssl: 'openssl',
+  'ssh-add': 'openssh-client',
   'systemd-analyze': 'systemd',
 };
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

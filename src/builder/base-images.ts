@@ -1,18 +1,24 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ImageService } from '../images/image-service.ts';
+import type { Lease } from '../images/lease-store.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';
 import type { Material } from './attest/provenance.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildSession } from './build-session.ts';
+import { layoutStore } from './client-blobs.ts';
 import type { BaseImage } from './plan/build-step.ts';
 import { type VertexTeller, watched } from './solver/build-progress-teller.ts';
+import { bringLayoutImage, type LayoutImagePorts, parseLayoutReference } from './sources/layout-image.ts';
 
 export interface BaseImageOptions {
   images: Pick<ImageService, 'hold' | 'pull'>;
-  session: Pick<BuildSession, 'credentials'>;
+  session: Pick<BuildSession, 'credentials' | 'blobs'>;
+  /** What images of the client's own layouts are brought with. */
+  rooms: Omit<LayoutImagePorts, 'lease' | 'signal'>;
+  lease: Lease;
   /** Ask the registries whether there is a newer one. */
   pull: boolean;
   /** Was a platform asked for? Otherwise an image that is here serves, whatever it is for. */
@@ -54,6 +60,33 @@ export class BaseImages {
     this.#used.push({ name: canonical, digest: view.id, platform });
     this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     return { name: canonical, manifestDigest, chainId, config };
+  }
+
+  /** Of a layout of the client's. @throws as `bringLayoutImage`. */
+  async ofLayout(name: string, text: string, platform: Platform): Promise<BaseImage> {
+    const { session, rooms, lease, signal, watch } = this.#options;
+    const { store, digest } = parseLayoutReference(text);
+    const shown = `${canonicalName(parseReference(name))}@${digest}`;
+    const { manifest, layers } = await watched(
+      watch,
+      `[context ${name}] load metadata for ${shown}`,
+      async () => {
+        try {
+          const blobs = session.blobs(layoutStore(store));
+          return await bringLayoutImage(blobs, { digest, platform }, { ...rooms, lease, signal });
+        } catch (error) {
+          signal.throwIfAborted();
+          const message = `failed to resolve source metadata for ${shown}: ${messageOf(error)}`;
+          throw new EngineError(kindOf(error), message, { cause: error });
+        }
+      },
+    );
+    const { config } = manifest;
+    this.#used.push({ name: shown, digest, platform, isLocal: true });
+    this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
+    const chainId = manifest.chainIds.at(-1);
+    const layout = { context: name, layers };
+    return { name: shown, manifestDigest: manifest.digest, chainId, config, layout };
   }
 
   /** An image that is here, whatever its names: the result of another build. */

@@ -1,6 +1,7 @@
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { OutputSink } from './build-session.ts';
 import type { Builder } from './builder.ts';
+import type { PostedCalls } from './posted-calls.ts';
 import type { PostedSession } from './posted-session.ts';
 import type { LocalClaim } from './sources/local-contexts.ts';
 
@@ -14,6 +15,8 @@ export interface PostedBuild {
   secrets: ReadonlyMap<string, Uint8Array>;
   credentials: ReadonlyMap<string, RegistryCredentials>;
   outputs: ReadonlyMap<string, OutputSink>;
+  /** Undefined: the protocol has no way back. */
+  calls?: PostedCalls;
 }
 
 /** The builder as `server/` serves it. */

@@ -1,6 +1,10 @@
+import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../errors/engine-error.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import { forwardSocket } from '../sys/forward-socket.ts';
 import type { BuildSession, ContextSource, OutputSink } from './build-session.ts';
+import type { ClientBlobs } from './client-blobs.ts';
+import type { PostedCalls } from './posted-calls.ts';
 
 /** A context that is here until `close`. */
 export interface PostedContext extends ContextSource {
@@ -14,9 +18,11 @@ export interface PostedParts {
   /** By registry, as `X-Registry-Config` has them. */
   credentials: ReadonlyMap<string, RegistryCredentials>;
   outputs: ReadonlyMap<string, OutputSink>;
+  /** Undefined: the protocol has no way back. */
+  calls?: PostedCalls | undefined;
 }
 
-/** What came with a build's request and is here whole: nothing is asked of the client while it runs. */
+/** What came with a build's request and is here whole. What else a client has is asked of it, where its protocol has a way back. */
 export class PostedSession implements BuildSession {
   readonly #parts: PostedParts;
 
@@ -34,8 +40,28 @@ export class PostedSession implements BuildSession {
     return this.#parts.secrets.get(id);
   }
 
-  async forwardAgent(id: string): Promise<never> {
-    throw new EngineError('not-found', `unset ssh forward key ${id}`);
+  async forwardAgent(
+    id: string,
+    path: string,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ close(): Promise<void> }> {
+    const { calls } = this.#parts;
+    const name = id === '' ? 'default' : id;
+    if (calls?.agents.has(name) !== true) throw new EngineError('not-found', `unset ssh forward key ${name}`);
+    return await forwardSocket(path, async (socket, ended) => {
+      const agent = await calls.connectAgent(name, { signal: AbortSignal.any([signal, ended]) });
+      await Promise.all([
+        pipeline(socket, agent, { signal: ended }),
+        pipeline(agent, socket, { signal: ended }),
+      ]);
+    });
+  }
+
+  blobs(store: string): ClientBlobs {
+    const { calls } = this.#parts;
+    if (calls === undefined)
+      throw new EngineError('not-implemented', `this protocol carries no OCI layout ${store}`);
+    return calls.blobs(store);
   }
 
   async credentials(host: string): Promise<RegistryCredentials | undefined> {

@@ -12,7 +12,7 @@ import type { BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
 import type { BuildResult } from './builder.ts';
 import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
-import { ImportedCache, referenceOf } from './cache/import-cache.ts';
+import { checkCacheSource, ImportedCache } from './cache/import-cache.ts';
 import { checkDockerfile } from './checks/check-dockerfile.ts';
 import { describeDockerfile } from './describe-dockerfile.ts';
 import { builtLayers } from './export/built-layers.ts';
@@ -86,8 +86,9 @@ class BuildRun {
       return { ...emptyResult(platforms), metadata };
     }
     const isPlatformGiven = platforms.length > 0;
-    const bases = new BaseImages({ images, session, pull, isPlatformGiven, watch, signal });
     const lease = this.#context.solver.takeLease();
+    const { rooms } = this.#context;
+    const bases = new BaseImages({ images, rooms, session, pull, isPlatformGiven, lease, watch, signal });
     try {
       const plans = await this.#plans(dockerfile, bases);
       this.#check(definition, plans, bases.known);
@@ -106,7 +107,7 @@ class BuildRun {
     if (provenance !== undefined) readProvenanceOptions(provenance);
     checkSbomOptions(attestations.get('sbom') ?? {});
     checkCacheTargets(cacheTo);
-    for (const source of cacheFrom) referenceOf(source);
+    for (const source of cacheFrom) checkCacheSource(source);
     return planOutputs(this.#request);
   }
 
@@ -118,6 +119,7 @@ class BuildRun {
       plans.push(
         await planBuild(dockerfile, this.#planOptions(platform, platforms.length > 1), {
           baseImage: (name, wanted) => bases.get(name, wanted),
+          layoutImage: (name, reference, wanted) => bases.ofLayout(name, reference, wanted),
         }),
       );
     this.#context.watch({
@@ -264,10 +266,14 @@ class BuildRun {
     let result = emptyResult(stages.map(({ platform }) => platform));
     for (const output of planned.outputs) result = (await exporter.export(output)) ?? result;
     const { session, cacheTo } = this.#request;
+    const told: Record<string, string> = {};
     for (const target of cacheTo)
-      if (target.type === 'registry')
-        await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal });
-    return result;
+      if (target.type !== 'inline')
+        Object.assign(
+          told,
+          await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal }),
+        );
+    return { ...result, metadata: { ...result.metadata, ...told } };
   }
 
   #facts({ plans, definition, bases }: Planned): BuildFacts {

@@ -1,7 +1,8 @@
 import type { LocalProofJson } from '../wire/build.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import { type EngineConnection, segment } from './engine-connection.ts';
 import type { BuildMessage } from './model.ts';
 import { encodeFilters } from './query.ts';
+import type { HijackedConnection } from './transport.ts';
 
 export interface BuildOptions {
   /** Parts of the body, as `BUILD_BODY_TYPE` of the wire has them. */
@@ -50,6 +51,28 @@ export class BuildClient {
   async output(token: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const { body } = await this.#engine.stream('GET', `/build/outputs/${token}`, { signal });
     return body;
+  }
+
+  /** Give the daemon what a `blob` line asks for. */
+  async giveBlob(token: string, data: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const contentType = 'application/octet-stream';
+    await this.#engine.call('PUT', `/build/blobs/${segment(token)}`, { body: data, contentType, signal });
+  }
+
+  /** Take what a `blob` line offers. */
+  async takeBlob(token: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const { body } = await this.#engine.stream('GET', `/build/blobs/${segment(token)}`, { signal });
+    return body;
+  }
+
+  /** There is nothing to give, or to take. */
+  async declineBlob(token: string, signal?: AbortSignal): Promise<void> {
+    await this.#engine.call('DELETE', `/build/blobs/${segment(token)}`, { signal });
+  }
+
+  /** The connection that an `agent` line asks for. */
+  async agent(token: string, signal?: AbortSignal): Promise<HijackedConnection> {
+    return await this.#engine.hijack('POST', `/build/agents/${segment(token)}`, { signal });
   }
 
   prune(

@@ -7,7 +7,11 @@ export interface BuildRequestJson {
   dockerfile: { text: string; name: string } | { path: string };
   namedContexts: Record<
     string,
-    { type: 'local' } | { type: 'image'; reference: string } | { type: 'remote'; url: string }
+    | { type: 'local' }
+    | { type: 'image'; reference: string }
+    | { type: 'remote'; url: string }
+    /** `<name of the layout>[:<tag>]@<digest>` */
+    | { type: 'oci-layout'; reference: string }
   >;
   target: string;
   platforms: string[];
@@ -36,6 +40,8 @@ export interface BuildRequestJson {
     ulimits?: { name: string; soft: number; hard: number }[];
   };
   entitlements: string[];
+  /** Ids of the SSH agents that the client forwards. */
+  agents?: string[];
   checkOnly: boolean;
   /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
   describe?: 'outline' | 'targets';
@@ -88,6 +94,8 @@ export interface BuildMessage {
   warnings?: BuildWarningJson[];
   /** The client fetches it from `GET /build/outputs/{token}`. */
   output?: { id: string; token: string; type: 'local' | 'tar' | 'oci' | 'docker' };
+  blob?: BlobCallJson;
+  agent?: AgentCallJson;
   /** The last line of a build that went well. */
   result?: { imageId?: string; metadata: Record<string, string> };
   /** The last line of one that failed. */
@@ -99,6 +107,24 @@ export interface BuildMessage {
     /** A context that was read where it lies didn't hold still: an archive of it would. */
     contextChanged?: true;
   };
+}
+
+/**
+ * A blob of one of the client's OCI layouts is wanted: the client puts it at `/build/blobs/{token}`. With a `size` one is there for it: it gets it from the
+ * same place. DELETE is the answer of one that hasn't got it, or has it already.
+ */
+export interface BlobCallJson {
+  token: string;
+  /** `local:<directory of the cache>` or `oci:<name of the layout>` */
+  store: string;
+  digest: string;
+  size?: number;
+}
+
+/** A connection to the client's SSH agent of that id: the client makes it by `POST /build/agents/{token}`, upgraded to `tcp`. */
+export interface AgentCallJson {
+  token: string;
+  id: string;
 }
 
 export interface BuildLines {

@@ -4,7 +4,7 @@ import { formatPlatform, hostPlatform, type Platform } from '../../oci/platform.
 import { parseReference, type Reference } from '../../oci/reference.ts';
 import { timeOf } from '../export/image-config.ts';
 import type { Attestation } from '../export/image-documents.ts';
-import { packageUrl, type Subject, statementOf } from './statement.ts';
+import { layoutUrl, packageUrl, type Subject, statementOf } from './statement.ts';
 
 const BUILD_TYPE = 'https://mobyproject.org/buildkit@v1';
 const BUILD_TYPE_V1 = 'https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md';
@@ -25,6 +25,8 @@ export interface Material {
   name: string;
   digest: Digest;
   platform: Platform;
+  /** Of a layout of the client's. */
+  isLocal?: boolean;
 }
 
 export interface BuildFacts {
@@ -128,20 +130,20 @@ function predicateV1(facts: BuildFacts, options: ProvenanceOptions): object {
 }
 
 function materialsOf({ materials }: BuildFacts): object[] {
-  return materials.map(({ name, digest, platform }) => ({
-    uri: uriOf(name, platform),
-    digest: { [algorithmOf(digest)]: hexOf(digest) },
+  return materials.map((material) => ({
+    uri: uriOf(material),
+    digest: { [algorithmOf(material.digest)]: hexOf(material.digest) },
   }));
 }
 
-function uriOf(name: string, platform: Platform): string {
+function uriOf({ name, platform, isLocal = false }: Material): string {
   let reference: Reference;
   try {
     reference = parseReference(name);
   } catch {
     return name;
   }
-  return packageUrl(reference, platform);
+  return isLocal ? layoutUrl(reference, platform) : packageUrl(reference, platform);
 }
 
 function configSource({ entryPoint, contextUrl }: BuildFacts): object {

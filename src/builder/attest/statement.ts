@@ -30,3 +30,10 @@ export function packageUrl(reference: Reference, platform: Platform): string {
   const at = version === undefined ? '' : `@${encodeURIComponent(version)}`;
   return `pkg:docker/${name}${at}?platform=${encodeURIComponent(formatPlatform(platform))}`;
 }
+
+/** The same of an image of an OCI layout: `pkg:oci/base?digest=sha256:…&platform=linux%2Famd64`. */
+export function layoutUrl(reference: Reference, platform: Platform): string {
+  const { tag, digest = '' } = reference;
+  const at = tag === undefined ? '' : `@${encodeURIComponent(tag)}`;
+  return `pkg:oci/${familiarRepository(reference)}${at}?digest=${digest}&platform=${encodeURIComponent(formatPlatform(platform))}`;
+}

@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { type DiffId, type Digest, isDigest, parseDiffId } from '../../oci/digest.ts';
+import { type DiffId, isDigest, parseDiffId } from '../../oci/digest.ts';
 import {
   arrayField,
   type JsonObject,
@@ -33,6 +33,20 @@ export interface CacheConfig {
   results: readonly CachedResult[];
 }
 
+/** What a manifest says of a layer of BuildKit's besides: its tar's digest, and when it was made. */
+const DIFF_ID = 'containerd.io/uncompressed';
+const CREATED_AT = 'buildkit/createdat';
+
+/** A layer as a cache's manifest names it. */
+export function layerDescriptor({ descriptor, diffId, createdNano }: CachedLayer): Descriptor {
+  const annotations = { [CREATED_AT]: timeOf(createdNano), [DIFF_ID]: diffId };
+  return { ...descriptor, annotations };
+}
+
+function timeOf(createdNano: bigint): string {
+  return new Date(Number(createdNano / 1_000_000n)).toISOString();
+}
+
 /** BuildKit's form of a cache's description. Keys are this builder's own: a cache of BuildKit's is read, but nothing of it fits. */
 export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array {
   const byKey = new Map<string, number[]>();
@@ -45,7 +59,7 @@ export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array 
         mediaType: descriptor.mediaType,
         diffID: diffId,
         size: descriptor.size,
-        createdAt: new Date(Number(createdNano / 1_000_000n)).toISOString(),
+        createdAt: timeOf(createdNano),
         'sampan.tarSize': String(tarSize),
         'sampan.createdNano': String(createdNano),
       },
@@ -55,17 +69,24 @@ export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array 
   return new TextEncoder().encode(JSON.stringify(document));
 }
 
-/** @throws EngineError "invalid": a cache comes from anywhere. */
-export function parseCacheConfig(bytes: Uint8Array): CacheConfig {
+/**
+ * `blobs` are those that the cache's manifest names. BuildKit tells of a layer there alone.
+ *
+ * @throws EngineError "invalid": a cache comes from anywhere.
+ */
+export function parseCacheConfig(bytes: Uint8Array, blobs: readonly Descriptor[]): CacheConfig {
   const document = parseJsonObject(bytes, 'cache config', MAX_CACHE_CONFIG_BYTES);
-  const layers = listOf(document, 'layers').map((value, at) => layerOf(value, `layers[${at}]`));
+  const byDigest = new Map<string, Descriptor>(blobs.map((blob) => [blob.digest, blob]));
+  const found = listOf(document, 'layers').map((value, at) => layerOf(value, `layers[${at}]`, byDigest));
+  const layers = found.filter((layer) => layer !== undefined);
   const results = listOf(document, 'records').flatMap((value, at): CachedResult[] => {
     const record = objectField(value, `records[${at}]`);
     const key = stringField(record['digest'], `records[${at}].digest`);
-    return listOf(record, 'layers').flatMap((found) => {
-      const { layer } = objectField(found, `records[${at}].layers`);
-      if (typeof layer !== 'number' || layers[layer] === undefined) throw malformed();
-      return [{ key, layer }];
+    return listOf(record, 'layers').flatMap((one) => {
+      const { layer } = objectField(one, `records[${at}].layers`);
+      if (typeof layer !== 'number' || !(layer in found)) throw malformed();
+      const known = found[layer];
+      return known === undefined ? [] : [{ key, layer: layers.indexOf(known) }];
     });
   });
   return { layers, results };
@@ -76,18 +97,25 @@ function listOf(object: JsonObject, name: string): unknown[] {
   return value === undefined || value === null ? [] : arrayField(value, `cache config.${name}`, MAX_ENTRIES);
 }
 
-function layerOf(value: unknown, field: string): CachedLayer {
+/** Undefined: nobody says what its tar is, so that it can't be had. */
+function layerOf(
+  value: unknown,
+  field: string,
+  blobs: ReadonlyMap<string, Descriptor>,
+): CachedLayer | undefined {
   const layer = objectField(value, field);
   const digest = stringField(layer['blob'], `${field}.blob`);
+  if (!isDigest(digest)) throw malformed();
   const annotations = objectField(layer['annotations'] ?? {}, `${field}.annotations`);
-  const size = annotations['size'];
-  const diffId = parseDiffId(stringField(annotations['diffID'], `${field}.annotations.diffID`));
-  if (!isDigest(digest) || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-    throw malformed();
-  const mediaType = optionalString(annotations['mediaType'], `${field}.mediaType`) ?? '';
+  const blob = blobs.get(digest);
+  const diffId = optionalString(annotations['diffID'], `${field}.diffID`) ?? blob?.annotations?.[DIFF_ID];
+  const size = annotations['size'] ?? blob?.size;
+  if (diffId === undefined || size === undefined) return undefined;
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw malformed();
+  const mediaType = optionalString(annotations['mediaType'], `${field}.mediaType`) ?? blob?.mediaType ?? '';
   return {
-    descriptor: { mediaType, digest: digest as Digest, size },
-    diffId,
+    descriptor: { mediaType, digest, size },
+    diffId: parseDiffId(diffId),
     tarSize: Number(numberText(annotations['sampan.tarSize'])),
     createdNano: BigInt(numberText(annotations['sampan.createdNano'])),
   };

@@ -6,18 +6,17 @@ import type { RegistryAccess } from '../../images/pull-image.ts';
 import { type UploadRunner, withUploads } from '../../images/upload-runner.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { ChainId } from '../../oci/digest.ts';
-import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import { canonicalName, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts';
 import { pushContent } from '../../registry/push-content.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { CacheTarget } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
-import { documentOf } from '../export/image-documents.ts';
+import { cacheStore } from '../client-blobs.ts';
 import type { LayerBlobs } from '../export/layer-blobs.ts';
 import type { BuiltStage } from '../export/store-build.ts';
-import { watched } from '../solver/build-progress-teller.ts';
+import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
-import { CACHE_CONFIG_TYPE, type CachedLayer, renderCacheConfig } from './cache-config.ts';
+import { type CacheDocuments, cacheDocuments, cacheForm } from './cache-documents.ts';
 
 export interface ExportCachePorts {
   content: ContentStore & { readonly root: string };
@@ -37,8 +36,7 @@ export interface ExportCacheOptions {
   signal: AbortSignal;
 }
 
-const KNOWN = new Set([
-  'ref',
+const KNOWN = [
   'mode',
   'oci-mediatypes',
   'image-manifest',
@@ -46,133 +44,156 @@ const KNOWN = new Set([
   'compression-level',
   'force-compression',
   'ignore-error',
-  'registry.insecure',
-]);
+];
+
+/** Besides those; what of them is the client's own affair included. */
+const OWN: Readonly<Record<CacheTarget['type'], readonly string[]>> = {
+  registry: ['ref', 'registry.insecure'],
+  local: ['dest', 'tag', 'reset'],
+  inline: ['ref'],
+};
 
 /** @throws EngineError "invalid", "not-implemented", before anything is built. */
 export function checkCacheTargets(targets: readonly CacheTarget[]): void {
   for (const { type, attributes } of targets) {
-    if (type === 'local')
-      throw new EngineError(
-        'not-implemented',
-        'cache of type local is not implemented; registry and inline are',
-      );
-    const unknown = Object.keys(attributes).find((name) => !KNOWN.has(name));
+    const known = [...KNOWN, ...OWN[type]];
+    const unknown = Object.keys(attributes).find((name) => !known.includes(name));
     if (unknown !== undefined)
       throw new EngineError('invalid', `unknown attribute ${JSON.stringify(unknown)} of cache ${type}`);
     if (type === 'registry' && (attributes['ref'] ?? '') === '')
       throw new EngineError('invalid', 'registry cache exporter requires ref');
+    if (type === 'local' && (attributes['dest'] ?? '') === '')
+      throw new EngineError('invalid', 'local cache exporter requires dest');
     const { compression = 'gzip' } = attributes;
     if (compression !== 'gzip' && compression !== 'zstd' && compression !== 'uncompressed')
       throw new EngineError('not-implemented', `compression type ${compression} is not implemented`);
-    if (attributes['oci-mediatypes'] === 'false' || attributes['image-manifest'] === 'false')
-      throw new EngineError('not-implemented', `a cache is exported as an OCI image manifest`);
+    const { isImage, ociTypes } = cacheForm(attributes);
+    if (isImage && !ociTypes) throw new EngineError('invalid', 'invalid configuration for remote cache');
   }
 }
 
-/** Tell a registry what led to what, with the layers. @throws as `pushContent`, but where `ignore-error` is set. */
+/**
+ * Tell a registry or the client what led to what, with the layers. Resolves to what the client is told of it, by BuildKit's names.
+ *
+ * @throws as `pushContent` and `ClientBlobs`, but where `ignore-error` is set.
+ */
 export async function exportCache(
   target: CacheTarget,
   ports: ExportCachePorts,
   options: ExportCacheOptions,
-): Promise<void> {
+): Promise<Record<string, string>> {
   const { watch, signal } = options;
+  const place = target.type === 'local' ? 'client directory' : 'registry';
   try {
-    await watched(watch, 'exporting cache to registry', async (teller) => {
-      await send(target, ports, options);
-      teller.transfer(`writing cache manifest ${canonicalName(refOf(target))}`, 0, { done: true });
+    return await watched(watch, `exporting cache to ${place}`, async (teller) => {
+      return await new CacheExport(target, ports, { ...options, teller }).run();
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (!/^(1|t|true)$/i.test(target.attributes['ignore-error'] ?? '')) throw error;
+    if (!isTrue(target.attributes['ignore-error'])) throw error;
     const short = `failed to export the cache: ${messageOf(error)}`;
     watch({ type: 'warning', warning: { vertex: undefined, level: 1, short, detail: [], url: '' } });
+    return {};
   }
 }
 
-function refOf({ attributes }: CacheTarget) {
-  return withDefaultTag(parseReference(attributes['ref'] ?? ''));
+class CacheExport {
+  readonly #target: CacheTarget;
+  readonly #ports: ExportCachePorts;
+  readonly #options: ExportCacheOptions & { teller: VertexTeller };
+
+  constructor(
+    target: CacheTarget,
+    ports: ExportCachePorts,
+    options: ExportCacheOptions & { teller: VertexTeller },
+  ) {
+    this.#target = target;
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  async run(): Promise<Record<string, string>> {
+    const { lease, signal, teller } = this.#options;
+    const { content, blobs } = this.#ports;
+    const solved = this.#target.mode === 'max' ? this.#options.solved : keysOfImage(this.#options);
+    if (solved.length === 0) {
+      teller.transfer('skipping cache export for empty result', 0, { done: true });
+      return {};
+    }
+    const documents = await cacheDocuments(solved, this.#target, { blobs, lease, signal });
+    const { config, manifest } = documents;
+    await lease.add({ blobs: [config.descriptor.digest], chains: [] });
+    await content.write(config.bytes);
+    if (this.#target.type === 'local') await this.#toClient(documents);
+    else await this.#toRegistry(documents);
+    return { 'cache.manifest': JSON.stringify(manifest.descriptor) };
+  }
+
+  /** One after the other, what names the others last. */
+  async #toClient({ layers, config, manifest }: CacheDocuments): Promise<void> {
+    const { session, signal, teller } = this.#options;
+    const client = session.blobs(cacheStore(this.#target.attributes['dest'] ?? ''));
+    for (const layer of layers) {
+      await client.write(layer, () => this.#ports.content.stream(layer.digest), { signal });
+      teller.transfer(`writing layer ${layer.digest}`, 0, { done: true });
+    }
+    for (const [title, { descriptor, bytes }] of [
+      ['writing config', config],
+      [titleOf(this.#target), manifest],
+    ] as const) {
+      await client.write(descriptor, () => once(bytes), { signal });
+      teller.transfer(`${title} ${descriptor.digest}`, 0, { done: true });
+    }
+  }
+
+  async #toRegistry({ layers, config, manifest }: CacheDocuments): Promise<void> {
+    const { session, signal, teller } = this.#options;
+    const { content, registry, uploads, store } = this.#ports;
+    const reference = withDefaultTag(parseReference(this.#target.attributes['ref'] ?? ''));
+    const client = withUploads(registry.pushClient(), {
+      uploads,
+      contentRoot: content.root,
+      registry: registry.config(),
+    });
+    const credentials = await session.credentials(reference.domain, { signal });
+    const blobs = [...layers, config.descriptor].map((descriptor: Descriptor) => ({
+      descriptor,
+      open: (start: number) => content.stream(descriptor.digest, { start }),
+      id: undefined,
+    }));
+    await pushContent(
+      client,
+      { reference, blobs, manifests: [manifest] },
+      {
+        signal,
+        credentials,
+        tlsVerify: isTrue(this.#target.attributes['registry.insecure']) ? false : undefined,
+        maxConcurrentUploads: uploads.jobs,
+        progress: () => undefined,
+      },
+    );
+    await store.addSources(
+      layers.map(({ digest }) => digest),
+      repositoryName(reference),
+    );
+    teller.transfer(`${titleOf(this.#target)} ${canonicalName(reference)}`, 0, { done: true });
+  }
 }
 
-async function send(
-  target: CacheTarget,
-  ports: ExportCachePorts,
-  options: ExportCacheOptions,
-): Promise<void> {
-  const { lease, signal, session } = options;
-  const solved = target.mode === 'max' ? options.solved : keysOfImage(options);
-  const plain = solved.map(({ layer }) => layer.descriptor);
-  const { compression = 'gzip' } = target.attributes;
-  const level = target.attributes['compression-level'];
-  const form = {
-    compression: compression as 'gzip',
-    compressionLevel: level === undefined ? undefined : Number(level),
-    forceCompression: false,
-  };
-  const descriptors = await ports.blobs.all(plain, form, { lease, signal });
-  const layers = solved.map(({ layer }, at): CachedLayer => {
-    const { diffId, tarSize, createdNano } = layer;
-    return { descriptor: descriptors[at] as Descriptor, diffId, tarSize, createdNano };
-  });
-  const results = solved.map(({ key }, layer) => ({ key, layer }));
-  const config = documentOf(CACHE_CONFIG_TYPE, renderCacheConfig({ layers, results }));
-  const unique = [...new Map(descriptors.map((one) => [one.digest, one])).values()];
-  const manifest = documentOf(MEDIA_TYPES.ociManifest, {
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    config: config.descriptor,
-    layers: unique.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
-  });
-  await lease.add({ blobs: [config.descriptor.digest], chains: [] });
-  await ports.content.write(config.bytes);
-  const reference = refOf(target);
-  const { content, registry, uploads, store } = ports;
-  const client = withUploads(registry.pushClient(), {
-    uploads,
-    contentRoot: content.root,
-    registry: registry.config(),
-  });
-  const credentials = await session.credentials(reference.domain, { signal });
-  const blobs = [...unique, config.descriptor].map((descriptor) => ({
-    descriptor,
-    open: (start: number) => content.stream(descriptor.digest, { start }),
-    id: undefined,
-  }));
-  const insecure = /^(1|t|true)$/i.test(target.attributes['registry.insecure'] ?? '');
-  await pushContent(
-    client,
-    { reference, blobs, manifests: [manifest] },
-    {
-      signal,
-      credentials,
-      tlsVerify: insecure ? false : undefined,
-      maxConcurrentUploads: uploads.jobs,
-      progress: () => undefined,
-    },
-  );
-  await store.addSources(
-    unique.map(({ digest }) => digest),
-    repositoryName(reference),
-  );
+function titleOf({ attributes }: CacheTarget): string {
+  return cacheForm(attributes).isImage ? 'writing cache image manifest' : 'writing cache manifest';
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function isTrue(text: string | undefined): boolean {
+  return /^(1|t|true)$/i.test(text ?? '');
 }
 
 /** What led to the image's own layers: `mode=min`. */
 function keysOfImage({ solved, stages }: Pick<ExportCacheOptions, 'solved' | 'stages'>): SolvedKey[] {
   const own = new Set<ChainId>(stages.flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
   return solved.filter(({ layer }) => own.has(layer.chainId));
-}
-
-/** The same for an image's own config: which of its layers came of which key. */
-export function inlineCacheOf(
-  stage: BuiltStage,
-  layers: readonly Descriptor[],
-  solved: readonly SolvedKey[],
-): string {
-  const below = layers.length - stage.layers.length;
-  const places = new Map(stage.layers.map(({ chainId }, at) => [chainId, below + at]));
-  const own = solved.flatMap(({ key, layer }) => {
-    const place = places.get(layer.chainId);
-    return place === undefined ? [] : [{ key, layer: place, created: String(layer.createdNano) }];
-  });
-  return JSON.stringify({ sampan: own });
 }

@@ -6,16 +6,18 @@ import type { Lease } from '../../images/lease-store.ts';
 import type { RegistryAccess } from '../../images/pull-image.ts';
 import { ruleFor, type SignaturePolicy } from '../../images/signature-policy.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
-import type { ChainId } from '../../oci/digest.ts';
+import { type ChainId, type Digest, hexOf, parseDigest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../../oci/reference.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { CacheSource } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
+import { cacheStore } from '../client-blobs.ts';
 import { watched } from '../solver/build-progress-teller.ts';
 import type { BuiltLayer } from '../solver/cache-record.ts';
+import { receiveBlob } from '../sources/receive-blob.ts';
 import type { CachedLayer } from './cache-config.ts';
-import { type LoadedCache, loadCaches } from './load-cache.ts';
+import { type LoadedCache, loadCaches, loadClientCaches } from './load-cache.ts';
 
 export interface ImportCachePorts {
   content: ContentStore & { readonly root: string };
@@ -36,6 +38,13 @@ export interface ImportCacheOptions {
 interface Found {
   layer: CachedLayer;
   origin: LoadedCache['origin'];
+}
+
+interface OpenSource {
+  /** What progress calls its import. */
+  title: string;
+  name: string;
+  load: () => Promise<LoadedCache[]>;
 }
 
 /** Results of builds elsewhere (`--cache-from`), by this builder's keys. A layer is brought here when a step wants it. */
@@ -64,17 +73,12 @@ export class ImportedCache {
     parent: ChainId | undefined,
     { lease, signal }: { lease: Lease; signal: AbortSignal },
   ): Promise<BuiltLayer | undefined> {
-    for (const { layer, origin } of this.#found.get(key) ?? []) {
-      const { descriptor, diffId, createdNano } = layer;
+    for (const found of this.#found.get(key) ?? []) {
+      const { descriptor, diffId, createdNano } = found.layer;
       const chainId = chainIdOn(parent, diffId);
-      const { content, registry, fetches } = this.#ports;
       await lease.add({ blobs: [descriptor.digest], chains: [chainId] });
       try {
-        const job = { contentRoot: content.root, registry: registry.config(), origin, descriptor, diffId };
-        const wanted = { job, chainId, parent };
-        const { tarSize } =
-          (await fetches.present(wanted)) ??
-          (await fetches.fetch(wanted, { signal, progress: () => undefined }));
+        const tarSize = await this.#fetch(found, { chainId, parent, signal });
         return { chainId, diffId, descriptor, tarSize, createdNano };
       } catch {
         signal.throwIfAborted();
@@ -84,16 +88,34 @@ export class ImportedCache {
     return undefined;
   }
 
+  /** Resolves to the size of the layer's tar. */
+  async #fetch(
+    { layer: { descriptor, diffId }, origin }: Found,
+    { chainId, parent, signal }: { chainId: ChainId; parent: ChainId | undefined; signal: AbortSignal },
+  ): Promise<number> {
+    const { content, registry, fetches } = this.#ports;
+    const blobs = origin !== undefined && 'read' in origin ? origin : undefined;
+    const job = {
+      contentRoot: content.root,
+      registry: registry.config(),
+      origin: origin === undefined || 'read' in origin ? undefined : origin,
+      descriptor,
+      diffId,
+    };
+    const wanted = { job, chainId, parent };
+    const here = await fetches.present(wanted);
+    if (here !== undefined) return here.tarSize;
+    if (blobs !== undefined) await receiveBlob(blobs, descriptor, { content, signal });
+    return (await fetches.fetch(wanted, { signal, progress: () => undefined })).tarSize;
+  }
+
   async #add(source: CacheSource, options: ImportCacheOptions): Promise<void> {
-    const { session, watch, signal, platforms } = options;
-    const reference = referenceOf(source);
-    const name = canonicalName(reference);
+    const { watch, signal } = options;
+    const { title, name, load } =
+      source.type === 'local' ? this.#client(source, options) : this.#registry(source, options);
     try {
-      await watched(watch, `importing cache manifest from ${name}`, async () => {
-        await this.#refuseUnsigned(reference);
-        const credentials = await session.credentials(reference.domain, { signal });
-        const request = { signal, credentials, tlsVerify: undefined };
-        for (const { config, origin } of await loadCaches(reference, this.#ports, { request, platforms }))
+      await watched(watch, title, async () => {
+        for (const { config, origin } of await load())
           for (const { key, layer } of config.results) {
             const found = config.layers[layer];
             if (found === undefined) continue;
@@ -107,6 +129,25 @@ export class ImportedCache {
     }
   }
 
+  #registry(source: CacheSource, { session, platforms, signal }: ImportCacheOptions): OpenSource {
+    const reference = referenceOf(source);
+    const name = canonicalName(reference);
+    const load = async (): Promise<LoadedCache[]> => {
+      await this.#refuseUnsigned(reference);
+      const credentials = await session.credentials(reference.domain, { signal });
+      const request = { signal, credentials, tlsVerify: undefined };
+      return await loadCaches(reference, this.#ports, { request, platforms });
+    };
+    return { title: `importing cache manifest from ${name}`, name, load };
+  }
+
+  #client(source: CacheSource, { session, platforms, signal }: ImportCacheOptions): OpenSource {
+    const { directory, digest } = clientCacheOf(source);
+    const load = async (): Promise<LoadedCache[]> =>
+      await loadClientCaches(session.blobs(cacheStore(directory)), digest, { platforms, signal });
+    return { title: `importing cache manifest from local:${cacheId(digest)}`, name: directory, load };
+  }
+
   /** A cache has no signature, and its layers would come into images unseen. */
   async #refuseUnsigned(reference: Reference): Promise<void> {
     const policy = await this.#ports.signaturePolicy?.();
@@ -117,14 +158,28 @@ export class ImportedCache {
   }
 }
 
-/** @throws EngineError "invalid", "not-implemented". */
-export function referenceOf({ type, attributes }: CacheSource): Reference {
-  if (type === 'local')
-    throw new EngineError(
-      'not-implemented',
-      'cache of type local is not implemented; registry and inline are',
-    );
+/** Is it one that can be asked? @throws EngineError "invalid" in BuildKit's words. */
+export function checkCacheSource(source: CacheSource): void {
+  if (source.type === 'local') clientCacheOf(source);
+  else referenceOf(source);
+}
+
+function referenceOf({ type, attributes }: CacheSource): Reference {
   const text = attributes['ref'] ?? attributes['name'] ?? '';
   if (text === '') throw new EngineError('invalid', `${type} cache importer requires ref`);
   return withDefaultTag(parseReference(text));
+}
+
+/** BuildKit calls such a cache by a number. */
+function cacheId(digest: Digest): string {
+  return String(BigInt(`0x${hexOf(digest).slice(0, 16)}`));
+}
+
+function clientCacheOf({ attributes: { src = '', digest = '' } }: CacheSource): {
+  directory: string;
+  digest: Digest;
+} {
+  if (digest === '') throw new EngineError('invalid', 'local cache importer requires explicit digest');
+  if (src === '') throw new EngineError('invalid', 'local cache importer requires src');
+  return { directory: src, digest: parseDigest(digest) };
 }

@@ -1,28 +1,23 @@
 import { kindOf } from '../../errors/engine-error.ts';
 import type { LayerOrigin } from '../../images/layer-job.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import type { DiffId } from '../../oci/digest.ts';
-import { MAX_CONFIG_BYTES, parseImageConfig } from '../../oci/image-config.ts';
-import { optionalString, parseJsonObject } from '../../oci/json-fields.ts';
-import { type Manifest, parseIndex, parseManifest } from '../../oci/manifest.ts';
-import { isImageConfigType, isIndexType } from '../../oci/media-types.ts';
-import { isAttestation, matchesPlatform, type Platform } from '../../oci/platform.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { MAX_CONFIG_BYTES } from '../../oci/image-config.ts';
+import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts';
+import type { Platform } from '../../oci/platform.ts';
 import { canonicalName, type Reference, withDigest } from '../../oci/reference.ts';
 import { readBlob as fetchBlob } from '../../registry/read-blob.ts';
-import type { RegistryRequest, ResolvedManifest } from '../../registry/registry-client.ts';
-import {
-  CACHE_CONFIG_TYPE,
-  type CacheConfig,
-  type CachedLayer,
-  MAX_CACHE_CONFIG_BYTES,
-  parseCacheConfig,
-} from './cache-config.ts';
+import type { RegistryRequest } from '../../registry/registry-client.ts';
+import type { ClientBlobs } from '../client-blobs.ts';
+import { readClientBlob } from '../sources/receive-blob.ts';
+import { type CacheConfig, MAX_CACHE_CONFIG_BYTES } from './cache-config.ts';
 import type { ImportCachePorts } from './import-cache.ts';
+import { documentType, inlineCache, readCaches } from './read-caches.ts';
 
 export interface LoadedCache {
   config: CacheConfig;
   /** Where the layers' blobs are, those that aren't here. */
-  origin: LayerOrigin | undefined;
+  origin: LayerOrigin | ClientBlobs | undefined;
 }
 
 interface LoadOptions {
@@ -34,22 +29,39 @@ interface LoadOptions {
 export async function loadCaches(
   reference: Reference,
   ports: ImportCachePorts,
-  options: LoadOptions,
+  { request, platforms }: LoadOptions,
 ): Promise<LoadedCache[]> {
   const here = await localCaches(reference, ports);
   if (here.length > 0) return here;
   const registry = ports.registry.client();
-  const resolved = await registry.manifest(reference, options.request);
-  const { credentials, tlsVerify } = options.request;
+  const resolved = await registry.manifest(reference, request);
+  const { credentials, tlsVerify } = request;
   const origin = { repository: reference, source: resolved.source, credentials, tlsVerify };
-  const read = (descriptor: Descriptor): Promise<Uint8Array> =>
-    readBlob(descriptor, { reference, ports, request: options.request });
-  const loaded: LoadedCache[] = [];
-  for (const manifest of await manifestsOf(resolved, reference, { ports, options, read })) {
-    const config = await cacheOf(manifest, read);
-    if (config !== undefined) loaded.push({ config, origin });
-  }
-  return loaded;
+  const documents = {
+    manifest: async ({ digest }: Descriptor) =>
+      (await registry.manifest(withDigest(reference, digest), request)).bytes,
+    blob: (descriptor: Descriptor) => readBlob(descriptor, { reference, ports, request }),
+  };
+  const { bytes, descriptor } = resolved;
+  const configs = await readCaches(bytes, descriptor.mediaType, { documents, platforms });
+  return configs.map((config) => ({ config, origin }));
+}
+
+/** The caches that a client has in a layout of its own. */
+export async function loadClientCaches(
+  blobs: ClientBlobs,
+  digest: Digest,
+  { platforms, signal }: { platforms: readonly Platform[]; signal: AbortSignal },
+): Promise<LoadedCache[]> {
+  const documents = {
+    manifest: (descriptor: Descriptor) =>
+      readClientBlob(blobs, descriptor, { maxBytes: MAX_MANIFEST_BYTES, signal }),
+    blob: (descriptor: Descriptor) =>
+      readClientBlob(blobs, descriptor, { maxBytes: MAX_CACHE_CONFIG_BYTES, signal }),
+  };
+  const bytes = await readClientBlob(blobs, { digest }, { maxBytes: MAX_MANIFEST_BYTES, signal });
+  const configs = await readCaches(bytes, documentType(bytes), { documents, platforms });
+  return configs.map((config) => ({ config, origin: blobs }));
 }
 
 async function localCaches(
@@ -65,77 +77,6 @@ async function localCaches(
     if (config !== undefined) loaded.push({ config, origin: undefined });
   }
   return loaded;
-}
-
-/** A cache's own manifest, or the images of the platforms that are built; an old cache is an index of blobs. */
-async function manifestsOf(
-  { descriptor, bytes }: ResolvedManifest,
-  reference: Reference,
-  context: { ports: ImportCachePorts; options: LoadOptions; read: (blob: Descriptor) => Promise<Uint8Array> },
-): Promise<Pick<Manifest, 'config' | 'layers'>[]> {
-  if (!isIndexType(descriptor.mediaType)) return [parseManifest(bytes, descriptor.mediaType)];
-  const { manifests } = parseIndex(bytes, descriptor.mediaType);
-  const config = manifests.find(({ mediaType }) => mediaType === CACHE_CONFIG_TYPE);
-  if (config !== undefined) return [{ config, layers: manifests }];
-  const { platforms, request } = context.options;
-  const wanted = manifests.filter(
-    (one) =>
-      !isAttestation(one) &&
-      platforms.some((platform) => one.platform === undefined || matchesPlatform(platform, one.platform)),
-  );
-  const client = context.ports.registry.client();
-  return await Promise.all(
-    wanted.map(async ({ digest, mediaType }) => {
-      const found = await client.manifest(withDigest(reference, digest), request);
-      return parseManifest(found.bytes, mediaType);
-    }),
-  );
-}
-
-async function cacheOf(
-  manifest: Pick<Manifest, 'config' | 'layers'>,
-  read: (blob: Descriptor) => Promise<Uint8Array>,
-): Promise<CacheConfig | undefined> {
-  const { config } = manifest;
-  if (config.mediaType === CACHE_CONFIG_TYPE) return parseCacheConfig(await read(config));
-  return isImageConfigType(config.mediaType) ? inlineCache(await read(config), manifest) : undefined;
-}
-
-/** An image's own cache: results by the places of its layers. */
-function inlineCache(config: Uint8Array, { layers }: Pick<Manifest, 'layers'>): CacheConfig | undefined {
-  const document = parseJsonObject(config, 'image config', MAX_CONFIG_BYTES);
-  const text = optionalString(document['moby.buildkit.cache.v0'], 'moby.buildkit.cache.v0');
-  if (text === undefined || text === '') return undefined;
-  const { diffIds } = parseImageConfig(config);
-  const own = parseInline(Buffer.from(text, 'base64'));
-  const cached = layers.map(
-    (descriptor, at): CachedLayer => ({
-      descriptor,
-      diffId: diffIds[at] as DiffId,
-      tarSize: 0,
-      createdNano: own.get(at)?.createdNano ?? 0n,
-    }),
-  );
-  const results = [...own].flatMap(([layer, { key }]) =>
-    cached[layer] === undefined ? [] : [{ key, layer }],
-  );
-  return { layers: cached, results };
-}
-
-/** BuildKit's own form isn't understood: nothing fits. */
-function parseInline(bytes: Uint8Array): Map<number, { key: string; createdNano: bigint }> {
-  const found = new Map<number, { key: string; createdNano: bigint }>();
-  const document = parseJsonObject(bytes, 'inline cache', MAX_CACHE_CONFIG_BYTES) as {
-    sampan?: unknown;
-  };
-  if (!Array.isArray(document.sampan)) return found;
-  for (const one of document.sampan as unknown[]) {
-    const { key, layer, created } = (one ?? {}) as Record<string, unknown>;
-    if (typeof key !== 'string' || typeof layer !== 'number') continue;
-    const time = typeof created === 'string' && /^\d{1,19}$/.test(created) ? BigInt(created) : 0n;
-    found.set(layer, { key, createdNano: time });
-  }
-  return found;
 }
 
 /** Verified. @throws EngineError as `RegistryClient`, "invalid" for more or other bytes than the descriptor says. */

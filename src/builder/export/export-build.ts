@@ -9,7 +9,7 @@ import { sbomOf } from '../attest/sbom.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { BuildRequest } from '../build-request.ts';
 import type { BuildResult } from '../builder.ts';
-import { inlineCacheOf } from '../cache/export-cache.ts';
+import { inlineCacheOf } from '../cache/inline-cache.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';

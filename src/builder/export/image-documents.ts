@@ -49,7 +49,7 @@ const DOCKER_LAYERS: Readonly<Record<string, string>> = {
 };
 
 /** One manifest has layers of one family; what the other hasn't got stays as it is. */
-function layerType(mediaType: string, ociTypes: boolean): string {
+export function layerType(mediaType: string, ociTypes: boolean): string {
   if (!ociTypes) return DOCKER_LAYERS[mediaType] ?? mediaType;
   const known = Object.entries(DOCKER_LAYERS).find(([, docker]) => docker === mediaType);
   return known?.[0] ?? mediaType;

@@ -143,7 +143,7 @@ async function storeStage(stage: BuiltStage, options: StoreOptions, ports: Store
     const { digest: blob, size: blobSize } = descriptors[below.length + at] as Descriptor;
     return { diffId, blob, blobSize, tarSize };
   });
-  return { manifest, config, image, layers: rows, attestation };
+  return { manifest, config, image, layers: [...(state.base?.layout?.layers ?? []), ...rows], attestation };
 }
 
 /** BuildKit's place for an image's own cache. */

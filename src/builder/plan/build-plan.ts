@@ -23,6 +23,8 @@ export interface PlanOptions {
 export interface PlanPorts {
   /** `wanted` says where, for errors and progress. @throws EngineError in BuildKit's words. */
   baseImage(name: string, platform: Platform): Promise<BaseImage>;
+  /** An image of a layout of the client's, which the Dockerfile knows by `name`. @throws as `baseImage`. */
+  layoutImage(name: string, reference: string, platform: Platform): Promise<BaseImage>;
 }
 
 /** One instruction of a needed stage, for those who tell of each. */

@@ -1,3 +1,4 @@
+import type { LayerBlob } from '../../images/image-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image-config.ts';
 import type { Platform } from '../../oci/platform.ts';
@@ -12,6 +13,8 @@ export interface BaseImage {
   manifestDigest: Digest;
   chainId: ChainId | undefined;
   config: ImageConfig;
+  /** It is none of the engine's images, but was brought from a layout of the client's for the named context of that name. */
+  layout?: { context: string; layers: readonly LayerBlob[] };
 }
 
 export interface StepHead {

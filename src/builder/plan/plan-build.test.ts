@@ -51,6 +51,10 @@ async function plan(
         asked.push(name);
         return bases[name] ?? image(name);
       },
+      layoutImage: async (name, reference) => {
+        asked.push(`${name} of ${reference}`);
+        return bases[name] ?? image(name);
+      },
     },
   );
   return { ...made, asked };

@@ -118,12 +118,15 @@ class Planner {
 
   #image(name: string, platform: Platform): Promise<BaseImage> | undefined {
     const named = this.#named(name);
-    if (named !== undefined && named.type !== 'image') return undefined;
+    if (named?.type === 'local' || named?.type === 'remote') return undefined;
     const reference = named === undefined ? name : named.reference;
-    const key = `${reference} ${formatPlatform(platform)}`;
+    const key = `${named?.type ?? 'image'} ${reference} ${formatPlatform(platform)}`;
     const known = this.#images.get(key);
     if (known !== undefined) return known;
-    const image = this.#ports.baseImage(reference, platform);
+    const image =
+      named?.type === 'oci-layout'
+        ? this.#ports.layoutImage(name, reference, platform)
+        : this.#ports.baseImage(reference, platform);
     image.catch(() => undefined);
     this.#images.set(key, image);
     return image;
@@ -161,10 +164,7 @@ class Planner {
     }
     if (named?.type === 'remote')
       return { kind: 'tree', tree: { kind: 'step', step: remoteTree(named.url, platform) } };
-    throw new EngineError(
-      'not-implemented',
-      `context ${name}: OCI layouts as contexts are not supported yet`,
-    );
+    throw new EngineError('internal', `Context ${name} is of no known kind`);
   }
 
   async #planStage(node: StageNode): Promise<StageState> {
@@ -226,7 +226,9 @@ class Planner {
     return {
       kind: 'image',
       id: digestOf(['image', image.name, image.manifestDigest, formatPlatform(platform)]),
-      name: `${stagePrefix(node, this.#options, { index: 1, total: totalSteps(node, node.stage.instructions) })}FROM ${image.name}`,
+      name:
+        layoutTitle(image) ??
+        `${stagePrefix(node, this.#options, { index: 1, total: totalSteps(node, node.stage.instructions) })}FROM ${image.name}`,
       lines: linesOf(node.stage.range),
       platform,
       ignoreCache: false,
@@ -289,13 +291,18 @@ class Planner {
     return {
       kind: 'image',
       id,
-      name: `FROM ${image.name}`,
+      name: layoutTitle(image) ?? `FROM ${image.name}`,
       lines: undefined,
       platform,
       ignoreCache: false,
       image,
     };
   }
+}
+
+/** BuildKit's name for the step. */
+function layoutTitle({ layout }: BaseImage): string | undefined {
+  return layout === undefined ? undefined : `[context ${layout.context}] OCI load from client`;
 }
 
 /** As they are written, in the order of `instructionSources`. */

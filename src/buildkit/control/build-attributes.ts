@@ -45,7 +45,7 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     noCache: noCache === '',
     noCacheStages: noCache === undefined || noCache === '' ? [] : noCache.split(','),
     pull: attributes['image-resolve-mode'] === 'pull',
-    cacheFrom: [...envelope.cacheFrom, ...cacheImports(attributes)],
+    cacheFrom: distinct([...envelope.cacheFrom, ...cacheImports(attributes)]),
     cacheTo: envelope.cacheTo,
     outputs: envelope.outputs,
     network: networkOf(attributes['force-network-mode'] ?? ''),
@@ -194,6 +194,13 @@ function pairsOf(fields: readonly string[]): Record<string, string> {
       return at < 0 ? [field, ''] : [field.slice(0, at), field.slice(at + 1)];
     }),
   );
+}
+
+/** Clients name one cache in several places. */
+function distinct(sources: readonly CacheSource[]): CacheSource[] {
+  const sorted = ({ type, attributes: own }: CacheSource): string =>
+    JSON.stringify([type, Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return [...new Map(sources.map((source) => [sorted(source), source])).values()];
 }
 
 function cacheImports(attributes: Attributes): CacheSource[] {

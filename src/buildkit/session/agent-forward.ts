@@ -1,46 +1,36 @@
-import { rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import { forwardSocket } from '../../sys/forward-socket.ts';
 import { BytesMessageSchema, SSH } from '../protocol/generated/sshforward_pb.ts';
 import type { OpenSession } from './session-store.ts';
-
-const MAX_CONNECTIONS = 64;
 
 /**
  * A socket at `path` whose connections are carried to the agent of that id at the client's, until `close`.
  *
- * @throws EngineError as the client refuses the agent.
+ * @throws EngineError "not-found" where the client forwards none.
  */
 export async function forwardAgent(
   session: OpenSession,
   id: string,
   { path, signal }: { path: string; signal: AbortSignal },
 ): Promise<{ close(): Promise<void> }> {
-  await session.client.call(SSH.method.checkAgent, { id }, { signal });
-  const ended = new AbortController();
-  const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    carry(socket, session, { id, signal: ended.signal }).catch(() => socket.destroy());
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  await listening(server, path);
-  return {
-    async close() {
-      ended.abort();
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      await rm(path, { force: true });
-    },
-  };
+  await checkAgent(session, id, signal);
+  return await forwardSocket(path, (socket, ended) => carry(socket, session, { id, signal: ended }));
 }
 
-async function listening(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
+/** Clients refuse one that they haven't got in many ways. */
+async function checkAgent({ client }: OpenSession, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await client.call(SSH.method.checkAgent, { id }, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const isUnknown = kindOf(error) === 'not-implemented';
+    const message = isUnknown
+      ? `no SSH key ${JSON.stringify(id)} forwarded from the client`
+      : messageOf(error);
+    throw new EngineError('not-found', message, { cause: error });
+  }
 }
 
 async function carry(
@@ -48,7 +38,6 @@ async function carry(
   { client }: OpenSession,
   { id, signal }: { id: string; signal: AbortSignal },
 ): Promise<void> {
-  socket.on('error', () => undefined);
   const stream = client.open(SSH.method.forwardAgent, { signal, metadata: { 'buildkit.ssh.id': id } });
   const gone = (): void => stream.close();
   socket.once('close', gone);

@@ -1,10 +1,12 @@
 import type { BuildSession, ContextSource, OutputSink } from '../../builder/build-session.ts';
+import type { ClientBlobs } from '../../builder/client-blobs.ts';
 import { EngineError, kindOf } from '../../errors/engine-error.ts';
 import type { RegistryCredentials } from '../../registry/registry-client.ts';
 import type { ContextDirectories } from '../filesync/context-directories.ts';
 import { Auth } from '../protocol/generated/auth_pb.ts';
 import { Secrets } from '../protocol/generated/secrets_pb.ts';
 import { forwardAgent } from './agent-forward.ts';
+import { SessionBlobs } from './session-blobs.ts';
 import type { OpenSession } from './session-store.ts';
 import { type OpenDirectory, SyncedContext } from './synced-context.ts';
 
@@ -76,6 +78,10 @@ export class ClientSession implements BuildSession {
     const sink = this.#outputs.get(id);
     if (sink === undefined) throw new EngineError('not-found', `exporter ${JSON.stringify(id)} not found`);
     return sink;
+  }
+
+  blobs(store: string): ClientBlobs {
+    return new SessionBlobs(this.#session, store);
   }
 }
 

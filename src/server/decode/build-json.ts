@@ -40,7 +40,9 @@ export function parseBuildJson(bytes: Uint8Array): BuildRequestJson {
       ...(value['outputs'] as unknown[]),
     ].every((one) => isObject(one) && isObject(one['attributes']) && areTexts(one['attributes'])) &&
     Object.values(value['attestations'] as object).every((one) => isObject(one) && areTexts(one)) &&
-    ['buildArgs', 'labels'].every((name) => areTexts(value[name] as object));
+    ['buildArgs', 'labels'].every((name) => areTexts(value[name] as object)) &&
+    Object.values(value['namedContexts'] as object).every((one) => isObject(one) && areTexts(one)) &&
+    (value['agents'] === undefined || isTexts(value['agents']));
   if (!fits) throw new EngineError('invalid', 'the build request is malformed');
   return value as unknown as BuildRequestJson;
 }
@@ -67,6 +69,10 @@ function decimal(text: unknown): bigint | undefined {
 
 function areTexts(object: object): boolean {
   return Object.values(object).every((one) => typeof one === 'string');
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** @throws EngineError "invalid". */

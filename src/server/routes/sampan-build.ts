@@ -11,6 +11,7 @@ import { registryConfig } from '../decode/build-query.ts';
 import { buildMessage } from '../encode/build-message.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
+import { BuildCalls } from './build-calls.ts';
 
 const MAX_SECRET_BYTES = 500 << 10;
 const MAX_SECRETS = 100;
@@ -20,10 +21,14 @@ interface WaitingOutput {
   fetched: PromiseWithResolvers<void>;
 }
 
-/** Our own CLI's builds: everything that is needed comes with the request, progress goes back line by line, outputs are fetched beside it. */
+/**
+ * Our own CLI's builds: everything that is needed at once comes with the request, progress goes back line by line, outputs are fetched beside it. What
+ * else a build wants of its client is asked for by such lines (`BuildCalls`).
+ */
 export class SampanBuilds {
   readonly #builder: BuildBackend;
   readonly #outputs = new Map<string, WaitingOutput>();
+  readonly #calls = new BuildCalls();
 
   constructor(builder: BuildBackend) {
     this.#builder = builder;
@@ -31,6 +36,7 @@ export class SampanBuilds {
 
   routes(): Route[] {
     return [
+      ...this.#calls.routes(),
       {
         method: 'GET',
         pattern: '/build/local',
@@ -64,6 +70,7 @@ export class SampanBuilds {
         secrets,
         credentials: registryConfig(request),
         outputs: this.#sinks(json, { write, signal }),
+        calls: this.#calls.of({ agents: json.agents ?? [], write, signal }),
       },
       { signal },
     );

@@ -10,7 +10,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   {
     name: 'build-context',
     kind: 'list',
-    usage: 'Another context by name (name=path, URL or docker-image://)',
+    usage: 'Another context by name (name=path, URL, docker-image:// or oci-layout://)',
   },
   { name: 'cache-from', kind: 'list', usage: 'Where cached steps may come from' },
   { name: 'cache-to', kind: 'list', usage: 'Where cached steps go' },
@@ -73,7 +73,11 @@ export const BUILD_FLAGS: readonly Flag[] = [
   },
   { name: 'security-opt', kind: 'list', usage: 'Accepted for compatibility', hidden: true },
   { name: 'shm-size', kind: 'bytes', usage: 'Size of /dev/shm in RUN' },
-  { name: 'ssh', kind: 'list', usage: 'An SSH agent for RUN --mount=type=ssh' },
+  {
+    name: 'ssh',
+    kind: 'list',
+    usage: 'SSH agent for RUN --mount=type=ssh (default, id=socket or id=key[,key…])',
+  },
   { name: 'tag', short: 't', kind: 'list', usage: 'Name of the image (name:tag)' },
   { name: 'target', kind: 'string', usage: 'The stage to build' },
   { name: 'ulimit', kind: 'list', typeName: 'ulimit', usage: 'Limit of RUN (nofile=1024:2048)' },

@@ -8,6 +8,7 @@ import type { ParsedFlags } from '../../flags/flag-set.ts';
 import { reasonOf } from '../save-output.ts';
 import type { Part } from './body-parts.ts';
 import type { ContextPart } from './claim-directory.ts';
+import type { ClientLayouts } from './client-layouts.ts';
 import { checkDirectory, contextArchive } from './context-archive.ts';
 
 export interface PreparedContext {
@@ -138,6 +139,7 @@ async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 export async function namedContexts(
   context: CliContext,
   flags: ParsedFlags,
+  layouts: ClientLayouts,
 ): Promise<{ named: BuildRequestJson['namedContexts']; parts: ContextPart[] }> {
   const named: BuildRequestJson['namedContexts'] = {};
   const parts: ContextPart[] = [];
@@ -148,8 +150,7 @@ export async function namedContexts(
     const value = text.slice(at + 1);
     if (value.startsWith('docker-image://'))
       named[name] = { type: 'image', reference: value.slice('docker-image://'.length) };
-    else if (value.startsWith('oci-layout://'))
-      throw new EngineError('not-implemented', 'OCI layouts as contexts are not supported yet');
+    else if (value.startsWith('oci-layout://')) named[name] = await layouts.context(value);
     else if (isRemote(value)) named[name] = { type: 'remote', url: value };
     else {
       const root = resolve(context.cwd, value);

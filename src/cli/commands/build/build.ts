@@ -16,10 +16,13 @@ import { parseUlimit } from '../container/create-options/ulimits.ts';
 import { bodyOf, type Part } from './body-parts.ts';
 import { BUILD_FLAGS } from './build-flags.ts';
 import { attestationsOf, cacheEntries } from './build-options.ts';
-import { type WantedOutput, wantedOutputs, writeOutput } from './build-outputs.ts';
+import { type WantedOutput, wantedOutputs } from './build-outputs.ts';
 import { namedContexts, type PreparedContext, prepareContext, secretParts } from './build-parts.ts';
 import { claimDirectories } from './claim-directory.ts';
+import { ClientCalls } from './client-calls.ts';
+import { ClientLayouts } from './client-layouts.ts';
 import { errorText, warningsText } from './error-text.ts';
+import { ForwardedAgents } from './forwarded-agents.ts';
 import { LiveProgress } from './live-progress.ts';
 import { type BuildProgress, PlainProgress } from './plain-progress.ts';
 
@@ -38,15 +41,23 @@ export const command: Command = {
     refuseUnbuilt(flags);
     const prepared = await prepareContext(context, args[0] ?? '', flags);
     const outputs = wantedOutputs(flags);
-    const { named, parts } = await namedContexts(context, flags);
-    const request = requestOf(flags, { prepared, outputs, named, context });
+    const layouts = new ClientLayouts(context);
+    const { named, parts } = await namedContexts(context, flags, layouts);
+    const agents = await ForwardedAgents.open(context, flags.list('ssh'));
+    const given = requestOf(flags, { prepared, outputs, named, context });
+    const request = {
+      ...given,
+      cacheFrom: await layouts.cacheFrom(given.cacheFrom),
+      cacheTo: layouts.cacheTo(given.cacheTo),
+      agents: agents.ids,
+    };
     const head: Part[] = [
       { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
       ...(await secretParts(context, flags)),
     ];
     const contexts = [...prepared.parts, ...parts];
     return await withInterrupt(async (signal) => {
-      const one = { request, outputs, prepared, signal };
+      const one = { request, outputs, prepared, layouts, agents, signal };
       const claims = await claimDirectories(contexts, invocation.client.builds);
       const code =
         claims === undefined
@@ -62,12 +73,13 @@ interface Build {
   body: Part[];
   outputs: WantedOutput[];
   prepared: PreparedContext;
+  layouts: ClientLayouts;
+  agents: ForwardedAgents;
   signal: AbortSignal;
 }
 
 /** What another builder would take and this one can't yet: never passed over in silence. */
 function refuseUnbuilt(flags: ParsedFlags): void {
-  if (flags.list('ssh').length > 0) throw new EngineError('not-implemented', '--ssh is not implemented yet');
   const { call, format } = callOf(flags);
   if (!['text', 'json'].includes(format)) throw new EngineError('invalid', `unsupported format ${format}`);
   if (!['build', 'check', 'lint', 'outline', 'targets'].includes(call))
@@ -166,13 +178,13 @@ function limitsOf(flags: ParsedFlags): BuildRequestJson['limits'] {
 /** Undefined, where contexts are claimed: they must be sent. */
 async function build(
   invocation: Invocation,
-  { request, body, outputs, prepared, signal }: Build,
+  { request, body, outputs, prepared, layouts, agents, signal }: Build,
   areClaimed: boolean,
 ): Promise<number | undefined> {
   const { context, client, flags } = invocation;
   const mode = progressMode(flags, context);
   const progress = progressOf(mode, context, flags);
-  const fetches: Promise<void>[] = [];
+  const calls = new ClientCalls(invocation, { outputs, layouts, agents, signal });
   let last: BuildMessage = {};
   let mustSend = false;
   const refused = (): void => void (mustSend = true);
@@ -180,22 +192,22 @@ async function build(
     body: bodyOf(body),
     contentType: BUILD_BODY_TYPE,
     registryConfig: await registryConfig(context),
-    signal,
+    signal: calls.signal,
   });
   for await (const message of areClaimed ? unlessRefused(messages, refused) : messages) {
     last = message;
     if (areClaimed && message.error?.contextChanged === true) refused();
-    const { output } = message;
-    if (output !== undefined) fetches.push(fetchOutput(invocation, outputs, { output, signal }));
-    else if (mode === 'rawjson') await showRaw(context, message);
+    if (calls.take(message)) continue;
+    if (mode === 'rawjson') await showRaw(context, message);
     else if (message.result === undefined && message.error === undefined) await progress?.show(message);
   }
   await progress?.end();
-  await Promise.all(fetches);
+  await calls.end({ hasFailed: mustSend || last.error !== undefined });
   if (mustSend) return undefined;
   if (last.error !== undefined) return await failed(last.error, { context, progress, prepared });
   if (last.result === undefined)
     throw new EngineError('unavailable', 'the daemon has ended the build without a word');
+  await layouts.finish(last.result.metadata['cache.manifest']);
   await finish(invocation, last.result, { isQuiet: mode === 'quiet', progress, isCheck: request.checkOnly });
   return 0;
 }
@@ -233,20 +245,6 @@ function progressOf(mode: string, context: CliContext, flags: ParsedFlags): Buil
   if (mode === 'quiet' || mode === 'rawjson') return undefined;
   const isLive = mode === 'tty' || (mode !== 'plain' && context.stderr.isTerminal);
   return isLive ? new LiveProgress(context.stderr, options) : new PlainProgress(context.stderr, options);
-}
-
-async function fetchOutput(
-  { context, client }: Invocation,
-  outputs: readonly WantedOutput[],
-  { output, signal }: { output: NonNullable<BuildMessage['output']>; signal: AbortSignal },
-): Promise<void> {
-  const wanted = outputs.find(({ json }) => json.type !== 'image' && json.id === output.id);
-  const destination = wanted?.destination ?? '-';
-  await writeOutput(
-    context,
-    { type: output.type, destination },
-    await client.builds.output(output.token, signal),
-  );
 }
 
 async function failed(
