@@ -18,6 +18,8 @@ export interface LiveTask {
   exited: boolean;
   /** A user has asked for its end. */
   stop?: TaskStop;
+  /** Its limits are being brought to what the record says. */
+  updating?: boolean;
 }
 
 /** A stop under way. Plain data: the next daemon goes on with it. */
