@@ -26,7 +26,7 @@ import {
   setLinkUp,
 } from '../sys/links.ts';
 import { NetlinkSocket } from '../sys/netlink.ts';
-import { isNamespacePinned, NamespaceVisitor, removePinnedNamespace } from '../sys/netns.ts';
+import { isNamespacePinned, NamespaceVisitor, pinNamespace, removePinnedNamespace } from '../sys/netns.ts';
 import { runNft } from '../sys/nft.ts';
 import { rulesGeneration } from '../sys/nft-generation.ts';
 import { forgetStaleFlows } from './forget-stale-flows.ts';
@@ -41,6 +41,7 @@ import type {
   Trunk,
 } from './host-network.ts';
 import { redirectRules } from './names/redirect-rules.ts';
+import { NamespaceReserve } from './namespace-reserve.ts';
 
 export type Operation =
   | { name: 'links' }
@@ -74,6 +75,7 @@ export interface Answer {
 declare const self: Worker;
 
 const LOOPBACK_INDEX = 1;
+const REMOVALS: ReadonlySet<Operation['name']> = new Set(['removeLink', 'removeLinkInside', 'close']);
 const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
 const IPV6_FORWARD = '/proc/sys/net/ipv6/conf/all/forwarding';
 
@@ -82,18 +84,27 @@ if (!Bun.isMainThread) serve();
 function serve(): void {
   const host = new NetlinkSocket();
   const visitor = new NamespaceVisitor();
+  const reserve = new NamespaceReserve({ make: () => blankNamespace(visitor) });
   self.addEventListener('message', ({ data }: MessageEvent<Call>) => {
     const answer: Answer = { id: data.id };
     try {
-      answer.value = perform(data.operation, host, visitor);
+      answer.value = perform(data.operation, { host, visitor, reserve });
     } catch (error) {
       answer.error = serializeError(error);
     }
     self.postMessage(answer);
+    // The thread that removes has no use for one.
+    if (!REMOVALS.has(data.operation.name)) reserve.worked();
   });
 }
 
-function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVisitor): unknown {
+interface Tools {
+  host: NetlinkSocket;
+  visitor: NamespaceVisitor;
+  reserve: NamespaceReserve;
+}
+
+function perform(operation: Operation, { host, visitor, reserve }: Tools): unknown {
   switch (operation.name) {
     case 'links':
       return listLinks(host).map(({ name, kind, alias }): HostLink => ({ name, kind, alias }));
@@ -106,7 +117,7 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
     case 'ensureParent':
       return ensureParent(host, operation.request);
     case 'createNamespace':
-      return createNamespace(visitor, operation.path);
+      return createNamespace(reserve, operation.path);
     case 'removeNamespace':
       return removePinnedNamespace(operation.path);
     case 'attach':
@@ -127,6 +138,7 @@ function perform(operation: Operation, host: NetlinkSocket, visitor: NamespaceVi
       return runNft(operation.commands);
     case 'close':
       host.close();
+      reserve.close();
       return visitor.close();
   }
 }
@@ -263,14 +275,28 @@ function isBlankBridge(host: NetlinkSocket, link: Link): boolean {
   return !listLinks(host).some(({ masterIndex }) => masterIndex === link.index);
 }
 
-function createNamespace(visitor: NamespaceVisitor, path: string): void {
-  if (isNamespacePinned(path)) return;
-  const inside = visitor.create(path, () => new NetlinkSocket());
+/** @returns whether one was ready. */
+function createNamespace(reserve: NamespaceReserve, path: string): boolean {
+  if (isNamespacePinned(path)) return true;
+  const { fd, wasReady } = reserve.take();
   try {
-    setLinkUp(inside, LOOPBACK_INDEX);
+    pinNamespace(fd, path);
+    return wasReady;
   } finally {
-    inside.close();
+    closeSync(fd);
   }
+}
+
+/** As every container's is before anything is put into it. */
+function blankNamespace(visitor: NamespaceVisitor): number {
+  return visitor.create(() => {
+    const inside = new NetlinkSocket();
+    try {
+      setLinkUp(inside, LOOPBACK_INDEX);
+    } finally {
+      inside.close();
+    }
+  });
 }
 
 function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: AttachRequest): string {
