@@ -1,4 +1,5 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildEvent } from '../../builder/build-progress.ts';
 import type { BuildRequest } from '../../builder/build-request.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
@@ -7,6 +8,7 @@ import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.
 import type { ApiResponse } from '../api-response.ts';
 import { classicBuild, registryConfig } from '../decode/build-query.ts';
 import { ClassicProgress } from '../encode/classic-build.ts';
+import { OutputGate } from '../output-gate.ts';
 import { ProgressWriter } from '../progress-writer.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -96,11 +98,16 @@ async function stream(
 ): Promise<void> {
   const writer = new ProgressWriter(response);
   const isQuiet = boolParam(request, 'q');
+  const gate = new OutputGate(() => writer.waitingBytes);
   const progress = new ClassicProgress((message) => {
     if (!isQuiet) writer.write(message);
   }, wanted.labels);
   try {
-    const { imageId } = await builder.build(wanted, { signal, watch: (event) => progress.event(event) });
+    const watch = (event: BuildEvent): void => {
+      const passed = gate.pass(event);
+      if (passed !== undefined) progress.event(passed);
+    };
+    const { imageId } = await builder.build(wanted, { signal, watch });
     if (imageId === undefined) throw new EngineError('internal', 'The build made no image');
     const names = wanted.outputs.flatMap((output) => output.names).map(shown);
     progress.done(imageId, names);
