@@ -10,6 +10,7 @@ import type { BuildRequest } from './build-request.ts';
 import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
+import type { PlanRunner } from './plan/plan-job.ts';
 import { type PostedContext, PostedSession } from './posted-session.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
@@ -20,6 +21,7 @@ import type { LocalContexts } from './sources/local-contexts.ts';
 export interface BuildServiceOptions {
   images: ImageService;
   solver: SolverPorts;
+  planner: PlanRunner;
   limits: CacheLimits;
   /** For contexts that are being built; emptied at start. */
   contextsDirectory: string;
@@ -71,10 +73,11 @@ export class BuildService implements BuildBackend {
     request: BuildRequest,
     options: { signal: AbortSignal; watch: BuildWatcher },
   ): Promise<BuildResult> {
-    const { images, solver } = this.#options;
+    const { images, solver, planner } = this.#options;
+    planner.prepare();
     return await runBuild(
       request,
-      { images, rooms: images.forBuilds(), solver, blobs: this.#blobs },
+      { images, rooms: images.forBuilds(), solver, planner, blobs: this.#blobs },
       options,
     );
   }
@@ -100,6 +103,7 @@ export class BuildService implements BuildBackend {
   }
 
   async receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession> {
+    this.#options.planner.prepare();
     const contexts = new Map<string, PostedContext>();
     const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
     try {
@@ -133,6 +137,7 @@ export class BuildService implements BuildBackend {
     this.#closing.abort(new EngineError('unavailable', 'the engine is shutting down'));
     await Promise.allSettled(this.#running);
     await this.#options.solver.layers.files.close();
+    await this.#options.planner.close();
     await this.#options.solver.store.close();
   }
 }

@@ -18,7 +18,7 @@ import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } fro
 import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
 import { linesOf, linkStages, neededStages, type StageNode } from './stage-graph.ts';
-import { StagePlanner } from './stage-planner.ts';
+import { type Environments, StagePlanner } from './stage-planner.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
 import { stagePrefix, totalSteps } from './step-names.ts';
@@ -61,6 +61,7 @@ class Planner {
   readonly #images = new Map<string, Promise<BaseImage>>();
   readonly #lines: (PlannedLine & { stage: number })[] = [];
   readonly #contexts: ContextPaths = new Map();
+  readonly #environments: Environments = { last: [], entries: 0 };
   #nodes: StageNode[] = [];
 
   constructor(dockerfile: Dockerfile, options: PlanOptions, ports: PlanPorts) {
@@ -183,6 +184,7 @@ class Planner {
         options: this.#options,
         globals: this.#globals,
         contexts: this.#contexts,
+        environments: this.#environments,
         trees: (instruction) => trees.get(instruction) ?? [],
         tell: (line) => this.#lines.push({ ...line, stage: node.index }),
       });
