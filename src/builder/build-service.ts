@@ -7,7 +7,7 @@ import type { BuildBackend, PostedBuild } from './build-backend.ts';
 import { atLines } from './build-error.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
-import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
+import type { BuildCachePrune, BuildCacheRecord, BuildResult, CacheSelection } from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
 import type { PlanRunner } from './plan/plan-job.ts';
@@ -87,8 +87,8 @@ export class BuildService implements BuildBackend {
     this.#sources.serve(folders);
   }
 
-  async cache(): Promise<BuildCacheRecord[]> {
-    return await this.#pruner.list();
+  async cache(selection: CacheSelection = {}): Promise<BuildCacheRecord[]> {
+    return await this.#pruner.list(selection);
   }
 
   async pruneCache(

@@ -7,6 +7,7 @@ import { parseFilters } from '../../wire/filters.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { classicBuild, registryConfig } from '../decode/build-query.ts';
+import { cacheSelection } from '../decode/cache-selection.ts';
 import { ClassicProgress } from '../encode/classic-build.ts';
 import { OutputGate } from '../output-gate.ts';
 import { ProgressWriter } from '../progress-writer.ts';
@@ -146,8 +147,9 @@ async function prune(builder: BuildBackend, request: ApiRequest, response: ApiRe
   const keepBytes = Math.max(
     ...['keep-storage', 'reserved-space', 'max-used-space'].map((name) => intParam(request, name) ?? 0),
   );
+  const selection = cacheSelection(parseFilters(request.query.get('filters')));
   const { deleted, reclaimedBytes } = await builder.pruneCache(
-    { all: boolParam(request, 'all'), keepBytes, filters: parseFilters(request.query.get('filters')) },
+    { all: boolParam(request, 'all'), keepBytes, ...selection },
     { signal: request.signal },
   );
   response.json(200, {
