@@ -68,7 +68,8 @@ class Planner {
     this.#dockerfile = dockerfile;
     this.#options = options;
     this.#ports = ports;
-    const { buildPlatform, platform: targetPlatform, target: targetStage, buildArgs } = options;
+    const { buildPlatform, platform: targetPlatform, target, buildArgs } = options;
+    const targetStage = target === '' ? (dockerfile.stages.at(-1)?.name ?? '') : target;
     this.#globals = globalArgs(dockerfile.metaArgs, {
       predefined: platformArgs({ buildPlatform, targetPlatform, targetStage, buildArgs }),
       buildArgs,
