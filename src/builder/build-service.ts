@@ -42,7 +42,7 @@ export class BuildService implements BuildBackend {
   constructor(options: BuildServiceOptions) {
     const { solver, images, limits } = options;
     this.#options = options;
-    const { content, gc } = images.forBuilds();
+    const { content, gc } = images.rooms();
     const directory = options.contextsDirectory;
     this.#blobs = new LayerBlobs({ content, gc, files: solver.layers.files, directory });
     this.#sources = new KeptSources(options.logger);
@@ -77,7 +77,7 @@ export class BuildService implements BuildBackend {
     planner.prepare();
     return await runBuild(
       request,
-      { images, rooms: images.forBuilds(), solver, planner, blobs: this.#blobs },
+      { images, rooms: images.rooms(), solver, planner, blobs: this.#blobs },
       options,
     );
   }

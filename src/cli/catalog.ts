@@ -6,7 +6,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'container', short: 'Manage containers' },
   { name: 'context', short: 'Manage contexts: the daemons to talk to, by name' },
   { name: 'image', short: 'Manage images' },
-  { name: 'manifest', short: 'Look into manifests and indexes at their registry' },
+  { name: 'manifest', short: 'Look into manifests at their registry, make lists of them' },
   { name: 'network', short: 'Manage networks' },
   { name: 'registry', short: 'Serve and manage a registry of images' },
   { name: 'system', short: 'Manage the engine' },
@@ -376,6 +376,26 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['volume rm', 'volume remove'],
     short: 'Remove one or more volumes',
     load: () => import('./commands/volume/remove.ts'),
+  },
+  {
+    paths: ['manifest annotate'],
+    short: 'Say more of an image in a list made here',
+    load: () => import('./commands/manifest/annotate.ts'),
+  },
+  {
+    paths: ['manifest create'],
+    short: 'Make a list of images, to be annotated and pushed',
+    load: () => import('./commands/manifest/create.ts'),
+  },
+  {
+    paths: ['manifest push'],
+    short: 'Send a list made here to its registry',
+    load: () => import('./commands/manifest/push.ts'),
+  },
+  {
+    paths: ['manifest rm'],
+    short: 'Remove lists made here',
+    load: () => import('./commands/manifest/remove.ts'),
   },
   {
     paths: ['manifest inspect'],

@@ -11,10 +11,6 @@ const PLUGIN = 'The stock docker client has this as a plugin; point it here with
 
 /** Looked at after the catalog: what stands there is built, whatever this list says. */
 const UNBUILT: readonly UnbuiltCommand[] = [
-  {
-    paths: ['manifest create', 'manifest annotate', 'manifest push', 'manifest rm'],
-    instead: 'Tools that speak to registries directly do it, such as skopeo, crane and oras.',
-  },
   { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   { paths: ['compose'], instead: PLUGIN },
   { paths: ['trust', 'plugin', 'checkpoint'], instead: 'Nothing here does the same.' },

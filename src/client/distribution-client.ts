@@ -1,4 +1,9 @@
-import type { DistributionInspect, DistributionManifest } from '../wire/distribution.ts';
+import type {
+  DistributionInspect,
+  DistributionManifest,
+  DistributionPut,
+  DistributionPutAnswer,
+} from '../wire/distribution.ts';
 import { type EngineConnection, namePath } from './engine-connection.ts';
 
 export interface DistributionOptions {
@@ -25,6 +30,25 @@ export class DistributionClient {
   manifest(name: string, options: DistributionOptions = {}): Promise<DistributionManifest> {
     return this.#engine.own('show manifests', () =>
       this.#engine.json('GET', `/distribution/${namePath(name)}/manifest`, {
+        query: { tlsVerify: options.tlsVerify === false ? false : undefined },
+        headers: options.auth === undefined ? {} : { 'x-registry-auth': options.auth },
+      }),
+    );
+  }
+
+  /**
+   * Publish a manifest under a name, or by its digest. What it refers to must be there.
+   *
+   * @throws EngineError "not-implemented" from a daemon that isn't Sampan's.
+   */
+  putManifest(
+    name: string,
+    manifest: DistributionPut,
+    options: DistributionOptions = {},
+  ): Promise<DistributionPutAnswer> {
+    return this.#engine.own('push manifests', () =>
+      this.#engine.json('PUT', `/distribution/${namePath(name)}/manifest`, {
+        json: manifest,
         query: { tlsVerify: options.tlsVerify === false ? false : undefined },
         headers: options.auth === undefined ? {} : { 'x-registry-auth': options.auth },
       }),

@@ -5,6 +5,7 @@ import { ApiError, apiErrorOf } from './api-error.ts';
 import { MAX_ANSWER_LENGTH, readText } from './http1/http1-transport.ts';
 import { jsonLines } from './json-lines.ts';
 import { encodeQuery, type QueryValue } from './query.ts';
+import { type TimedCall, timedTransport } from './timed-transport.ts';
 import type {
   BufferedResponse,
   HijackedConnection,
@@ -53,7 +54,7 @@ export interface PingResult {
  * Every call throws ApiError for an answer of 400 and above, and EngineError "unavailable" when there is no daemon.
  */
 export class EngineConnection {
-  readonly #transport: Transport;
+  #transport: Transport;
   readonly #userAgent: string;
   readonly #extraHeaders: Record<string, string>;
   #version: string | undefined;
@@ -83,6 +84,11 @@ export class EngineConnection {
    */
   presumeVersion(): void {
     this.#presumed = this.#version === undefined && this.#negotiation === undefined;
+  }
+
+  /** Tell of each call from now on, and ask the daemon where the time goes. */
+  watchCalls(tell: (call: TimedCall) => void): void {
+    this.#transport = timedTransport(this.#transport, tell);
   }
 
   /** That many calls will follow at once: connect for them meanwhile. */

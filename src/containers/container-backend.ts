@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { Timeline } from '../sys/timeline.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
 import type { NetworkMembership } from './container-networks.ts';
@@ -109,6 +110,11 @@ export interface ContainerCommit {
   pause: boolean;
 }
 
+export interface TimedOptions {
+  /** Gets the steps of it. */
+  timeline?: Timeline | undefined;
+}
+
 /**
  * Containers as `server/` needs them. `nameOrId` is a full name, an id, or a unique prefix of one.
  *
@@ -116,9 +122,9 @@ export interface ContainerCommit {
  */
 export interface ContainerBackend {
   /** @throws "not-found" `No such image: x`, "conflict" when the name is taken, "invalid" on bad options. */
-  create(request: CreateRequest): Promise<CreateResult>;
+  create(request: CreateRequest, options?: TimedOptions): Promise<CreateResult>;
   /** @throws "not-modified" when it runs already. */
-  start(nameOrId: string): Promise<void>;
+  start(nameOrId: string, options?: TimedOptions): Promise<void>;
   /** `signal` is a name or number as typed. @throws "not-modified" when it does not run. */
   stop(
     nameOrId: string,

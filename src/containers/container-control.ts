@@ -1,4 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
+import type { TimedOptions } from './container-backend.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { MAX_TIMER_MS, stopSecondsOf } from './container-stops.ts';
 import type { ContainerIndex } from './container-store.ts';
@@ -32,9 +33,16 @@ export class ContainerControl {
     this.#lifecycle = lifecycle;
   }
 
-  async start(nameOrId: string): Promise<void> {
+  async start(nameOrId: string, { timeline }: TimedOptions = {}): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    await container.queue.run((signal) => this.#lifecycle.start(container, signal));
+    await container.queue.run(async (signal) => {
+      container.timeline = timeline;
+      try {
+        await this.#lifecycle.start(container, signal);
+      } finally {
+        container.timeline = undefined;
+      }
+    });
     this.#deps.images.used(container.record.image.id);
   }
 

@@ -1,7 +1,8 @@
 import type { ImageView } from '../images/image-backend.ts';
+import { type Timeline, timed } from '../sys/timeline.ts';
 import { checkRuntimeName } from './check-options.ts';
 import type { ContainerImage } from './container.ts';
-import type { CreateRequest, CreateResult } from './container-backend.ts';
+import type { CreateRequest, CreateResult, TimedOptions } from './container-backend.ts';
 import { publishContainerEvent, publishVolumeEvent } from './container-events.ts';
 import type { ContainerNames } from './container-names.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -32,7 +33,7 @@ export class ContainerCreations {
   }
 
   /** As `ContainerBackend.create`. */
-  async create(request: CreateRequest): Promise<CreateResult> {
+  async create(request: CreateRequest, { timeline }: TimedOptions = {}): Promise<CreateResult> {
     // Most are started at once.
     this.#deps.runtime.anticipate?.();
     const asked = request.name === undefined ? undefined : checkName(request.name);
@@ -42,7 +43,7 @@ export class ContainerCreations {
       throw error;
     });
     try {
-      return await this.#createOn(held.image, request, { asked, images: mounted.images });
+      return await this.#createOn(held.image, request, { asked, images: mounted.images, timeline });
     } finally {
       held.release();
       mounted.release();
@@ -52,7 +53,15 @@ export class ContainerCreations {
   async #createOn(
     image: ImageView,
     request: CreateRequest,
-    { asked, images }: { asked: string | undefined; images: ReadonlyMap<string, ContainerImage> },
+    {
+      asked,
+      images,
+      timeline,
+    }: {
+      asked: string | undefined;
+      images: ReadonlyMap<string, ContainerImage>;
+      timeline: Timeline | undefined;
+    },
   ): Promise<CreateResult> {
     const name = asked ?? this.#names.generate();
     const engine = await this.#deps.runtime.info();
@@ -76,7 +85,7 @@ export class ContainerCreations {
     });
     this.#names.reserve(name);
     try {
-      await this.#insert(record, plan);
+      await this.#insert(record, plan, timeline);
     } finally {
       this.#names.release(name);
     }
@@ -86,15 +95,18 @@ export class ContainerCreations {
   }
 
   /** With snapshots and volumes, or without any of it. */
-  async #insert(record: ContainerRecord, plan: MountPlan): Promise<void> {
+  async #insert(record: ContainerRecord, plan: MountPlan, timeline: Timeline | undefined): Promise<void> {
     const { signal } = new AbortController();
     record.mounts = plan.points;
     try {
-      await this.#deps.snapshotter.prepare(snapshotKeyOf(record.id), record.image.chainId, { signal });
+      const key = snapshotKeyOf(record.id);
+      await timed(timeline, 'snapshot', () =>
+        this.#deps.snapshotter.prepare(key, record.image.chainId, { signal }),
+      );
       await prepareImageSnapshots(record, this.#deps, signal);
       const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {
         record.mounts = mounts;
-        await this.#deps.store.insert(record, statements);
+        await timed(timeline, 'commit', () => this.#deps.store.insert(record, statements));
         this.#index.add(new LiveContainer(record));
       });
       for (const { name } of made) publishVolumeEvent(this.#deps.events, 'create', name);

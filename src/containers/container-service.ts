@@ -75,12 +75,12 @@ export class ContainerService implements ContainerBackend {
   /** Find again what ran on without this daemon, record what ended meanwhile, clear away what belongs to nobody. */
   async recover(): Promise<void> {
     this.#due = await recoverContainers(this.#deps, this.#index, this.#lifecycle, this.execs);
-    for (const container of this.#index.values())
-      if (container.task === undefined) this.#health.recall(container);
-      else {
-        await this.#connections.reconcile(container);
-        await recallPorts(container, this.#deps);
-      }
+    this.#health.recover(this.#index.values());
+    for (const container of this.#index.values()) {
+      if (container.task === undefined) continue;
+      await this.#connections.reconcile(container);
+      await recallPorts(container, this.#deps);
+    }
   }
 
   /** Start what the restart policies want to run, those first that others join. Resolves when each has been tried. */

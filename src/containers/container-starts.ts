@@ -1,5 +1,6 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { abortable } from '../sys/abortable.ts';
+import { timed } from '../sys/timeline.ts';
 import type { BackgroundWork } from './background-work.ts';
 import { clearResidue } from './clear-away.ts';
 import {
@@ -66,8 +67,10 @@ export class ContainerStarts {
   async #run(container: LiveContainer, signal: AbortSignal): Promise<void> {
     let task: LiveTask;
     try {
-      await abortable(Promise.allSettled([container.cleaning, ...container.copies]), signal);
-      await clearResidue(container, this.#deps);
+      await timed(container.timeline, 'last-run', async () => {
+        await abortable(Promise.allSettled([container.cleaning, ...container.copies]), signal);
+        await clearResidue(container, this.#deps);
+      });
       task = await startTask(container, this.#deps, { containers: this.#containers, signal });
     } catch (error) {
       // What the daemon's own end has cut off, the next one begins anew.

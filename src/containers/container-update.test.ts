@@ -4,6 +4,7 @@ import { type ResourceHost, updatedResources } from '../runtime/spec/resources.t
 import type { HostOptions } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type ContainerChange, changedRecord, checkChange } from './container-update.ts';
+import type { TaskNote } from './task-notes.ts';
 import { ServiceBench } from './testing/service-bench.ts';
 import { testHost } from './testing/service-fixture.ts';
 
@@ -91,4 +92,24 @@ test('one that runs is changed at once, one that does not at its next start', as
   await bench.stateOf('box');
   bench.machine.db.failing = false;
   expect((await service.inspect('box')).host.resources.pidsLimit).toBe(7);
+});
+
+test('the next daemon brings to its limits what a daemon died amid updating, and once', async () => {
+  const id = await bench.create('box', 'sleep');
+  const { service, runtime, notes } = bench.daemon;
+  await service.start('box');
+  let amid: TaskNote | undefined;
+  runtime.update = async () => {
+    amid = (await notes.load()).get(id);
+  };
+  await service.update('box', change({ pidsLimit: 7 }));
+  expect((await notes.load()).get(id)?.updating).toBeUndefined();
+  await service.close();
+  if (amid !== undefined) notes.write(id, amid);
+  await bench.reboot();
+  const updates = () => bench.daemon.runtime.calls.filter((call) => call.startsWith('update'));
+  expect(updates()).toEqual([`update {"pids":{"limit":7}} ${id}`]);
+  await bench.daemon.service.close();
+  await bench.reboot();
+  expect(updates()).toEqual([]);
 });

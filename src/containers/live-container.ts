@@ -1,5 +1,6 @@
 import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
+import type { Timeline } from '../sys/timeline.ts';
 import type { WaitResult } from './container-backend.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { Health } from './health/health.ts';
@@ -18,6 +19,8 @@ export interface LiveTask {
   exited: boolean;
   /** A user has asked for its end. */
   stop?: TaskStop;
+  /** Its limits are being brought to what the record says. */
+  updating?: boolean;
 }
 
 /** A stop under way. Plain data: the next daemon goes on with it. */
@@ -47,6 +50,8 @@ export class LiveContainer {
   task: LiveTask | undefined;
   /** What the last task left is being cleared away; the next start waits for it. */
   cleaning: Promise<void> = Promise.resolve();
+  /** Of the start under way, where its client wants to know. */
+  timeline: Timeline | undefined;
   /** The last task, while something of it may be on the host. */
   residue: LiveTask | undefined;
   /** Copies into its root that are under way: the next start, and the removal of its files, wait for them. */

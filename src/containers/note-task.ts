@@ -7,7 +7,7 @@ export function noteTask(
   task: LiveTask,
   { notes, networks }: Pick<ContainerDependencies, 'notes' | 'networks'>,
 ): void {
-  const { handle, endpoints, paused, stop } = task;
+  const { handle, endpoints, paused, stop, updating } = task;
   const startedAtNano = String(container.record.startedAtNano);
   notes.write(container.id, {
     handle,
@@ -16,5 +16,6 @@ export function noteTask(
     ports: networks.ports.of(container.id),
     paused,
     ...(stop === undefined ? {} : { stop }),
+    ...(updating === true ? { updating } : {}),
   });
 }

@@ -17,6 +17,7 @@ import { usersByVolume } from './mounts/volume-users.ts';
 import { startsWithDaemon } from './restart-plan.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
+import { finishUpdate } from './update-container.ts';
 
 /** What Docker tells of a container whose machine went down under it. */
 const EXIT_CODE_LOST = 255;
@@ -118,8 +119,9 @@ async function takeUp(
   const { note, deps, lifecycle } = context;
   const { handle, endpoints, paused } = note;
   const task: LiveTask = { handle, endpoints, paused, ended: Promise.withResolvers<void>(), exited: false };
-  const { stop } = note;
+  const { stop, updating } = note;
   if (stop !== undefined) task.stop = stop;
+  if (updating === true) task.updating = true;
   container.record = {
     ...container.record,
     active: true,
@@ -136,6 +138,7 @@ async function takeUp(
   if (stop?.restarts === true) container.restarting = true;
   lifecycle.watch(container, task);
   if (stop !== undefined) lifecycle.resumeStop(container, task, stop);
+  if (updating === true) await finishUpdate(container, task, deps);
 }
 
 function takeUpExec(container: LiveContainer | undefined, note: ExecNote, execs: ExecService): void {

@@ -14,6 +14,7 @@ export interface TaskNote {
   ports?: PortHolding[];
   paused: boolean;
   stop?: TaskStop;
+  updating?: boolean;
 }
 
 /** Keeps one note a container under `<execRoot>/notes`. */

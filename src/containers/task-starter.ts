@@ -6,6 +6,7 @@ import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import { DEFAULT_SHM_BYTES } from '../runtime/spec/mounts.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
+import { type Timeline, timed } from '../sys/timeline.ts';
 import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ContainerIndex } from './container-store.ts';
@@ -48,7 +49,7 @@ export async function startTask(
     container.record = withOwnersNetwork(container.record, joined.networkOwner);
     // For its log and its network files.
     await mkdir(deps.paths.directory(container.id), { recursive: true, mode: 0o710 });
-    const logPath = await deps.logs.prepare(container.record);
+    const logPath = await timed(container.timeline, 'log', () => deps.logs.prepare(container.record));
     undo.add('let go of its log', async () => deps.logs.ended(container.id));
     const preparing = prepareHost(container, joined, { deps, undo, linked, signal });
     const handle = await createTask(container, { deps, undo, preparing, linked, logPath, signal });
@@ -89,7 +90,7 @@ function withOwnersNetwork(record: ContainerRecord, owner: LiveContainer | undef
  * there is a note, a daemon that dies leaves a task that the next one takes away.
  */
 async function letGo(container: LiveContainer, deps: ContainerDependencies, task: LiveTask): Promise<void> {
-  const previous = container.record;
+  const { record: previous, timeline } = container;
   container.record = {
     ...previous,
     active: true,
@@ -104,12 +105,13 @@ async function letGo(container: LiveContainer, deps: ContainerDependencies, task
     // First: a start that is on disk without a note would count as one that ended with the machine.
     noteTask(container, task, deps);
     await settled([
-      deps.store.update(container.record),
-      deps.runtime
-        .attach(task.handle)
-        .then((streams) => container.hub.begin(streams, deps.logs.follow(container.record, task.handle))),
+      timed(timeline, 'commit', () => deps.store.update(container.record)),
+      timed(timeline, 'streams', async () => {
+        const streams = await deps.runtime.attach(task.handle);
+        container.hub.begin(streams, deps.logs.follow(container.record, task.handle));
+      }),
     ]);
-    await deps.runtime.start(task.handle);
+    await timed(timeline, 'let-go', () => deps.runtime.start(task.handle));
   } catch (error) {
     container.record = previous;
     await deps.store.update(previous);
@@ -136,11 +138,14 @@ async function prepareHost(
   context: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames; signal: AbortSignal },
 ): Promise<HostSide> {
   const { deps, undo, signal } = context;
+  const { timeline } = container;
   const [, network, sharedMemory, mounts] = await settled([
-    mountRoot(container, deps, undo),
-    joined.networkOwner === undefined ? joinNetwork(container, context) : undefined,
+    timed(timeline, 'root', () => mountRoot(container, deps, undo)),
+    joined.networkOwner === undefined
+      ? timed(timeline, 'network', () => joinNetwork(container, context))
+      : undefined,
     mountSharedMemory(container, joined, { deps, undo }),
-    readyMounts(container.record, deps, { undo, signal }),
+    timed(timeline, 'mounts', () => readyMounts(container.record, deps, { undo, signal })),
   ] as const);
   const own = network?.networkNamespace;
   return {
@@ -191,8 +196,8 @@ async function joinNetwork(
   container: LiveContainer,
   { deps, undo, linked }: { deps: ContainerDependencies; undo: UndoStack; linked: LinkedNames },
 ): Promise<NetworkSide> {
-  const { record } = container;
-  const joining = makeNetwork(record, deps, undo);
+  const { record, timeline } = container;
+  const joining = makeNetwork(record, { deps, undo, timeline });
   const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
   const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoints }, bridge]) => ({
     endpoints,
@@ -206,18 +211,17 @@ async function joinNetwork(
 
 async function makeNetwork(
   record: ContainerRecord,
-  deps: ContainerDependencies,
-  undo: UndoStack,
+  { deps, undo, timeline }: { deps: ContainerDependencies; undo: UndoStack; timeline: Timeline | undefined },
 ): Promise<NetworkSide> {
   const { id: containerId, host } = record;
   let networkNamespace: string | undefined;
   if (usesOwnNetwork(host.networkMode)) {
-    networkNamespace = await deps.networks.createNamespace(containerId);
+    networkNamespace = await timed(timeline, 'namespace', () => deps.networks.createNamespace(containerId));
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
   }
-  const endpoints = await joinNetworks(record, deps, undo);
+  const endpoints = await timed(timeline, 'endpoints', () => joinNetworks(record, deps, undo));
   undo.add('withdraw its ports', () => deps.networks.ports.withdraw(containerId));
-  await publishPorts(record, endpoints, deps);
+  await timed(timeline, 'ports', () => publishPorts(record, endpoints, deps));
   return { endpoints, networkNamespace };
 }
 
@@ -233,7 +237,7 @@ async function createTask(
   },
 ): Promise<TaskHandle> {
   const { deps, undo, preparing, logPath } = context;
-  const { record } = container;
+  const { record, timeline } = container;
   const told = {
     ...record,
     config: { ...record.config, env: [...context.linked.env, ...record.config.env] },
@@ -241,7 +245,9 @@ async function createTask(
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
   const spec = preparing.then(({ namespaces, sharedMemory, mounts: { mounts } }) =>
-    deps.buildSpec({ record: told, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
+    timed(timeline, 'spec', () =>
+      deps.buildSpec({ record: told, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
+    ),
   );
   spec.catch(() => undefined);
   const request: OpenTaskRequest = {
@@ -253,6 +259,7 @@ async function createTask(
     stdin: record.config.openStdin,
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
     logPath,
+    timeline,
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   try {

@@ -3,12 +3,13 @@ import { resourceHost, updatedResources } from '../runtime/spec/resources.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { type ContainerChange, changedRecord, checkChange } from './container-update.ts';
 import type { ContainerDependencies } from './dependencies.ts';
-import type { LiveContainer } from './live-container.ts';
+import type { LiveContainer, LiveTask } from './live-container.ts';
+import { noteTask } from './note-task.ts';
 import { recallPorts, republishPorts } from './ports/change-ports.ts';
 
 /**
  * Ports first (others may have them), then the disk, then the cgroup of what runs; what fails takes back the rest. A daemon that dies
- * amid it leaves what the disk says, to which the next one brings the ports. Call it in the container's queue.
+ * amid it leaves what the disk says, to which the next one brings ports and limits. Call it in the container's queue.
  *
  * @returns what was left out.
  * @throws EngineError as `checkChange`; `Cannot update container <id>: …` with the kind of what was in the way.
@@ -31,11 +32,13 @@ export async function updateContainer(
       await republishPorts(container, task, { record: changed, deps });
       republished = true;
     }
+    const { resources } = updatedResources(change.resources, changed.host.resources, host);
+    const limited = Object.keys(resources).length > 0 ? task : undefined;
+    if (limited !== undefined) noteUpdating(container, limited, { updating: true, deps });
     container.record = { ...container.record, config: changed.config, host: changed.host };
     await deps.store.update(container.record);
-    const { resources } = updatedResources(change.resources, container.record.host.resources, host);
-    if (container.task !== undefined && Object.keys(resources).length > 0)
-      await deps.runtime.update(container.task.handle, resources);
+    if (limited !== undefined && container.task === limited)
+      await deps.runtime.update(limited.handle, resources);
   } catch (error) {
     const changed = container.record.host !== before.host;
     container.record = { ...container.record, config: before.config, host: before.host };
@@ -46,7 +49,41 @@ export async function updateContainer(
       cause: error,
       ...(hint === undefined ? {} : { hint }),
     });
+  } finally {
+    if (task?.updating === true) noteUpdating(container, task, { updating: false, deps });
   }
   publishContainerEvent(deps.events, container.record, 'update');
   return warnings;
+}
+
+type LimitPorts = Pick<ContainerDependencies, 'runtime' | 'networks' | 'notes' | 'logger'>;
+
+/** The daemon before died amid an update: bring the limits of what runs to what the record says. */
+export async function finishUpdate(
+  container: LiveContainer,
+  task: LiveTask,
+  deps: LimitPorts,
+): Promise<void> {
+  try {
+    const host = resourceHost((await deps.runtime.info()).cgroupVersion);
+    const all = container.record.host.resources;
+    await deps.runtime.update(task.handle, updatedResources(all, all, host).resources);
+    noteUpdating(container, task, { updating: false, deps });
+  } catch (error) {
+    // It has ended meanwhile, or the next daemon tries again.
+    deps.logger.warn('Cannot bring limits to what was asked', {
+      container: container.id,
+      error: messageOf(error),
+    });
+  }
+}
+
+function noteUpdating(
+  container: LiveContainer,
+  task: LiveTask,
+  { updating, deps }: { updating: boolean; deps: Pick<LimitPorts, 'networks' | 'notes'> },
+): void {
+  task.updating = updating;
+  // One that has ended has no note any more.
+  if (container.task === task && !task.exited) noteTask(container, task, deps);
 }

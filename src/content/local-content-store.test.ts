@@ -2,10 +2,12 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -135,6 +137,16 @@ test('a published blob is never reopened as the ingest it was', async () => {
   await two.write(bytesOf(50, 3));
   await two.abort();
   expect(await store.read(digest, { maxBytes: 100 })).toEqual(Buffer.from(bytesOf(100)));
+});
+
+test('commit() leaves a blob that shares its file with a layer where it is', async () => {
+  const bytes = Buffer.from('a tar');
+  const digest = await store.write(bytes);
+  linkSync(store.path(digest), join(root, 'tar'));
+  const ingest = await store.ingest('again');
+  await ingest.write(bytes);
+  expect(await ingest.commit()).toEqual({ digest, size: bytes.length });
+  expect(statSync(store.path(digest)).ino).toBe(statSync(join(root, 'tar')).ino);
 });
 
 test('commit() refuses a wrong digest or size, and the bytes are gone', async () => {

@@ -1,4 +1,4 @@
-import { type FileHandle, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import { algorithmOf, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
@@ -97,9 +97,13 @@ export class LocalIngest implements Ingest {
       return this.#refuse(`expected ${expected.size} bytes, got ${size}`);
     if (expected.digest !== undefined && expected.digest !== digest)
       return this.#refuse(`expected ${expected.digest}, got ${digest}`);
+    const target = this.#place.blobPath(digest);
+    if (await isShared(target, size)) {
+      await this.abort();
+      return { digest, size };
+    }
     try {
       await this.#handle.datasync();
-      const target = this.#place.blobPath(digest);
       await rename(this.#place.path, target);
       await this.#release();
       await syncDirectory(dirname(target));
@@ -179,6 +183,16 @@ export class LocalIngest implements Ingest {
     this.#buffer = undefined;
     this.#spare = undefined;
     await this.#handle.close();
+  }
+}
+
+/** A layer's tar has this blob as its file: another file under the blob's name would keep the bytes twice. */
+async function isShared(path: string, sizeBytes: number): Promise<boolean> {
+  try {
+    const { nlink, size } = await stat(path);
+    return nlink > 1 && size === sizeBytes;
+  } catch {
+    return false;
   }
 }
 

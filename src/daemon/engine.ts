@@ -30,7 +30,6 @@ import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
 import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
-import { openLayerSink } from '../snapshots/layer-sink.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
@@ -200,7 +199,6 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     receiver: threadedReceiver(content.root),
     explorer: explorePool(logger),
     ...(await signaturePolicyOf(settings)),
-    openSink: openLayerSink,
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
       roots: () => {

@@ -30,7 +30,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const { snapshotter, content, images, logger, store } = rooms;
   const directory = join(rooms.dataRoot, 'builder');
   const files = rememberDigests(filePool(logger));
-  const { gc, leases } = images.forBuilds();
+  const { gc, leases } = images.rooms();
   const mounts = new CacheMounts({
     directory: join(directory, 'mounts'),
     store,

@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, parseIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation } from '../oci/platform.ts';
@@ -48,6 +49,14 @@ export class RegistryService implements RegistryBackend {
 
   async inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection> {
     return await inspectRemote(this.#access.client(), withDefaultTag(reference), options);
+  }
+
+  async putManifest(
+    name: Reference,
+    manifest: { mediaType: string; bytes: Uint8Array },
+    options: RegistryRequest,
+  ): Promise<Digest> {
+    return await this.#access.pushClient().putManifest(withDefaultTag(name), manifest, options);
   }
 
   async manifest(name: Reference, options: RegistryRequest): Promise<RemoteManifest> {

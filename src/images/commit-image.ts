@@ -9,14 +9,16 @@ import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { ImageStore, LayerBlob } from './image-store.ts';
 import type { Lease, LeaseStore } from './lease-store.ts';
-import { type MakeLayerPorts, makeLayer } from './make-layer.ts';
+import { letGo, type MakeLayerPorts, makeLayer } from './make-layer.ts';
 import { storeImage } from './store-image.ts';
 
 export interface CommitPorts extends MakeLayerPorts {
   store: ImageStore;
   leases: LeaseStore;
+  snapshotter: Snapshotter;
 }
 
 export interface CommitRequest {
@@ -55,7 +57,7 @@ export async function commitImage(
       ports,
     });
   } finally {
-    await lease.release();
+    await letGo(lease, ports);
   }
 }
 

@@ -18,7 +18,7 @@ import { createdMs, type Filters, imageFilter, referencesMatching } from './imag
 import { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
-import { type ImportOptions, type ImportPorts, importImage } from './import-image.ts';
+import { type ImportOptions, importImage } from './import-image.ts';
 import { type ImportSource, openImportSource } from './import-source.ts';
 import { LayerFetches } from './layer-fetches.ts';
 import type { LayerRunner } from './layer-runner.ts';
@@ -53,8 +53,6 @@ export interface ImageServiceOptions {
   signaturePolicy?: PullPorts['signaturePolicy'];
   receiver: ArchiveReceiver;
   explorer: ExploreRunner;
-  /** For layers that are made here: `openLayerSink`. */
-  openSink: ImportPorts['openSink'];
   usage: ImageUsage;
   events: EventSink;
   logger: Logger;
@@ -174,9 +172,7 @@ export class ImageService implements ImageBackend {
   }
 
   async importTar(source: ReadableStream<Uint8Array>, options: ImportOptions): Promise<Digest> {
-    const { content, snapshotter, openSink } = this.#options;
-    const ports = { content, snapshotter, openSink, ...this.#own() };
-    const id = await importImage(source, options, ports);
+    const id = await importImage(source, options, this.rooms());
     const image = this.#store.image(id);
     const labels = image === undefined ? {} : labelsOf(image);
     if (options.reference !== undefined) this.#events.tagged(id, withDefaultTag(options.reference), labels);
@@ -185,9 +181,8 @@ export class ImageService implements ImageBackend {
   }
 
   async commit(request: CommitRequest, options: { signal: AbortSignal }): Promise<Digest> {
-    const { content, snapshotter, openSink } = this.#options;
-    const ports = { content, snapshotter, openSink, ...this.#own() };
-    const id = await commitImage(request, ports, options.signal);
+    const { snapshotter } = this.#options;
+    const id = await commitImage(request, { snapshotter, ...this.rooms() }, options.signal);
     const image = this.#store.image(id);
     const labels = image === undefined ? {} : labelsOf(image);
     this.#events.happened('create', id, labels);
@@ -335,8 +330,8 @@ export class ImageService implements ImageBackend {
     this.#orphans.unref();
   }
 
-  /** What the builder stores images and layers with. */
-  forBuilds(): ImageRooms {
+  /** What images are kept with, here and by the builder. */
+  rooms(): ImageRooms {
     const { registry, uploads, content, signaturePolicy } = this.#options;
     return { ...this.#own(), registry, uploads, content, signaturePolicy, fetches: this.#fetches };
   }

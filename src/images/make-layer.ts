@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { decompressDetected } from '../archive/compression.ts';
-import { GzipMembers } from '../archive/gzip-members.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { chainIdOn } from '../oci/chain-id.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { ChainId } from '../oci/digest.ts';
+import type { ChainId, DiffId } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
-import type { LayerSink, LayerStaging, Snapshotter, StagedLayer } from '../snapshots/snapshotter.ts';
 import { abortable } from './abortable.ts';
 import type { ImageGc } from './gc.ts';
 import type { LayerBlob } from './image-store.ts';
+import type { LayerFetches } from './layer-fetches.ts';
 import type { Lease } from './lease-store.ts';
+import type { RegistryAccess } from './pull-image.ts';
 
 export interface MakeLayerPorts {
-  content: ContentStore;
-  snapshotter: Snapshotter;
+  content: ContentStore & { readonly root: string };
+  fetches: LayerFetches;
   gc: ImageGc;
-  openSink: (staging: LayerStaging) => Promise<LayerSink>;
+  registry: RegistryAccess;
 }
 
 export interface MakeLayerOptions {
@@ -27,59 +27,68 @@ export interface MakeLayerOptions {
   signal: AbortSignal;
 }
 
-/** A layer that was made here, in its place and as the blob that a push or save sends. */
+/** A layer that was made here, in its place and as the blob that a save sends; a push compresses it. */
 export interface MadeLayer {
   layer: LayerBlob;
   descriptor: Descriptor;
 }
 
-/** Make a layer of a tar (compressed or not) on top of `parent`. A failure leaves nothing. */
+/** Make a layer of a tar (compressed or not) on top of `parent`. What a failure leaves is held by the lease alone. */
 export async function makeLayer(
   source: ReadableStream<Uint8Array>,
   options: MakeLayerOptions,
 ): Promise<MadeLayer> {
-  const { ports, parent, signal } = options;
-  const staging = ports.snapshotter.stage();
-  try {
-    const { staged, descriptor } = await stageTar(source, staging, options);
-    await ports.snapshotter.commitLayer(staged, parent, { signal });
-    const { diffId, tarSize } = staged;
-    const { digest: blob, size: blobSize } = descriptor;
-    return { layer: { diffId, blob, blobSize, tarSize }, descriptor };
-  } catch (error) {
-    await ports.snapshotter.discard(staging);
-    throw error;
-  }
+  const { ports, parent, lease, signal } = options;
+  const descriptor = await storeTar(source, options);
+  // What isn't compressed is known by one digest, as blob and as layer.
+  const diffId = descriptor.digest as string as DiffId;
+  const chainId = chainIdOn(parent, diffId);
+  await lease.add({ blobs: [], chains: [chainId] });
+  await ports.gc.settled();
+  const fetch = {
+    job: {
+      contentRoot: ports.content.root,
+      registry: ports.registry.config(),
+      origin: undefined,
+      descriptor,
+      diffId,
+    },
+    chainId,
+    parent,
+  };
+  const { tarSize } =
+    (await ports.fetches.present(fetch)) ??
+    (await ports.fetches.fetch(fetch, { signal, progress: () => undefined }));
+  return { layer: { diffId, blob: descriptor.digest, blobSize: descriptor.size, tarSize }, descriptor };
 }
 
-/** The tar goes to the snapshotter as it is, and compressed to the content store: what a push or save will send. */
-async function stageTar(
+/** Nothing is made any more: what no image came to hold goes. */
+export async function letGo(lease: Lease, { gc }: Pick<MakeLayerPorts, 'gc'>): Promise<void> {
+  const held = lease.roots();
+  await lease.release();
+  gc.collectLater(held);
+}
+
+/** The tar as a blob of the content store. Its digest is known when all is there: no collection comes between that and the lease. */
+async function storeTar(
   source: ReadableStream<Uint8Array>,
-  staging: LayerStaging,
-  { ports, parent, signal, lease }: MakeLayerOptions,
-): Promise<{ staged: StagedLayer; descriptor: Descriptor }> {
+  { ports, signal, lease }: MakeLayerOptions,
+): Promise<Descriptor> {
   const ingest = await ports.content.ingest(`layer-${randomUUID()}`, { ephemeral: true });
-  const sink = await ports.openSink(staging).catch(async (error: unknown) => {
-    await ingest.abort();
-    throw error;
-  });
-  const gzip = new GzipMembers((member) => ingest.write(member));
   try {
     const { stream } = await decompressDetected(abortable(source, signal));
     for await (const chunk of stream) {
       signal.throwIfAborted();
-      await Promise.all([sink.write(chunk), gzip.write(chunk)]);
+      await ingest.write(chunk);
     }
-    await gzip.finish();
-    const staged = await sink.finish();
     const { digest, size } = await ports.gc.exclusively(async () => {
       const published = await ingest.commit();
-      await lease.add({ blobs: [published.digest], chains: [chainIdOn(parent, staged.diffId)] });
+      await lease.add({ blobs: [published.digest], chains: [] });
       return published;
     });
-    return { staged, descriptor: { mediaType: MEDIA_TYPES.ociLayerGzip, digest, size } };
+    return { mediaType: MEDIA_TYPES.ociLayer, digest, size };
   } catch (error) {
-    await Promise.all([sink.abort(), ingest.abort()]);
+    await ingest.abort();
     signal.throwIfAborted();
     throw error;
   }

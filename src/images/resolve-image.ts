@@ -110,11 +110,13 @@ export function choosePlatform(
   platform: Platform | undefined,
   name: string,
 ): ImageManifest {
+  const [first, second] = image.manifests;
+  const only = platform === undefined && second === undefined ? first : undefined;
   const best =
     platform === undefined && manifest !== undefined
       ? manifest
-      : bestManifest(image.manifests, platform ?? hostPlatform());
-  const chosen = best ?? (platform === undefined ? image.manifests[0] : undefined);
+      : (only ?? bestManifest(image.manifests, platform ?? hostPlatform()));
+  const chosen = best ?? (platform === undefined ? first : undefined);
   if (chosen !== undefined) return chosen;
   throw new EngineError(
     'not-found',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import { timed } from '../sys/timeline.ts';
 import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
@@ -132,7 +133,9 @@ export class ConmonRuntime implements Runtime {
     try {
       const proof = this.#proven.proof();
       makeDirectory(request);
-      monitor = startMonitor(request, { ...this.#conmon, executable: proof?.executable });
+      const { timeline } = request;
+      const started = startMonitor(request, { ...this.#conmon, executable: proof?.executable });
+      monitor = started;
       const spec = await abortable(Promise.resolve(request.spec), options.signal);
       command = spec.process.args[0];
       record.cgroupPath = spec.linux.cgroupsPath ?? record.cgroupPath;
@@ -140,7 +143,9 @@ export class ConmonRuntime implements Runtime {
       const prepared = this.#prepare(spec, proof);
       writeSpec(request, prepared.spec);
       monitor.release();
-      const pid = await this.#inTime(abortable(monitor.created, options.signal));
+      const pid = await timed(timeline, 'runtime', () =>
+        this.#inTime(abortable(started.created, options.signal)),
+      );
       this.#seccomp.settle(id.containerId, prepared);
       if (proof !== undefined && !hasHooks(spec)) this.#plain.add(taskKey(id));
       return this.#adopt(request, monitor, pid);

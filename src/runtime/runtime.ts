@@ -1,3 +1,4 @@
+import type { Timeline } from '../sys/timeline.ts';
 import type { ExecHandle, ExecRuntime } from './exec.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
 
@@ -24,7 +25,11 @@ export interface TaskRequest {
 }
 
 /** A request whose spec may still be in the making while other things are done. */
-export type OpenTaskRequest = Omit<TaskRequest, 'spec'> & { spec: RuntimeSpec | Promise<RuntimeSpec> };
+export type OpenTaskRequest = Omit<TaskRequest, 'spec'> & {
+  spec: RuntimeSpec | Promise<RuntimeSpec>;
+  /** Gets the steps of it. */
+  timeline?: Timeline | undefined;
+};
 
 /** Plain data, kept on tmpfs by the caller, enough to find the task again after the daemon died. */
 export interface TaskHandle {

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { CopyOptions, CopyRequest } from '../registry/copy-image.ts';
 import type { RegistryRequest, RegistrySearch, RemoteInspection } from '../registry/registry-client.ts';
@@ -17,6 +18,12 @@ export interface RemoteManifest {
 export interface RegistryBackend extends RegistrySearch {
   inspect(reference: Reference, options: RegistryRequest): Promise<RemoteInspection>;
   manifest(reference: Reference, options: RegistryRequest): Promise<RemoteManifest>;
+  /** Publish a manifest under a name, or by its digest. It goes to the origin. */
+  putManifest(
+    reference: Reference,
+    manifest: { mediaType: string; bytes: Uint8Array },
+    options: RegistryRequest,
+  ): Promise<Digest>;
   /** The tags of a repository, in the registry's order. */
   tags(repository: Reference, options: RegistryRequest): Promise<string[]>;
   /** From registry to registry, with nothing kept here. Resolves to what the target's name stands for now. */

@@ -23,3 +23,14 @@ export interface DistributionManifest {
   /** Of an index only: its manifests in its order, attestations and nested indexes left out. */
   Manifests?: DistributionManifest[];
 }
+
+/** Body of `PUT /distribution/{name}/manifest`: publish a manifest or an index under a name. Sampan's own, access as for the GET. */
+export interface DistributionPut {
+  MediaType: string;
+  /** Its bytes, base64; the whole body has 4 MiB at most. */
+  Raw: string;
+}
+
+export interface DistributionPutAnswer {
+  Digest: string;
+}

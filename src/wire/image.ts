@@ -168,7 +168,7 @@ export interface ImageTagList {
  * last one `aux` with `PushResult`, or `errorDetail`. Digests stay what they are; an index is copied with all its manifests.
  */
 export interface ImageCopyQuery extends TlsVerifyQuery {
-  /** Whole names with tag or digest, the destination's with tag. */
+  /** Whole names with tag or digest, the destination's with tag or the source's digest. */
   from: string;
   to: string;
   /** `{"os","architecture"}` as JSON: copy that image alone, without the index. */

@@ -56,7 +56,14 @@ function isPlain(text: string, maxDepth: number): boolean {
 
 function isDeeper(value: Json, left: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return left === 0 || Object.values(value).some((each) => isDeeper(each, left - 1));
+  if (left === 0) return true;
+  // Most values are no objects, and a list is read by a program that has just started: without a call or a copy for each.
+  const members = value as Record<string, Json>;
+  for (const key in members) {
+    const member = members[key];
+    if (typeof member === 'object' && member !== null && isDeeper(member, left - 1)) return true;
+  }
+  return false;
 }
 
 function tooDeep(): EngineError {

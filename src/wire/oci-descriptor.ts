@@ -15,6 +15,7 @@ export interface OciPlatform {
   architecture: string;
   os: string;
   'os.version'?: string;
+  'os.features'?: string[];
   variant?: string;
 }
 

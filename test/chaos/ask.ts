@@ -27,10 +27,21 @@ export async function lostOrAsked(
 }
 
 /** Whether it could not be done because the container may not be there, or not run. */
-export function isExcused({ status }: Pick<Answer, 'status'>, container: ExpectedContainer): boolean {
-  if (status === 404) return container.may('absent');
-  const runs = container.possible.size === 1 && container.may('running') && !container.interrupted;
-  return (status === 409 || status === 500) && !runs;
+export function isExcused(
+  { status, body }: Pick<Answer, 'status' | 'body'>,
+  container: ExpectedContainer,
+): boolean {
+  // An exec is forgotten with the run that it was made for.
+  if (status === 404 && !body.includes('No such exec instance'))
+    return container.may('absent') || container.ending;
+  return [404, 409, 500].includes(status) && !surelyRuns(container);
+}
+
+/** Between two runs by its policy a container takes no commands. */
+export function surelyRuns(container: ExpectedContainer): boolean {
+  const { possible, interrupted, ending, program } = container;
+  const runs = possible.size === 1 && container.may('running') && !interrupted && !ending;
+  return runs && program.restarts === undefined;
 }
 
 /** False for a failure that the setting excuses. @throws Error on any other that is not among `wanted`. */

@@ -137,7 +137,9 @@ class RunningEpisode {
     if (setting === 'host-reboot') await this.#loseHost();
     else await this.#kill();
     await Promise.all(work);
-    if (setting === 'host-reboot') for (const container of model.containers.values()) container.loseHost();
+    for (const container of model.containers.values())
+      if (setting === 'host-reboot') container.loseHost();
+      else container.loseDaemon();
     this.#rude.leave();
     this.#faultsMeanwhile(round);
     await Bun.sleep(round.downMs);

@@ -32,6 +32,8 @@ export class ExpectedContainer {
   copied: string | undefined;
   volume: string | undefined;
   frozen = false;
+  /** Its end has been asked for since it was last looked at, answered or not: what is done in it meanwhile may find it gone. */
+  ending = false;
 
   constructor(name: string, program: Program, autoRemove: boolean) {
     this.name = name;
@@ -112,6 +114,18 @@ export class ExpectedContainer {
     else this.starts++;
   }
 
+  /**
+   * The daemon was killed, and the next one has begun. As Docker, it starts what its policy retries on failure, whoever had ended it: a code that is
+   * none of success and retries that are left are all it asks for.
+   */
+  loseDaemon(): void {
+    const retries = this.program.restarts;
+    if (retries === undefined || this.program.exitCode === undefined || !this.interrupted) return;
+    if (!this.may('exited') && !this.may('running')) return;
+    this.starts += 1 + retries;
+    this.maybe('running', 'exited');
+  }
+
   /** The engine has told the phase: from here on it is certain. */
   settle(phase: Phase, pid: number | undefined): void {
     const ends: Phase[] =
@@ -119,6 +133,7 @@ export class ExpectedContainer {
         ? [this.autoRemove ? 'absent' : 'exited']
         : [];
     this.is(phase, ...ends);
+    this.ending = false;
     this.pid = phase === 'running' ? pid : undefined;
   }
 }

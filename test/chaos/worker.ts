@@ -1,4 +1,4 @@
-import { type Answer, accepts, lostOrAsked, type WorkerContext } from './ask.ts';
+import { type Answer, accepts, lostOrAsked, surelyRuns, type WorkerContext } from './ask.ts';
 import { build, removeVolume } from './build-step.ts';
 import { logFault } from './check-containers.ts';
 import type { ExpectedContainer } from './model.ts';
@@ -122,6 +122,7 @@ async function start(container: ExpectedContainer, context: WorkerContext): Prom
 
 async function stop(container: ExpectedContainer, context: WorkerContext): Promise<void> {
   const codes = container.program.name === 'polite-counter' ? [SIGTERMED, SIGKILLED] : [SIGKILLED];
+  container.ending = true;
   const outcome = await ask(container, `stop?t=${STOP_SECONDS}`, context);
   if (outcome === 'lost') return container.end(false, codes);
   if (outcome.status === 404 && container.may('absent')) return;
@@ -131,6 +132,7 @@ async function stop(container: ExpectedContainer, context: WorkerContext): Promi
 }
 
 async function kill(container: ExpectedContainer, context: WorkerContext): Promise<void> {
+  container.ending = true;
   const outcome = await ask(container, 'kill', context);
   if (outcome === 'lost') return container.end(false);
   if (outcome.status === 404 && container.may('absent')) return;
@@ -142,6 +144,7 @@ async function kill(container: ExpectedContainer, context: WorkerContext): Promi
 }
 
 async function remove(container: ExpectedContainer, context: WorkerContext): Promise<void> {
+  container.ending = true;
   const outcome = await context.api.call('DELETE', `/containers/${container.name}?force=1&v=1`);
   if (outcome.lost) {
     context.tally.lost++;
@@ -158,8 +161,7 @@ async function pause(container: ExpectedContainer, context: WorkerContext): Prom
   for (const verb of ['pause', 'unpause']) {
     const outcome = await ask(container, verb, context);
     if (outcome === 'lost') return;
-    const wasRunning = container.possible.size === 1 && container.may('running');
-    if (!wasRunning && [404, 409, 500].includes(outcome.status)) return;
+    if (!surelyRuns(container) && [404, 409, 500].includes(outcome.status)) return;
     if (!accepts(outcome, [204], context)) return;
   }
 }

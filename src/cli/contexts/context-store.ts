@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type ContextMetadata,
@@ -8,6 +8,7 @@ import {
   readContextMetadata,
 } from '../../client/node/docker-context.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import { replaceFile } from '../replace-file.ts';
 import { DEFAULT_CONTEXT } from '../start-config.ts';
 
 /** PEM files of a context's Docker endpoint, by name. */
@@ -113,23 +114,6 @@ async function entriesOf(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     if (errnoCodeOf(error) === 'ENOENT' || errnoCodeOf(error) === 'ENOTDIR') return [];
-    throw error;
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, 'w', 0o644);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
     throw error;
   }
 }

@@ -59,6 +59,9 @@ export function isDangling({ RepoTags, RepoDigests }: ImageSummary): boolean {
 }
 
 function namesOf(image: ImageSummary, digests: boolean): Name[] {
+  // Most of a list's images have one tag and no digest to show beside it.
+  const tag = digests ? undefined : onlyTag(image);
+  if (tag !== undefined) return [tag];
   const tags = group(image.RepoTags, ':').filter(([repository]) => repository !== NONE);
   const byRepository = new Map<string, string[]>();
   for (const [repository, digest] of group(image.RepoDigests, '@'))
@@ -72,6 +75,17 @@ function namesOf(image: ImageSummary, digests: boolean): Name[] {
   for (const [repository, own] of byRepository)
     for (const digest of digests ? own : [NONE]) names.push({ repository, tag: NONE, digest });
   return names.length > 0 ? names : [{ repository: NONE, tag: NONE, digest: NONE }];
+}
+
+/** The name of an image that has a tag, and at most a digest of that tag's repository beside it. */
+function onlyTag({ RepoTags, RepoDigests }: ImageSummary): Name | undefined {
+  if (RepoTags?.length !== 1 || (RepoDigests?.length ?? 0) > 1) return undefined;
+  const [name = ''] = RepoTags;
+  const at = name.lastIndexOf(':');
+  const repository = name.slice(0, at);
+  if (at < 0 || repository === NONE) return undefined;
+  if (RepoDigests?.[0]?.startsWith(`${repository}@`) === false) return undefined;
+  return { repository, tag: name.slice(at + 1), digest: NONE };
 }
 
 function group(names: string[] | null, separator: string): [string, string][] {

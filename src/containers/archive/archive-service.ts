@@ -13,6 +13,7 @@ import type { ContainerDependencies } from '../dependencies.ts';
 import type { LiveContainer } from '../live-container.ts';
 import { snapshotKeyOf } from '../task-starter.ts';
 import type { ArchiveRequest, ArchiveView, ViewMount } from './archive-request.ts';
+import { inOneRun } from './in-one-run.ts';
 import type { PathStat } from './path-stat.ts';
 import { readFirstLine } from './read-first-line.ts';
 
@@ -80,16 +81,15 @@ export class ArchiveService implements Backend {
     { path, signal }: { path: string; signal: AbortSignal },
   ): Promise<{ first: T; rest: ReadableStream<Uint8Array>; container: LiveContainer }> {
     const container = this.#index.resolve(nameOrId);
-    const view = await this.#readView(container);
-    signal.throwIfAborted();
-    const child = new RootChild(program, {
-      view,
-      missing: missing(path, nameOrId),
-      ...form,
-    } satisfies ArchiveRequest);
     const removal = untilRemoved(container);
+    const either = AbortSignal.any([signal, removal.signal]);
     try {
-      const { line, rest } = await readFirstLine(outputOf(child, AbortSignal.any([signal, removal.signal])));
+      const { line, rest } = await inOneRun(container, either, async () => {
+        const view = await this.#readView(container);
+        either.throwIfAborted();
+        const asked = { view, missing: missing(path, nameOrId), ...form } satisfies ArchiveRequest;
+        return await readFirstLine(outputOf(new RootChild(program, asked), either));
+      });
       return { first: JSON.parse(line) as T, rest, container };
     } finally {
       // What has begun to come is read on, as an open file is.
@@ -185,7 +185,9 @@ export class ArchiveService implements Backend {
         await ready(child, signal);
         return child;
       };
-      return container.task === undefined ? await this.#mounted(container, root, begin) : await begin();
+      return await inOneRun(container, signal, async () =>
+        container.task === undefined ? await this.#mounted(container, root, begin) : await begin(),
+      );
     });
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Health } from './health.ts';
 
@@ -50,6 +50,13 @@ export class HealthNotes {
 
   remove(containerId: string): void {
     rmSync(this.#path(containerId), { force: true });
+  }
+
+  /** Those of containers that are not there any more go, and what was cut short. */
+  keep(containerIds: ReadonlySet<string>): void {
+    for (const name of existsSync(this.#directory) ? readdirSync(this.#directory) : [])
+      if (!containerIds.has(name.replace(/\.json$/, '')))
+        rmSync(join(this.#directory, name), { recursive: true, force: true });
   }
 
   #path(containerId: string): string {

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test';
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Healthcheck } from '../../oci/image-config.ts';
 import type { HostOptions } from '../container.ts';
@@ -114,4 +116,16 @@ test.each(['kill', 'stop', 'restart'] as const)('an unhealthy container: %s', as
   expect(killed).toStartWith(action === 'kill' ? 'kill 9 ' : 'kill 15 ');
   if (action === 'restart') await until(() => events.includes('restart'));
   else expect((await bench.stateOf('box')).status).toBe('exited');
+});
+
+test('what was known of a container that a daemon died amid removing goes with the next one', async () => {
+  await start(check(['CMD', '/healthy']));
+  const notes = bench.daemon.paths.healthNotes;
+  await until(() => readdirSync(notes).length === 1);
+  await bench.daemon.service.close();
+  const [own = ''] = readdirSync(notes);
+  copyFileSync(join(notes, own), join(notes, `${'f'.repeat(64)}.json`));
+  writeFileSync(join(notes, `${own}.tmp`), '{');
+  await bench.reboot();
+  expect(readdirSync(notes)).toEqual([own]);
 });

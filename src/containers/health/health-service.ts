@@ -74,8 +74,14 @@ export class HealthService {
     if (container.health !== undefined) this.#notes.remove(container.id);
   }
 
-  /** What an earlier daemon knew of a container that does not run. */
-  recall(container: LiveContainer): void {
+  /** What an earlier daemon knew of those that do not run; what it knew of others is of nobody any more. */
+  recover(containers: Iterable<LiveContainer>): void {
+    const all = [...containers];
+    this.#notes.keep(new Set(all.map(({ id }) => id)));
+    for (const container of all) if (container.task === undefined) this.#recall(container);
+  }
+
+  #recall(container: LiveContainer): void {
     if (healthPlan(container.record.config) === undefined) return;
     const known = this.#notes.read(container.id);
     container.health = known === undefined ? undefined : uncheckedHealth(known.health);

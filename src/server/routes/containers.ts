@@ -17,6 +17,7 @@ import { decodeUpdateRequest } from '../decode/update-request.ts';
 import { encodeContainer, encodeSummary } from '../encode/container.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
+import { withTimeline } from '../with-timeline.ts';
 import { imageNamer } from './image-namer.ts';
 import { pruneContainers } from './prune-containers.ts';
 
@@ -32,9 +33,12 @@ export function containerRoutes(backends: Backends): Route[] {
     handler: act,
   });
   /** A command on one container that answers 204. */
-  const command = (verb: string, act: (name: string, request: ApiRequest) => Promise<void>): Route =>
+  const command = (
+    verb: string,
+    act: (name: string, request: ApiRequest, response: ApiResponse) => Promise<void>,
+  ): Route =>
     post(verb, async (request, response) => {
-      await act(pathParam(request), request);
+      await act(pathParam(request), request, response);
       response.empty(204);
     });
   return [
@@ -80,10 +84,10 @@ export function containerRoutes(backends: Backends): Route[] {
       const left = [...warnings, ...(await containers.update(pathParam(request), change))];
       response.json(200, { Warnings: left.length === 0 ? null : left } satisfies ContainerUpdateResponse);
     }),
-    command('start', (name, request) => {
+    command('start', async (name, request, response) => {
       if (textParam(request, 'checkpoint') !== undefined)
         throw new EngineError('not-implemented', 'starting from a checkpoint is not implemented yet');
-      return containers.start(name);
+      await withTimeline(request, response, (timeline) => containers.start(name, { timeline }));
     }),
     command('stop', (name, request) => containers.stop(name, stopOptions(request))),
     command('restart', (name, request) => containers.restart(name, stopOptions(request))),
@@ -135,8 +139,10 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   const platform = platformParam(request);
-  const result = await backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>
-    backends.containers.create({ name, config, host, networks, platform }),
+  const result = await withTimeline(request, response, (timeline) =>
+    backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>
+      backends.containers.create({ name, config, host, networks, platform }, { timeline }),
+    ),
   );
   const answer: ContainerCreateResponse = { Id: result.id, Warnings: [...warnings, ...result.warnings] };
   response.json(201, answer);

@@ -24,13 +24,15 @@ export function copyImageRoutes({ registry }: Backends): Route[] {
 async function copy(registry: RegistryBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
   const { credentials, tlsVerify } = registryAccess(request);
   const platform = textParam(request, 'platform');
+  const from = nameParam(request, 'from');
   const to = nameParam(request, 'to');
-  if (to.digest !== undefined) throw new EngineError('invalid', 'cannot push a digest reference');
+  if (to.digest !== undefined && (to.digest !== from.digest || platform !== undefined))
+    throw new EngineError('invalid', 'cannot push a digest reference');
   const progress = new ProgressWriter(response);
   try {
     const { digest, size } = await registry.copy(
       {
-        from: nameParam(request, 'from'),
+        from,
         to,
         platform: platform === undefined ? undefined : platformJson(platform),
       },

@@ -1,5 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import { parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { isIndexType } from '../../oci/media-types.ts';
 import {
   canonicalName,
   parseAnyReference,
@@ -8,11 +10,12 @@ import {
   repositoryName,
 } from '../../oci/reference.ts';
 import type { RegistryRequest } from '../../registry/registry-client.ts';
-import type { DistributionManifest } from '../../wire/distribution.ts';
+import type { DistributionManifest, DistributionPutAnswer } from '../../wire/distribution.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import type { ImageSearchResult } from '../../wire/image.ts';
+import type { Json } from '../../wire/json.ts';
 import { encodeOciPlatform } from '../../wire/oci-descriptor.ts';
-import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
+import { type ApiRequest, boolParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { registryAccess } from '../decode/credentials.ts';
 import { encodeOciDescriptor } from '../encode/descriptor.ts';
@@ -54,7 +57,28 @@ export function registryRoutes({ registry }: Backends): Route[] {
         response.json(200, encodeManifest(found));
       },
     },
+    {
+      method: 'PUT',
+      pattern: '/distribution/{*}/manifest',
+      handler: async (request, response) => {
+        const name = remoteName(request);
+        const manifest = decodePut(await jsonBody(request));
+        const digest = await registry.putManifest(name, manifest, registryRequest(request));
+        response.json(201, { Digest: digest } satisfies DistributionPutAnswer);
+      },
+    },
   ];
+}
+
+/** @throws EngineError "invalid" for what is no manifest: a registry is sent nothing else. */
+function decodePut(body: Json): { mediaType: string; bytes: Uint8Array } {
+  const { MediaType: mediaType, Raw: raw } = (body ?? {}) as { [key: string]: Json };
+  if (typeof mediaType !== 'string' || typeof raw !== 'string')
+    throw new EngineError('invalid', 'MediaType and Raw must be strings');
+  const bytes = Buffer.from(raw, 'base64');
+  if (isIndexType(mediaType)) parseIndex(bytes, mediaType);
+  else parseManifest(bytes, mediaType);
+  return { mediaType, bytes };
 }
 
 function registryRequest(request: ApiRequest): RegistryRequest {

@@ -302,6 +302,10 @@ export class FakeEngine implements Backends {
     manifest: async () => {
       throw new EngineError('not-found', 'manifest unknown');
     },
+    putManifest: async (reference, manifest) => {
+      this.calls.push(['put manifest', familiarName(reference), manifest.mediaType]);
+      return parseDigest(`sha256:${'3'.repeat(64)}`);
+    },
     tags: async () => ['1', '2', '3'],
     copy: async ({ from, to, platform }, { credentials, tlsVerify, progress }) => {
       this.calls.push(['copy', familiarName(from), familiarName(to), platform, credentials, tlsVerify]);

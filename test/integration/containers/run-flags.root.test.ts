@@ -362,3 +362,33 @@ test('what is only kept is shown by inspect', async () => {
   });
   await engine.out(['rm', 'kept']);
 });
+
+test('run --timing tells where the time went; what follows one after another adds up, and the daemon has its part', async () => {
+  const { stdout, stderr, code } = await engine.run(
+    ['run', '--rm', '--timing', 'busybox', 'sh', '-c', 'echo out; exit 3'],
+    { client: 'sampan' },
+  );
+  expect([stdout, code]).toEqual(['out\n', 3]);
+  const rows = [...stderr.matchAll(/^ *([\d.]+)( +)([\d.]+) {2}(.*)$/gm)].map(([, at, gap, took, name]) => ({
+    at: Number(at),
+    depth: ((gap ?? '').length + (took ?? '').length - 9) / 9,
+    took: Number(took),
+    name,
+  }));
+  const phases = rows.filter(({ depth, name }) => depth === 0 && name !== 'in all');
+  expect(phases.map(({ name }) => name)).toEqual([
+    'this program begun',
+    'create',
+    'attach and wait',
+    'start',
+    'the command, its output and its end',
+  ]);
+  const sum = phases.reduce((total, { took }) => total + took, 0);
+  expect(Math.abs(sum - (rows.at(-1)?.took ?? 0))).toBeLessThan(1);
+  const within = rows.filter(({ depth }) => depth > 0).map(({ name }) => name);
+  expect(within).toContain('writable layer made');
+  expect(within).toContain('network namespace made');
+  expect(within).toContain('container made by the OCI runtime');
+  const plain = await engine.run(['run', '--rm', 'busybox', 'true'], { client: 'sampan' });
+  expect(plain.stderr).toBe('');
+});

@@ -22,7 +22,6 @@ import { CatalogClient } from '../../../src/registry/catalog-client.ts';
 import { DistributionClient } from '../../../src/registry/distribution-client.ts';
 import { DistributionPushClient } from '../../../src/registry/distribution-push-client.ts';
 import type { RegistryConfig } from '../../../src/registry/registry-client.ts';
-import { openLayerSink } from '../../../src/snapshots/layer-sink.ts';
 import { SqliteStateDb } from '../../../src/storage/sqlite-state-db.ts';
 import { FakeRegistry } from './fake-registry.ts';
 import { FakeSnapshotter } from './fake-snapshotter.ts';
@@ -113,7 +112,6 @@ export class ImageBench {
           ? (source, options) => receiveArchive(source, { content, ...options })
           : threadedReceiver(content.root),
       explorer: explorePool(),
-      openSink: this.#mirror === undefined ? this.snapshotter.openSink : openLayerSink,
       usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
       events: { publish: (event) => void this.events.push(event) },
       logger: silentLogger,

@@ -1,4 +1,5 @@
 import type { WaitResult } from '../../../client/model.ts';
+import type { TimedCall } from '../../../client/timed-transport.ts';
 import { EngineError, messageOf } from '../../../errors/engine-error.ts';
 import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
@@ -21,6 +22,7 @@ export const command: Command = {
     { name: 'detach', short: 'd', kind: 'bool', usage: 'Run in the background and print the container ID' },
     { name: 'detach-keys', kind: 'string', usage: 'Key sequence that leaves the container running' },
     { name: 'sig-proxy', kind: 'bool', usage: 'Pass signals on to the process', default: 'true' },
+    { name: 'timing', kind: 'bool', usage: 'Tell on standard error where the time went' },
   ],
   args: { min: 1 },
   interspersed: false,
@@ -29,11 +31,27 @@ export const command: Command = {
     'run -it --rm busybox sh',
     'run -d --name web -p 8080:80 nginx',
     'run --rm -v "$PWD":/src -w /src busybox ls',
+    'run --rm --timing busybox true',
   ],
   run,
 };
 
 async function run(invocation: Invocation): Promise<number> {
+  return invocation.flags.bool('timing') ? runTimed(invocation) : runOnce(invocation);
+}
+
+async function runTimed(invocation: Invocation): Promise<number> {
+  const begunMs = performance.now();
+  const calls: TimedCall[] = [];
+  invocation.client.connection.watchCalls((call) => calls.push(call));
+  const status = await runOnce(invocation);
+  const endedMs = performance.now();
+  const { runTiming } = await import('../../output/run-timing.ts');
+  await invocation.context.stderr.write(runTiming({ calls, begunMs, endedMs }));
+  return status;
+}
+
+async function runOnce(invocation: Invocation): Promise<number> {
   const { context, flags, client } = invocation;
   client.connectAhead(1);
   let body: CreateBody;
