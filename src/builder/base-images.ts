@@ -32,7 +32,6 @@ export class BaseImages {
   readonly #options: BaseImageOptions;
   readonly #releases: (() => void)[] = [];
   readonly #used: Material[] = [];
-  readonly #known = new Map<string, { env: readonly string[]; hasShell: boolean }>();
 
   constructor(options: BaseImageOptions) {
     this.#options = options;
@@ -58,7 +57,6 @@ export class BaseImages {
     });
     const { manifestDigest, chainId, config } = view;
     this.#used.push({ name: canonical, digest: view.id, platform });
-    this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     return { name: canonical, manifestDigest, chainId, config };
   }
 
@@ -83,7 +81,6 @@ export class BaseImages {
     );
     const { config } = manifest;
     this.#used.push({ name: shown, digest, platform, isLocal: true });
-    this.#known.set(name, { env: config.config.env, hasShell: config.config.shell !== undefined });
     const chainId = manifest.chainIds.at(-1);
     const layout = { context: name, layers };
     return { name: shown, manifestDigest: manifest.digest, chainId, config, layout };
@@ -100,11 +97,6 @@ export class BaseImages {
   /** The images, as their names were asked for. */
   get used(): readonly Material[] {
     return this.#used;
-  }
-
-  /** What the build checks look at, by the names that were asked for. */
-  get known(): ReadonlyMap<string, { env: readonly string[]; hasShell: boolean }> {
-    return this.#known;
   }
 
   release(): void {

@@ -7,9 +7,10 @@ import type { BuildBackend, PostedBuild } from './build-backend.ts';
 import { atLines } from './build-error.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
-import type { BuildCachePrune, BuildCacheRecord, BuildResult } from './builder.ts';
+import type { BuildCachePrune, BuildCacheRecord, BuildResult, CacheSelection } from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
+import type { PlanRunner } from './plan/plan-job.ts';
 import { type PostedContext, PostedSession } from './posted-session.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
@@ -20,6 +21,7 @@ import type { LocalContexts } from './sources/local-contexts.ts';
 export interface BuildServiceOptions {
   images: ImageService;
   solver: SolverPorts;
+  planner: PlanRunner;
   limits: CacheLimits;
   /** For contexts that are being built; emptied at start. */
   contextsDirectory: string;
@@ -71,8 +73,13 @@ export class BuildService implements BuildBackend {
     request: BuildRequest,
     options: { signal: AbortSignal; watch: BuildWatcher },
   ): Promise<BuildResult> {
-    const { images, solver } = this.#options;
-    return await runBuild(request, { images, rooms: images.rooms(), solver, blobs: this.#blobs }, options);
+    const { images, solver, planner } = this.#options;
+    planner.prepare();
+    return await runBuild(
+      request,
+      { images, rooms: images.rooms(), solver, planner, blobs: this.#blobs },
+      options,
+    );
   }
 
   /** Contexts that are kept elsewhere are part of the cache from now on. */
@@ -80,8 +87,8 @@ export class BuildService implements BuildBackend {
     this.#sources.serve(folders);
   }
 
-  async cache(): Promise<BuildCacheRecord[]> {
-    return await this.#pruner.list();
+  async cache(selection: CacheSelection = {}): Promise<BuildCacheRecord[]> {
+    return await this.#pruner.list(selection);
   }
 
   async pruneCache(
@@ -96,6 +103,7 @@ export class BuildService implements BuildBackend {
   }
 
   async receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession> {
+    this.#options.planner.prepare();
     const contexts = new Map<string, PostedContext>();
     const ports = { directory: this.#options.contextsDirectory, files: this.#options.solver.layers.files };
     try {
@@ -129,6 +137,7 @@ export class BuildService implements BuildBackend {
     this.#closing.abort(new EngineError('unavailable', 'the engine is shutting down'));
     await Promise.allSettled(this.#running);
     await this.#options.solver.layers.files.close();
+    await this.#options.planner.close();
     await this.#options.solver.store.close();
   }
 }

@@ -20,6 +20,8 @@ export interface BuildCacheRecord {
   type: 'regular' | 'source.local' | 'source.git.checkout' | 'exec.cachemount' | 'frontend' | 'internal';
   description: string;
   inUse: boolean;
+  /** A folder that builds write to, no layer. */
+  mutable: boolean;
   shared: boolean;
   sizeBytes: number;
   createdNano: bigint;
@@ -27,11 +29,18 @@ export interface BuildCacheRecord {
   usageCount: number;
 }
 
-export interface BuildCachePrune {
+export type BuildCachePrune = {
   all: boolean;
   /** Oldest go until no more than this is left; 0: no such limit. */
   keepBytes: number;
-  filters: ReadonlyMap<string, readonly string[]>;
+} & CacheSelection;
+
+/** Which records are meant. */
+export interface CacheSelection {
+  /** Not used since, nanoseconds; undefined: whenever. */
+  unusedForNano?: bigint | undefined;
+  /** In containerd's language (`type==exec.cachemount,description~=npm`); one of them must fit, without any everything does. */
+  filters?: readonly string[] | undefined;
 }
 
 /** Makes images of Dockerfiles. */
@@ -43,7 +52,8 @@ export interface Builder {
    *   the signal's reason.
    */
   build(request: BuildRequest, options: { signal: AbortSignal; watch: BuildWatcher }): Promise<BuildResult>;
-  cache(): Promise<BuildCacheRecord[]>;
+  /** @throws EngineError "invalid" for a filter that can't be read. */
+  cache(selection?: CacheSelection): Promise<BuildCacheRecord[]>;
   pruneCache(
     prune: BuildCachePrune,
     options: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },

@@ -65,12 +65,13 @@ function describeTargets({ stages }: Dockerfile, source: Uint8Array): Descriptio
 /** What a target's build can be given (`--call=outline`). @throws DockerfileError. */
 function describeOutline(dockerfile: Dockerfile, request: Described, source: Uint8Array): Description {
   const [targetPlatform = hostPlatform()] = request.platforms;
-  const { buildArgs, target: targetStage } = request;
+  const { buildArgs } = request;
+  const targetStage = request.target === '' ? (dockerfile.stages.at(-1)?.name ?? '') : request.target;
   const { escapeToken } = dockerfile;
   const predefined = platformArgs({ buildPlatform: hostPlatform(), targetPlatform, targetStage, buildArgs });
   const globals = globalArgs(dockerfile.metaArgs, { predefined, buildArgs, escapeToken }).variables;
   const nodes = linkStages(dockerfile, globals);
-  const target = nodes[findTarget(dockerfile.stages, targetStage)];
+  const target = nodes[findTarget(dockerfile.stages, request.target)];
   const stages = target === undefined ? [] : neededStages(nodes, target).map(({ stage }) => stage);
   const scope = { dockerfile, globals, buildArgs };
   const args = byLine([...usedGlobals(stages, scope), ...stages.flatMap((stage) => stageArgs(stage, scope))]);

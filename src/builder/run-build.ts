@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { PatternMatcher } from '../archive/pattern-matcher.ts';
 import type { ImageRooms, ImageService } from '../images/image-service.ts';
 import type { Lease } from '../images/lease-store.ts';
-import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
+import { formatPlatform, hostPlatform } from '../oci/platform.ts';
 import { nowNano } from '../sys/clock.ts';
 import { type BuildFacts, readProvenanceOptions } from './attest/provenance.ts';
 import { checkSbomOptions } from './attest/sbom.ts';
@@ -13,20 +12,17 @@ import type { ContextSource } from './build-session.ts';
 import type { BuildResult } from './builder.ts';
 import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
 import { checkCacheSource, ImportedCache } from './cache/import-cache.ts';
-import { checkDockerfile } from './checks/check-dockerfile.ts';
-import { describeDockerfile } from './describe-dockerfile.ts';
+import type { CheckWarning } from './checks/check-report.ts';
 import { builtLayers } from './export/built-layers.ts';
 import { BuildExporter } from './export/export-build.ts';
 import type { LayerBlobs } from './export/layer-blobs.ts';
 import { emptyResult, type PlannedOutput, planOutputs } from './export/planned-output.ts';
 import type { BuiltStage } from './export/store-build.ts';
-import type { Dockerfile } from './instructions/dockerfile.ts';
-import { readInstructions } from './instructions/read-instructions.ts';
 import { type BuildDefinition, loadDefinition } from './load-definition.ts';
-import { parseDockerfile } from './parser/parse-dockerfile.ts';
 import type { BuildPlan, ContextPaths } from './plan/build-plan.ts';
 import type { ContextName } from './plan/build-step.ts';
-import { planBuild } from './plan/plan-build.ts';
+import type { PlanRunner } from './plan/plan-job.ts';
+import { type PlannedDockerfile, planDockerfile } from './plan-dockerfile.ts';
 import { BuildContexts } from './solver/build-contexts.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
 import { watched } from './solver/build-progress-teller.ts';
@@ -37,6 +33,7 @@ export interface RunBuildPorts {
   rooms: ImageRooms;
   solver: SolverPorts;
   blobs: LayerBlobs;
+  planner: PlanRunner;
 }
 
 /** Build once, from the Dockerfile to the outputs. @throws as `Builder.build`. */
@@ -79,19 +76,17 @@ class BuildRun {
       signal,
     });
     watch({ type: 'dockerfile', dockerfile: { name: definition.name, data: definition.text } });
-    const dockerfile = readInstructions(parseDockerfile(definition.text));
-    const { describe } = this.#request;
-    if (describe !== undefined) {
-      const metadata = describeDockerfile(dockerfile, { ...this.#request, describe }, definition.text);
-      return { ...emptyResult(platforms), metadata };
-    }
     const isPlatformGiven = platforms.length > 0;
     const lease = this.#context.solver.takeLease();
     const { rooms } = this.#context;
     const bases = new BaseImages({ images, rooms, session, pull, isPlatformGiven, lease, watch, signal });
     try {
-      const plans = await this.#plans(dockerfile, bases);
-      this.#check(definition, plans, bases.known);
+      const planned = await this.#planned(definition, bases);
+      if ('metadata' in planned) return { ...emptyResult(platforms), metadata: planned.metadata };
+      const { plans } = planned;
+      this.#tellPlans(plans);
+      this.#tellWarnings(planned.warnings);
+      if (planned.violation !== undefined) throw planned.violation;
       if (checkOnly) return emptyResult(plans.map(({ platform }) => platform));
       return await this.#solve({ plans, definition, bases, outputs, lease });
     } finally {
@@ -111,57 +106,50 @@ class BuildRun {
     return planOutputs(this.#request);
   }
 
-  async #plans(dockerfile: Dockerfile, bases: BaseImages): Promise<BuildPlan[]> {
-    const asked = this.#request.platforms.length === 0 ? [hostPlatform()] : this.#request.platforms;
-    const platforms = [...new Map(asked.map((one) => [formatPlatform(one), one])).values()];
-    const plans: BuildPlan[] = [];
-    for (const platform of platforms)
-      plans.push(
-        await planBuild(dockerfile, this.#planOptions(platform, platforms.length > 1), {
-          baseImage: (name, wanted) => bases.get(name, wanted),
-          layoutImage: (name, reference, wanted) => bases.ofLayout(name, reference, wanted),
-        }),
-      );
+  async #planned(definition: BuildDefinition, bases: BaseImages): Promise<PlannedDockerfile> {
+    const { target, buildArgs, noCache, noCacheStages, namedContexts, context, describe } = this.#request;
+    const given = this.#request.platforms;
+    const asked = given.length === 0 ? [hostPlatform()] : given;
+    const { planner, signal } = this.#context;
+    return await planDockerfile(
+      {
+        text: definition.text,
+        ignore: definition.ignore,
+        platforms: [...new Map(asked.map((one) => [formatPlatform(one), one])).values()],
+        options: {
+          target,
+          buildArgs,
+          buildPlatform: hostPlatform(),
+          noCache,
+          noCacheStages,
+          namedContexts,
+          hasContext: context.type !== 'none',
+        },
+        describe,
+        givenPlatforms: given,
+      },
+      {
+        planner,
+        image: async ({ name, layout, platform }) =>
+          layout === undefined
+            ? await bases.get(name, platform)
+            : await bases.ofLayout(name, layout, platform),
+        signal,
+      },
+    );
+  }
+
+  #tellPlans(plans: readonly BuildPlan[]): void {
     this.#context.watch({
       type: 'plan',
       lines: plans.flatMap((plan) =>
         plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
       ),
     });
-    return plans;
   }
 
-  #planOptions(platform: Platform, namesPlatform: boolean): Parameters<typeof planBuild>[1] {
-    const { target, buildArgs, noCache, noCacheStages, namedContexts, context } = this.#request;
-    return {
-      target,
-      buildArgs,
-      platform,
-      buildPlatform: hostPlatform(),
-      namesPlatform,
-      noCache,
-      noCacheStages,
-      namedContexts,
-      hasContext: context.type !== 'none',
-    };
-  }
-
-  /** Tell what the build checks find. @throws DockerfileError where the file says that findings are errors. */
-  #check(
-    { text, ignore }: BuildDefinition,
-    [plan]: readonly BuildPlan[],
-    baseImages: BaseImages['known'],
-  ): void {
-    const { buildArgs, target } = this.#request;
-    const { warnings, error } = checkDockerfile(text, {
-      buildPlatform: hostPlatform(),
-      targetPlatform: plan?.platform ?? hostPlatform(),
-      buildArgs,
-      target,
-      baseImages,
-      ...(plan === undefined ? {} : { stages: plan.stages }),
-      ...(ignore.length === 0 ? {} : { ignored: new PatternMatcher(ignore) }),
-    });
+  /** What the build checks have found. */
+  #tellWarnings(warnings: readonly CheckWarning[]): void {
     for (const { rule, detail, description, url, range } of warnings)
       this.#context.watch({
         type: 'warning',
@@ -174,7 +162,6 @@ class BuildRun {
           lines: { start: range.startLine, end: range.endLine },
         },
       });
-    if (error !== undefined) throw error;
   }
 
   #source(name: ContextName): ContextSource {

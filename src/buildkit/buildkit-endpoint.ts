@@ -44,13 +44,13 @@ export interface SessionBuild {
 /** What `server/` needs of BuildKit's protocol: connections that were taken from HTTP. */
 export interface BuildkitBackend {
   /**
-   * Resolves to what the exporter tells, by BuildKit's names. `trace` is given `StatusResponse` messages as they come.
+   * Resolves to what the exporter tells, by BuildKit's names. `trace` is given `StatusResponse` messages as they come, each when it has taken the one before.
    *
    * @throws as `Builder.build`; "not-found" without the session.
    */
   build(
     posted: SessionBuild,
-    options: { signal: AbortSignal; trace: (message: Uint8Array) => void },
+    options: { signal: AbortSignal; trace: (message: Uint8Array) => Promise<void> },
   ): Promise<Record<string, string>>;
   /** The client calls. Returns at once. */
   acceptCalls(socket: Duplex): void;
@@ -78,7 +78,7 @@ export class BuildkitEndpoint implements BuildkitBackend {
 
   async build(
     posted: SessionBuild,
-    { signal, trace }: { signal: AbortSignal; trace: (message: Uint8Array) => void },
+    { signal, trace }: { signal: AbortSignal; trace: (message: Uint8Array) => Promise<void> },
   ): Promise<Record<string, string>> {
     const { exporter, attributes, inlineCache, sessionId: session, entitlements } = posted;
     const request = create(SolveRequestSchema, {
@@ -95,7 +95,8 @@ export class BuildkitEndpoint implements BuildkitBackend {
     const job = this.#runs.jobs.find(request.ref);
     for await (const events of job?.events(signal) ?? []) {
       const status = statusOf(events, job?.dockerfile);
-      if (status !== undefined) trace(toBinary(StatusResponseSchema, create(StatusResponseSchema, status)));
+      if (status !== undefined)
+        await trace(toBinary(StatusResponseSchema, create(StatusResponseSchema, status)));
     }
     return await run;
   }

@@ -7,6 +7,7 @@ import { CacheMounts } from '../builder/execute/cache-mounts.ts';
 import type { RunPorts } from '../builder/execute/run-ports.ts';
 import { runStep } from '../builder/execute/run-step.ts';
 import { withMountedChain } from '../builder/export/tree-output.ts';
+import { planPool } from '../builder/plan/plan-pool.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
 import { SharedWork } from '../builder/solver/shared-work.ts';
 import { Turnstile } from '../builder/solver/turnstile.ts';
@@ -45,6 +46,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       directory: join(directory, 'local'),
     }),
     logger,
+    planner: planPool(logger),
     solver: {
       snapshotter,
       layers: { content, snapshotter, gc, files },

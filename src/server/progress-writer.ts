@@ -19,6 +19,18 @@ export class ProgressWriter {
     stream.writeJson(line).catch(() => undefined);
   }
 
+  /** What the client has not taken yet. */
+  get waitingBytes(): number {
+    return this.#stream?.waitingBytes ?? 0;
+  }
+
+  /** The same at the client's own pace: resolves when there is room for more, or nobody is there any more. */
+  async writeWhenRead(line: ProgressMessage): Promise<void> {
+    await this.open()
+      .writeJson(line)
+      .catch(() => undefined);
+  }
+
   async end(): Promise<void> {
     await this.open().end();
   }

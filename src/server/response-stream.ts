@@ -10,6 +10,8 @@ export class ResponseStream {
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
   #scheduled = false;
+  /** One wait for room serves all who write meanwhile. */
+  #room: Promise<void> | undefined;
 
   constructor(sink: Writable) {
     this.#sink = sink;
@@ -19,6 +21,11 @@ export class ResponseStream {
   /** Whether the client lags behind: what can be left out should be. */
   get congested(): boolean {
     return this.#sink.writableNeedDrain;
+  }
+
+  /** Bytes that the client has not taken yet and that wait in memory. */
+  get waitingBytes(): number {
+    return this.#batchBytes + this.#sink.writableLength;
   }
 
   /** Resolves when more may be written; rejects once the client is gone. */
@@ -61,7 +68,13 @@ export class ResponseStream {
     const bytes = alone ?? Buffer.concat(this.#batch, this.#batchBytes);
     this.#batch = [];
     this.#batchBytes = 0;
-    return this.#sink.write(bytes) ? Promise.resolve() : drained(this.#sink);
+    if (this.#sink.write(bytes)) return Promise.resolve();
+    const forget = (): void => void (this.#room = undefined);
+    if (this.#room === undefined) {
+      this.#room = drained(this.#sink);
+      this.#room.then(forget, forget);
+    }
+    return this.#room;
   }
 }
 

@@ -55,6 +55,7 @@ function asked(id: string, sharing: AskedCache['mount']['sharing'], seed?: strin
       mode: 0o755,
     },
     seed: seed as ChainId | undefined,
+    command: 'true',
   };
 }
 

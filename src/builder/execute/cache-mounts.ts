@@ -39,6 +39,8 @@ interface WantedCache extends AskedCache {
 export interface AskedCache {
   mount: CacheMount;
   seed: ChainId | undefined;
+  /** The step's command, for people. */
+  command: string;
 }
 
 export interface HeldCaches {
@@ -153,11 +155,12 @@ export class CacheMounts {
   }
 
   /** The folder first, under a name of its own. A record that a kill leaves without one goes at the next start. */
-  async #make(key: string, { mount, seed, signal }: WantedCache): Promise<CacheRecord> {
+  async #make(key: string, { mount, command, signal, ...wanted }: WantedCache): Promise<CacheRecord> {
     const { directory, store } = this.#options;
     const stage = join(directory, `new-${digestOf(key).slice(7, 27)}`);
     await rm(stage, { recursive: true, force: true });
     await mkdir(stage, { recursive: true, mode: 0o755 });
+    const seed = seedOf({ mount, seed: wanted.seed });
     if (seed !== undefined) {
       const fill = async (root: string): Promise<void> => copyTree(resolveInRoot(root, mount.source), stage);
       await this.#options.withChain(seed, fill, signal);
@@ -171,7 +174,7 @@ export class CacheMounts {
       parent: undefined,
       layer: undefined,
       sizeBytes: 0,
-      description: `cached mount ${mount.target} from exec with id ${JSON.stringify(mount.id)}`,
+      description: `cached mount ${mount.target} from exec ${command} with id ${JSON.stringify(`/${mount.id}`)}`,
     });
     await rename(stage, this.path(record.id));
     return record;
@@ -204,8 +207,21 @@ export class CacheMounts {
   }
 }
 
+/** As in BuildKit: whoever says whose a cache is gets an empty one of its own, unless he names a folder to begin with, which has an owner. */
+function seedOf({ mount, seed }: Pick<AskedCache, 'mount' | 'seed'>): ChainId | undefined {
+  return hasOwner(mount) && mount.source === '/' ? undefined : seed;
+}
+
+/** Other than by default. */
+export function hasOwner({ uid, gid, mode }: CacheMount): boolean {
+  return uid !== 0 || gid !== 0 || mode !== 0o755;
+}
+
+/** What another says of the owner or of the beginning is another cache. */
 function keyOf({ mount, seed }: AskedCache): string {
-  return `mount:${digestOf([mount.id, seed ?? '', seed === undefined ? '' : mount.source])}`;
+  const begins = [mount.id, seed ?? '', seed === undefined ? '' : mount.source];
+  const owned = hasOwner(mount) && mount.source === '/' ? [mount.uid, mount.gid, mount.mode] : [];
+  return `mount:${digestOf([...begins, ...owned])}`;
 }
 
 /** A stage's files keep owners, modes, times, links. */

@@ -8,7 +8,7 @@ function limited() {
     (_, data) => written.push(new TextDecoder().decode(data)),
     () => clock.ms,
   );
-  const write = (bytes: number) => limit.write(1, new Uint8Array(bytes).fill(120));
+  const write = (bytes: number, stream: 1 | 2 = 1) => limit.write(stream, new Uint8Array(bytes).fill(120));
   return { clock, written, write, text: () => written.join('') };
 }
 
@@ -33,4 +33,12 @@ test('after 2 MiB nothing more comes, however slowly', () => {
   clock.ms = 600_000;
   write(5);
   expect(text().endsWith('reached]\n')).toBe(true);
+});
+
+test('what one stream has too much of is not taken from the other', () => {
+  const { clock, write, text } = limited();
+  clock.ms = 60_000;
+  write((2 << 20) + 1);
+  write(3, 2);
+  expect(text().endsWith('reached]\nxxx')).toBe(true);
 });

@@ -3,15 +3,14 @@ const MAX_STEP_LOG_BYTES = 2 << 20;
 const MAX_STEP_LOG_BYTES_PER_SECOND = 200 << 10;
 
 /**
- * Lets a step's output through up to a limit, and up to so much for each second that it has run; each time that something is left out it says so. What is left
- * out is read all the same, and counts.
+ * Lets each of a step's two streams through up to a limit, and up to so much for each second that it has run; each time that something is left out it says
+ * so. What is left out is read all the same, and counts.
  */
 export class LogLimit {
   readonly #write: (stream: 1 | 2, data: Uint8Array) => void;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
-  #seen = 0;
-  #isClipping = false;
+  readonly #streams = { 1: { seen: 0, isClipping: false }, 2: { seen: 0, isClipping: false } };
 
   constructor(
     write: (stream: 1 | 2, data: Uint8Array) => void,
@@ -24,16 +23,17 @@ export class LogLimit {
 
   write(stream: 1 | 2, data: Uint8Array): void {
     const { bytes, reason } = this.#limit();
-    const left = Math.max(0, bytes - this.#seen);
-    this.#seen += data.length;
+    const state = this.#streams[stream];
+    const left = Math.max(0, bytes - state.seen);
+    state.seen += data.length;
     if (data.length <= left) {
-      this.#isClipping = false;
+      state.isClipping = false;
       this.#write(stream, data);
       return;
     }
     if (left > 0) this.#write(stream, data.subarray(0, left));
-    if (this.#isClipping) return;
-    this.#isClipping = true;
+    if (state.isClipping) return;
+    state.isClipping = true;
     this.#write(stream, new TextEncoder().encode(`\n[output clipped, log limit ${reason} reached]\n`));
   }
 

@@ -116,3 +116,21 @@ export function inputsOf(step: BuildStep): BuildStep[] {
   const steps = trees.flatMap((tree) => (tree.kind === 'step' && tree.step !== undefined ? [tree.step] : []));
   return [...new Set([...(step.parent === undefined ? [] : [step.parent]), ...steps])];
 }
+
+/** What a step needs, each once and after its own inputs; itself last. */
+export function inputsFirst(last: BuildStep): BuildStep[] {
+  const seen = new Set<Digest>([last.id]);
+  const order: BuildStep[] = [];
+  const path = [{ step: last, left: inputsOf(last) }];
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const next = top.left.shift();
+    if (next === undefined) {
+      order.push(top.step);
+      path.pop();
+    } else if (!seen.has(next.id)) {
+      seen.add(next.id);
+      path.push({ step: next, left: inputsOf(next) });
+    }
+  }
+  return order;
+}

@@ -18,7 +18,7 @@ import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } fro
 import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
 import { linesOf, linkStages, neededStages, type StageNode } from './stage-graph.ts';
-import { StagePlanner } from './stage-planner.ts';
+import { type Environments, StagePlanner } from './stage-planner.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
 import { stagePrefix, totalSteps } from './step-names.ts';
@@ -61,13 +61,15 @@ class Planner {
   readonly #images = new Map<string, Promise<BaseImage>>();
   readonly #lines: (PlannedLine & { stage: number })[] = [];
   readonly #contexts: ContextPaths = new Map();
+  readonly #environments: Environments = { last: [], entries: 0 };
   #nodes: StageNode[] = [];
 
   constructor(dockerfile: Dockerfile, options: PlanOptions, ports: PlanPorts) {
     this.#dockerfile = dockerfile;
     this.#options = options;
     this.#ports = ports;
-    const { buildPlatform, platform: targetPlatform, target: targetStage, buildArgs } = options;
+    const { buildPlatform, platform: targetPlatform, target, buildArgs } = options;
+    const targetStage = target === '' ? (dockerfile.stages.at(-1)?.name ?? '') : target;
     this.#globals = globalArgs(dockerfile.metaArgs, {
       predefined: platformArgs({ buildPlatform, targetPlatform, targetStage, buildArgs }),
       buildArgs,
@@ -183,6 +185,7 @@ class Planner {
         options: this.#options,
         globals: this.#globals,
         contexts: this.#contexts,
+        environments: this.#environments,
         trees: (instruction) => trees.get(instruction) ?? [],
         tell: (line) => this.#lines.push({ ...line, stage: node.index }),
       });

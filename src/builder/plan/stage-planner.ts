@@ -18,7 +18,7 @@ import type {
   RunInstruction,
   WorkdirInstruction,
 } from '../instructions/instruction.ts';
-import { atRange } from '../parser/dockerfile-error.ts';
+import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
 import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
 import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
@@ -30,6 +30,15 @@ import { addHistory, type StageState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
 import { stagePrefix, totalSteps } from './step-names.ts';
 
+/** Variables of all RUNs together: more than real files come to, few enough to be handed on at once. */
+const MAX_VARIABLES = 1_000_000;
+
+/** The variables of RUNs, of all stages of a plan. */
+export interface Environments {
+  last: readonly string[];
+  entries: number;
+}
+
 export interface StageContext {
   node: StageNode;
   state: StageState;
@@ -38,6 +47,7 @@ export interface StageContext {
   options: PlanOptions;
   globals: ReadonlyMap<string, string>;
   contexts: ContextPaths;
+  environments: Environments;
   /** What COPY and the mounts of RUN take their files from. */
   trees: (instruction: Instruction) => readonly StepTree[];
   tell: (line: PlannedLine) => void;
@@ -132,13 +142,12 @@ export class StagePlanner {
       platform: this.#state.platform,
       reads: (tree, path) => this.#reads(tree, path),
     });
-    const env = [...this.#state.variables].map(([name, value]) => `${name}=${value}`);
     const summary = heredocSummary(instruction);
     this.#add(instruction, `${instruction.code}${summary}`, {
       kind: 'run',
       parent: this.#state.head,
       args,
-      env,
+      env: this.#environment(),
       proxyEnv: [...this.#context.options.buildArgs].flatMap(([name, value]) =>
         PROXY_ARGS.has(name) ? [`${name}=${value}`] : [],
       ),
@@ -151,6 +160,21 @@ export class StagePlanner {
     const set = this.#state.args.map((name) => `${name}=${this.#state.variables.get(name) ?? ''}`);
     const shown = [...(set.length === 0 ? [] : [`|${set.length}`, ...set]), ...args].join(' ');
     addHistory(this.#state, `RUN ${shown} # buildkit`, { layer: true });
+  }
+
+  /** RUNs with the same variables share one list: a plan goes from thread to thread. @throws DockerfileError where that doesn't help. */
+  #environment(): readonly string[] {
+    const env = [...this.#state.variables].map(([name, value]) => `${name}=${value}`);
+    const { environments } = this.#context;
+    const { last } = environments;
+    if (last.length === env.length && last.every((entry, at) => entry === env[at])) return last;
+    environments.last = env;
+    environments.entries += env.length;
+    if (environments.entries > MAX_VARIABLES)
+      throw new DockerfileError(
+        `Cannot build a Dockerfile whose RUNs have more than ${MAX_VARIABLES} variables in all`,
+      );
+    return env;
   }
 
   get #workdirNow(): string {

@@ -3,13 +3,16 @@ import type { Lease } from '../../images/lease-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { makeRunLayer } from '../copy/make-file-layer.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import type { AskedCache, HeldCaches } from '../execute/cache-mounts.ts';
+import { type AskedCache, type HeldCaches, hasOwner } from '../execute/cache-mounts.ts';
 import type { ReadyMount } from '../execute/run-request.ts';
 import type { RunStep, StepMount } from '../plan/build-step.ts';
 import type { FilePlace } from '../sources/file-place.ts';
 import type { BuiltLayer } from './cache-record.ts';
 import type { MakeContext, PreparedStep } from './prepared-step.ts';
 import type { StepInputs } from './step-inputs.ts';
+
+/** What a cache's description shows of the command that it was made for. */
+const MAX_COMMAND = 1000;
 
 /** @throws EngineError "invalid" for what the user hasn't allowed. */
 export async function prepareRun(step: RunStep, inputs: StepInputs): Promise<PreparedStep> {
@@ -44,8 +47,10 @@ async function mountKey(mount: StepMount, inputs: StepInputs): Promise<unknown> 
       const place = await inputs.placeOf(mount.tree);
       return ['bind', mount.target, mount.readOnly, await digestAt(place, mount.source, inputs)];
     }
-    case 'cache':
-      return ['cache', mount.id, mount.target];
+    case 'cache': {
+      const { uid, gid, mode } = mount;
+      return ['cache', mount.id, mount.target, ...(hasOwner(mount) ? [uid, gid, mode] : [])];
+    }
     case 'tmpfs':
       return ['tmpfs', mount.target];
     case 'secret':
@@ -76,7 +81,7 @@ async function run(
   context: MakeContext & { lease: Lease; parent: ChainId | undefined; inputs: StepInputs },
 ): Promise<BuiltLayer> {
   const { signal, tell, lease, parent, inputs } = context;
-  const caches = await acquireCaches(step.mounts, inputs, signal);
+  const caches = await acquireCaches(step, inputs, signal);
   try {
     const directories = [...caches.directories];
     const mounts: ReadyMount[] = [];
@@ -113,13 +118,14 @@ async function run(
 }
 
 async function acquireCaches(
-  mounts: readonly StepMount[],
+  { mounts, args }: RunStep,
   inputs: StepInputs,
   signal: AbortSignal,
 ): Promise<HeldCaches> {
+  const command = args.join(' ').slice(0, MAX_COMMAND);
   const asked: AskedCache[] = [];
   for (const mount of mounts)
-    if (mount.type === 'cache') asked.push({ mount, seed: await inputs.chainOf(mount.tree) });
+    if (mount.type === 'cache') asked.push({ mount, seed: await inputs.chainOf(mount.tree), command });
   return await inputs.ports.mounts.acquire(asked, signal);
 }
 

@@ -1,9 +1,9 @@
-import { EngineError } from '../../errors/engine-error.ts';
 import type { GcRoots } from '../../images/lease-store.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { BuildCachePrune, BuildCacheRecord } from '../builder.ts';
+import type { BuildCachePrune, BuildCacheRecord, CacheSelection } from '../builder.ts';
 import type { KeptSources } from '../kept-sources.ts';
 import type { SolverPorts } from './build-ports.ts';
+import { isMutable, parseCacheFilters } from './cache-filter.ts';
 import type { CacheRecord } from './cache-record.ts';
 
 /** daemon.json's `builder.gc`. */
@@ -21,14 +21,12 @@ export interface CachePrunerOptions {
   collect: (roots: GcRoots) => Promise<number>;
 }
 
+type Matches = (record: CacheRecord, inUse: boolean) => boolean;
+
 /** What is to go so that no more than `keepBytes` is left: the longest unused first, none before those that stand on it. */
 export function planPrune(
   records: readonly CacheRecord[],
-  {
-    keepBytes,
-    matches,
-    inUse,
-  }: { keepBytes: number; matches: (record: CacheRecord) => boolean; inUse: (id: string) => boolean },
+  { keepBytes, matches, inUse }: { keepBytes: number; matches: Matches; inUse: (id: string) => boolean },
 ): CacheRecord[] {
   const children = new Map<string, number>();
   for (const { parent } of records)
@@ -38,7 +36,7 @@ export function planPrune(
   let left = records.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const gone: CacheRecord[] = [];
   const waiting = records
-    .filter((record) => matches(record) && !inUse(record.id))
+    .filter((record) => !inUse(record.id) && matches(record, false))
     .sort((a, b) => Number(a.usedNano - b.usedNano));
   for (let found = true; found && (keepBytes === 0 || left > keepBytes); ) {
     found = false;
@@ -64,18 +62,18 @@ export class CachePruner {
     this.#options = options;
   }
 
-  async list(): Promise<BuildCacheRecord[]> {
+  async list(selection: CacheSelection = {}): Promise<BuildCacheRecord[]> {
     const { store } = this.#options.solver;
+    const matches = selector(selection);
     const byChain = new Map(store.records().map((record) => [record.layer?.chainId, record.id]));
-    const own = store.records().map((record) => {
-      const parent = record.parent === undefined ? undefined : byChain.get(record.parent);
-      return listed(record, {
-        parents: parent === undefined ? [] : [parent],
-        inUse: store.inUse(record.id),
-      });
-    });
     const kept = await this.#options.sources.records({ roughly: false });
-    return [...own, ...kept.map(({ record, inUse }) => listed(record, { parents: [], inUse }))];
+    const all = [...store.records().map((record) => ({ record, inUse: store.inUse(record.id) })), ...kept];
+    return all
+      .filter(({ record, inUse }) => matches(record, inUse))
+      .map(({ record, inUse }) => {
+        const parent = record.parent === undefined ? undefined : byChain.get(record.parent);
+        return listed(record, { parents: parent === undefined ? [] : [parent], inUse });
+      });
   }
 
   async keepLimits(): Promise<void> {
@@ -85,10 +83,10 @@ export class CachePruner {
   }
 
   async prune(
-    { keepBytes, filters }: BuildCachePrune,
+    { keepBytes, ...selection }: BuildCachePrune,
     { pruned }: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },
   ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
-    const matches = cacheFilter(filters);
+    const matches = selector(selection);
     const before = new Map((await this.list()).map((record) => [record.id, record]));
     const { gone, freed } = await this.#serially(() => this.#remove({ keepBytes, matches, roughly: false }));
     for (const { id } of gone) {
@@ -106,7 +104,7 @@ export class CachePruner {
 
   async #remove(options: {
     keepBytes: number;
-    matches: (record: CacheRecord) => boolean;
+    matches: Matches;
     roughly: boolean;
   }): Promise<{ gone: CacheRecord[]; freed: number }> {
     const { solver, sources } = this.#options;
@@ -151,6 +149,7 @@ function listed(
     type: record.kind,
     description: record.description,
     inUse,
+    mutable: isMutable(record.kind),
     shared: false,
     sizeBytes: record.sizeBytes,
     createdNano: record.createdNano,
@@ -159,50 +158,10 @@ function listed(
   };
 }
 
-const FILTERS = [
-  'until',
-  'unused-for',
-  'id',
-  'parent',
-  'type',
-  'description',
-  'inuse',
-  'shared',
-  'private',
-  'mutable',
-  'immutable',
-];
-
-/** @throws EngineError "invalid" for what is no filter. */
-function cacheFilter(filters: ReadonlyMap<string, readonly string[]>): (record: CacheRecord) => boolean {
-  const unknown = [...filters.keys()].find((name) => !FILTERS.includes(name));
-  if (unknown !== undefined) throw new EngineError('invalid', `invalid filter '${unknown}'`);
-  const ages = [...(filters.get('until') ?? []), ...(filters.get('unused-for') ?? [])].map(parseAge);
-  const ids = filters.get('id') ?? [];
-  const types = filters.get('type') ?? [];
-  const texts = filters.get('description') ?? [];
-  return (record) =>
-    ages.every((age) => nowNano() - record.usedNano >= age) &&
-    (ids.length === 0 || ids.some((id) => record.id.startsWith(id))) &&
-    (types.length === 0 || types.includes(record.kind)) &&
-    (texts.length === 0 || texts.some((text) => record.description.includes(text)));
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
-/** A Go duration. */
-function parseAge(text: string): bigint {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== text)
-    throw new EngineError('invalid', `time: invalid duration ${JSON.stringify(text)}`);
-  const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0);
-  return BigInt(Math.round(total));
+/** @throws EngineError "invalid" for a filter that can't be read. */
+function selector({ filters = [], unusedForNano }: CacheSelection): Matches {
+  const fits = parseCacheFilters(filters);
+  const now = nowNano();
+  return (record, inUse) =>
+    (unusedForNano === undefined || now - record.usedNano >= unusedForNano) && fits(record, inUse);
 }

@@ -5,7 +5,7 @@ import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
 import type { ImportedCache } from '../cache/import-cache.ts';
-import { type BuildStep, type FileStep, inputsOf, type RunStep } from '../plan/build-step.ts';
+import { type BuildStep, type FileStep, inputsFirst, inputsOf, type RunStep } from '../plan/build-step.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import type { SolverPorts, StepEvent } from './build-ports.ts';
 import { VertexTeller } from './build-progress-teller.ts';
@@ -41,6 +41,8 @@ export interface SolvedStep {
   chain: ChainId | undefined;
 }
 
+const STEPS_PER_TURN = 64;
+
 /**
  * Does the steps of one build: independent ones at once, those that are cached not at all, those that another build is just doing together
  * with it. The first failure stops the rest.
@@ -71,6 +73,7 @@ export class BuildSolver {
   async solve(step: BuildStep | undefined): Promise<SolvedStep> {
     if (step === undefined) return { chain: undefined };
     try {
+      await this.#begin(step);
       return await this.#solve(step);
     } catch (error) {
       await this.settled();
@@ -98,16 +101,26 @@ export class BuildSolver {
     for (const letGo of this.#held.splice(0)) letGo();
   }
 
+  /** All steps, each after its inputs: a Dockerfile has thousands, more than a stack or a turn of the event loop takes. */
+  async #begin(last: BuildStep): Promise<void> {
+    let begun = 0;
+    for (const step of inputsFirst(last)) {
+      if (++begun % STEPS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      this.#signal.throwIfAborted();
+      void this.#solve(step);
+    }
+  }
+
   #solve(step: BuildStep): Promise<SolvedStep> {
     const known = this.#solved.get(step.id);
     if (known !== undefined) return known;
-    const solving = this.#begin(step);
+    const solving = this.#do(step);
     solving.catch(() => undefined);
     this.#solved.set(step.id, solving);
     return solving;
   }
 
-  async #begin(step: BuildStep): Promise<SolvedStep> {
+  async #do(step: BuildStep): Promise<SolvedStep> {
     const inputs = inputsOf(step);
     const teller = new VertexTeller(this.#options.watch, {
       digest: step.id,

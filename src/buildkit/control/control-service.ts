@@ -1,6 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { BuildCacheRecord, Builder } from '../../builder/builder.ts';
-import { EngineError } from '../../errors/engine-error.ts';
 import type { GrpcCall, Implementation } from '../grpc/grpc-server.ts';
 import {
   BuildHistoryEventType,
@@ -31,7 +30,9 @@ export function controlService({ builder, runs, sessions, worker }: ControlPorts
     session: (messages, call) => session(sessions, messages, call),
     listWorkers: async () => ({ record: [workerRecord(worker)] }),
     info: async () => ({ buildkitVersion: workerRecord(worker).buildkitVersion }),
-    diskUsage: async () => ({ record: (await builder.cache()).map(usageRecord) }),
+    diskUsage: async ({ filter, ageLimit }) => ({
+      record: (await builder.cache({ filters: filter, unusedForNano: ageOf(ageLimit) })).map(usageRecord),
+    }),
     prune: (request, call) => prune(builder, request, call),
     listenBuildHistory: (request, call) => history(runs, request, call),
     updateBuildHistory: async ({ ref, delete: isGone }) => {
@@ -73,29 +74,25 @@ interface PruneAsked {
 }
 
 async function* prune(builder: Builder, asked: PruneAsked, { signal }: GrpcCall) {
-  const filters = new Map<string, string[]>();
-  // Clients send all of them as one, with commas.
-  for (const text of asked.filter.flatMap((one) => one.split(',')).filter(Boolean)) {
-    const at = text.indexOf('=');
-    if (at < 0) throw new EngineError('invalid', `invalid filter ${JSON.stringify(text)}`);
-    const key = text.slice(0, at).replace(/[!=~]+$/, '');
-    filters.set(key, [...(filters.get(key) ?? []), text.slice(text.indexOf('=') + 1).replace(/^=/, '')]);
-  }
-  if (asked.keepDuration > 0n) filters.set('until', [`${asked.keepDuration / 1_000_000_000n}s`]);
   const keepBytes = Number(asked.maxUsedSpace > 0n ? asked.maxUsedSpace : asked.reservedSpace);
   const gone: BuildCacheRecord[] = [];
   await builder.pruneCache(
-    { all: asked.all, keepBytes, filters },
+    { all: asked.all, keepBytes, filters: asked.filter, unusedForNano: ageOf(asked.keepDuration) },
     { signal, pruned: (record) => void gone.push(record) },
   );
   for (const record of gone) yield usageRecord(record);
 }
 
+function ageOf(nano: bigint): bigint | undefined {
+  return nano > 0n ? nano : undefined;
+}
+
 function usageRecord(record: BuildCacheRecord): MessageInitShape<typeof UsageRecordSchema> {
-  const { id, type, description, inUse, shared, sizeBytes, createdNano, lastUsedNano, usageCount, parents } =
-    record;
+  const { id, type, description, inUse, mutable, shared, sizeBytes, usageCount, parents } = record;
+  const { createdNano, lastUsedNano } = record;
   return {
     id,
+    mutable,
     recordType: type,
     description,
     inUse,

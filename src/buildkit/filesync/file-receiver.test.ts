@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodePath } from '../../archive/path-bytes.ts';
 import { type FileListing, FileReceiver } from './file-receiver.ts';
 import { toGoFileMode } from './go-file-mode.ts';
 import { decodePacket, encodePacket, type FileStat, type Packet } from './packet.ts';
@@ -97,6 +98,43 @@ describe('a transfer', () => {
     const { asked } = transfer([]);
     expect(survey(to)).toEqual(survey(from));
     expect(asked).toEqual(['a/deep/file', 'a/run', 'a.b/large', 'nothing', 'ünïcode']);
+  });
+
+  test('names that are no UTF-8 keep their bytes, and go when they are gone', () => {
+    const name = (text: string): Buffer => Buffer.from(text, 'latin1');
+    const stat = (path: string, linkname = ''): Uint8Array =>
+      encodePacket({
+        type: 'stat',
+        stat: {
+          path: decodePath(name(path)),
+          linkname: decodePath(name(linkname)),
+          mode: 0o644,
+          uid: 0,
+          gid: 0,
+          sizeBytes: 0n,
+          mtimeNano: 0n,
+          deviceMajor: 0,
+          deviceMinor: 0,
+          xattrs: new Map(),
+        },
+      });
+    const receive = (present: FileListing, stats: Uint8Array[], asks: number): FileListing => {
+      const receiver = new FileReceiver({ directory: to, present, send: () => undefined });
+      for (const packet of stats) receiver.take(packet);
+      receiver.take(encodePacket({ type: 'stat', stat: undefined }));
+      for (let id = 0; id < asks; id++)
+        receiver.take(encodePacket({ type: 'data', id, data: new Uint8Array() }));
+      receiver.take(encodePacket({ type: 'finish' }));
+      return receiver.listing;
+    };
+    const names = () =>
+      readdirSync(to, { encoding: 'buffer' })
+        .map((one) => one.toString('latin1'))
+        .sort();
+    const first = receive([], [stat('bad\xff'), stat('bad\xff2', 'bad\xff')], 1);
+    expect(names()).toEqual(['bad\xff', 'bad\xff2']);
+    receive(first, [stat('\xfe')], 1);
+    expect(names()).toEqual(['\xfe']);
   });
 
   test('a second one asks for what has changed alone, and what is gone goes', () => {

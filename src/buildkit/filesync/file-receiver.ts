@@ -9,7 +9,6 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { fsPath, makeDevice, makeFifo, setTimes, setXattr } from '../../snapshots/node-attributes.ts';
 import { fromGoFileMode } from './go-file-mode.ts';
@@ -144,10 +143,9 @@ export class FileReceiver {
     this.#listed.add(stat.path);
     // What a socket was connected to isn't sent along.
     if (type === 'socket') return;
-    const { directory } = this.#options;
     const told = describe(stat);
     const before = this.#present.get(stat.path);
-    const path = join(directory, stat.path);
+    const path = this.#place(stat.path);
     if (type === 'file' && stat.linkname !== '') {
       this.#hardLinks.push(stat);
       return;
@@ -168,7 +166,7 @@ export class FileReceiver {
   }
 
   #makeDirectory(stat: FileStat, before: string | undefined): void {
-    const path = join(this.#options.directory, stat.path);
+    const path = this.#place(stat.path);
     const isThere = before !== undefined && before.startsWith('directory');
     if (!isThere) {
       if (before !== undefined) rmSync(fsPath(path), { force: true });
@@ -181,7 +179,7 @@ export class FileReceiver {
     const wanted = this.#wanted.get(id);
     if (wanted === undefined)
       throw new EngineError('invalid', `Cannot receive files: content of ${id}, which was not asked for`);
-    const path = join(this.#options.directory, wanted.stat.path);
+    const path = this.#place(wanted.stat.path);
     if (wanted.fd === undefined) {
       if (this.#openFiles >= MAX_OPEN_FILES)
         throw new EngineError('invalid', 'Cannot receive files: too many come at once');
@@ -205,13 +203,13 @@ export class FileReceiver {
   /** What is not listed any more goes. What was below something that is no directory any more went with it: a link may be in its place. */
   #endOfList(): void {
     this.#isListed = true;
-    const { directory, present } = this.#options;
+    const { present } = this.#options;
     if (this.#nextId < present.length) this.#differ();
     const directories = new Set(['', ...this.#directories.map(({ path }) => path)]);
     for (const path of this.#present.keys()) {
       const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
       if (!this.#listed.has(path) && directories.has(parent))
-        rmSync(fsPath(join(directory, path)), { recursive: true, force: true });
+        rmSync(fsPath(this.#place(path)), { recursive: true, force: true });
     }
   }
 
@@ -219,16 +217,19 @@ export class FileReceiver {
     this.#isAsked = true;
     for (const stat of this.#hardLinks) this.#link(stat);
     // Deepest first: what is made below changes a directory's time.
-    for (const stat of this.#directories.reverse())
-      applyAttributes(join(this.#options.directory, stat.path), stat);
+    for (const stat of this.#directories.reverse()) applyAttributes(this.#place(stat.path), stat);
     this.#send({ type: 'finish' });
   }
 
   #link(stat: FileStat): void {
-    const { directory } = this.#options;
-    const path = join(directory, stat.path);
+    const path = this.#place(stat.path);
     rmSync(fsPath(path), { recursive: true, force: true });
-    linkSync(fsPath(join(directory, stat.linkname)), fsPath(path));
+    linkSync(fsPath(this.#place(stat.linkname)), fsPath(path));
+  }
+
+  /** Bun's `join` loses bytes that are no UTF-8. Paths that got past `SentOrder` need no more than a slash. */
+  #place(path: string): string {
+    return `${this.#options.directory}/${path}`;
   }
 
   #send(packet: Packet): void {

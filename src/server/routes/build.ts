@@ -1,4 +1,5 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildEvent } from '../../builder/build-progress.ts';
 import type { BuildRequest } from '../../builder/build-request.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
@@ -6,7 +7,9 @@ import { parseFilters } from '../../wire/filters.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { classicBuild, registryConfig } from '../decode/build-query.ts';
+import { cacheSelection } from '../decode/cache-selection.ts';
 import { ClassicProgress } from '../encode/classic-build.ts';
+import { OutputGate } from '../output-gate.ts';
 import { ProgressWriter } from '../progress-writer.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
@@ -96,11 +99,16 @@ async function stream(
 ): Promise<void> {
   const writer = new ProgressWriter(response);
   const isQuiet = boolParam(request, 'q');
+  const gate = new OutputGate(() => writer.waitingBytes);
   const progress = new ClassicProgress((message) => {
     if (!isQuiet) writer.write(message);
   }, wanted.labels);
   try {
-    const { imageId } = await builder.build(wanted, { signal, watch: (event) => progress.event(event) });
+    const watch = (event: BuildEvent): void => {
+      const passed = gate.pass(event);
+      if (passed !== undefined) progress.event(passed);
+    };
+    const { imageId } = await builder.build(wanted, { signal, watch });
     if (imageId === undefined) throw new EngineError('internal', 'The build made no image');
     const names = wanted.outputs.flatMap((output) => output.names).map(shown);
     progress.done(imageId, names);
@@ -139,8 +147,9 @@ async function prune(builder: BuildBackend, request: ApiRequest, response: ApiRe
   const keepBytes = Math.max(
     ...['keep-storage', 'reserved-space', 'max-used-space'].map((name) => intParam(request, name) ?? 0),
   );
+  const selection = cacheSelection(parseFilters(request.query.get('filters')));
   const { deleted, reclaimedBytes } = await builder.pruneCache(
-    { all: boolParam(request, 'all'), keepBytes, filters: parseFilters(request.query.get('filters')) },
+    { all: boolParam(request, 'all'), keepBytes, ...selection },
     { signal: request.signal },
   );
   response.json(200, {

@@ -9,6 +9,7 @@ import { buildOfJson, MAX_BUILD_JSON, parseBuildJson, parseLocalDirectory } from
 import { BodyParts } from '../decode/build-parts.ts';
 import { registryConfig } from '../decode/build-query.ts';
 import { buildMessage } from '../encode/build-message.ts';
+import { OutputGate } from '../output-gate.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
 import { BuildCalls } from './build-calls.ts';
@@ -75,7 +76,8 @@ export class SampanBuilds {
       { signal },
     );
     try {
-      await this.#run(json, session, { write, signal });
+      const gate = new OutputGate(() => lines.stream?.waitingBytes ?? 0);
+      await this.#run(json, session, { write, gate, signal });
     } finally {
       await session.close();
     }
@@ -85,13 +87,18 @@ export class SampanBuilds {
   async #run(
     json: BuildRequestJson,
     session: Parameters<typeof buildOfJson>[1],
-    { write, signal }: { write: (message: BuildMessage) => void; signal: AbortSignal },
+    {
+      write,
+      gate,
+      signal,
+    }: { write: (message: BuildMessage) => void; gate: OutputGate; signal: AbortSignal },
   ): Promise<void> {
     try {
       const { imageId, metadata } = await this.#builder.build(buildOfJson(json, session), {
         signal,
         watch: (event) => {
-          const message = buildMessage(event);
+          const passed = gate.pass(event);
+          const message = passed === undefined ? undefined : buildMessage(passed);
           if (message !== undefined) write(message);
         },
       });

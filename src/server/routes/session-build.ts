@@ -87,7 +87,7 @@ export class SessionBuilds {
       const told = await this.#buildkit.build(wanted, {
         signal,
         trace: (message) =>
-          writer.write({ id: 'moby.buildkit.trace', aux: Buffer.from(message).toString('base64') }),
+          writer.writeWhenRead({ id: 'moby.buildkit.trace', aux: Buffer.from(message).toString('base64') }),
       });
       const imageId = told['containerimage.digest'];
       if (imageId !== undefined) writer.write({ id: 'moby.image.id', aux: { ID: imageId } });

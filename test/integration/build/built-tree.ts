@@ -14,6 +14,8 @@ export interface BuiltNode {
   /** First digits of the content's SHA-256, `busybox` for that program. */
   content?: string;
   device?: string;
+  /** Base64 by name. */
+  xattrs?: Record<string, string>;
 }
 
 export interface SavedImage {
@@ -74,7 +76,7 @@ function apply(layer: Uint8Array, tree: Map<string, BuiltNode>, busyboxDigest: s
 }
 
 function nodeOf(entry: TarEntry, digest: string, busyboxDigest: string): BuiltNode {
-  const { type, mode, uid, gid, linkTarget, deviceMajor, deviceMinor } = entry;
+  const { type, mode, uid, gid, linkTarget, deviceMajor, deviceMinor, xattrs } = entry;
   const isDevice = type === 'char' || type === 'block';
   return {
     type,
@@ -83,7 +85,13 @@ function nodeOf(entry: TarEntry, digest: string, busyboxDigest: string): BuiltNo
     ...(type === 'symlink' ? { link: linkTarget ?? '' } : {}),
     ...(type === 'file' ? { content: digest === busyboxDigest ? 'busybox' : digest } : {}),
     ...(isDevice ? { device: `${deviceMajor}:${deviceMinor}` } : {}),
+    ...(xattrs.size === 0 ? {} : { xattrs: attributesOf(xattrs) }),
   };
+}
+
+function attributesOf(xattrs: ReadonlyMap<string, Uint8Array>): Record<string, string> {
+  const sorted = [...xattrs].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
 }
 
 /** What `tree` has otherwise than `base`; null: no more. */

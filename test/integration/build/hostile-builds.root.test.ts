@@ -113,6 +113,12 @@ describe.each(['erofs', 'overlay'] as const)('%s: a build whose image is hostile
     expect(daemon.log).not.toContain(SECRET);
   }, 120_000);
 
+  test('a Dockerfile of thousands of steps is begun step by step, and what fails is told', async () => {
+    const made = await build(['FROM busybox', 'RUN exit 3', ...Array<string>(9_000).fill('RUN true')]);
+    expect(made.code).toBe(1);
+    expect(made.stderr).toContain('process "/bin/sh -c exit 3" did not complete successfully: exit code: 3');
+  }, 60_000);
+
   test('builds that fail, and builds that do not, leave no descriptors and no threads', async () => {
     const count = () => [
       readdirSync(`/proc/${daemon.pid}/fd`).length,

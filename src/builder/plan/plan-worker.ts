@@ -1,0 +1,5 @@
+import { serveJobs } from '../../images/serve-jobs.ts';
+import type { PlanJob, PlanJobResult } from './plan-job.ts';
+import { runPlanJob } from './run-plan-job.ts';
+
+serveJobs<PlanJob, never, PlanJobResult>((job) => runPlanJob(job), { counts: () => true });

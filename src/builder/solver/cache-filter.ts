@@ -1,0 +1,85 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import type { CacheRecord } from './cache-record.ts';
+
+type Field = (record: CacheRecord, inUse: boolean) => string | undefined;
+type Matcher = (value: string | undefined) => boolean;
+
+const PRESENT = '';
+
+/** What filters know of a record, as BuildKit has it. Undefined: absent. */
+const FIELDS: Readonly<Record<string, Field>> = {
+  id: ({ id }) => id,
+  type: ({ kind }) => kind,
+  description: ({ description }) => description,
+  inuse: (_, inUse) => (inUse ? PRESENT : undefined),
+  mutable: ({ kind }) => (isMutable(kind) ? PRESENT : undefined),
+  immutable: ({ kind }) => (isMutable(kind) ? undefined : PRESENT),
+  shared: () => undefined,
+  private: () => PRESENT,
+};
+
+const MAX_FILTER = 4096;
+
+/** Folders that builds write to, other than layers, which never change. */
+export function isMutable(kind: CacheRecord['kind']): boolean {
+  return kind !== 'regular';
+}
+
+/**
+ * Filters in containerd's language: `type==exec.cachemount,description~=npm`. All selectors of one must fit, and one of the filters; without any
+ * everything does. A field that nobody knows is absent.
+ *
+ * @throws EngineError "invalid" for what can't be read.
+ */
+export function parseCacheFilters(
+  texts: readonly string[],
+): (record: CacheRecord, inUse: boolean) => boolean {
+  const filters = texts.filter((text) => text !== '').map(parseFilter);
+  if (filters.length === 0) return () => true;
+  return (record, inUse) => filters.some((selectors) => selectors.every((fits) => fits(record, inUse)));
+}
+
+function parseFilter(text: string): ((record: CacheRecord, inUse: boolean) => boolean)[] {
+  if (text.length > MAX_FILTER) throw unreadable(text.slice(0, 80));
+  const selectors: ((record: CacheRecord, inUse: boolean) => boolean)[] = [];
+  const selector = /([A-Za-z0-9_.\-/]+)(?:(==|!=|~=)("(?:[^"\\]|\\.)*"|[^,]*))?(?:,|$)/gy;
+  while (selector.lastIndex < text.length) {
+    const [, name = '', operator, value = ''] = selector.exec(text) ?? [];
+    if (name === '') throw unreadable(text);
+    const fits = matcherOf(operator, value.startsWith('"') ? unquoted(value) : value);
+    selectors.push((record, inUse) => fits(FIELDS[name]?.(record, inUse)));
+  }
+  return selectors;
+}
+
+function matcherOf(operator: string | undefined, wanted: string): Matcher {
+  switch (operator) {
+    case '==':
+      return (value) => value === wanted;
+    case '!=':
+      return (value) => (value ?? '') !== wanted;
+    case '~=': {
+      const pattern = patternOf(wanted);
+      return (value) => pattern.test(value ?? '');
+    }
+    default:
+      return (value) => value !== undefined;
+  }
+}
+
+/** As in containerd, what is no pattern fits nothing. */
+function patternOf(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    return /(?!)/;
+  }
+}
+
+function unquoted(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/g, '$1');
+}
+
+function unreadable(text: string): EngineError {
+  return new EngineError('invalid', `failed to parse filter ${JSON.stringify(text)}`);
+}

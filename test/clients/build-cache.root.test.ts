@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { BuildFixture } from './build/build-fixture.ts';
+import { BUILDERS, builderOf } from './build/builders.ts';
+
+let fixture: BuildFixture;
+beforeAll(async () => {
+  fixture = await BuildFixture.start();
+}, 300_000);
+afterAll(async () => {
+  await fixture?.close();
+}, 300_000);
+
+const docker = async (...args: string[]) => await fixture.daemon.out(args);
+
+/** Records of the build cache, as `system df` has them. */
+async function cached(): Promise<{ Type: string; ID: string; Description: string; UsageCount: number }[]> {
+  return JSON.parse((await fixture.daemon.api('GET', '/system/df?type=build-cache')).body).BuildCache;
+}
+
+const typesOf = async () => [...new Set((await cached()).map(({ Type }) => Type))].sort();
+
+describe.each(BUILDERS)('cache mounts: %s', (name) => {
+  const build = builderOf(() => fixture, name);
+  const said = async (lines: string[], ...args: string[]) => {
+    const folder = fixture.project({ Dockerfile: `${lines.join('\n')}\n` });
+    const built = await build(['--no-cache', ...args, folder]);
+    expect(built, built.stderr).toMatchObject({ code: 0 });
+    return built.stderr;
+  };
+
+  test('another owner, group or mode is another cache, and begins as it is said', async () => {
+    const cache = `RUN --mount=type=cache,id=owned-${name},target=/c`;
+    const told = await said([
+      'FROM busybox',
+      `${cache} stat -c "plain %u %g %a" /c && touch /c/plain`,
+      `${cache},uid=1000,gid=1001,mode=0700 stat -c "owned %u %g %a" /c && ls /c | wc -l && touch /c/owned`,
+      `${cache},uid=1000 stat -c "other %u %g %a" /c && ls /c | wc -l`,
+      'USER 1000:1001',
+      `${cache},uid=1000,gid=1001,mode=0700 ls /c && echo mine > /c/mine && cat /c/mine`,
+    ]);
+    // What Docker 28.5.2 says of the same.
+    for (const line of ['plain 0 0 755', 'owned 1000 1001 700', 'other 1000 0 755', 'owned', 'mine'])
+      expect(told).toMatch(new RegExp(` ${line}\n`));
+    expect(told.match(/ 0\n/g)).toHaveLength(2);
+  }, 120_000);
+
+  test('a cache begins with a stage’s folder, whose owners stay; with an owner and no folder it is empty', async () => {
+    const told = await said([
+      'FROM busybox AS seed',
+      'RUN mkdir -p /seed && echo sown > /seed/f && chown 7:8 /seed/f',
+      'FROM busybox',
+      `RUN --mount=type=cache,id=seeded-${name},target=/c,from=seed,source=/seed,uid=5 stat -c "seeded %u %g %a" /c && stat -c "file %u %g" /c/f && cat /c/f`,
+      `RUN --mount=type=cache,id=seeded-${name},target=/c,from=seed,uid=5 stat -c "empty %u %g %a" /c && ls -A /c | wc -l`,
+    ]);
+    for (const line of ['seeded 0 0 755', 'file 7 8', 'sown', 'empty 5 0 755', '0'])
+      expect(told).toMatch(new RegExp(` ${line}\n`));
+  }, 120_000);
+
+  test('locked: one at a time; private: each its own; shared: together', async () => {
+    const stages = (sharing: string) =>
+      ['a', 'b', 'c'].map(
+        (stage) =>
+          `FROM busybox AS ${stage}\nRUN --mount=type=cache,id=${sharing}-${name},target=/c,sharing=${sharing} ls -A /c | wc -l > /n; touch /c/${stage}; sleep 1; rm /c/${stage}`,
+      );
+    const counts = async (sharing: string): Promise<string> => {
+      const image = `${sharing}-${name}`;
+      await said(
+        [
+          ...stages(sharing),
+          'FROM busybox',
+          'COPY --from=a /n /a',
+          'COPY --from=b /n /b',
+          'COPY --from=c /n /c',
+        ],
+        '-t',
+        image,
+      );
+      const all = await docker('run', '--rm', image, 'cat', '/a', '/b', '/c');
+      return all.split('\n').sort().join(' ');
+    };
+    // Where all run at once a shared one shows others' files; two cores run two of them.
+    expect(await counts('locked')).toBe('0 0 0');
+    expect(await counts('private')).toBe('0 0 0');
+    expect(await counts('shared')).toMatch(/^0 [01] [12]$/);
+  }, 120_000);
+});
+
+describe('what is listed and pruned', () => {
+  const build = builderOf(() => fixture, 'buildx');
+  beforeAll(async () => {
+    await docker('builder', 'prune', '-af');
+    const folder = fixture.project({
+      Dockerfile:
+        'FROM busybox\nCOPY some /some\nRUN --mount=type=cache,id=npm,target=/root/.npm echo x > /root/.npm/x\nRUN echo layer > /layer\n',
+      some: 'some',
+    });
+    const built = await build([folder]);
+    expect(built, built.stderr).toMatchObject({ code: 0 });
+  }, 300_000);
+
+  test('buildx du tells of cache mounts as BuildKit does, and filters', async () => {
+    const mounts = await docker('buildx', 'du', '--verbose', '--filter', 'type=exec.cachemount');
+    expect(mounts.match(/^ID:/gm)).toHaveLength(1);
+    expect(mounts).toMatch(/^Mutable:\s+true$/m);
+    expect(mounts).toMatch(/^Type:\s+exec\.cachemount$/m);
+    expect(mounts).toMatch(/^Reclaimable:\s+true$/m);
+    expect(mounts).toContain(
+      'cached mount /root/.npm from exec /bin/sh -c echo x > /root/.npm/x with id "/npm"',
+    );
+    const count = async (...filters: string[]) =>
+      (await docker('buildx', 'du', '--verbose', ...filters.flatMap((one) => ['--filter', one]))).match(
+        /^ID:/gm,
+      )?.length ?? 0;
+    const all = (await cached()).length;
+    expect(await count()).toBe(all);
+    expect(await count('type=regular')).toBe(3);
+    expect(await count('type!=regular')).toBe(all - 3);
+    expect(await count('type=regular', 'description~=layer')).toBe(1);
+    expect(await count('nothing=like-it')).toBe(0);
+  }, 120_000);
+
+  test('a prune takes what it is told to: by type, and nothing that is no match', async () => {
+    expect(await docker('builder', 'prune', '-f', '--filter', 'type=nothing')).toContain('0B');
+    expect(await docker('buildx', 'prune', '-f', '--filter', 'until=1h')).toContain('0B');
+    expect(await typesOf()).toEqual(['exec.cachemount', 'regular', 'source.local']);
+    await docker('builder', 'prune', '-f', '--filter', 'type=source.local');
+    expect(await typesOf()).toEqual(['exec.cachemount', 'regular']);
+    await docker('buildx', 'prune', '-f', '--filter', 'type=exec.cachemount');
+    expect(await typesOf()).toEqual(['regular']);
+    const [first] = await cached();
+    await docker('builder', 'prune', '-f', '--filter', 'type!=regular').catch((error: unknown) =>
+      expect(String(error)).toContain("failed to prune build cache: invalid filter 'type!'"),
+    );
+    expect((await cached()).map(({ ID }) => ID)).toContain(first?.ID ?? '');
+    await docker('buildx', 'prune', '-f', '--filter', 'type!=nothing');
+    expect(await cached()).toEqual([]);
+  }, 120_000);
+});
