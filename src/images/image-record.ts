@@ -25,7 +25,7 @@ export interface ImageManifest extends StoredManifest {
 export interface ImageRecord extends StoredManifest {
   id: Digest;
   manifests: ImageManifest[];
-  /** Blobs besides those of `manifests`: attestations, indexes between the root and a manifest. */
+  /** Blobs besides those of `manifests`: attestations, indexes between the root and a manifest, what it was before its layers were compressed. */
   extras: readonly Digest[];
 }
 

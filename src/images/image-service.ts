@@ -135,10 +135,10 @@ export class ImageService implements ImageBackend {
   }
 
   async push(request: PushRequest, options: PushOptions): Promise<void> {
-    const { registry, content, uploads } = this.#options;
+    const { registry, content, uploads, usage } = this.#options;
     for (const reference of await pushImage(
       request,
-      { registry, content, uploads, ...this.#own() },
+      { registry, content, uploads, usage, ...this.#own() },
       options,
     )) {
       const { image } = resolveImage(this.#store, canonicalName(reference));
@@ -149,10 +149,10 @@ export class ImageService implements ImageBackend {
 
   /** Send an image under a name that it hasn't got here. @throws as `push`. */
   async pushAs(id: Digest, request: PushRequest, options: PushOptions): Promise<void> {
-    const { registry, content, uploads } = this.#options;
+    const { registry, content, uploads, usage } = this.#options;
     const image = this.#store.image(id);
     if (image === undefined) throw new EngineError('not-found', `No such image: ${id}`);
-    await pushImageAs(image, request, { registry, content, uploads, ...this.#own() }, options);
+    await pushImageAs(image, request, { registry, content, uploads, usage, ...this.#own() }, options);
   }
 
   async save(request: SaveRequest): Promise<AsyncIterable<Uint8Array>> {

@@ -123,10 +123,7 @@ export class ImageStore {
         params: [image.digest, image.mediaType, image.size],
       },
       ...manifests.map((manifest) => insertManifest(image.digest, manifest)),
-      ...extras.map((blob) => ({
-        sql: 'INSERT INTO image_extras VALUES (?, ?) ON CONFLICT DO NOTHING',
-        params: [image.digest, blob],
-      })),
+      ...extras.map((blob) => insertExtra(image.digest, blob)),
       ...layers.map(insertLayer),
       ...(repository === undefined
         ? []
@@ -169,10 +166,19 @@ export class ImageStore {
       { sql: 'DELETE FROM image_tags WHERE image = ?', params: [id] },
       { sql: 'DELETE FROM images WHERE id = ?', params: [id] },
     ]);
-    this.#tags.deleteOf(id);
-    this.#images.delete(id);
-    this.#usedMs.delete(id);
-    this.#unwritten.delete(id);
+    this.#forget(id);
+  }
+
+  /** One image in the place of another that nothing names any more: by what the other was known it is found as well. */
+  async supersede(old: ImageRecord, by: Digest): Promise<void> {
+    const known = [old.id, ...old.manifests.map(({ digest }) => digest), ...old.extras];
+    await this.#db.transact([
+      ...known.map((blob) => insertExtra(by, blob)),
+      { sql: 'DELETE FROM image_tags WHERE image = ?', params: [old.id] },
+      { sql: 'DELETE FROM images WHERE id = ?', params: [old.id] },
+    ]);
+    this.#addExtras(by, known);
+    this.#forget(old.id);
   }
 
   /** Forget blobs that are about to go. */
@@ -195,6 +201,13 @@ export class ImageStore {
 
   async addSources(blobs: readonly Digest[], repository: string): Promise<void> {
     if (blobs.length > 0) await this.#db.transact(blobs.map((blob) => insertSource(blob, repository)));
+  }
+
+  #forget(id: Digest): void {
+    this.#tags.deleteOf(id);
+    this.#images.delete(id);
+    this.#usedMs.delete(id);
+    this.#unwritten.delete(id);
   }
 
   #remember(image: StoredManifest, manifest: ImageManifest): void {
@@ -302,6 +315,10 @@ function insertManifest(image: Digest, { digest, mediaType, size }: ImageManifes
     sql: 'INSERT INTO image_manifests VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
     params: [image, digest, mediaType, size],
   };
+}
+
+function insertExtra(image: Digest, blob: Digest): Statement {
+  return { sql: 'INSERT INTO image_extras VALUES (?, ?) ON CONFLICT DO NOTHING', params: [image, blob] };
 }
 
 function layerDigests({ manifest }: ImageManifest): Digest[] {

@@ -4,7 +4,7 @@ import type { DeleteResult, ImageView } from './image-backend.ts';
 import { type Filters, isDangling } from './image-filters.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
-import type { ImageUsage } from './image-usage.ts';
+import { type ImageUsage, isUsed } from './image-usage.ts';
 
 export interface PruneRequest {
   danglingOnly: boolean;
@@ -73,15 +73,11 @@ export async function pruneImages(
   for (const { id } of unused) {
     if (plan.keepBytes !== undefined && totalBytes(store) <= plan.keepBytes) break;
     const image = store.image(id);
-    if (image === undefined || usedBy(image, usage)) continue;
+    if (image === undefined || isUsed(image, usage)) continue;
     deleted.push(...(await ports.remove(image)));
     reclaimedBytes += await gc.collect(rootsOf(image));
   }
   return { deleted, reclaimedBytes };
-}
-
-function usedBy({ id, manifests }: ImageRecord, usage: ImageUsage): boolean {
-  return [id, ...manifests.map(({ digest }) => digest)].some((digest) => usage.usedBy(digest).length > 0);
 }
 
 /** Bytes of all images, what they share counted once: blobs as received, and the layers' tars. */

@@ -16,11 +16,12 @@ import type { PushBlob } from '../registry/push-client.ts';
 import { pushContent } from '../registry/push-content.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import { compressImage } from './compress-image.ts';
-import type { ImageGc } from './gc.ts';
+import { type ImageGc, rootsOf } from './gc.ts';
 import type { TransferLine } from './image-backend.ts';
 import { contentOf } from './image-documents.ts';
 import { blobsOf, type ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
+import { type ImageUsage, isUsed } from './image-usage.ts';
 import type { LeaseStore } from './lease-store.ts';
 import type { RegistryAccess } from './pull-image.ts';
 import { onePlatform, pushable, rootOf, type TransferTarget } from './transfer-target.ts';
@@ -33,6 +34,7 @@ export interface PushPorts {
   leases: LeaseStore;
   gc: ImageGc;
   uploads: UploadRunner;
+  usage: ImageUsage;
 }
 
 export interface PushRequest {
@@ -119,17 +121,38 @@ async function pushNamed(wanted: Wanted, request: PushRequest, push: Push): Prom
   const { ports, options } = push;
   const { reference, image } = wanted;
   const lease = ports.leases.take();
+  let sent: ImageRecord | undefined;
   try {
     await lease.add({ blobs: blobsOf(image), chains: [] });
     await ports.gc.settled();
-    const sent = await compressImage(image, ports, { lease, signal: options.signal });
+    sent = await compressImage(image, ports, { lease, signal: options.signal });
     await pushOne({ reference, image: sent }, request, push);
-    const name = canonicalName(reference);
-    if (sent.id !== image.id && ports.store.tag(name)?.image === image.id)
-      await ports.store.setTag(name, sent.id);
+    await renameSent(canonicalName(reference), { image, sent }, ports);
   } finally {
     await lease.release();
+    if (sent !== undefined && sent.id !== image.id) await forgetUnsent(sent, ports);
   }
+}
+
+/** What was sent takes the name, and the place of what it was made of where nothing else holds that: else each push would leave one without a name. */
+async function renameSent(
+  name: string,
+  { image, sent }: { image: ImageRecord; sent: ImageRecord },
+  { store, usage, gc }: PushPorts,
+): Promise<void> {
+  if (sent.id === image.id || store.tag(name)?.image !== image.id) return;
+  await store.setTag(name, sent.id);
+  if (store.tags(image.id).length > 0 || isUsed(image, usage)) return;
+  await store.supersede(image, sent.id);
+  gc.collectLater(rootsOf(image));
+}
+
+/** A push that failed leaves no image of its own, unless another one is sending the same. */
+async function forgetUnsent(sent: ImageRecord, { store, usage, leases, gc }: PushPorts): Promise<void> {
+  if (store.tags(sent.id).length > 0 || isUsed(sent, usage)) return;
+  if ((await leases.roots()).blobs.includes(sent.id)) return;
+  await store.removeImage(sent.id);
+  gc.collectLater(rootsOf(sent));
 }
 
 async function pushOne({ reference, image }: Wanted, request: PushRequest, push: Push): Promise<void> {

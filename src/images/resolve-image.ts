@@ -62,7 +62,8 @@ function byDigest(store: ImageStore, digest: Digest): ResolvedImage | undefined 
     const manifest = candidate.manifests.find((one) => idsOf(one).includes(digest));
     if (manifest !== undefined) return { image: candidate, manifest, reference: undefined };
   }
-  return undefined;
+  const other = store.images().find(({ extras }) => extras.includes(digest));
+  return other && { image: other, manifest: undefined, reference: undefined };
 }
 
 function byReference(store: ImageStore, reference: Reference): ResolvedImage | undefined {
@@ -85,7 +86,8 @@ function byPrefix(store: ImageStore, name: string): ResolvedImage | undefined {
     digest.startsWith(algorithm) && hexOf(digest).startsWith(prefix);
   const found = store.images().flatMap((image): ResolvedImage[] => {
     const manifest = image.manifests.find((one) => idsOf(one).some(matches));
-    if (matches(image.id)) return [{ image, manifest: undefined, reference: undefined }];
+    if (matches(image.id) || image.extras.some(matches))
+      return [{ image, manifest: undefined, reference: undefined }];
     return manifest === undefined ? [] : [{ image, manifest, reference: undefined }];
   });
   if (found.length > 1)

@@ -136,6 +136,36 @@ describe('images that leave', () => {
     expect(await daemon.out(['run', '--rm', name, 'wc', '-l', '/f'])).toBe('400000 /f');
   }, 60_000);
 
+  test('what was pushed takes the place of what was built, which is found by its ID still; a push that fails leaves nothing', async () => {
+    const folder = project({ Dockerfile: 'FROM busybox\nCOPY f /f\n', f: 'another line\n'.repeat(300_000) });
+    const ids = async () => (await daemon.out(['images', '-aq', '--no-trunc'])).split('\n').toSorted();
+    const inspected = (id: string) => daemon.out(['image', 'inspect', '-f', '{{.Id}}', id]);
+    const name = `${host}/instead`;
+    expect((await sampan(['-t', name, folder])).code).toBe(0);
+    const built = await inspected(name);
+    const before = await ids();
+    await daemon.out(['tag', name, '127.0.0.1:1/nobody:1']);
+    expect((await daemon.run(['push', '127.0.0.1:1/nobody:1'])).code).not.toBe(0);
+    expect(await ids()).toEqual([...before, built].toSorted());
+    await daemon.out(['push', name]);
+    // Another name holds it.
+    const pushed = await inspected(name);
+    expect(await ids()).toEqual([...before, pushed].toSorted());
+    await daemon.out(['tag', name, '127.0.0.1:1/nobody:1']);
+    await daemon.out(['tag', built, `${name}:again`]);
+    await daemon.out(['push', `${name}:again`]);
+    await daemon.out(['rmi', '127.0.0.1:1/nobody:1']);
+    expect([pushed, pushed, pushed]).toEqual([
+      await inspected(`${name}:again`),
+      await inspected(built),
+      await inspected(built.slice(7, 19)),
+    ]);
+    expect(await daemon.out(['run', '--rm', built, 'wc', '-l', '/f'])).toBe('300000 /f');
+    expect(await ids()).not.toContain(built);
+    await daemon.restart();
+    expect(await inspected(built)).toBe(pushed);
+  }, 60_000);
+
   test('push-by-digest leaves no tag, store=false no name here; zstd and uncompressed layers', async () => {
     const folder = project({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'b'.repeat(5000) });
     const out = `type=image,name=${host}/bare,push-by-digest=true,push=true,store=false,compression=zstd`;
