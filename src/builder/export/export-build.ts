@@ -1,3 +1,5 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import { blobsOf } from '../../images/image-record.ts';
 import type { ImageRooms, ImageService } from '../../images/image-service.ts';
 import type { Lease } from '../../images/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -10,6 +12,7 @@ import type { BuildWatcher } from '../build-progress.ts';
 import type { BuildRequest } from '../build-request.ts';
 import type { BuildResult } from '../builder.ts';
 import { inlineCacheOf } from '../cache/inline-cache.ts';
+import { EXPORT_STORE } from '../client-blobs.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
@@ -139,11 +142,30 @@ export class BuildExporter {
     return await watched(watch, `exporting to ${output.type} image format`, async (teller) => {
       const stored = await this.#store(planned, true);
       teller.transfer(`exporting manifest ${stored.imageId}`, 0, { done: true });
+      if (planned.options.asLayout) {
+        await this.#layout(stored, teller);
+        return this.#resultOf(stored, references);
+      }
       const wanted = { names: [stored.imageId], platforms: [], as: references };
       const archive = await this.#ports.images.save(wanted);
       await request.session.output(output.id).write(streamOf(archive), { signal });
       return this.#resultOf(stored, references);
     });
+  }
+
+  /** Every blob to the client's layout, what names the others last. The client writes the index. */
+  async #layout({ imageId }: StoredBuild, teller: VertexTeller): Promise<void> {
+    const { request, signal } = this.#context;
+    const { content, store } = this.#ports.rooms;
+    const image = store.image(imageId);
+    if (image === undefined) throw new EngineError('internal', `Image ${imageId} is gone`);
+    const client = request.session.blobs(EXPORT_STORE);
+    for (const digest of [...new Set(blobsOf(image))].reverse()) {
+      const size = await content.size(digest);
+      if (size === undefined) throw new EngineError('not-found', `content ${digest}: not found`);
+      await client.write({ mediaType: '', digest, size }, () => content.stream(digest), { signal });
+    }
+    teller.transfer('copying to the layout', 0, { done: true });
   }
 
   /** `leaves`: it is for others, and compressed unless the output says otherwise. */
