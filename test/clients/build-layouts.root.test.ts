@@ -298,4 +298,43 @@ describe.each(BUILDERS)('%s', (name) => {
       expect(refused.stderr).toContain(words);
     }
   }, 300_000);
+
+  test('a client that is killed while blobs go either way leaves nothing behind', async () => {
+    const folder = fixture.project({
+      Dockerfile: 'FROM busybox\nRUN dd if=/dev/urandom of=/big bs=1M count=60 2>/dev/null\n',
+    });
+    const layout = fixture.output();
+    const whole = await build(['-o', `type=oci,dest=${layout},tar=false`, folder]);
+    expect(whole, whole.stderr).toMatchObject({ code: 0 });
+    await forget();
+    const upon = fixture.project({ Dockerfile: 'FROM base\nRUN true\n' });
+    const ways: [string[], RegExp, number[]][] = [
+      [
+        ['--cache-to', `type=local,dest=${fixture.output()},mode=max`, folder],
+        /exporting cache to/,
+        [0, 100, 400],
+      ],
+      [['--build-context', `base=oci-layout://${layout}`, upon], /load build definition/, [50, 150, 400]],
+    ];
+    for (const [args, begun, moments] of ways)
+      for (const waitMs of moments) {
+        const client = name === 'sampan' ? ('sampan' as const) : ('docker' as const);
+        const command = fixture.daemon.startCommand(['build', '--progress', 'plain', ...args], client);
+        await eventually(() => begun.test(command.seen.stderr) || command.child.exitCode !== null, {
+          timeoutMs: 60_000,
+          what: () => `the build: ${command.seen.stderr}`,
+        });
+        await Bun.sleep(waitMs);
+        command.child.kill('SIGKILL');
+        await command.end();
+        const left = () => [
+          ...buildLeftovers(fixture.daemon),
+          ...readdirSync(join(fixture.daemon.dataRoot, 'content/ingest')),
+        ];
+        await eventually(() => left().length === 0, { timeoutMs: 20_000, what: () => left().join('\n') });
+      }
+    const works = await build(['--build-context', `base=oci-layout://${layout}`, upon]);
+    expect(works, works.stderr).toMatchObject({ code: 0 });
+    await forget();
+  }, 300_000);
 });
