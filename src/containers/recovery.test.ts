@@ -22,6 +22,23 @@ test('recovery: what runs runs on and is followed; the exit of what ended meanwh
   expect((await bench.exitOf('one')).exitCode).toBe(137);
 });
 
+test('recovery: what was paused or let go on without a note is what the kernel has it to be', async () => {
+  const id = await bench.create('one', 'sleep');
+  await bench.daemon.service.start('one');
+  const [task] = bench.machine.tasks.tasks.values();
+  if (task === undefined) throw new Error('There is no task');
+  await bench.daemon.service.close();
+  await bench.daemon.runtime.pause(task.handle);
+  await bench.reboot();
+  expect((await bench.stateOf('one')).status).toBe('paused');
+  expect((await bench.daemon.notes.load()).get(id)?.paused).toBe(true);
+  await bench.daemon.service.close();
+  await bench.daemon.runtime.resume(task.handle);
+  await bench.reboot();
+  expect((await bench.stateOf('one')).status).toBe('running');
+  expect((await bench.daemon.notes.load()).get(id)?.paused).toBe(false);
+});
+
 test('recovery: a task on several networks keeps every endpoint, in inspect and in events, and leaves them all', async () => {
   const id = await bench.create('one', 'sleep', { networks: [membershipOf('second')] });
   const second = testEndpoint(id, 'second');

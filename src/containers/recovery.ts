@@ -14,6 +14,7 @@ import { LiveContainer, type LiveTask } from './live-container.ts';
 import { imageMountKeys } from './mounts/image-mounts.ts';
 import { dropMounts } from './mounts/ready-mounts.ts';
 import { usersByVolume } from './mounts/volume-users.ts';
+import { noteTask } from './note-task.ts';
 import { startsWithDaemon } from './restart-plan.ts';
 import type { TaskNote } from './task-notes.ts';
 import { snapshotKeyOf } from './task-starter.ts';
@@ -117,7 +118,9 @@ async function takeUp(
   context: { note: TaskNote; deps: ContainerDependencies; lifecycle: Lifecycle },
 ): Promise<void> {
   const { note, deps, lifecycle } = context;
-  const { handle, endpoints, paused } = note;
+  const { handle, endpoints } = note;
+  // The daemon before may have had no time to note it.
+  const paused = deps.runtime.isPaused(handle);
   const task: LiveTask = { handle, endpoints, paused, ended: Promise.withResolvers<void>(), exited: false };
   const { stop, updating } = note;
   if (stop !== undefined) task.stop = stop;
@@ -138,6 +141,7 @@ async function takeUp(
   if (stop?.restarts === true) container.restarting = true;
   lifecycle.watch(container, task);
   if (stop !== undefined) lifecycle.resumeStop(container, task, stop);
+  if (paused !== note.paused && !task.exited) noteTask(container, task, deps);
   if (updating === true) await finishUpdate(container, task, deps);
 }
 

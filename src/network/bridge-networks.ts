@@ -184,6 +184,10 @@ export class BridgeNetworks implements Networks {
     return this.#book.endpointsOn(networkId);
   }
 
+  get namespaceCounts(): Readonly<{ ready: number; made: number }> {
+    return this.#interfaces.namespaceCounts;
+  }
+
   createNamespace(containerId: string): Promise<string> {
     return this.#interfaces.createNamespace(containerId);
   }

@@ -36,6 +36,8 @@ export class ContainerInterfaces {
   readonly #book: NetworkBook;
   readonly #host: HostNetwork;
   readonly #names: ContainerNames;
+  /** Of this daemon: namespaces that were ready when they were needed, and those that had to be made. */
+  readonly namespaceCounts = { ready: 0, made: 0 };
   readonly #namespaces = new Set<string>();
   /** Interfaces on their way out, with the container whose namespace they are in. */
   readonly #removals = new Map<Promise<void>, string | undefined>();
@@ -54,7 +56,8 @@ export class ContainerInterfaces {
 
   async createNamespace(containerId: string): Promise<string> {
     const path = this.namespacePath(containerId);
-    await this.#host.createNamespace(path);
+    const wasReady = await this.#host.createNamespace(path);
+    this.namespaceCounts[wasReady ? 'ready' : 'made']++;
     this.#namespaces.add(containerId);
     return path;
   }

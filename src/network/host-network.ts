@@ -112,8 +112,8 @@ export interface HostNetwork {
   ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
   /** What macvlan and ipvlan stand on. @throws EngineError "invalid" when it is not there and can't be made. */
   ensureParent(request: ParentRequest): Promise<void>;
-  /** A namespace with `lo` up, pinned at `path`. There already is fine. */
-  createNamespace(path: string): Promise<void>;
+  /** A namespace with `lo` up, pinned at `path`. There already is fine. Resolves to whether one was ready. */
+  createNamespace(path: string): Promise<boolean>;
   /** Absent is fine. */
   removeNamespace(path: string): Promise<void>;
   /**

@@ -96,8 +96,8 @@ export class WorkerHostNetwork implements HostNetwork {
     return (await this.#maker.call({ name: 'ensureBridge', request })) as { forwardingEnabled: boolean };
   }
 
-  async createNamespace(path: string): Promise<void> {
-    await this.#maker.call({ name: 'createNamespace', path });
+  async createNamespace(path: string): Promise<boolean> {
+    return (await this.#maker.call({ name: 'createNamespace', path })) === true;
   }
 
   async removeNamespace(path: string): Promise<void> {

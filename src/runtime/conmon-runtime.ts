@@ -193,6 +193,10 @@ export class ConmonRuntime implements Runtime {
     await this.#command.resume(handle.id.containerId);
   }
 
+  isPaused(handle: TaskHandle): boolean {
+    return this.#watch(handle).cgroup.isFrozen();
+  }
+
   async update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void> {
     const watch = this.#watch(handle);
     if (watch.ended) throw ended(handle);

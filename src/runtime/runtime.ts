@@ -102,6 +102,8 @@ export interface Runtime extends ExecRuntime {
   kill(handle: TaskHandle, signal: number, options?: { all?: boolean }): Promise<void>;
   pause(handle: TaskHandle): Promise<void>;
   resume(handle: TaskHandle): Promise<void>;
+  /** Whether it is paused, as the kernel has it; false for one that has ended. */
+  isPaused(handle: TaskHandle): boolean;
   /**
    * Give a task that runs other limits: `linux.resources` of the OCI spec; what is left out stays as it is.
    *

@@ -40,6 +40,16 @@ export class TaskCgroup {
     }
   }
 
+  /** Whether what is in it has been stopped by the freezer, or is being. */
+  isFrozen(): boolean {
+    return this.#folders.some((folder) => {
+      const state = readOrEmpty(join(folder, 'freezer.state')).trim();
+      return (
+        ['FROZEN', 'FREEZING'].includes(state) || readOrEmpty(join(folder, 'cgroup.freeze')).trim() === '1'
+      );
+    });
+  }
+
   /** As many processes as may be. */
   unlimitProcesses(): void {
     for (const folder of this.#folders) {

@@ -22,22 +22,24 @@ export class NamespaceVisitor {
       throw new EngineError('internal', 'Namespaces are for worker threads only');
   }
 
-  /** Make a namespace, pin it at `path`, and run `visit` inside. A failure leaves nothing. */
-  create<T>(path: string, visit: () => T): T {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(path, '', { mode: 0o600 });
+  /**
+   * Make a namespace and run `visit` inside. A failure leaves nothing.
+   *
+   * @returns a descriptor of it, which the caller closes: it alone keeps the namespace, so that it goes with the process.
+   */
+  create(visit: () => void): number {
     const home = this.#openHome();
+    checked(libc.unshare(CLONE_NEWNET), 'unshare', 'make a network namespace');
+    let fd: number | undefined;
     try {
-      checked(libc.unshare(CLONE_NEWNET), 'unshare', 'make a network namespace');
-      try {
-        mount({ source: OWN_NAMESPACE, target: path, flags: mountFlags.bind });
-        return visit();
-      } finally {
-        comeHome(home);
-      }
+      fd = openSync(OWN_NAMESPACE, 'r');
+      visit();
+      return fd;
     } catch (error) {
-      removePinnedNamespace(path);
+      if (fd !== undefined) closeSync(fd);
       throw error;
+    } finally {
+      comeHome(home);
     }
   }
 
@@ -70,6 +72,18 @@ export class NamespaceVisitor {
 
 function comeHome(home: number): void {
   checked(libc.setns(home, CLONE_NEWNET), 'setns', 'return to the network namespace of the host');
+}
+
+/** Keep a namespace at `path`, whoever else keeps it. A failure leaves nothing. */
+export function pinNamespace(fd: number, path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(path, '', { mode: 0o600 });
+  try {
+    mount({ source: `/proc/thread-self/fd/${fd}`, target: path, flags: mountFlags.bind });
+  } catch (error) {
+    removePinnedNamespace(path);
+    throw error;
+  }
 }
 
 /** Whether a namespace lies at `path`; a pin that outlived a reboot is a plain file. */

@@ -61,3 +61,10 @@ test.each(['==x', 'type=exec', 'type==a b"', ',', '!', `id==${'x'.repeat(5000)}`
     expect(() => parseCacheFilters([filter])).toThrow('failed to parse filter');
   },
 );
+
+test.each(['(a+)+$', '(a|a)*$', 'a*a*a*b', '(a?){30}', 'a{1,9}a{1,9}a{1,9}'])(
+  'the pattern %j, which could take for ever, is refused',
+  (pattern) => {
+    expect(() => parseCacheFilters([`description~="${pattern}"`])).toThrow('repeats too much');
+  },
+);

@@ -9,6 +9,8 @@ export interface EngineFacts {
   events: ReadonlyMap<string, number>;
   eventListeners: number;
   garbage: { collections: number; freedBytes: number; seconds: number };
+  /** Network namespaces that were ready when they were needed, and those that had to be made. */
+  namespaces: Readonly<{ ready: number; made: number }>;
   openFiles: number;
   residentBytes: number;
   cpuSeconds: number;
@@ -100,7 +102,7 @@ export class EngineMetrics {
     ]);
   }
 
-  #writeOurs(into: Exposition, { events, garbage, images }: EngineFacts): void {
+  #writeOurs(into: Exposition, { events, garbage, images, namespaces }: EngineFacts): void {
     this.#starts.write(into, 'sampan_container_start_seconds', 'How long POST /containers/{id}/start took');
     into.counter(
       'sampan_api_requests_total',
@@ -129,6 +131,14 @@ export class EngineMetrics {
       { value: garbage.freedBytes },
     ]);
     into.counter('sampan_gc_seconds_total', 'How long those collections took', [{ value: garbage.seconds }]);
+    into.counter(
+      'sampan_network_namespaces_total',
+      'Network namespaces that containers got: made ahead of need, or when they were needed',
+      [
+        { labels: { source: 'ready' }, value: namespaces.ready },
+        { labels: { source: 'made' }, value: namespaces.made },
+      ],
+    );
   }
 }
 

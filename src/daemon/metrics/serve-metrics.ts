@@ -34,6 +34,7 @@ function factsOf(engine: Engine, engineId: string, startedSeconds: number): Engi
     events: engine.events.counts,
     eventListeners: engine.events.listeners,
     garbage: engine.images.garbage,
+    namespaces: engine.networks.namespaceCounts,
     openFiles: readdirSync('/proc/self/fd').length,
     residentBytes: process.memoryUsage.rss(),
     cpuSeconds: (user + system) / 1e6,

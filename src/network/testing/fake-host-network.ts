@@ -46,9 +46,9 @@ export class FakeHostNetwork implements HostNetwork {
     return Promise.resolve(this.bridgeAddresses);
   }
 
-  createNamespace(path: string): Promise<void> {
+  createNamespace(path: string): Promise<boolean> {
     this.#namespace(path);
-    return Promise.resolve();
+    return Promise.resolve(false);
   }
 
   removeNamespace(path: string): Promise<void> {

@@ -99,10 +99,16 @@ export function describeRuntime(
       const { runtime } = subject;
       const handle = await started(subject, conformancePrograms.sleep);
       await runtime.update(handle, { pids: { limit: 50 }, cpu: { shares: 512 } });
+      expect(runtime.isPaused(handle)).toBe(false);
       await runtime.pause(handle);
+      expect(runtime.isPaused(handle)).toBe(true);
       await runtime.update(handle, { pids: { limit: -1 } });
+      await runtime.resume(handle);
+      expect(runtime.isPaused(handle)).toBe(false);
+      await runtime.pause(handle);
       await runtime.kill(handle, 9);
       await runtime.wait(handle, { signal });
+      expect(runtime.isPaused(handle)).toBe(false);
       await expectKind(runtime.update(handle, { pids: { limit: 50 } }), 'conflict');
       await runtime.remove(handle);
     });

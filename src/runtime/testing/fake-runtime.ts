@@ -140,6 +140,11 @@ export class FakeRuntime implements Runtime {
     this.#running(handle).paused = false;
   }
 
+  isPaused(handle: TaskHandle): boolean {
+    const task = this.#task(handle);
+    return task?.state === 'running' && task.paused;
+  }
+
   async update(handle: TaskHandle, resources: Readonly<Record<string, unknown>>): Promise<void> {
     this.#note(`update ${JSON.stringify(resources)}`, handle.id.containerId);
     this.#running(handle);

@@ -61,6 +61,7 @@ test('metrics tell what containers did and do, under the names of Docker', async
   expect(found.get('sampan_images')).toBe(1);
   expect(found.get('sampan_gc_collections_total')).toBeGreaterThan(0);
   expect(found.get('sampan_events_total{type="container",action="start"}')).toBe(3);
+  expect(found.get('sampan_network_namespaces_total{source="ready"}')).toBeGreaterThan(0);
   const version = await engine.out(['version', '-f', '{{.Server.Version}}']);
   const info = [...found.keys()].find((name) => name.startsWith('engine_daemon_engine_info{'));
   expect(info).toContain(`version="${version}"`);
