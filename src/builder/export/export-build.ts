@@ -8,6 +8,7 @@ import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import { installedPackages, systemRelease } from '../attest/installed-packages.ts';
 import { type BuildFacts, provenanceOf, readProvenanceOptions } from '../attest/provenance.ts';
 import { sbomOf } from '../attest/sbom.ts';
+import type { AttestedFile } from '../attest/statement.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { BuildRequest } from '../build-request.ts';
 import type { BuildResult } from '../builder.ts';
@@ -17,8 +18,14 @@ import type { RunPorts } from '../execute/run-ports.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
 import { timeOf } from './image-config.ts';
-import type { Attestation } from './image-documents.ts';
-import { joinedTrees, platformFolder, streamOf } from './joined-trees.ts';
+import { type Attestation, documentOf } from './image-documents.ts';
+import {
+  type JoinedTree,
+  joinedTrees,
+  type NamedDocument,
+  platformFolder,
+  streamOf,
+} from './joined-trees.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { PlannedOutput } from './planned-output.ts';
 import { type BuiltStage, type StoredBuild, storeBuild } from './store-build.ts';
@@ -120,15 +127,39 @@ export class BuildExporter {
     const sink = request.session.output(output.id);
     const title = output.type === 'local' ? 'exporting to client directory' : 'exporting to client tarball';
     const isSplit = options.platformSplit ?? stages.length > 1;
+    const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
     const [first] = stages;
     const ports = this.#ports.runs;
     await watched(watch, title, async () => {
-      if (stages.length === 1 && !isSplit) return await writeTree(first?.chain, sink, { ports, signal });
-      const trees = stages.map(({ chain, platform }) => ({
-        chain,
-        prefix: isSplit ? platformFolder(platform) : '',
-      }));
+      if (stages.length === 1 && !isSplit && !isAttested)
+        return await writeTree(first?.chain, sink, { ports, signal });
+      const trees = stages.map((stage): JoinedTree => {
+        const folder = platformFolder(stage.platform);
+        const shown = stages.length > 1 && !isSplit ? `.${folder}` : '';
+        return {
+          chain: stage.chain,
+          prefix: isSplit ? folder : '',
+          attest: isAttested
+            ? async (files) => await this.#treeDocuments(stage, files, { options, shown })
+            : undefined,
+        };
+      });
       await sink.write(joinedTrees(trees, { ports, signal }), { signal });
+    });
+  }
+
+  /** What is said of a tree's files, under BuildKit's names. */
+  async #treeDocuments(
+    stage: BuiltStage,
+    files: readonly AttestedFile[],
+    { options, shown }: { options: PlannedOutput['options']; shown: string },
+  ): Promise<NamedDocument[]> {
+    // A tree has no manifest; what names it instead is what is in it.
+    const { descriptor } = documentOf('', files);
+    const about = { references: [], takesDefaults: false, files };
+    return (await this.#attestations(stage, descriptor, about)).map(({ predicateType, bytes }) => {
+      const kind = predicateType.startsWith('https://slsa.dev/') ? 'provenance' : 'sbom.spdx';
+      return { name: `${options.attestationPrefix}${kind}${shown}.json`, bytes };
     });
   }
 
@@ -196,10 +227,13 @@ export class BuildExporter {
   async #attestations(
     { platform, chain }: BuiltStage,
     manifest: Descriptor,
-    { references, takesDefaults }: { references: readonly Reference[]; takesDefaults: boolean },
+    {
+      takesDefaults,
+      ...subject
+    }: { references: readonly Reference[]; takesDefaults: boolean; files?: readonly AttestedFile[] },
   ): Promise<Attestation[]> {
     const { attestations, sourceDateEpoch } = this.#context.request;
-    const about = { references, platform, manifest };
+    const about = { ...subject, platform, manifest };
     const said: Attestation[] = [];
     if (attestations.has('sbom')) {
       const tree = chain === undefined ? undefined : await this.#ports.snapshotter.tree(chain);
