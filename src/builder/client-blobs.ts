@@ -26,3 +26,6 @@ export function cacheStore(directory: string): string {
 export function layoutStore(name: string): string {
   return `oci:${name}`;
 }
+
+/** The client's store of an output that is an OCI layout: there is one of them. */
+export const EXPORT_STORE = 'export';

@@ -258,7 +258,11 @@ class BuildRun {
       if (target.type !== 'inline')
         Object.assign(
           told,
-          await exportCache(target, { ...rooms, blobs }, { session, solved, stages, lease, watch, signal }),
+          await exportCache(
+            target,
+            { ...rooms, blobs, layers: ports.layers, mounts: ports.mounts },
+            { session, solved, mounts: solver.mounts, stages, lease, watch, signal },
+          ),
         );
     return { ...result, metadata: { ...result.metadata, ...told } };
   }

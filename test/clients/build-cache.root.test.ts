@@ -85,6 +85,64 @@ describe.each(BUILDERS)('cache mounts: %s', (name) => {
   }, 120_000);
 });
 
+describe.each(BUILDERS)('cache mounts in exported caches: %s', (name) => {
+  const build = builderOf(() => fixture, name);
+  const Dockerfile = [
+    'FROM busybox',
+    'ARG AGAIN=no',
+    `RUN --mount=type=cache,id=taken-${name},target=/c,uid=3,mode=0711 echo "$AGAIN" && stat -c "root %u %g %a" /c && ls -A /c && (cat /c/sub/file || true) && (stat -c "file %u %g %a" /c/sub/file || true) && mkdir -p /c/sub && echo kept > /c/sub/file && chown 5:6 /c/sub/file && chmod 640 /c/sub/file && ln -sf file /c/sub/link`,
+    '',
+  ].join('\n');
+
+  test('mounts=true takes them along, and another builder begins with them', async () => {
+    const folder = fixture.project({ Dockerfile });
+    const layout = fixture.output();
+    const to = (more: string) => ['--cache-to', `type=local,dest=${layout},mode=max,${more}`];
+    const first = await build([...to('mounts=true'), folder]);
+    expect(first, first.stderr).toMatchObject({ code: 0 });
+    // Also where no step ran.
+    const second = await build([...to('tag=again,mounts=true'), folder]);
+    expect(second, second.stderr).toMatchObject({ code: 0 });
+    for (const tag of ['latest', 'again']) {
+      await docker('builder', 'prune', '-af');
+      const from = ['--cache-from', `type=local,src=${layout},tag=${tag}`];
+      const again = await build([...from, '--build-arg', `AGAIN=${tag}`, folder]);
+      expect(again, again.stderr).toMatchObject({ code: 0 });
+      for (const line of ['root 3 0 711', 'sub', 'kept', 'file 5 6 640'])
+        expect(again.stderr).toMatch(new RegExp(` ${line}\n`));
+    }
+    await docker('builder', 'prune', '-af');
+  }, 120_000);
+
+  test('without it, and for another owner, a cache mount begins empty', async () => {
+    const folder = fixture.project({ Dockerfile });
+    const layout = fixture.output();
+    await build(['--cache-to', `type=local,dest=${layout},mode=max`, folder]);
+    await build(['--cache-to', `type=local,dest=${layout},tag=with,mode=max,mounts=true`, folder]);
+    await docker('builder', 'prune', '-af');
+    const without = await build([
+      '--cache-from',
+      `type=local,src=${layout}`,
+      '--build-arg',
+      'AGAIN=1',
+      folder,
+    ]);
+    expect(without.stderr).not.toMatch(/ kept\n/);
+    await docker('builder', 'prune', '-af');
+    const other = fixture.project({ Dockerfile: Dockerfile.replace('uid=3', 'uid=4') });
+    const owned = await build([
+      '--cache-from',
+      `type=local,src=${layout},tag=with`,
+      '--build-arg',
+      'AGAIN=2',
+      other,
+    ]);
+    expect(owned.stderr).toMatch(/ root 4 0 711\n/);
+    expect(owned.stderr).not.toMatch(/ kept\n/);
+    await docker('builder', 'prune', '-af');
+  }, 120_000);
+});
+
 describe('what is listed and pruned', () => {
   const build = builderOf(() => fixture, 'buildx');
   beforeAll(async () => {

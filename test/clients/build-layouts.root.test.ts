@@ -259,4 +259,82 @@ describe.each(BUILDERS)('%s', (name) => {
       expect(damaged.stderr).toContain('is damaged');
     }, 300_000);
   });
+
+  test('an image goes into a directory, under its names, and can be built upon', async () => {
+    const folder = fixture.project({ Dockerfile: 'FROM busybox\nRUN echo out > /out\n' });
+    const layout = fixture.output();
+    const output = ['-o', `type=oci,dest=${layout},tar=false`];
+    // docker's own driver takes such an output where its images are kept as they came: that is said of us.
+    const built = await build(['-t', 'laid:1', '-t', 'laid:two', ...output, folder]);
+    expect(built, built.stderr).toMatchObject({ code: 0 });
+    const names = (tag: string) => ({
+      'io.containerd.image.name': `docker.io/library/laid:${tag}`,
+      'org.opencontainers.image.ref.name': tag,
+    });
+    expect(indexOf(layout).map(({ annotations }) => annotations)).toEqual([
+      expect.objectContaining(names('1')),
+      expect.objectContaining(names('two')),
+    ]);
+    for (const one of readdirSync(join(layout, 'blobs/sha256')))
+      expect(new Bun.CryptoHasher('sha256').update(blob(layout, `sha256:${one}`)).digest('hex')).toBe(one);
+    expect(await fixture.daemon.out(['images', '-q', 'laid'])).toBe('');
+    const again = await build([...output, folder]);
+    expect(again, again.stderr).toMatchObject({ code: 0 });
+    expect(indexOf(layout).at(-1)?.annotations).toMatchObject({
+      'org.opencontainers.image.ref.name': 'latest',
+    });
+    const upon = fixture.project({ Dockerfile: 'FROM base\n' });
+    const named = ['--build-context', `base=oci-layout://${layout}:two`];
+    const used = await build(['-t', 'upon-laid', ...named, upon]);
+    expect(used, used.stderr).toMatchObject({ code: 0 });
+    expect(await fixture.daemon.out(['run', '--rm', 'upon-laid', 'cat', '/out'])).toBe('out');
+    await fixture.daemon.out(['rmi', 'upon-laid']);
+    for (const [value, words] of [
+      ['type=oci,tar=false', 'dest is required for oci'],
+      ['type=oci,tar=false,dest=-', 'dest cannot be stdout for oci exporter'],
+    ] as const) {
+      const refused = await build(['-o', value, folder]);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toContain(words);
+    }
+  }, 300_000);
+
+  test('a client that is killed while blobs go either way leaves nothing behind', async () => {
+    const folder = fixture.project({
+      Dockerfile: 'FROM busybox\nRUN dd if=/dev/urandom of=/big bs=1M count=60 2>/dev/null\n',
+    });
+    const layout = fixture.output();
+    const whole = await build(['-o', `type=oci,dest=${layout},tar=false`, folder]);
+    expect(whole, whole.stderr).toMatchObject({ code: 0 });
+    await forget();
+    const upon = fixture.project({ Dockerfile: 'FROM base\nRUN true\n' });
+    const ways: [string[], RegExp, number[]][] = [
+      [
+        ['--cache-to', `type=local,dest=${fixture.output()},mode=max`, folder],
+        /exporting cache to/,
+        [0, 100, 400],
+      ],
+      [['--build-context', `base=oci-layout://${layout}`, upon], /load build definition/, [50, 150, 400]],
+    ];
+    for (const [args, begun, moments] of ways)
+      for (const waitMs of moments) {
+        const client = name === 'sampan' ? ('sampan' as const) : ('docker' as const);
+        const command = fixture.daemon.startCommand(['build', '--progress', 'plain', ...args], client);
+        await eventually(() => begun.test(command.seen.stderr) || command.child.exitCode !== null, {
+          timeoutMs: 60_000,
+          what: () => `the build: ${command.seen.stderr}`,
+        });
+        await Bun.sleep(waitMs);
+        command.child.kill('SIGKILL');
+        await command.end();
+        const left = () => [
+          ...buildLeftovers(fixture.daemon),
+          ...readdirSync(join(fixture.daemon.dataRoot, 'content/ingest')),
+        ];
+        await eventually(() => left().length === 0, { timeoutMs: 20_000, what: () => left().join('\n') });
+      }
+    const works = await build(['--build-context', `base=oci-layout://${layout}`, upon]);
+    expect(works, works.stderr).toMatchObject({ code: 0 });
+    await forget();
+  }, 300_000);
 });

@@ -9,6 +9,7 @@ test.each([
   'README.zh-CN.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'docs/builds.md',
   'docs/daemon.md',
   'docs/differences.md',
   'docs/library.md',

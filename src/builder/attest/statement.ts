@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { algorithmOf, hexOf } from '../../oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '../../oci/digest.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { familiarRepository, type Reference } from '../../oci/reference.ts';
 import type { Attestation } from '../export/image-documents.ts';
@@ -9,18 +9,32 @@ export interface Subject {
   references: readonly Reference[];
   platform: Platform;
   manifest: Descriptor;
+  /** Of an output that is a tree: its files, and no manifest. */
+  files?: readonly AttestedFile[];
+}
+
+export interface AttestedFile {
+  name: string;
+  digest: Digest;
 }
 
 /** An in-toto statement, v0.1, as BuildKit writes them. */
 export function statementOf(predicateType: string, predicate: object, about: Subject): Attestation {
-  const { references, platform, manifest } = about;
-  const digest = { [algorithmOf(manifest.digest)]: hexOf(manifest.digest) };
-  const subject =
-    references.length === 0
-      ? [{ name: '_', digest }]
-      : references.map((reference) => ({ name: packageUrl(reference, platform), digest }));
+  const subject = subjectsOf(about);
   const statement = { _type: 'https://in-toto.io/Statement/v0.1', predicateType, subject, predicate };
   return { predicateType, bytes: new TextEncoder().encode(JSON.stringify(statement, undefined, 2)) };
+}
+
+function subjectsOf({ references, platform, manifest, files }: Subject): object[] {
+  if (files !== undefined) return files.map(({ name, digest }) => ({ name, digest: byAlgorithm(digest) }));
+  const digest = byAlgorithm(manifest.digest);
+  return references.length === 0
+    ? [{ name: '_', digest }]
+    : references.map((reference) => ({ name: packageUrl(reference, platform), digest }));
+}
+
+function byAlgorithm(digest: Digest): Record<string, string> {
+  return { [algorithmOf(digest)]: hexOf(digest) };
 }
 
 /** An image's name as a package URL: `pkg:docker/alpine@3.20?platform=linux%2Famd64`. */

@@ -31,6 +31,8 @@ export interface CachedResult {
 export interface CacheConfig {
   layers: readonly CachedLayer[];
   results: readonly CachedResult[];
+  /** Cache mounts: what BuildKit's caches haven't got. */
+  mounts: readonly CachedResult[];
 }
 
 /** What a manifest says of a layer of BuildKit's besides: its tar's digest, and when it was made. */
@@ -48,7 +50,7 @@ function timeOf(createdNano: bigint): string {
 }
 
 /** BuildKit's form of a cache's description. Keys are this builder's own: a cache of BuildKit's is read, but nothing of it fits. */
-export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array {
+export function renderCacheConfig({ layers, results, mounts }: CacheConfig): Uint8Array {
   const byKey = new Map<string, number[]>();
   for (const { key, layer } of results) byKey.set(key, [...(byKey.get(key) ?? []), layer]);
   const document = {
@@ -65,6 +67,7 @@ export function renderCacheConfig({ layers, results }: CacheConfig): Uint8Array 
       },
     })),
     records: [...byKey].map(([digest, found]) => ({ digest, layers: found.map((layer) => ({ layer })) })),
+    ...(mounts.length === 0 ? {} : { 'sampan.mounts': mounts }),
   };
   return new TextEncoder().encode(JSON.stringify(document));
 }
@@ -89,7 +92,12 @@ export function parseCacheConfig(bytes: Uint8Array, blobs: readonly Descriptor[]
       return known === undefined ? [] : [{ key, layer: layers.indexOf(known) }];
     });
   });
-  return { layers, results };
+  const mounts = listOf(document, 'sampan.mounts').map((value, at): CachedResult => {
+    const { key, layer } = objectField(value, `sampan.mounts[${at}]`);
+    if (typeof layer !== 'number' || layers[layer] === undefined) throw malformed();
+    return { key: stringField(key, `sampan.mounts[${at}].key`), layer };
+  });
+  return { layers, results, mounts };
 }
 
 function listOf(object: JsonObject, name: string): unknown[] {

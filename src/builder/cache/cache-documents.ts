@@ -17,7 +17,7 @@ export interface CacheDocuments {
 
 /** Layers get the form in which the target wants them. */
 export async function cacheDocuments(
-  solved: readonly SolvedKey[],
+  { solved, mounts }: { solved: readonly SolvedKey[]; mounts: readonly SolvedKey[] },
   { attributes }: Pick<CacheTarget, 'attributes'>,
   { blobs, lease, signal }: { blobs: LayerBlobs; lease: Lease; signal: AbortSignal },
 ): Promise<CacheDocuments> {
@@ -28,20 +28,22 @@ export async function cacheDocuments(
     compressionLevel: level === undefined ? undefined : Number(level),
     forceCompression: /^(1|t|true)$/i.test(attributes['force-compression'] ?? ''),
   };
+  const all = [...solved, ...mounts];
   const descriptors = await blobs.all(
-    solved.map(({ layer }) => layer.descriptor),
+    all.map(({ layer }) => layer.descriptor),
     form,
     { lease, signal },
   );
   const { ociTypes, isImage } = cacheForm(attributes);
-  const layers = solved.map(({ layer }, at): CachedLayer => {
+  const layers = all.map(({ layer }, at): CachedLayer => {
     const { mediaType, digest, size } = descriptors[at] as Descriptor;
     const { diffId, tarSize, createdNano } = layer;
     const descriptor = { mediaType: layerType(mediaType, ociTypes), digest, size };
     return { descriptor, diffId, tarSize, createdNano };
   });
-  const results = solved.map(({ key }, layer) => ({ key, layer }));
-  const config = documentOf(CACHE_CONFIG_TYPE, renderCacheConfig({ layers, results }));
+  const places = all.map(({ key }, layer) => ({ key, layer }));
+  const found = { results: places.slice(0, solved.length), mounts: places.slice(solved.length) };
+  const config = documentOf(CACHE_CONFIG_TYPE, renderCacheConfig({ layers, ...found }));
   const named = layers.map((layer) => layerDescriptor(layer));
   const unique = [...new Map(named.map((descriptor) => [descriptor.digest, descriptor])).values()];
   return { config, layers: unique, manifest: manifestOf({ config, layers: unique }, { ociTypes, isImage }) };

@@ -12,11 +12,14 @@ import type { BuildWatcher } from '../build-progress.ts';
 import type { CacheTarget } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
 import { cacheStore } from '../client-blobs.ts';
+import type { FileLayerPorts } from '../copy/make-file-layer.ts';
+import type { CacheMounts } from '../execute/cache-mounts.ts';
 import type { LayerBlobs } from '../export/layer-blobs.ts';
 import type { BuiltStage } from '../export/store-build.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
 import { type CacheDocuments, cacheDocuments, cacheForm } from './cache-documents.ts';
+import { mountLayer } from './mount-layer.ts';
 
 export interface ExportCachePorts {
   content: ContentStore & { readonly root: string };
@@ -24,12 +27,16 @@ export interface ExportCachePorts {
   registry: RegistryAccess;
   uploads: UploadRunner;
   blobs: LayerBlobs;
+  layers: FileLayerPorts;
+  mounts: CacheMounts;
 }
 
 export interface ExportCacheOptions {
   session: BuildSession;
   /** Everything that the build came by. */
   solved: readonly SolvedKey[];
+  /** Keys of its cache mounts. */
+  mounts: readonly string[];
   stages: readonly BuiltStage[];
   lease: Lease;
   watch: BuildWatcher;
@@ -44,6 +51,7 @@ const KNOWN = [
   'compression-level',
   'force-compression',
   'ignore-error',
+  'mounts',
 ];
 
 /** Besides those; what of them is the client's own affair included. */
@@ -116,17 +124,39 @@ class CacheExport {
     const { lease, signal, teller } = this.#options;
     const { content, blobs } = this.#ports;
     const solved = this.#target.mode === 'max' ? this.#options.solved : keysOfImage(this.#options);
-    if (solved.length === 0) {
+    const mounts = isTrue(this.#target.attributes['mounts']) ? await this.#mounts() : [];
+    if (solved.length + mounts.length === 0) {
       teller.transfer('skipping cache export for empty result', 0, { done: true });
       return {};
     }
-    const documents = await cacheDocuments(solved, this.#target, { blobs, lease, signal });
+    const documents = await cacheDocuments({ solved, mounts }, this.#target, { blobs, lease, signal });
     const { config, manifest } = documents;
     await lease.add({ blobs: [config.descriptor.digest], chains: [] });
     await content.write(config.bytes);
     if (this.#target.type === 'local') await this.#toClient(documents);
     else await this.#toRegistry(documents);
     return { 'cache.manifest': JSON.stringify(manifest.descriptor) };
+  }
+
+  /** Each as a layer. One that can't be read whole (another build writes to it, say) is told of and left out. */
+  async #mounts(): Promise<SolvedKey[]> {
+    const { mounts, layers } = this.#ports;
+    const { lease, signal, watch } = this.#options;
+    const made: SolvedKey[] = [];
+    for (const key of this.#options.mounts) {
+      const held = mounts.holdFound(key);
+      if (held === undefined) continue;
+      try {
+        made.push({ key, layer: await mountLayer(held.directory, { ports: layers, lease, signal }) });
+      } catch (error) {
+        signal.throwIfAborted();
+        const short = `failed to export a cache mount: ${messageOf(error)}`;
+        watch({ type: 'warning', warning: { vertex: undefined, level: 1, short, detail: [], url: '' } });
+      } finally {
+        held.release();
+      }
+    }
+    return made;
   }
 
   /** One after the other, what names the others last. */

@@ -51,6 +51,7 @@ interface OpenSource {
 export class ImportedCache {
   readonly #ports: ImportCachePorts;
   readonly #found = new Map<string, Found[]>();
+  readonly #mounts = new Map<string, Found[]>();
 
   private constructor(ports: ImportCachePorts) {
     this.#ports = ports;
@@ -73,7 +74,23 @@ export class ImportedCache {
     parent: ChainId | undefined,
     { lease, signal }: { lease: Lease; signal: AbortSignal },
   ): Promise<BuiltLayer | undefined> {
-    for (const found of this.#found.get(key) ?? []) {
+    return await this.#firstOf(this.#found.get(key) ?? [], parent, { lease, signal });
+  }
+
+  /** What a cache mount of that key held, as a chain of one layer. */
+  async bringMount(
+    key: string,
+    options: { lease: Lease; signal: AbortSignal },
+  ): Promise<ChainId | undefined> {
+    return (await this.#firstOf(this.#mounts.get(key) ?? [], undefined, options))?.chainId;
+  }
+
+  async #firstOf(
+    all: readonly Found[],
+    parent: ChainId | undefined,
+    { lease, signal }: { lease: Lease; signal: AbortSignal },
+  ): Promise<BuiltLayer | undefined> {
+    for (const found of all) {
       const { descriptor, diffId, createdNano } = found.layer;
       const chainId = chainIdOn(parent, diffId);
       await lease.add({ blobs: [descriptor.digest], chains: [chainId] });
@@ -116,11 +133,14 @@ export class ImportedCache {
     try {
       await watched(watch, title, async () => {
         for (const { config, origin } of await load())
-          for (const { key, layer } of config.results) {
-            const found = config.layers[layer];
-            if (found === undefined) continue;
-            this.#found.set(key, [...(this.#found.get(key) ?? []), { layer: found, origin }]);
-          }
+          for (const [known, results] of [
+            [this.#found, config.results],
+            [this.#mounts, config.mounts],
+          ] as const)
+            for (const { key, layer } of results) {
+              const found = config.layers[layer];
+              if (found !== undefined) known.set(key, [...(known.get(key) ?? []), { layer: found, origin }]);
+            }
       });
     } catch (error) {
       signal.throwIfAborted();

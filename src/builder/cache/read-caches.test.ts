@@ -66,11 +66,13 @@ describe('a cache that BuildKit has written', () => {
       { layers: [{ blob: recorded.config.layers[0]?.blob, annotations: { size: -1 } }] },
     ],
     ['layers that are no list', { layers: 'many' }],
+    ['a cache mount of no layer', { layers: [], 'sampan.mounts': [{ key: 'mount:a', layer: 0 }] }],
+    ['a cache mount without a key', { ...recorded.config, 'sampan.mounts': [{ layer: 0 }] }],
   ])('%s is refused', async (_, config) => {
     const failure = await readRecorded(recorded.manifest, config).then(
       () => undefined,
       (error: unknown) => String(error),
     );
-    expect(failure).toMatch(/malformed|cache config|layers/);
+    expect(failure).toMatch(/malformed|cache config|layers|sampan.mounts/);
   });
 });

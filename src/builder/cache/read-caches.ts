@@ -92,7 +92,7 @@ export function inlineCache(
   const results = [...own].flatMap(([layer, { key }]) =>
     cached[layer] === undefined ? [] : [{ key, layer }],
   );
-  return { layers: cached, results };
+  return { layers: cached, results, mounts: [] };
 }
 
 /** BuildKit's own form isn't understood: nothing fits. */

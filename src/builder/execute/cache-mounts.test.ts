@@ -56,6 +56,7 @@ function asked(id: string, sharing: AskedCache['mount']['sharing'], seed?: strin
     },
     seed: seed as ChainId | undefined,
     command: 'true',
+    imported: undefined,
   };
 }
 

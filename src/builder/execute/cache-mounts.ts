@@ -41,6 +41,8 @@ export interface AskedCache {
   seed: ChainId | undefined;
   /** The step's command, for people. */
   command: string;
+  /** What caches of elsewhere have under a key, as a chain of one layer; undefined: none has. */
+  imported: ((key: string) => Promise<ChainId | undefined>) | undefined;
 }
 
 export interface HeldCaches {
@@ -87,7 +89,7 @@ export class CacheMounts {
    * @throws the signal's reason.
    */
   async acquire(asked: readonly AskedCache[], signal: AbortSignal): Promise<HeldCaches> {
-    const keys = asked.map(keyOf);
+    const keys = asked.map(cacheKey);
     const held = new Map<string, HeldCache>();
     const release = async (): Promise<void> => {
       for (const cache of [...held.values()].reverse()) await cache.release();
@@ -133,6 +135,15 @@ export class CacheMounts {
     return { directory: this.path(record.id), release };
   }
 
+  /** The folder that a mount has come to, kept from prunes until it is released; undefined: none has. A private one is whichever came first. */
+  holdFound(key: string): { directory: string; release: () => void } | undefined {
+    const { store } = this.#options;
+    const record = store.find(key);
+    return record === undefined
+      ? undefined
+      : { directory: this.path(record.id), release: store.hold(record.id) };
+  }
+
   async remove(records: readonly CacheRecord[]): Promise<void> {
     await Promise.all(records.map(({ id }) => rm(this.path(id), { recursive: true, force: true })));
   }
@@ -155,16 +166,22 @@ export class CacheMounts {
   }
 
   /** The folder first, under a name of its own. A record that a kill leaves without one goes at the next start. */
-  async #make(key: string, { mount, command, signal, ...wanted }: WantedCache): Promise<CacheRecord> {
+  async #make(
+    key: string,
+    { mount, command, imported, signal, ...wanted }: WantedCache,
+  ): Promise<CacheRecord> {
     const { directory, store } = this.#options;
     const stage = join(directory, `new-${digestOf(key).slice(7, 27)}`);
     await rm(stage, { recursive: true, force: true });
     await mkdir(stage, { recursive: true, mode: 0o755 });
     const seed = seedOf({ mount, seed: wanted.seed });
-    if (seed !== undefined) {
+    const known = await imported?.(key);
+    if (known !== undefined) await this.#options.withChain(known, (root) => copyTree(root, stage), signal);
+    else if (seed !== undefined) {
       const fill = async (root: string): Promise<void> => copyTree(resolveInRoot(root, mount.source), stage);
       await this.#options.withChain(seed, fill, signal);
-    } else {
+    }
+    if (seed === undefined) {
       await chown(stage, mount.uid, mount.gid);
       await chmod(stage, mount.mode);
     }
@@ -218,7 +235,7 @@ export function hasOwner({ uid, gid, mode }: CacheMount): boolean {
 }
 
 /** What another says of the owner or of the beginning is another cache. */
-function keyOf({ mount, seed }: AskedCache): string {
+export function cacheKey({ mount, seed }: Pick<AskedCache, 'mount' | 'seed'>): string {
   const begins = [mount.id, seed ?? '', seed === undefined ? '' : mount.source];
   const owned = hasOwner(mount) && mount.source === '/' ? [mount.uid, mount.gid, mount.mode] : [];
   return `mount:${digestOf([...begins, ...owned])}`;

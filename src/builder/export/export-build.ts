@@ -1,3 +1,5 @@
+import { EngineError } from '../../errors/engine-error.ts';
+import { blobsOf } from '../../images/image-record.ts';
 import type { ImageRooms, ImageService } from '../../images/image-service.ts';
 import type { Lease } from '../../images/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -6,16 +8,24 @@ import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import { installedPackages, systemRelease } from '../attest/installed-packages.ts';
 import { type BuildFacts, provenanceOf, readProvenanceOptions } from '../attest/provenance.ts';
 import { sbomOf } from '../attest/sbom.ts';
+import type { AttestedFile } from '../attest/statement.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { BuildRequest } from '../build-request.ts';
 import type { BuildResult } from '../builder.ts';
 import { inlineCacheOf } from '../cache/inline-cache.ts';
+import { EXPORT_STORE } from '../client-blobs.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
 import { timeOf } from './image-config.ts';
-import type { Attestation } from './image-documents.ts';
-import { joinedTrees, platformFolder, streamOf } from './joined-trees.ts';
+import { type Attestation, documentOf } from './image-documents.ts';
+import {
+  type JoinedTree,
+  joinedTrees,
+  type NamedDocument,
+  platformFolder,
+  streamOf,
+} from './joined-trees.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { PlannedOutput } from './planned-output.ts';
 import { type BuiltStage, type StoredBuild, storeBuild } from './store-build.ts';
@@ -117,15 +127,39 @@ export class BuildExporter {
     const sink = request.session.output(output.id);
     const title = output.type === 'local' ? 'exporting to client directory' : 'exporting to client tarball';
     const isSplit = options.platformSplit ?? stages.length > 1;
+    const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
     const [first] = stages;
     const ports = this.#ports.runs;
     await watched(watch, title, async () => {
-      if (stages.length === 1 && !isSplit) return await writeTree(first?.chain, sink, { ports, signal });
-      const trees = stages.map(({ chain, platform }) => ({
-        chain,
-        prefix: isSplit ? platformFolder(platform) : '',
-      }));
+      if (stages.length === 1 && !isSplit && !isAttested)
+        return await writeTree(first?.chain, sink, { ports, signal });
+      const trees = stages.map((stage): JoinedTree => {
+        const folder = platformFolder(stage.platform);
+        const shown = stages.length > 1 && !isSplit ? `.${folder}` : '';
+        return {
+          chain: stage.chain,
+          prefix: isSplit ? folder : '',
+          attest: isAttested
+            ? async (files) => await this.#treeDocuments(stage, files, { options, shown })
+            : undefined,
+        };
+      });
       await sink.write(joinedTrees(trees, { ports, signal }), { signal });
+    });
+  }
+
+  /** What is said of a tree's files, under BuildKit's names. */
+  async #treeDocuments(
+    stage: BuiltStage,
+    files: readonly AttestedFile[],
+    { options, shown }: { options: PlannedOutput['options']; shown: string },
+  ): Promise<NamedDocument[]> {
+    // A tree has no manifest; what names it instead is what is in it.
+    const { descriptor } = documentOf('', files);
+    const about = { references: [], takesDefaults: false, files };
+    return (await this.#attestations(stage, descriptor, about)).map(({ predicateType, bytes }) => {
+      const kind = predicateType.startsWith('https://slsa.dev/') ? 'provenance' : 'sbom.spdx';
+      return { name: `${options.attestationPrefix}${kind}${shown}.json`, bytes };
     });
   }
 
@@ -139,11 +173,30 @@ export class BuildExporter {
     return await watched(watch, `exporting to ${output.type} image format`, async (teller) => {
       const stored = await this.#store(planned, true);
       teller.transfer(`exporting manifest ${stored.imageId}`, 0, { done: true });
+      if (planned.options.asLayout) {
+        await this.#layout(stored, teller);
+        return this.#resultOf(stored, references);
+      }
       const wanted = { names: [stored.imageId], platforms: [], as: references };
       const archive = await this.#ports.images.save(wanted);
       await request.session.output(output.id).write(streamOf(archive), { signal });
       return this.#resultOf(stored, references);
     });
+  }
+
+  /** Every blob to the client's layout, what names the others last. The client writes the index. */
+  async #layout({ imageId }: StoredBuild, teller: VertexTeller): Promise<void> {
+    const { request, signal } = this.#context;
+    const { content, store } = this.#ports.rooms;
+    const image = store.image(imageId);
+    if (image === undefined) throw new EngineError('internal', `Image ${imageId} is gone`);
+    const client = request.session.blobs(EXPORT_STORE);
+    for (const digest of [...new Set(blobsOf(image))].reverse()) {
+      const size = await content.size(digest);
+      if (size === undefined) throw new EngineError('not-found', `content ${digest}: not found`);
+      await client.write({ mediaType: '', digest, size }, () => content.stream(digest), { signal });
+    }
+    teller.transfer('copying to the layout', 0, { done: true });
   }
 
   /** `leaves`: it is for others, and compressed unless the output says otherwise. */
@@ -174,10 +227,13 @@ export class BuildExporter {
   async #attestations(
     { platform, chain }: BuiltStage,
     manifest: Descriptor,
-    { references, takesDefaults }: { references: readonly Reference[]; takesDefaults: boolean },
+    {
+      takesDefaults,
+      ...subject
+    }: { references: readonly Reference[]; takesDefaults: boolean; files?: readonly AttestedFile[] },
   ): Promise<Attestation[]> {
     const { attestations, sourceDateEpoch } = this.#context.request;
-    const about = { references, platform, manifest };
+    const about = { ...subject, platform, manifest };
     const said: Attestation[] = [];
     if (attestations.has('sbom')) {
       const tree = chain === undefined ? undefined : await this.#ports.snapshotter.tree(chain);

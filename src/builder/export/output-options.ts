@@ -19,6 +19,8 @@ export interface OutputOptions {
   rewriteTimestamp: boolean;
   /** May speak plain HTTP to the registry. */
   insecure: boolean;
+  /** An OCI layout in a directory of the client's, and no archive of it. */
+  asLayout: boolean;
   /** Put before the names of attestation files. */
   attestationPrefix: string;
 }
@@ -29,7 +31,6 @@ const WITHOUT_EFFECT = new Set([
   'push',
   'store',
   'dest',
-  'tar',
   'unpack',
   'name-canonical',
   'dangling-name-prefix',
@@ -54,11 +55,13 @@ export function readOutputOptions(output: BuildOutput): OutputOptions {
     platformSplit: flag('platform-split'),
     rewriteTimestamp: flag('rewrite-timestamp') ?? false,
     insecure: flag('registry.insecure') ?? false,
+    asLayout: flag('tar') === false,
     attestationPrefix: attributes['attestation-prefix'] ?? '',
   };
 }
 
 const KNOWN = new Set([
+  'tar',
   'compression',
   'compression-level',
   'force-compression',
@@ -77,8 +80,6 @@ function refuseUnknown({ type, attributes }: BuildOutput): void {
       throw new EngineError('not-implemented', `output attribute ${name} is not implemented`);
     throw new EngineError('invalid', `unknown attribute ${JSON.stringify(name)} of output ${type}`);
   }
-  if (attributes.tar === 'false')
-    throw new EngineError('not-implemented', `tar=false of output ${type} is not implemented`);
 }
 
 /** Go's `strconv.ParseBool`; a bare name is true. */

@@ -48,14 +48,6 @@ function checkOutput({ output, options, references }: PlannedOutput, request: Bu
           'docker exporter does not currently support exporting manifest lists',
         );
       return;
-    case 'local':
-    case 'tar':
-      if (isAsked)
-        throw new EngineError(
-          'not-implemented',
-          `attestations of output ${output.type} are not implemented; of images they are`,
-        );
-      return;
     default:
   }
 }

@@ -3,7 +3,7 @@ import type { Lease } from '../../images/lease-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { makeRunLayer } from '../copy/make-file-layer.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import { type AskedCache, type HeldCaches, hasOwner } from '../execute/cache-mounts.ts';
+import { type AskedCache, cacheKey, type HeldCaches, hasOwner } from '../execute/cache-mounts.ts';
 import type { ReadyMount } from '../execute/run-request.ts';
 import type { RunStep, StepMount } from '../plan/build-step.ts';
 import type { FilePlace } from '../sources/file-place.ts';
@@ -117,15 +117,27 @@ async function run(
   }
 }
 
+/** The keys of a step's cache mounts, by which other builders' caches know them. */
+export async function cacheKeys({ mounts }: RunStep, inputs: StepInputs): Promise<string[]> {
+  const keys: string[] = [];
+  for (const mount of mounts)
+    if (mount.type === 'cache') keys.push(cacheKey({ mount, seed: await inputs.chainOf(mount.tree) }));
+  return keys;
+}
+
 async function acquireCaches(
   { mounts, args }: RunStep,
   inputs: StepInputs,
   signal: AbortSignal,
 ): Promise<HeldCaches> {
+  const { imported: caches, lease } = inputs.options;
+  const imported =
+    caches === undefined ? undefined : (key: string) => caches.bringMount(key, { lease, signal });
   const command = args.join(' ').slice(0, MAX_COMMAND);
   const asked: AskedCache[] = [];
   for (const mount of mounts)
-    if (mount.type === 'cache') asked.push({ mount, seed: await inputs.chainOf(mount.tree), command });
+    if (mount.type === 'cache')
+      asked.push({ mount, seed: await inputs.chainOf(mount.tree), command, imported });
   return await inputs.ports.mounts.acquire(asked, signal);
 }
 

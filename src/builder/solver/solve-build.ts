@@ -11,7 +11,7 @@ import type { SolverPorts, StepEvent } from './build-ports.ts';
 import { VertexTeller } from './build-progress-teller.ts';
 import type { BuiltLayer } from './cache-record.ts';
 import { prepareFiles } from './prepare-files.ts';
-import { prepareRun } from './prepare-run.ts';
+import { cacheKeys, prepareRun } from './prepare-run.ts';
 import type { MakeContext, PreparedStep } from './prepared-step.ts';
 import { StepInputs } from './step-inputs.ts';
 
@@ -25,7 +25,7 @@ export interface SolveOptions {
   entitlements: ReadonlySet<string>;
   sourceDateEpoch: number | undefined;
   /** Results of builds elsewhere. */
-  imported: Pick<ImportedCache, 'bring'> | undefined;
+  imported: Pick<ImportedCache, 'bring' | 'bringMount'> | undefined;
   watch: BuildWatcher;
   signal: AbortSignal;
 }
@@ -58,6 +58,7 @@ export class BuildSolver {
   /** What this build came to, whatever another one puts into the cache in its place. */
   readonly #layers = new Map<ChainId, BuiltLayer>();
   readonly #keys = new Map<string, SolvedKey>();
+  readonly #mounts = new Set<string>();
   /** Keeps work of `--no-cache` apart from other builds'. */
   readonly #salt = crypto.randomUUID();
 
@@ -94,6 +95,11 @@ export class BuildSolver {
   /** Everything that this build came by. */
   get keys(): SolvedKey[] {
     return [...this.#keys.values()];
+  }
+
+  /** The keys of the cache mounts of its steps, whether they ran or were cached. */
+  get mounts(): readonly string[] {
+    return [...this.#mounts];
   }
 
   /** Cached results may be pruned from now on. */
@@ -150,6 +156,7 @@ export class BuildSolver {
     const prepared =
       step.kind === 'run' ? await prepareRun(step, this.#inputs) : await prepareFiles(step, this.#inputs);
     try {
+      if (step.kind === 'run') for (const key of await cacheKeys(step, this.#inputs)) this.#mounts.add(key);
       const cached = step.ignoreCache
         ? undefined
         : ((await this.#cached(prepared.key)) ?? (await this.#imported(step, prepared)));

@@ -13,6 +13,8 @@ export interface WantedOutput {
   json: BuildOutputJson;
   /** Where the client writes it; `-` is standard output. */
   destination: string | undefined;
+  /** The directory that becomes an OCI layout (`tar=false`). */
+  layout?: string;
 }
 
 /** `--output`, `--push` and the names. Without any the image stays here. @throws EngineError "invalid" in buildx's words. */
@@ -22,7 +24,7 @@ export function wantedOutputs(flags: ParsedFlags): WantedOutput[] {
   const outputs = flags
     .list('output')
     .map((text, at) => parseOutput(text, { names, id: String(at) }))
-    .map(({ json, destination }) => ({ json: annotated(json, annotations), destination }));
+    .map((output) => ({ ...output, json: annotated(output.json, annotations) }));
   if (flags.bool('push')) {
     const image = outputs.find(({ json }) => json.type === 'image');
     if (image?.json.type === 'image') image.json = { ...image.json, push: true };
@@ -65,7 +67,7 @@ function parseOutput(text: string, { names, id }: { names: string[]; id: string 
   const type = given.get('type');
   const named = given.get('name');
   const all = named === undefined ? names : [...new Set([...names, ...named.split(',')])];
-  const own = ['type', 'name', 'dest', 'push', 'tar', 'load'];
+  const own = ['type', 'name', 'dest', 'push', 'load'];
   const attributes = Object.fromEntries([...given].filter(([name]) => !own.includes(name)));
   switch (type) {
     case 'image':
@@ -78,12 +80,15 @@ function parseOutput(text: string, { names, id }: { names: string[]; id: string 
         destination: undefined,
       };
     case 'docker':
+      if (isLayout(given)) return layoutOutput(type, given, { type, id, names: all, attributes });
       if (!given.has('dest'))
         return { json: imageOutput(all, { push: false, attributes }), destination: undefined };
       return { json: { type, id, names: all, attributes }, destination: given.get('dest') };
     case 'local':
     case 'tar':
     case 'oci':
+      if (type === 'oci' && isLayout(given))
+        return layoutOutput(type, given, { type, id, names: all, attributes });
       return {
         json: { type, id, names: all, attributes },
         destination: destinationOf(type, given.get('dest')),
@@ -93,6 +98,17 @@ function parseOutput(text: string, { names, id }: { names: string[]; id: string 
     default:
       throw new EngineError('invalid', `exporter ${JSON.stringify(type)} could not be found`);
   }
+}
+
+function isLayout(given: ReadonlyMap<string, string>): boolean {
+  return /^(0|f|false)$/i.test(given.get('tar') ?? '');
+}
+
+function layoutOutput(type: string, given: ReadonlyMap<string, string>, json: BuildOutputJson): WantedOutput {
+  const dest = given.get('dest') ?? '';
+  if (dest === '') throw new EngineError('invalid', `dest is required for ${type} exporter`);
+  if (dest === '-') throw new EngineError('invalid', `dest cannot be stdout for ${type} exporter`);
+  return { json, destination: undefined, layout: dest };
 }
 
 function destinationOf(type: string, dest: string | undefined): string {

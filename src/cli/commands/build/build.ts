@@ -42,6 +42,7 @@ export const command: Command = {
     const prepared = await prepareContext(context, args[0] ?? '', flags);
     const outputs = wantedOutputs(flags);
     const layouts = new ClientLayouts(context);
+    layouts.outputs(outputs);
     const { named, parts } = await namedContexts(context, flags, layouts);
     const agents = await ForwardedAgents.open(context, flags.list('ssh'));
     const given = requestOf(flags, { prepared, outputs, named, context });
@@ -207,7 +208,7 @@ async function build(
   if (last.error !== undefined) return await failed(last.error, { context, progress, prepared });
   if (last.result === undefined)
     throw new EngineError('unavailable', 'the daemon has ended the build without a word');
-  await layouts.finish(last.result.metadata['cache.manifest']);
+  await layouts.finish(last.result.metadata);
   await finish(invocation, last.result, { isQuiet: mode === 'quiet', progress, isCheck: request.checkOnly });
   return 0;
 }

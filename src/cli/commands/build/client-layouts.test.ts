@@ -58,7 +58,7 @@ describe('a cache that is written', () => {
     expect(readFileSync(join(cwd, place), 'utf8')).toBe('some bytes');
     const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 10 };
     for (const times of [1, 2]) {
-      await layouts.finish(JSON.stringify(descriptor));
+      await layouts.finish({ 'cache.manifest': JSON.stringify(descriptor) });
       const { manifests } = JSON.parse(readFileSync(join(cwd, 'out/index.json'), 'utf8'));
       const annotations = { 'org.opencontainers.image.ref.name': 'mine' };
       expect([times, manifests]).toEqual([times, [{ ...descriptor, annotations }]]);
@@ -80,7 +80,7 @@ describe('a cache that is written', () => {
   test('a cache that went elsewhere is in no index here', async () => {
     const layouts = open();
     layouts.cacheTo([{ type: 'local', attributes: { dest: 'out' } }]);
-    await layouts.finish(JSON.stringify({ mediaType: 'a/b', digest, size: 10 }));
+    await layouts.finish({ 'cache.manifest': JSON.stringify({ mediaType: 'a/b', digest, size: 10 }) });
     expect(existsSync(join(cwd, 'out'))).toBe(false);
   });
 });

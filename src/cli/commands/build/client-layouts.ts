@@ -4,10 +4,12 @@ import type { BuildClient } from '../../../client/build-client.ts';
 import { EngineError, messageOf } from '../../../errors/engine-error.ts';
 import { parseDigest } from '../../../oci/digest.ts';
 import { decodeDescriptor } from '../../../oci/manifest.ts';
+import { parseReference, withDefaultTag } from '../../../oci/reference.ts';
 import type { BlobCallJson, BuildRequestJson } from '../../../wire/build.ts';
 import type { CliContext } from '../../context.ts';
+import type { WantedOutput } from './build-outputs.ts';
 import { blobPath, blobSize, writeBlob } from './layout-blobs.ts';
-import { findInLayout, findOrSingle, tagInLayout } from './layout-index.ts';
+import { findInLayout, findOrSingle, type LayoutName, nameInLayout } from './layout-index.ts';
 
 type CacheEntries = BuildRequestJson['cacheFrom'];
 
@@ -19,6 +21,8 @@ export class ClientLayouts {
   readonly #writable = new Map<string, string>();
   /** What index gets the cache, under which tag. */
   readonly #updates: { directory: string; tag: string }[] = [];
+  /** The directory that becomes an image's layout. */
+  #exported: string | undefined;
   #layouts = 0;
 
   constructor(context: CliContext) {
@@ -50,6 +54,17 @@ export class ClientLayouts {
     return entries;
   }
 
+  /** Outputs that are layouts. @throws EngineError "invalid" in BuildKit's words. */
+  outputs(wanted: readonly WantedOutput[]): void {
+    for (const { layout } of wanted) {
+      if (layout === undefined) continue;
+      if (this.#exported !== undefined)
+        throw new EngineError('invalid', 'oci store key "export" already exists');
+      this.#exported = resolve(this.#context.cwd, layout);
+      this.#writable.set('export', this.#exported);
+    }
+  }
+
   /** The value of a `--build-context name=oci-layout://path[:tag][@digest]`. @throws EngineError "invalid" in buildx's words. */
   async context(value: string): Promise<{ type: 'oci-layout'; reference: string }> {
     const [place = '', given] = value.slice('oci-layout://'.length).split('@', 2);
@@ -74,14 +89,23 @@ export class ClientLayouts {
     await writeBlob(directory, { digest: parseDigest(digest), size }, data);
   }
 
-  /** The cache is whole: what the daemon said of it goes into the indexes. */
-  async finish(manifest: string | undefined): Promise<void> {
-    if (manifest === undefined) return;
-    const descriptor = decodeDescriptor(JSON.parse(manifest), 'cache.manifest');
-    // What a registry alone has got is none of a layout's.
-    for (const { directory, tag } of this.#updates)
-      if ((await blobSize(directory, descriptor.digest)) === descriptor.size)
-        await tagInLayout(directory, descriptor, tag);
+  /** Caches and images are whole: what the daemon said of them goes into the indexes. */
+  async finish(metadata: Readonly<Record<string, string>>): Promise<void> {
+    const cache = metadata['cache.manifest'];
+    if (cache !== undefined)
+      for (const { directory, tag } of this.#updates) await this.#name(directory, cache, [{ tag }]);
+    const image = metadata['containerimage.descriptor'];
+    if (this.#exported === undefined || image === undefined) return;
+    const names = (metadata['image.name'] ?? '').split(',').filter(Boolean);
+    const text = Buffer.from(image, 'base64').toString('utf8');
+    await this.#name(this.#exported, text, names.length === 0 ? [{ tag: 'latest' }] : names.map(nameOf));
+  }
+
+  /** What is elsewhere alone (in a registry, say) is none of a layout's. */
+  async #name(directory: string, text: string, names: readonly LayoutName[]): Promise<void> {
+    const descriptor = decodeDescriptor(JSON.parse(text), 'descriptor');
+    if ((await blobSize(directory, descriptor.digest)) === descriptor.size)
+      await nameInLayout(directory, descriptor, names);
   }
 
   async #give(
@@ -111,6 +135,10 @@ export class ClientLayouts {
       return undefined;
     }
   }
+}
+
+function nameOf(image: string): LayoutName {
+  return { image, tag: withDefaultTag(parseReference(image)).tag ?? 'latest' };
 }
 
 function unknown(store: string): EngineError {

@@ -27,15 +27,28 @@ export async function findOrSingle(directory: string, name: string): Promise<Des
   return (await findInLayout(directory, name)) ?? (manifests.length === 1 ? manifests[0] : undefined);
 }
 
-/** Put something that is in the layout under a tag; what had the tag before hasn't any more. */
-export async function tagInLayout(directory: string, descriptor: Descriptor, tag: string): Promise<void> {
+/** A tag, or an image's whole name with its own tag. */
+export type LayoutName = { tag: string } | { image: string; tag: string };
+
+/** Put something that is in the layout under a name; what had the name before hasn't any more. */
+export async function nameInLayout(
+  directory: string,
+  descriptor: Descriptor,
+  names: readonly LayoutName[],
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  const known = (await readIfThere(directory)) ?? { manifests: [] };
-  const others = known.manifests.filter(
-    ({ annotations }) => annotations?.[REF_NAME] !== tag || annotations[IMAGE_NAME] !== undefined,
-  );
-  const manifests = [...others, { ...descriptor, annotations: { [REF_NAME]: tag } }];
+  let manifests = (await readIfThere(directory))?.manifests ?? [];
+  for (const name of names) {
+    const own: Record<string, string> = {
+      ...('image' in name ? { [IMAGE_NAME]: name.image } : {}),
+      [REF_NAME]: name.tag,
+    };
+    const isOther = ({ annotations = {} }: Descriptor): boolean =>
+      [IMAGE_NAME, REF_NAME].some((key) => (annotations[key] ?? '') !== (own[key] ?? ''));
+    const annotations = { ...descriptor.annotations, ...own };
+    manifests = [...manifests.filter(isOther), { ...descriptor, annotations }];
+  }
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests };
   const path = join(directory, 'index.json');
   await writeFile(`${path}.new`, JSON.stringify(index));
