@@ -17,6 +17,8 @@ export const benchNames = [
   'exec',
   'run-many',
   'crowd',
+  'user-network',
+  'traffic',
   'run-memory',
   'image-ls',
   'build',

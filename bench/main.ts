@@ -19,6 +19,7 @@ import { limitBench } from './limit-bench.ts';
 import { listBench } from './list-bench.ts';
 import { memoryBench } from './memory-bench.ts';
 import { moveBench, moveNames } from './move-bench.ts';
+import { trafficBench, userNetworkBench } from './network-bench.ts';
 import { pullLoadBench } from './pull-load-bench.ts';
 import { repullBench } from './repull-bench.ts';
 import { formatResults, formatRow } from './results.ts';
@@ -116,6 +117,10 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
     ...(has('exec') ? [{ label: 'exec', bench: execBench }] : []),
     ...(has('run-many') ? [{ label: 'run-many', bench: runManyBench }] : []),
     ...(has('crowd') ? [{ label: 'crowd', bench: crowdBench }] : []),
+    ...(has('user-network')
+      ? [{ label: 'user-network', bench: async (s: Setting) => [await userNetworkBench(s)] }]
+      : []),
+    ...(has('traffic') ? [{ label: 'traffic', bench: trafficBench }] : []),
     ...(has('run-memory')
       ? [{ label: 'run-memory', bench: async (s: Setting) => [await runMemoryBench(s)] }]
       : []),
