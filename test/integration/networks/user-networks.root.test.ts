@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
+import { existsSync } from 'node:fs';
 import { eventually } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
@@ -240,6 +241,7 @@ test('ports of the host lead to a container: from the host and from outside', as
     const done = Bun.spawnSync(['sh', '-ec', command]);
     if (done.exitCode !== 0) throw new Error(`${command}: ${done.stderr.toString()}`);
   };
+  const hadNamespaces = existsSync('/run/netns');
   sh('ip netns add outside && ip link add out0 type veth peer name eth0 netns outside');
   sh('ip addr add 198.51.100.1/24 dev out0 && ip addr add fd99::1/64 dev out0 nodad && ip link set out0 up');
   sh('ip -n outside addr add 198.51.100.2/24 dev eth0 && ip -n outside addr add fd99::2/64 dev eth0 nodad');
@@ -275,6 +277,8 @@ test('ports of the host lead to a container: from the host and from outside', as
     await docker('run', '--rm', '-p', '8080:80', 'busybox', 'true');
   } finally {
     sh('ip netns del outside');
+    // `ip` makes the folder, and mounts it in this namespace.
+    if (!hadNamespaces) sh('umount /run/netns && rmdir /run/netns');
   }
 });
 
