@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import {
   chmodSync,
+  chownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -178,6 +179,34 @@ describe('a transfer', () => {
     write('a/run', 'changed through one of its names', 0o755);
     transfer(first.listing);
     expect(survey(to)).toEqual(survey(from));
+  });
+
+  test('what changed is written over where it has one name, and no file that another name has too', () => {
+    for (const path of ['grows', 'shrinks', 'empties', 'private', 'two']) write(path, 'as it was before');
+    linkSync(join(from, 'two'), join(from, 'two.too'));
+    if (process.getuid?.() === 0) chownSync(join(from, 'private'), 1000, 1000);
+    const first = transfer([]);
+    // Another name, which nobody told of: what it names stays as it is.
+    linkSync(join(to, 'empties'), join(base, 'held'));
+    const inodes = ['grows', 'shrinks', 'private'].map((path) => lstatSync(join(to, path)).ino);
+    write('grows', 'longer than it was, by far '.repeat(10_000));
+    write('shrinks', 'short');
+    write('empties', '');
+    write('private', 'not only his any more', 0o600);
+    if (process.getuid?.() === 0) chownSync(join(from, 'private'), 0, 0);
+    rmSync(join(from, 'two.too'));
+    write('two', 'of one name now');
+    write('two.too', 'a file of its own');
+    const second = transfer(first.listing);
+    expect(survey(to)).toEqual(survey(from));
+    expect(['grows', 'shrinks', 'private'].map((path) => lstatSync(join(to, path)).ino)).toEqual(inodes);
+    expect(readFileSync(join(base, 'held'), 'utf8')).toBe('as it was before');
+    rmSync(join(to, 'grows'));
+    symlinkSync(join(base, 'held'), join(to, 'grows'));
+    write('grows', 'not into what a link leads to');
+    transfer(second.listing);
+    expect(survey(to)).toEqual(survey(from));
+    expect(readFileSync(join(base, 'held'), 'utf8')).toBe('as it was before');
   });
 
   test('a link in the place of a directory leads to no removal of what it points to', () => {

@@ -1,6 +1,9 @@
 import {
   chmodSync,
   closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
   lchownSync,
   linkSync,
   mkdirSync,
@@ -31,12 +34,26 @@ export interface FileReceiverOptions {
 const MAX_FILES = 5_000_000;
 /** What a sender sends at once is far less: one file for each of its four threads. */
 const MAX_OPEN_FILES = 64;
+/** How `describe` begins for a file without xattrs. */
+const BARE_FILE = 'file 0 ';
 /** No file's time: what has it is asked for again. */
 const NO_TIME = -1n;
 
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** Of whatever this thread makes. */
+const ROOT: Owner = { uid: 0, gid: 0 };
+
 interface Wanted {
   stat: FileStat;
+  /** What it was is there still, to be written over. */
+  isThere: boolean;
   fd: number | undefined;
+  /** Whose the open file is. */
+  owner: Owner;
   writtenBytes: bigint;
 }
 
@@ -155,14 +172,15 @@ export class FileReceiver {
       return;
     }
     if (before === told) return;
-    if (before !== undefined) rmSync(fsPath(path), { recursive: true, force: true });
+    const isThere = type === 'file' && before !== undefined && before.startsWith(BARE_FILE);
+    if (before !== undefined && !isThere) rmSync(fsPath(path), { recursive: true, force: true });
     if (type === 'file') {
-      this.#wanted.set(id, { stat, fd: undefined, writtenBytes: 0n });
+      this.#wanted.set(id, { stat, isThere, fd: undefined, owner: ROOT, writtenBytes: 0n });
       this.#send({ type: 'request', id });
       return;
     }
     makeSpecial(path, stat);
-    applyAttributes(path, stat);
+    applyAttributes(path, stat, ROOT);
   }
 
   #makeDirectory(stat: FileStat, before: string | undefined): void {
@@ -180,24 +198,31 @@ export class FileReceiver {
     if (wanted === undefined)
       throw new EngineError('invalid', `Cannot receive files: content of ${id}, which was not asked for`);
     const path = this.#place(wanted.stat.path);
-    if (wanted.fd === undefined) {
-      if (this.#openFiles >= MAX_OPEN_FILES)
-        throw new EngineError('invalid', 'Cannot receive files: too many come at once');
-      wanted.fd = openSync(fsPath(path), 'wx', 0o600);
-      this.#openFiles++;
-    }
-    for (let at = 0; at < data.length; ) at += writeSync(wanted.fd, data, at);
+    const fd = wanted.fd ?? this.#open(wanted, path);
+    for (let at = 0; at < data.length; ) at += writeSync(fd, data, at);
     wanted.writtenBytes += BigInt(data.length);
     if (data.length > 0) return;
-    closeSync(wanted.fd);
+    if (wanted.isThere) ftruncateSync(fd, Number(wanted.writtenBytes));
+    closeSync(fd);
     this.#openFiles--;
     this.#wanted.delete(id);
-    applyAttributes(path, wanted.stat);
+    applyAttributes(path, wanted.stat, wanted.owner);
     // It changed while it was sent: what came is what the build gets, and the next one asks for it again.
     if (wanted.writtenBytes !== wanted.stat.sizeBytes) {
       const stat = { ...wanted.stat, mtimeNano: NO_TIME };
       this.#listing[id] = encodePacket({ type: 'stat', stat });
     }
+  }
+
+  #open(wanted: Wanted, path: string): number {
+    if (this.#openFiles >= MAX_OPEN_FILES)
+      throw new EngineError('invalid', 'Cannot receive files: too many come at once');
+    const there = wanted.isThere ? openToOverwrite(path) : undefined;
+    wanted.isThere = there !== undefined;
+    wanted.owner = there?.owner ?? ROOT;
+    wanted.fd = there?.fd ?? openSync(fsPath(path), 'wx', 0o600);
+    this.#openFiles++;
+    return wanted.fd;
   }
 
   /** What is not listed any more goes. What was below something that is no directory any more went with it: a link may be in its place. */
@@ -217,7 +242,7 @@ export class FileReceiver {
     this.#isAsked = true;
     for (const stat of this.#hardLinks) this.#link(stat);
     // Deepest first: what is made below changes a directory's time.
-    for (const stat of this.#directories.reverse()) applyAttributes(this.#place(stat.path), stat);
+    for (const stat of this.#directories.reverse()) applyAttributes(this.#place(stat.path), stat, ROOT);
     this.#send({ type: 'finish' });
   }
 
@@ -251,9 +276,38 @@ function describe(stat: FileStat): string {
   const xattrs = [...stat.xattrs].map(([name, value]) => `${name}=${Buffer.from(value).toString('base64')}`);
   // A directory's size is its file system's matter.
   const size = type === 'directory' ? 0 : sizeBytes;
-  return [type, mode, uid, gid, size, mtimeNano, deviceMajor, deviceMinor, linkname, ...xattrs.sort()].join(
-    ' ',
-  );
+  return [
+    type,
+    xattrs.length,
+    mode,
+    uid,
+    gid,
+    size,
+    mtimeNano,
+    deviceMajor,
+    deviceMinor,
+    linkname,
+    ...xattrs.sort(),
+  ].join(' ');
+}
+
+/**
+ * The file that is there, when it has no other name, so that its new content can be written over its old: a file system finds room for new files far
+ * slower just after it took many away (ext4, 20,000 files: 3.6 s; over the old ones 0.3 s). Otherwise it goes, and `undefined`.
+ */
+function openToOverwrite(path: string): { fd: number; owner: Owner } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(fsPath(path), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    rmSync(fsPath(path), { recursive: true, force: true });
+    return undefined;
+  }
+  const { uid, gid, nlink, mode } = fstatSync(fd);
+  if (nlink === 1 && (mode & constants.S_IFMT) === constants.S_IFREG) return { fd, owner: { uid, gid } };
+  closeSync(fd);
+  rmSync(fsPath(path), { recursive: true, force: true });
+  return undefined;
 }
 
 function makeSpecial(path: string, stat: FileStat): void {
@@ -264,10 +318,14 @@ function makeSpecial(path: string, stat: FileStat): void {
   else if (type === 'char' || type === 'block') makeDevice(path, { type, mode: 0o600, major, minor });
 }
 
-/** Owner, mode, xattrs, times, in the order in which none undoes another. */
-function applyAttributes(path: string, stat: FileStat): void {
+/**
+ * Owner, mode, xattrs, times, in the order in which none undoes another.
+ * @param owner whose it is now.
+ */
+function applyAttributes(path: string, stat: FileStat, owner: Owner): void {
   const { type, permissions } = fromGoFileMode(stat.mode);
-  if (stat.uid !== 0 || stat.gid !== 0 || type === 'directory') lchownSync(fsPath(path), stat.uid, stat.gid);
+  if (stat.uid !== owner.uid || stat.gid !== owner.gid || type === 'directory')
+    lchownSync(fsPath(path), stat.uid, stat.gid);
   if (type !== 'symlink') chmodSync(fsPath(path), permissions);
   for (const [name, value] of stat.xattrs)
     if (!name.startsWith('trusted.overlay.')) setXattr(path, name, value);
