@@ -15,6 +15,8 @@ export class SnapshotFixture implements AsyncDisposable {
   readonly base: string;
   readonly #create: CreateSnapshotter;
   #snapshotter: Snapshotter;
+  /** That one, and those that it came after. */
+  readonly #opened: Snapshotter[];
   readonly signal = new AbortController().signal;
   #targets = 0;
 
@@ -22,6 +24,7 @@ export class SnapshotFixture implements AsyncDisposable {
     this.base = base;
     this.#create = create;
     this.#snapshotter = snapshotter;
+    this.#opened = [snapshotter];
   }
 
   static async open(create: CreateSnapshotter): Promise<SnapshotFixture> {
@@ -36,6 +39,7 @@ export class SnapshotFixture implements AsyncDisposable {
   /** As after a crash: another instance over the same files and mounts. */
   async reopen(): Promise<Snapshotter> {
     this.#snapshotter = await this.#create(join(this.base, 'root'));
+    this.#opened.push(this.#snapshotter);
     return this.#snapshotter;
   }
 
@@ -88,6 +92,8 @@ export class SnapshotFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // What they still remove in the background would be removed by two at once.
+    for (const store of this.#opened) await store.close();
     for (const target of this.mounts().reverse()) unmountIfMounted(target, { detach: true });
     rmSync(this.base, { recursive: true, force: true });
   }
