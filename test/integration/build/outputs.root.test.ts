@@ -363,7 +363,7 @@ key
 describe('caches', () => {
   const files = {
     Dockerfile:
-      'FROM busybox AS build\nCOPY f /f\nRUN date +%s%N > /made\nFROM busybox\nCOPY --from=build /made /made\n',
+      'FROM busybox AS build\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid > /made\nFROM busybox\nCOPY --from=build /made /made\n',
     f: 'g',
   };
 
@@ -392,7 +392,7 @@ describe('caches', () => {
   }, 60_000);
 
   test('type=inline goes with the image; a cache that is not there is told of and done without', async () => {
-    const folder = project({ ...files, Dockerfile: 'FROM busybox\nRUN date +%s%N > /made\n' });
+    const folder = project({ ...files, Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /made\n' });
     const name = `${host}/inline`;
     const first = await sampan(['-t', name, '--push', '--cache-to', 'type=inline', folder]);
     expect(first.code, first.stderr).toBe(0);
