@@ -12,7 +12,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { ImageStore, LayerBlob } from './image-store.ts';
 import type { Lease, LeaseStore } from './lease-store.ts';
-import { letGo, type MakeLayerPorts, makeLayer } from './make-layer.ts';
+import { type MakeLayerPorts, makeLayer } from './make-layer.ts';
 import { storeImage } from './store-image.ts';
 
 export interface CommitPorts extends MakeLayerPorts {
@@ -57,7 +57,7 @@ export async function commitImage(
       ports,
     });
   } finally {
-    await letGo(lease, ports);
+    await ports.gc.letGo(lease);
   }
 }
 

@@ -6,7 +6,7 @@ import type { LayerInfo, Snapshotter } from '../snapshots/snapshotter.ts';
 import { blobsOf, type ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './image-usage.ts';
-import type { GcRoots, LeaseStore } from './lease-store.ts';
+import type { GcRoots, Lease, LeaseStore } from './lease-store.ts';
 
 export interface GcPorts {
   content: ContentStore;
@@ -34,10 +34,13 @@ const INGEST_AGE_MS = 24 * 3600_000;
 export class ImageGc {
   readonly #ports: GcPorts;
   readonly #totals: GcTotals = { collections: 0, freedBytes: 0, seconds: 0 };
+  /** What a collection left alone for a lease's sake only: it goes when that ends. */
+  readonly #owed = { blobs: new Set<Digest>(), chains: new Set<ChainId>() };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ports: GcPorts) {
     this.#ports = ports;
+    ports.leases.onEnd((held) => this.#collectOwed(held));
   }
 
   /** Since this process' start. */
@@ -69,6 +72,13 @@ export class ImageGc {
     });
   }
 
+  /** End a lease: what no image came to hold goes. */
+  async letGo(lease: Lease): Promise<void> {
+    const held = lease.roots();
+    await lease.release();
+    this.collectLater(held);
+  }
+
   /**
    * Wait for the collections that were asked for. Whoever has added his roots to a lease before, and looks what is here after, can rely on what he sees.
    */
@@ -94,8 +104,15 @@ export class ImageGc {
 
   async #sweep(candidates: GcRoots): Promise<number> {
     const marked = await this.#mark();
-    const blobs = candidates.blobs.filter((blob) => !marked.blobs.has(blob));
-    const chains = candidates.chains.filter((chain) => !marked.chains.has(chain));
+    const leased = await this.#leased();
+    const unmarked = {
+      blobs: candidates.blobs.filter((blob) => !marked.blobs.has(blob)),
+      chains: candidates.chains.filter((chain) => !marked.chains.has(chain)),
+    };
+    for (const blob of unmarked.blobs) if (leased.blobs.has(blob)) this.#owed.blobs.add(blob);
+    for (const chain of unmarked.chains) if (leased.chains.has(chain)) this.#owed.chains.add(chain);
+    const blobs = unmarked.blobs.filter((blob) => !leased.blobs.has(blob));
+    const chains = unmarked.chains.filter((chain) => !leased.chains.has(chain));
     await this.#ports.store.forgetLayerBlobs(blobs);
     const [sizes, layers] = await Promise.all([
       this.#removeBlobs(new Set(blobs)),
@@ -107,11 +124,22 @@ export class ImageGc {
   }
 
   async #mark(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
-    const { store, leases, usage } = this.#ports;
-    const roots = [await leases.roots(), usage.roots(), ...store.images().map(rootsOf)];
+    const { store, usage } = this.#ports;
+    const roots = [usage.roots(), ...store.images().map(rootsOf)];
     const chains = new Set(roots.flatMap((root) => root.chains));
     for (const chain of usage.roots().chains) await this.#markParents(chain, chains);
     return { blobs: new Set(roots.flatMap((root) => root.blobs)), chains };
+  }
+
+  async #leased(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
+    const { blobs, chains } = await this.#ports.leases.roots();
+    return { blobs: new Set(blobs), chains: new Set(chains) };
+  }
+
+  #collectOwed(held: GcRoots): void {
+    const blobs = held.blobs.filter((blob) => this.#owed.blobs.delete(blob));
+    const chains = held.chains.filter((chain) => this.#owed.chains.delete(chain));
+    if (blobs.length + chains.length > 0) this.collectLater({ blobs, chains });
   }
 
   async #markParents(chain: ChainId, marked: Set<ChainId>): Promise<void> {

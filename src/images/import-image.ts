@@ -6,7 +6,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { ImageStore } from './image-store.ts';
 import { applyChanges, emptyProcessConfig } from './import-changes.ts';
 import type { LeaseStore } from './lease-store.ts';
-import { letGo, type MakeLayerPorts, makeLayer } from './make-layer.ts';
+import { type MakeLayerPorts, makeLayer } from './make-layer.ts';
 import { storeImage } from './store-image.ts';
 
 export interface ImportPorts extends MakeLayerPorts {
@@ -59,6 +59,6 @@ export async function importImage(
       ports,
     });
   } finally {
-    await letGo(lease, ports);
+    await ports.gc.letGo(lease);
   }
 }

@@ -37,6 +37,7 @@ export class LeaseStore {
   readonly #db: StateDb;
   readonly #bootId: string;
   readonly #leases = new Map<string, LeaseState>();
+  #ended: (roots: GcRoots) => void = () => undefined;
 
   private constructor(db: StateDb, bootId: string) {
     this.#db = db;
@@ -80,7 +81,7 @@ export class LeaseStore {
     this.#leases.set(id, state);
     return {
       add: (roots) => this.#add(id, state, roots),
-      roots: () => ({ blobs: [...state.blobs], chains: [...state.chains] }),
+      roots: () => rootsOf(state),
       release: () => this.#release(id),
       expire: (graceMs) => this.#expire(id, graceMs),
     };
@@ -93,7 +94,14 @@ export class LeaseStore {
     for (const blob of roots.blobs) state.blobs.add(blob);
     for (const chain of roots.chains) state.chains.add(chain);
     this.#leases.set(id, state);
-    return () => void this.#leases.delete(id);
+    return () => {
+      if (this.#leases.delete(id)) this.#ended(rootsOf(state));
+    };
+  }
+
+  /** Be told what a lease or a hold held, each time that one has ended. */
+  onEnd(listener: (roots: GcRoots) => void): void {
+    this.#ended = listener;
   }
 
   /** Whether interrupted work of an earlier daemon still holds something. */
@@ -120,6 +128,7 @@ export class LeaseStore {
   }
 
   async #add(id: string, state: LeaseState, roots: GcRoots): Promise<void> {
+    if (roots.blobs.length + roots.chains.length === 0) return;
     for (const blob of roots.blobs) state.blobs.add(blob);
     for (const chain of roots.chains) state.chains.add(chain);
     const insert = (kind: string, root: string) => ({
@@ -140,6 +149,7 @@ export class LeaseStore {
     const state = this.#leases.get(id);
     this.#leases.delete(id);
     if (state === undefined || state.blobs.size + state.chains.size === 0) return;
+    this.#ended(rootsOf(state));
     await this.#db.transact([{ sql: 'DELETE FROM leases WHERE id = ?', params: [id] }]);
   }
 
@@ -152,6 +162,10 @@ export class LeaseStore {
       { sql: 'UPDATE leases SET expires_ms = ? WHERE id = ?', params: [state.expiresMs, id] },
     ]);
   }
+}
+
+function rootsOf({ blobs, chains }: LeaseState): GcRoots {
+  return { blobs: [...blobs], chains: [...chains] };
 }
 
 function newState(expiresMs: number, interrupted: boolean): LeaseState {

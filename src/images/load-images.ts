@@ -60,9 +60,7 @@ export async function loadImages(
     const images = await archivedImages(archive, { content: ports.content, hold });
     for (const image of images) await loadImage(image, { lease, options, ports });
   } finally {
-    const held = lease.roots();
-    await lease.release();
-    ports.gc.collectLater(held);
+    await ports.gc.letGo(lease);
   }
 }
 

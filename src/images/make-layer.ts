@@ -62,13 +62,6 @@ export async function makeLayer(
   return { layer: { diffId, blob: descriptor.digest, blobSize: descriptor.size, tarSize }, descriptor };
 }
 
-/** Nothing is made any more: what no image came to hold goes. */
-export async function letGo(lease: Lease, { gc }: Pick<MakeLayerPorts, 'gc'>): Promise<void> {
-  const held = lease.roots();
-  await lease.release();
-  gc.collectLater(held);
-}
-
 /** The tar as a blob of the content store. Its digest is known when all is there: no collection comes between that and the lease. */
 async function storeTar(
   source: ReadableStream<Uint8Array>,

@@ -82,19 +82,15 @@ export async function pullImage(
     lease.release().catch(() => undefined);
     return reference;
   } catch (error) {
-    await letGo(lease, ports.gc, options.signal.aborted || kindOf(error) === 'unavailable');
+    // What was cut short may be taken up again; what was refused goes at once.
+    if (options.signal.aborted || kindOf(error) === 'unavailable') await keepForAnother(lease, ports.gc);
+    else await ports.gc.letGo(lease);
     throw error;
   }
 }
 
-/** What was cut short may be taken up again; what was refused goes at once. */
-async function letGo(lease: Lease, gc: ImageGc, mayResume: boolean): Promise<void> {
+async function keepForAnother(lease: Lease, gc: ImageGc): Promise<void> {
   const held = lease.roots();
-  if (!mayResume) {
-    await lease.release();
-    gc.collectLater(held);
-    return;
-  }
   await lease.expire(INTERRUPTED_GRACE_MS);
   setTimeout(() => gc.collectLater(held), INTERRUPTED_GRACE_MS + 1000).unref();
 }

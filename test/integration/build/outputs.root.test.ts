@@ -392,7 +392,10 @@ describe('caches', () => {
   }, 60_000);
 
   test('type=inline goes with the image; a cache that is not there is told of and done without', async () => {
-    const folder = project({ ...files, Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /made\n' });
+    const folder = project({
+      ...files,
+      Dockerfile: 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /made\n',
+    });
     const name = `${host}/inline`;
     const first = await sampan(['-t', name, '--push', '--cache-to', 'type=inline', folder]);
     expect(first.code, first.stderr).toBe(0);

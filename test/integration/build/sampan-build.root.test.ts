@@ -129,7 +129,8 @@ describe('sampan build', () => {
 
   test('builds of one thing at the same time share its steps; with --no-cache each has its own', async () => {
     const folder = project({
-      Dockerfile: 'FROM busybox\nARG V\nRUN echo $V; sleep 0.3; cat /proc/sys/kernel/random/uuid > /t\nRUN true\n',
+      Dockerfile:
+        'FROM busybox\nARG V\nRUN echo $V; sleep 0.3; cat /proc/sys/kernel/random/uuid > /t\nRUN true\n',
     });
     const ids = async (args: string[]) => {
       const all = await Promise.all([1, 2, 3, 4].map(() => build(['-q', ...args, folder])));

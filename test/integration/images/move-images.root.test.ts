@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { RunningRegistry } from '../../../src/registry/server/serve-registry.ts';
 import { startDockerRegistry } from '../../../src/registry/testing/running-registry.ts';
@@ -318,4 +319,31 @@ test('save and load refuse in words: nothing by that name, no archive of images'
   const bad = await run([...engine.command(['load'])], { env: engine.env, stdin: makeTar([file('x', 'y')]) });
   expect(bad.code).toBe(1);
   expect(bad.stderr).toContain('unrecognized image format');
+});
+
+test('what is removed while it is saved, or was made here and pushed, leaves nothing behind', async () => {
+  const blobs = (): string[] => readdirSync(join(engine.dataRoot, 'content/blobs/sha256')).sort();
+  await engine.out(['image', 'prune', '-af']);
+  const before = blobs();
+  const tar = join(engine.root, 'made.tar');
+  writeFileSync(tar, makeTar([file('noise', noise(3_000_000, 77))]));
+  for (const round of [1, 2]) {
+    const name = `${home}/made:${round}`;
+    await engine.out(['import', tar, name]);
+    await engine.out(['push', '-q', name]);
+    await engine.out(['rmi', name]);
+  }
+  await eventually(async () => blobs().join() === before.join());
+  const large = join(engine.root, 'large.tar');
+  writeFileSync(large, makeTar([file('noise', randomBytes(20_000_000))]));
+  await engine.out(['import', large, 'slowly-saved']);
+  const saving = await new Promise<IncomingMessage>((answered, failed) => {
+    get({ socketPath: engine.socket, path: '/images/slowly-saved/get' }, answered).on('error', failed);
+  });
+  await engine.out(['rmi', 'slowly-saved']);
+  expect(blobs()).not.toEqual(before);
+  let bytes = 0;
+  for await (const chunk of saving) bytes += (chunk as Uint8Array).length;
+  expect(bytes).toBeGreaterThan(20_000_000);
+  await eventually(async () => blobs().join() === before.join());
 });
