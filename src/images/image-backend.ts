@@ -4,6 +4,7 @@ import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { Filters } from '../wire/filters.ts';
 import type { CommitRequest } from './commit-image.ts';
 import type { ImportSource } from './import-source.ts';
 import type { ManifestView } from './manifest-views.ts';
@@ -114,7 +115,7 @@ export interface ImageBackend {
   used(id: Digest): void;
   /** @throws "not-found" `No such image: x`. */
   get(name: string, options?: { platform?: Platform | undefined }): Promise<ImageView>;
-  list(request: { all: boolean; filters: ReadonlyMap<string, string[]> }): Promise<ImageView[]>;
+  list(request: { all: boolean; filters: Filters }): Promise<ImageView[]>;
   history(name: string, options?: { platform?: Platform | undefined }): Promise<HistoryView[]>;
   /**
    * What each layer brings, and what of it later ones replace or remove, read without a mount: an `ImageLayers` of `wire/` as JSON, in pieces.
@@ -150,7 +151,7 @@ export interface ImageBackend {
   /** Images without container. Filters: `label`, `label!`, `until`, and ours `unused-for` (seconds) and `keep-size` (bytes). @throws "conflict" while another runs. */
   prune(options: {
     danglingOnly: boolean;
-    filters: ReadonlyMap<string, string[]>;
+    filters: Filters;
   }): Promise<{ deleted: DeleteResult[]; reclaimedBytes: number }>;
   count(): number;
 }

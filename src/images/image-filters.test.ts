@@ -23,7 +23,13 @@ test('dangling images have no tag; a digest is no name', () => {
   expect(matches({ dangling: ['true'] }, dangling)).toBe(true);
   expect(matches({ dangling: ['1'] }, view())).toBe(false);
   expect(matches({ dangling: ['false'] }, view())).toBe(true);
+  expect(matches({ dangling: ['true', 'T'] }, dangling)).toBe(true);
   expect(() => matches({ dangling: ['maybe'] }, view())).toThrow("invalid filter 'dangling=[maybe]'");
+  expect(() => matches({ dangling: ['T'] }, view())).toThrow("invalid filter 'dangling=[T]'");
+  expect(() => matches({ dangling: ['true', 'false'] }, view())).toThrow(
+    "invalid filter 'dangling=[false true]'",
+  );
+  expect(() => matches({ dangling: [] }, view())).toThrow("invalid filter 'dangling'");
 });
 
 test('labels are matched by name or by name and value, all of them', () => {
@@ -42,6 +48,12 @@ test('before, since and until compare creation', () => {
   expect(matches({ until: ['1000h30m'] }, view())).toBe(false);
   expect(matches({ until: ['2026-10-01T00:00:01Z'] }, view())).toBe(true);
   expect(matches({ until: [String(Date.parse('2026-09-01T00:00:00Z') / 1000)] }, view())).toBe(false);
+  expect(matches({ until: ['-1h'] }, view())).toBe(true);
+  expect(matches({ until: ['24h', '1000h'] }, view())).toBe(false);
+  // A day alone begins where the daemon is.
+  const midnight = new Date(2026, 9, 1).toISOString();
+  expect(matches({ until: ['2026-10-01'] }, view({ created: midnight }))).toBe(false);
+  expect(matches({ until: ['2026-10-02'] }, view({ created: midnight }))).toBe(true);
   expect(() => matches({ until: ['soon'] }, view())).toThrow();
 });
 

@@ -1,9 +1,9 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { parseReference } from '../oci/reference.ts';
 import { isReferencePattern, matchesReference } from '../oci/reference-pattern.ts';
+import { booleanFilter, checkFilterNames, type Filters, labelFilter } from '../wire/filters.ts';
+import { parseTimeParameter } from '../wire/time.ts';
 import type { ImageView } from './image-backend.ts';
-
-export type Filters = ReadonlyMap<string, string[]>;
 
 /** What a filter has to look up. */
 export interface FilterContext {
@@ -15,43 +15,45 @@ export interface FilterContext {
 type Predicate = (view: ImageView) => boolean;
 
 /**
- * Compile the filters of `GET /images/json` (`dangling label before since until reference`) and of prune (`dangling label label! until`).
+ * Compile the filters of `GET /images/json` (`dangling label before since until reference`) and of prune (`label label! until`).
  *
  * @throws EngineError "invalid", in Docker's words, on an unknown filter or value.
  */
 export function imageFilter(filters: Filters, context: FilterContext): (view: ImageView) => boolean {
-  const predicates = [...filters].map(([key, values]) => predicateOf(key, values, context));
+  checkFilterNames(filters, Object.keys(TESTS));
+  const predicates = [...filters].flatMap(([name, values]) => TESTS[name]?.(values, filters, context) ?? []);
   return (view) => predicates.every((predicate) => predicate(view));
 }
 
-function predicateOf(key: string, values: string[], context: FilterContext): Predicate {
-  switch (key) {
-    case 'dangling':
-      return danglingFilter(values);
-    case 'label':
-      return (view) => values.every((value) => hasLabel(view, value));
-    case 'label!':
-      return (view) => !values.some((value) => hasLabel(view, value));
-    case 'before':
-      return (view) => values.every((name) => createdMs(view) < context.createdOf(name));
-    case 'since':
-      return (view) => values.every((name) => createdMs(view) > context.createdOf(name));
-    case 'until': {
-      const until = untilMs(values, context.nowMs);
-      return (view) => createdMs(view) < until;
-    }
-    case 'reference':
-      if (!values.every(isReferencePattern)) throw new EngineError('invalid', 'syntax error in pattern');
-      return (view) => referencesMatching(view, values).length > 0;
-    default:
-      throw new EngineError('invalid', `invalid filter '${key}'`);
-  }
+type Test = (values: readonly string[], filters: Filters, context: FilterContext) => Predicate;
+
+const TESTS: Record<string, Test> = {
+  dangling: (_, filters) => {
+    const wanted = booleanFilter(filters, 'dangling');
+    return (view) => isDangling(view) === wanted;
+  },
+  label: isLabelled,
+  'label!': isLabelled,
+  before: (names, _, { createdOf }) => isBefore(names.map(createdOf)),
+  since: (names, _, { createdOf }) => {
+    const times = names.map(createdOf);
+    return (view) => times.every((time) => createdMs(view) > time);
+  },
+  until: (texts, _, { nowMs }) =>
+    isBefore(texts.map((text) => Number(parseTimeParameter(text, BigInt(nowMs) * 1_000_000n)) / 1e6)),
+  reference: (patterns) => {
+    if (!patterns.every(isReferencePattern)) throw new EngineError('invalid', 'syntax error in pattern');
+    return (view) => referencesMatching(view, patterns).length > 0;
+  },
+};
+
+function isLabelled(_: readonly string[], filters: Filters): Predicate {
+  const matches = labelFilter(filters);
+  return ({ config }) => matches(config.config.labels);
 }
 
-function danglingFilter(values: string[]): Predicate {
-  const wanted = new Set(values.map((value) => booleanOf('dangling', value)));
-  if (wanted.size > 1) return () => false;
-  return (view) => wanted.has(isDangling(view));
+function isBefore(times: readonly number[]): Predicate {
+  return (view) => times.every((time) => createdMs(view) < time);
 }
 
 /** A digest alone does not count as a name. */
@@ -67,51 +69,7 @@ export function referencesMatching(view: ImageView, patterns: readonly string[])
   });
 }
 
-function hasLabel({ config }: ImageView, condition: string): boolean {
-  const [name, value] = splitOnce(condition);
-  const { labels } = config.config;
-  return Object.hasOwn(labels, name) && (value === undefined || labels[name] === value);
-}
-
-function splitOnce(text: string): [string, string | undefined] {
-  const at = text.indexOf('=');
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
 export function createdMs(view: ImageView): number {
   const time = view.created === undefined ? Number.NaN : Date.parse(view.created);
   return Number.isNaN(time) ? 0 : time;
-}
-
-/** As Go's filters.GetBoolOrDefault. */
-export function booleanOf(filter: string, value: string): boolean {
-  if (['1', 'true', 't', 'T', 'True', 'TRUE'].includes(value)) return true;
-  if (['0', 'false', 'f', 'F', 'False', 'FALSE'].includes(value)) return false;
-  throw new EngineError('invalid', `invalid filter '${filter}=[${value}]'`);
-}
-
-const UNITS_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3600_000,
-};
-
-/** A Go duration before now, a Unix time, or RFC 3339 in its shorter forms. */
-function untilMs(values: string[], nowMs: number): number {
-  const [text = ''] = values;
-  if (values.length !== 1) throw new EngineError('invalid', 'more than one until filter specified');
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length > 0 && parts.map(([part]) => part).join('') === text)
-    return (
-      nowMs - parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS_MS[unit ?? ''] ?? 0), 0)
-    );
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const time = Date.parse(/T\d\d$/.test(text) ? `${text}:00` : text);
-  if (Number.isNaN(time))
-    throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
-  return time;
 }

@@ -1,7 +1,8 @@
 import { EngineError } from '../errors/engine-error.ts';
+import { checkFilterNames, type Filters, untilFilter } from '../wire/filters.ts';
 import { type ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, ImageView } from './image-backend.ts';
-import { type Filters, isDangling } from './image-filters.ts';
+import { isDangling } from './image-filters.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
 import { type ImageUsage, isUsed } from './image-usage.ts';
@@ -22,15 +23,13 @@ export interface PrunePlan {
   keepBytes: number | undefined;
 }
 
-const LIST_FILTERS = new Set(['label', 'label!', 'until']);
+const LIST_FILTERS = ['label', 'label!', 'until'];
 
 /** @throws EngineError "invalid", in Docker's words, for a filter that prune does not know. */
 export function planPrune({ danglingOnly, filters }: PruneRequest): PrunePlan {
-  const rest = new Map<string, string[]>();
-  for (const [name, values] of filters)
-    if (LIST_FILTERS.has(name)) rest.set(name, values);
-    else if (name !== 'unused-for' && name !== 'keep-size')
-      throw new EngineError('invalid', `invalid filter '${name}'`);
+  checkFilterNames(filters, [...LIST_FILTERS, 'unused-for', 'keep-size']);
+  untilFilter(filters);
+  const rest = new Map([...filters].filter(([name]) => LIST_FILTERS.includes(name)));
   const seconds = numberFilter(filters, 'unused-for');
   return {
     danglingOnly,

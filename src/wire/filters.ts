@@ -1,10 +1,14 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { type Json, parseJson, stringifyJson } from './json.ts';
+import { parseTimeParameter } from './time.ts';
+
+/** What was asked for, by the filter's name. */
+export type Filters = ReadonlyMap<string, readonly string[]>;
 
 const MAX_FILTERS_LENGTH = 1 << 20;
 
 /** Filters as the `filters` query parameter takes them: `{"status":{"running":true}}`. Empty text for none. */
-export function encodeFilters(filters: ReadonlyMap<string, readonly string[]>): string {
+export function encodeFilters(filters: Filters): string {
   if (filters.size === 0) return '';
   const entries = [...filters].map(([key, values]) => [
     key,
@@ -25,6 +29,49 @@ export function parseFilters(text: string | null | undefined): Map<string, strin
   if (!isObject(value)) throw new EngineError('invalid', 'invalid filter');
   for (const [key, set] of Object.entries(value)) filters.set(key, filterValues(set));
   return filters;
+}
+
+/** @throws EngineError "invalid" for a filter that is none of `names`. */
+export function checkFilterNames(filters: Filters, names: readonly string[]): void {
+  const unknown = [...filters.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new EngineError('invalid', `invalid filter '${unknown}'`);
+}
+
+/**
+ * Yes, no, or undefined for a filter that wasn't given. As Docker reads it: words of Go's other spellings don't count, and one of the two has to be there.
+ *
+ * @throws EngineError "invalid" for anything else.
+ */
+export function booleanFilter(filters: Filters, name: string): boolean | undefined {
+  const values = filters.get(name);
+  if (values === undefined) return undefined;
+  const isTrue = values.includes('1') || values.includes('true');
+  const isFalse = values.includes('0') || values.includes('false');
+  if (isTrue !== isFalse) return isTrue;
+  const shown = values.length === 0 ? '' : `=[${values.toSorted().join(' ')}]`;
+  throw new EngineError('invalid', `invalid filter '${name}${shown}'`);
+}
+
+/** The `until` of a prune, in nanoseconds since 1970. @throws EngineError "invalid" as `parseTimeParameter`; for more than one. */
+export function untilFilter(filters: Filters): bigint | undefined {
+  const [value, ...others] = filters.get('until') ?? [];
+  if (others.length > 0) throw new EngineError('invalid', 'more than one until filter specified');
+  return value === undefined ? undefined : parseTimeParameter(value);
+}
+
+/** What `label` and `label!` ask of something's labels: all of the first, none of the second; each `key` or `key=value`. */
+export function labelFilter(filters: Filters): (labels: Readonly<Record<string, string>>) => boolean {
+  const wanted = filters.get('label') ?? [];
+  const unwanted = filters.get('label!') ?? [];
+  return (labels) =>
+    wanted.every((label) => hasLabel(labels, label)) && !unwanted.some((label) => hasLabel(labels, label));
+}
+
+function hasLabel(labels: Readonly<Record<string, string>>, label: string): boolean {
+  const equals = label.indexOf('=');
+  if (equals < 0) return Object.hasOwn(labels, label);
+  const key = label.slice(0, equals);
+  return Object.hasOwn(labels, key) && labels[key] === label.slice(equals + 1);
 }
 
 function parseFilterJson(text: string): Json {

@@ -1,5 +1,6 @@
 import type { CacheSelection } from '../../builder/builder.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { checkFilterNames } from '../../wire/filters.ts';
 import { parseTimeParameter } from '../../wire/time.ts';
 
 const FIELDS = ['id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
@@ -11,8 +12,7 @@ export function cacheSelection(
   nowNano: bigint = BigInt(Date.now()) * 1_000_000n,
 ): CacheSelection {
   try {
-    const unknown = [...filters.keys()].find((name) => !FIELDS.includes(name) && !AGES.includes(name));
-    if (unknown !== undefined) throw new EngineError('invalid', `invalid filter '${unknown}'`);
+    checkFilterNames(filters, [...FIELDS, ...AGES]);
     const selectors = [...filters]
       .filter(([name]) => FIELDS.includes(name))
       .map(([name, values]) => selectorOf(name, only(values)));

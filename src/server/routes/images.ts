@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
-import { parseFilters } from '../../wire/filters.ts';
+import { booleanFilter, checkFilterNames, type Filters, parseFilters } from '../../wire/filters.ts';
 import type { ImageSummary } from '../../wire/image.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
@@ -103,7 +103,7 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
   const { images, containers } = backends;
   const views = await images.list({
     all: boolParam(request, 'all'),
-    filters: parseFilters(request.query.get('filters')),
+    filters: listFilters(request),
   });
   const shared = boolParam(request, 'shared-size')
     ? sharedSizes(await images.list({ all: true, filters: new Map() }))
@@ -123,6 +123,15 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
   response.json(200, summaries);
 }
 
+/** `filter`, one reference, is what clients sent before API 1.41. */
+function listFilters(request: ApiRequest): Filters {
+  const filters = parseFilters(request.query.get('filters'));
+  const filter = compareApiVersions(request.version, '1.41') < 0 ? textParam(request, 'filter') : undefined;
+  if (filter !== undefined) filters.set('reference', [...(filters.get('reference') ?? []), filter]);
+  checkFilterNames(filters, ['dangling', 'label', 'before', 'since', 'until', 'reference']);
+  return filters;
+}
+
 function showsManifests(request: ApiRequest, since: string): boolean {
   return boolParam(request, 'manifests') && compareApiVersions(request.version, since) >= 0;
 }
@@ -138,21 +147,13 @@ function removedPlatforms(request: ApiRequest): Platform[] {
 
 async function prune({ images }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const filters = parseFilters(request.query.get('filters'));
-  const dangling = filters.get('dangling') ?? [];
+  const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
   filters.delete('dangling');
-  const danglingOnly = !dangling.map((value) => booleanFilter('dangling', value)).includes(false);
   const { deleted, reclaimedBytes } = await images.prune({ danglingOnly, filters });
   response.json(200, {
     ImagesDeleted: deleted.length === 0 ? null : deleted.map(encodeDeleted),
     SpaceReclaimed: reclaimedBytes,
   });
-}
-
-/** As Docker's filters read booleans. */
-function booleanFilter(name: string, value: string): boolean {
-  if (value === '1' || value === 'true') return true;
-  if (value === '0' || value === 'false') return false;
-  throw new EngineError('invalid', `invalid filter '${name}=[${value}]'`);
 }
 
 function tagTarget(request: ApiRequest): Reference {

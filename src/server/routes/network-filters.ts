@@ -1,8 +1,7 @@
 import type { NetworkView } from '../../containers/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
-import { parseTimeParameter } from '../../wire/time.ts';
-import { hasLabel } from './prune-containers.ts';
+import { checkFilterNames, type Filters, labelFilter, untilFilter } from '../../wire/filters.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none']);
 
@@ -14,23 +13,21 @@ const FILTERS: Record<string, NetworkTest> = {
   driver: (network, value) => network.driver === value,
   scope: (network, value) => network.scope === value,
   type: (network, value) => PREDEFINED.has(network.name) === (value === 'builtin'),
-  label: (network, value) => hasLabel(network.labels, value),
   dangling: ({ name, members }, value) =>
     (!PREDEFINED.has(name) && members.length === 0) === isTrue('dangling', value),
 };
 
 /** All filters must hold; of one filter's values any, but every label. @throws EngineError "invalid" in Docker's words. */
-export function networkFilter(filters: ReadonlyMap<string, string[]>): (network: NetworkView) => boolean {
-  const tests = [...filters].map(([name, values]): ((network: NetworkView) => boolean) => {
+export function networkFilter(filters: Filters): (network: NetworkView) => boolean {
+  checkFilterNames(filters, [...Object.keys(FILTERS), 'label']);
+  const isLabelled = labelFilter(filters);
+  const tests = [...filters].flatMap(([name, values]): ((network: NetworkView) => boolean)[] => {
     const test = FILTERS[name];
-    if (test === undefined) throw new EngineError('invalid', `invalid filter '${name}'`);
+    if (test === undefined || values.length === 0) return [];
     for (const value of values) checkValue(name, value);
-    if (values.length === 0) return () => true;
-    return name === 'label'
-      ? (network) => values.every((value) => test(network, value))
-      : (network) => values.some((value) => test(network, value));
+    return [(network) => values.some((value) => test(network, value))];
   });
-  return (network) => tests.every((test) => test(network));
+  return (network) => isLabelled(network.labels) && tests.every((test) => test(network));
 }
 
 function checkValue(name: string, value: string): void {
@@ -59,22 +56,9 @@ function isTrue(name: string, value: string): boolean {
 }
 
 /** @throws EngineError "invalid" in Docker's words. */
-export function pruneFilter(filters: ReadonlyMap<string, string[]>): (network: NetworkInfo) => boolean {
-  for (const name of filters.keys())
-    if (!['label', 'label!', 'until'].includes(name))
-      throw new EngineError('invalid', `invalid filter '${name}'`);
-  const until = untilOf(filters.get('until') ?? []);
-  const wanted = filters.get('label') ?? [];
-  const unwanted = filters.get('label!') ?? [];
-  return ({ createdNano, labels }) =>
-    (until === undefined || createdNano < until) &&
-    wanted.every((label) => hasLabel(labels, label)) &&
-    !unwanted.some((label) => hasLabel(labels, label));
-}
-
-function untilOf(values: readonly string[]): bigint | undefined {
-  const [value] = values;
-  if (value === undefined) return undefined;
-  if (values.length > 1) throw new EngineError('invalid', 'more than one until filter specified');
-  return parseTimeParameter(value);
+export function pruneFilter(filters: Filters): (network: NetworkInfo) => boolean {
+  checkFilterNames(filters, ['label', 'label!', 'until']);
+  const until = untilFilter(filters);
+  const isLabelled = labelFilter(filters);
+  return ({ createdNano, labels }) => (until === undefined || createdNano < until) && isLabelled(labels);
 }

@@ -11,7 +11,7 @@ import {
 } from '../../oci/reference.ts';
 import type { RegistryRequest } from '../../registry/registry-client.ts';
 import type { DistributionManifest, DistributionPutAnswer } from '../../wire/distribution.ts';
-import { parseFilters } from '../../wire/filters.ts';
+import { booleanFilter, checkFilterNames, type Filters, parseFilters } from '../../wire/filters.ts';
 import type { ImageSearchResult } from '../../wire/image.ts';
 import type { Json } from '../../wire/json.ts';
 import { encodeOciPlatform } from '../../wire/oci-descriptor.ts';
@@ -100,12 +100,9 @@ function encodeManifest({ reference, descriptor, bytes, manifests }: RemoteManif
   };
 }
 
-const SEARCH_FILTERS = new Set(['is-automated', 'is-official', 'stars']);
-
 async function search(registry: RegistryBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
   const filters = parseFilters(request.query.get('filters'));
-  for (const name of filters.keys())
-    if (!SEARCH_FILTERS.has(name)) throw new EngineError('invalid', `invalid filter '${name}'`);
+  checkFilterNames(filters, ['is-automated', 'is-official', 'stars']);
   const isOfficial = booleanFilter(filters, 'is-official');
   // Nothing is automated any more: who asks for it gets nothing.
   const isAutomated = booleanFilter(filters, 'is-automated') === true;
@@ -156,16 +153,7 @@ function limitParam(request: ApiRequest): number | undefined {
   return limit === 0 ? undefined : limit;
 }
 
-function booleanFilter(filters: ReadonlyMap<string, string[]>, name: string): boolean | undefined {
-  const values = filters.get(name);
-  if (values === undefined) return undefined;
-  const [value = ''] = values;
-  if (values.length === 1 && ['1', 'true'].includes(value)) return true;
-  if (values.length === 1 && ['0', 'false'].includes(value)) return false;
-  throw new EngineError('invalid', `invalid filter '${name}=[${values.join(' ')}]'`);
-}
-
-function starsFilter(filters: ReadonlyMap<string, string[]>): number | undefined {
+function starsFilter(filters: Filters): number | undefined {
   const counts = (filters.get('stars') ?? []).map((text) => {
     if (!/^[+-]?\d+$/.test(text))
       throw new EngineError(

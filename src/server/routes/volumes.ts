@@ -1,6 +1,12 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { VolumeView } from '../../volumes/volume-backend.ts';
-import { parseFilters } from '../../wire/filters.ts';
+import {
+  booleanFilter,
+  checkFilterNames,
+  type Filters,
+  labelFilter,
+  parseFilters,
+} from '../../wire/filters.ts';
 import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import type { VolumeListResponse, VolumePruneResponse } from '../../wire/volume.ts';
@@ -9,7 +15,6 @@ import { decodeNewVolume } from '../decode/volume.ts';
 import { encodeVolume, volumeLabels } from '../encode/volume.ts';
 import type { Route } from '../router.ts';
 import type { Backends } from '../server-options.ts';
-import { hasLabel } from './prune-containers.ts';
 
 /** Before, a prune took the volumes with a name too. */
 const PRUNES_ANONYMOUS_SINCE = '1.42';
@@ -73,26 +78,22 @@ export function volumeRoutes({ lifelines, volumes }: Backends): Route[] {
 
 type VolumeTest = (volume: VolumeView) => boolean;
 
-function listFilter(filters: ReadonlyMap<string, string[]>): VolumeTest {
-  const tests = [...filters].map(([name, values]): VolumeTest => {
-    switch (name) {
-      case 'name':
-        return nameTest(values);
-      case 'driver':
-        return () => values.length === 0 || values.includes('local');
-      case 'label':
-        return (volume) => values.every((label) => hasLabel(volumeLabels(volume), label));
-      case 'dangling':
-        return danglingTest(values);
-      default:
-        throw new EngineError('invalid', `invalid filter '${name}'`);
-    }
-  });
-  return (volume) => tests.every((test) => test(volume));
+function listFilter(filters: Filters): VolumeTest {
+  checkFilterNames(filters, ['name', 'driver', 'label', 'dangling']);
+  const isNamed = nameTest(filters.get('name') ?? []);
+  const drivers = filters.get('driver') ?? [];
+  const isLabelled = labelFilter(filters);
+  const isDangling =
+    (filters.get('dangling') ?? []).length === 0 ? undefined : booleanFilter(filters, 'dangling');
+  return (volume) =>
+    isNamed(volume) &&
+    (drivers.length === 0 || drivers.includes('local')) &&
+    isLabelled(volumeLabels(volume)) &&
+    (isDangling === undefined || (volume.users.length === 0) === isDangling);
 }
 
 /** As Docker, by regular expressions anywhere in the name; one that is none matches nothing. */
-function nameTest(values: string[]): VolumeTest {
+function nameTest(values: readonly string[]): VolumeTest {
   const patterns = values.flatMap((value) => {
     try {
       return [new RegExp(value)];
@@ -103,27 +104,12 @@ function nameTest(values: string[]): VolumeTest {
   return ({ name }) => values.length === 0 || patterns.some((pattern) => pattern.test(name));
 }
 
-function danglingTest(values: string[]): VolumeTest {
-  if (values.length === 0) return () => true;
-  const [value = ''] = values;
-  const isTrue = value === 'true' || value === '1';
-  if (values.length > 1 || (!isTrue && value !== 'false' && value !== '0'))
-    throw new EngineError('invalid', `invalid filter 'dangling=[${values.join(' ')}]'`);
-  return ({ users }) => (users.length === 0) === isTrue;
-}
-
 function pruneFilter({ query, version }: ApiRequest): VolumeTest {
   const filters = parseFilters(query.get('filters'));
-  for (const name of filters.keys())
-    if (!['label', 'label!', 'all'].includes(name))
-      throw new EngineError('invalid', `invalid filter '${name}'`);
+  checkFilterNames(filters, ['label', 'label!', 'all']);
   const all = compareApiVersions(version, PRUNES_ANONYMOUS_SINCE) < 0 || isTrue(filters.get('all') ?? []);
-  const wanted = filters.get('label') ?? [];
-  const unwanted = filters.get('label!') ?? [];
-  return (volume) =>
-    (all || volume.anonymous) &&
-    wanted.every((label) => hasLabel(volumeLabels(volume), label)) &&
-    !unwanted.some((label) => hasLabel(volumeLabels(volume), label));
+  const isLabelled = labelFilter(filters);
+  return (volume) => (all || volume.anonymous) && isLabelled(volumeLabels(volume));
 }
 
 const TRUE_WORDS = ['1', 't', 'T', 'true', 'TRUE', 'True'];
