@@ -12,6 +12,13 @@ import type { LiveContainer } from './live-container.ts';
 import { imagesOf } from './mounts/image-mounts.ts';
 import { snapshotKeyOf } from './task-starter.ts';
 
+/** A container of an image. */
+export interface ImageUser {
+  id: string;
+  name: string;
+  running: boolean;
+}
+
 /** What is seen of containers as they are now; nothing here waits for a container's turn. */
 export class ContainerQueries {
   readonly #deps: ContainerDependencies;
@@ -59,13 +66,20 @@ export class ContainerQueries {
     return counts;
   }
 
-  /** Containers that stand on an image, by its ID, manifest or config digest. */
-  usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
-    const uses = ({ record }: LiveContainer) =>
-      imagesOf(record).some(({ id, manifestDigest, configDigest }) =>
-        [id, manifestDigest, configDigest].includes(image),
-      );
-    return [...this.#index.values()].filter(uses).map(({ id, name, isUp }) => ({ id, name, running: isUp }));
+  /** Containers that stand on the image of an ID, on whichever platform of it. */
+  usersOf(image: Digest): ImageUser[] {
+    return this.#users(({ id }) => id === image);
+  }
+
+  /** Containers that stand on one platform, of whichever image. */
+  manifestUsers(manifest: Digest): ImageUser[] {
+    return this.#users(({ manifestDigest }) => manifestDigest === manifest);
+  }
+
+  #users(isMeant: (image: ReturnType<typeof imagesOf>[number]) => boolean): ImageUser[] {
+    return [...this.#index.values()]
+      .filter(({ record }) => imagesOf(record).some(isMeant))
+      .map(({ id, name, isUp }) => ({ id, name, running: isUp }));
   }
 
   /** How many containers have a network on their record. */

@@ -12,7 +12,7 @@ import { ContainerCreations } from './container-creations.ts';
 import { publishContainerEvent } from './container-events.ts';
 import { ContainerNames } from './container-names.ts';
 import type { NetworkMembership } from './container-networks.ts';
-import { ContainerQueries } from './container-queries.ts';
+import { ContainerQueries, type ImageUser } from './container-queries.ts';
 import { ContainerRenames } from './container-renames.ts';
 import { ContainerIndex } from './container-store.ts';
 import type { ContainerChange } from './container-update.ts';
@@ -98,8 +98,13 @@ export class ContainerService implements ContainerBackend {
   }
 
   /** As `ContainerQueries.usersOf`. */
-  usersOf(image: Digest): { id: string; name: string; running: boolean }[] {
+  usersOf(image: Digest): ImageUser[] {
     return this.#queries.usersOf(image);
+  }
+
+  /** As `ContainerQueries.manifestUsers`. */
+  manifestUsers(manifest: Digest): ImageUser[] {
+    return this.#queries.manifestUsers(manifest);
   }
 
   /** Ids of the containers that have a volume. */

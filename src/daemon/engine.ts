@@ -201,6 +201,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     ...(await signaturePolicyOf(settings)),
     usage: {
       usedBy: (id) => wired.containers?.usersOf(id) ?? [],
+      manifestUsedBy: (digest) => wired.containers?.manifestUsers(digest) ?? [],
       roots: () => {
         const used = wired.containers?.imageRoots() ?? { blobs: [], chains: [] };
         const cached = buildCache.roots();

@@ -65,7 +65,9 @@ function addName(images: Map<Digest, ArchivedImage>, root: Descriptor, name: str
   const image = images.get(root.digest) ?? { root, names: [] };
   images.set(root.digest, image);
   const reference = nameOf(name);
-  if (reference !== undefined) image.names.push(reference);
+  // What names it by a digest has to mean this one.
+  if (reference !== undefined && (reference.digest ?? root.digest) === root.digest)
+    image.names.push(reference);
 }
 
 /** A name that isn't one leaves the image without: Docker's way. */
@@ -104,7 +106,7 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
     const tags = optionalStrings(object['RepoTags'], `${field}.RepoTags`, MAX_IMAGES) ?? [];
     if (tags.length === 0) addName(images, root, '');
     for (const tag of tags) {
-      if (nameOf(tag) === undefined)
+      if (nameOf(tag)?.digest !== undefined || nameOf(tag) === undefined)
         throw new EngineError('invalid', `invalid tag ${JSON.stringify(tag)} in manifest.json`);
       addName(images, root, tag);
     }

@@ -345,3 +345,36 @@ test('what is held stays while its image is removed, and goes with the hold', as
   await bench.images.collectGarbage();
   expect(await bench.snapshotter.layer(chainId!)).toBeUndefined();
 });
+
+test('part of a digest that several images share finds what the whole digest finds', async () => {
+  bench.registry.add(busybox, index);
+  bench.registry.add({ repository: 'docker.io/library/alone', tag: 'latest' }, image);
+  await bench.pull('busybox');
+  await bench.pull('alone');
+  const { digest } = image.config.descriptor;
+  const whole = await bench.images.get(digest);
+  expect((await bench.images.get(digest.slice(7, 19))).id).toBe(whole.id);
+  expect((await bench.images.get(digest.slice(0, 19))).configDigest).toBe(digest);
+});
+
+test("an image of which a container's image has one platform is free to go", async () => {
+  bench.registry.add(busybox, index);
+  bench.registry.add({ repository: 'docker.io/library/alone', tag: 'latest' }, image);
+  await bench.pull('busybox');
+  await bench.pull('alone');
+  bench.users.set(index.descriptor.digest, [{ id: 'c1', running: true }]);
+  expect(await bench.images.remove('alone', { force: false, noPrune: false })).toEqual([
+    { untagged: 'alone:latest' },
+    { deleted: image.descriptor.digest },
+  ]);
+});
+
+test('no tag may look like an ID', async () => {
+  bench.registry.add(busybox, index);
+  await bench.pull('busybox');
+  const tag = bench.images.tag('busybox', parseReference('sha256:abc'));
+  expect(((await failureOf(tag)) as Error).message).toBe(
+    'refusing to create an ambiguous tag using digest algorithm as name',
+  );
+  await bench.images.tag('busybox', parseReference('sha2567:abc'));
+});

@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { kindOf, messageOf } from '../errors/engine-error.ts';
+import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { DiffId, Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
@@ -116,6 +116,7 @@ export class ImageStore {
 
   /** Image, manifest, layers and tags in one transaction. */
   async add({ image, manifests, layers, tags, extras = [], repository }: NewImage): Promise<void> {
+    for (const tag of tags) refuseAmbiguous(tag);
     const taggedNano = nowNano();
     await this.#db.transact([
       {
@@ -138,6 +139,7 @@ export class ImageStore {
   }
 
   async setTag(canonicalName: string, image: Digest): Promise<void> {
+    refuseAmbiguous(canonicalName);
     const taggedNano = nowNano();
     await this.#db.transact([upsertTag(canonicalName, image, taggedNano)]);
     this.#setTag(canonicalName, image, taggedNano);
@@ -308,6 +310,12 @@ export class ImageStore {
     for (const row of rows)
       if (this.#images.has(row.image)) this.#setTag(row.reference, row.image, BigInt(row.tagged_nano));
   }
+}
+
+/** `sha256:abc` would be found by this name, and by the image whose ID begins so. @throws EngineError "invalid" in Docker's words. */
+function refuseAmbiguous(canonicalName: string): void {
+  if (/^docker\.io\/library\/sha256[:@]/.test(canonicalName))
+    throw new EngineError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name');
 }
 
 function insertManifest(image: Digest, { digest, mediaType, size }: ImageManifest): Statement {

@@ -291,3 +291,16 @@ test('a legacy archive gets the manifest that containerd makes of it', async () 
   const { digest } = makeBlob(new TextEncoder().encode(manifest), '').descriptor;
   expect((await bench.images.get(digest)).id).toBe(digest);
 });
+
+test("a name by a digest is taken from an archive where the digest is the image's own", async () => {
+  const own = image.descriptor.digest;
+  const other = `sha256:${'b'.repeat(64)}`;
+  await load([
+    layoutMember,
+    indexMember([named(image.descriptor, `docker.io/library/app@${other}`)]),
+    ...all,
+  ]);
+  expect((await bench.images.get(own)).repoDigests).toEqual([]);
+  await load([layoutMember, indexMember([named(image.descriptor, `docker.io/library/app@${own}`)]), ...all]);
+  expect((await bench.images.get(own)).repoDigests).toEqual([`app@${own}`]);
+});

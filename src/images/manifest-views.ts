@@ -68,7 +68,7 @@ async function viewManifest(
     kind,
     platform: isImage ? (descriptor.platform ?? known?.config.platform) : undefined,
     unpackedBytes: known === undefined ? 0 : unpackedBytes(known, ports.store),
-    containers: isImage ? ports.usage.usedBy(descriptor.digest).map(({ id }) => id) : [],
+    containers: isImage ? ports.usage.manifestUsedBy(descriptor.digest).map(({ id }) => id) : [],
     attests: kind === 'attestation' && attested !== undefined && isDigest(attested) ? attested : undefined,
   };
 }

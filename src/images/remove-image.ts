@@ -58,7 +58,7 @@ export async function removePlatforms(
     );
   });
   for (const { digest } of chosen) {
-    const running = ports.usage.usedBy(digest).find((user) => user.running);
+    const running = ports.usage.manifestUsedBy(digest).find((user) => user.running);
     if (running !== undefined)
       throw inUse(
         `unable to delete ${shortDigest(digest)} (cannot be forced) - image is being used by running container ${shortId(running.id)}`,

@@ -84,18 +84,21 @@ function byPrefix(store: ImageStore, name: string): ResolvedImage | undefined {
   if (prefix === undefined) return undefined;
   const matches = (digest: Digest): boolean =>
     digest.startsWith(algorithm) && hexOf(digest).startsWith(prefix);
-  const found = store.images().flatMap((image): ResolvedImage[] => {
-    const manifest = image.manifests.find((one) => idsOf(one).some(matches));
-    if (matches(image.id) || image.extras.some(matches))
-      return [{ image, manifest: undefined, reference: undefined }];
-    return manifest === undefined ? [] : [{ image, manifest, reference: undefined }];
-  });
-  if (found.length > 1)
-    throw new EngineError(
-      'invalid',
-      `ambiguous reference: ${JSON.stringify(name)} matches ${found.length} images`,
-    );
-  return found[0];
+  const found = store.images().map((image) => allIdsOf(image).filter(matches));
+  const images = found.filter((digests) => digests.length > 0);
+  const [first, ...others] = new Set(images.flat());
+  // What one digest tells of several images (one config, say) is as good as that digest.
+  if (first !== undefined && (others.length === 0 || images.length === 1)) return byDigest(store, first);
+  if (first === undefined) return undefined;
+  throw new EngineError(
+    'invalid',
+    `ambiguous reference: ${JSON.stringify(name)} matches ${images.length} images`,
+  );
+}
+
+/** Its own first: they win over its platforms'. */
+function allIdsOf({ id, extras, manifests }: ImageRecord): Digest[] {
+  return [id, ...extras, ...manifests.flatMap(idsOf)];
 }
 
 function idsOf({ digest, manifest }: ImageManifest): Digest[] {

@@ -112,7 +112,11 @@ export class ImageBench {
           ? (source, options) => receiveArchive(source, { content, ...options })
           : threadedReceiver(content.root),
       explorer: explorePool(),
-      usage: { usedBy: (id) => this.users.get(id) ?? [], roots: () => this.containerRoots },
+      usage: {
+        usedBy: (id) => this.users.get(id) ?? [],
+        manifestUsedBy: (digest) => this.users.get(digest) ?? [],
+        roots: () => this.containerRoots,
+      },
       events: { publish: (event) => void this.events.push(event) },
       logger: silentLogger,
       bootId: this.bootId,
