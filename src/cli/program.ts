@@ -58,6 +58,7 @@ async function dispatch(world: World): Promise<number> {
       path: '',
     });
   }
+  await tellOfBriefHelp(world, globals);
   if (globals.bool('version')) return say(world, `Sampan version ${CLIENT_VERSION}\n`);
   if (!isLogLevel(globals.string('log-level')))
     throw new EngineError('invalid', `Unable to parse logging level: ${globals.string('log-level')}`);
@@ -119,7 +120,7 @@ async function showNoun(
   { name, args, asked = false }: { name: string; args: string[]; asked?: boolean },
 ): Promise<number> {
   try {
-    parseFlags([], args, { interspersed: true });
+    await tellOfBriefHelp(world, parseFlags([], args, { interspersed: true }));
   } catch (error) {
     return usageFailure(world, error, { usage: `Usage:  ${world.program} ${name} COMMAND`, path: name });
   }
@@ -177,6 +178,10 @@ async function usageFailure(
   return status;
 }
 
+async function tellOfBriefHelp(world: World, { asksBriefly }: ParsedFlags): Promise<void> {
+  if (asksBriefly) await world.stderr.write('Flag shorthand -h has been deprecated, use --help\n');
+}
+
 async function runCommand(
   world: World,
   globals: ParsedFlags,
@@ -190,6 +195,7 @@ async function runCommand(
   } catch (error) {
     return usageFailure(world, error, { usage: await usage(), path });
   }
+  await tellOfBriefHelp(world, flags);
   if (flags.bool('help')) return showCommand(world, { path, entry, command });
   const { min, max } = command.args;
   try {

@@ -56,23 +56,27 @@ export class BuildClient {
   /** Give the daemon what a `blob` line asks for. */
   async giveBlob(token: string, data: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
     const contentType = 'application/octet-stream';
-    await this.#engine.call('PUT', `/build/blobs/${segment(token)}`, { body: data, contentType, signal });
+    await this.#engine.call('PUT', `/build/blobs/${segment('token', token)}`, {
+      body: data,
+      contentType,
+      signal,
+    });
   }
 
   /** Take what a `blob` line offers. */
   async takeBlob(token: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const { body } = await this.#engine.stream('GET', `/build/blobs/${segment(token)}`, { signal });
+    const { body } = await this.#engine.stream('GET', `/build/blobs/${segment('token', token)}`, { signal });
     return body;
   }
 
   /** There is nothing to give, or to take. */
   async declineBlob(token: string, signal?: AbortSignal): Promise<void> {
-    await this.#engine.call('DELETE', `/build/blobs/${segment(token)}`, { signal });
+    await this.#engine.call('DELETE', `/build/blobs/${segment('token', token)}`, { signal });
   }
 
   /** The connection that an `agent` line asks for. */
   async agent(token: string, signal?: AbortSignal): Promise<HijackedConnection> {
-    return await this.#engine.hijack('POST', `/build/agents/${segment(token)}`, { signal });
+    return await this.#engine.hijack('POST', `/build/agents/${segment('token', token)}`, { signal });
   }
 
   prune(

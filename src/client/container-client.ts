@@ -139,7 +139,7 @@ export class ContainerClient {
   }
 
   async remove(id: string, options: { force?: boolean; volumes?: boolean; link?: boolean } = {}) {
-    await this.#engine.call('DELETE', `/containers/${segment(id)}`, {
+    await this.#engine.call('DELETE', `/containers/${segment('container', id)}`, {
       query: {
         force: options.force === true ? true : undefined,
         v: options.volumes === true ? true : undefined,
@@ -239,7 +239,7 @@ export class ContainerClient {
     id: string,
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<AsyncIterable<Uint8Array>> {
-    return (await this.#engine.stream('GET', `/containers/${segment(id)}/export`, options)).body;
+    return (await this.#engine.stream('GET', `/containers/${segment('container', id)}/export`, options)).body;
   }
 
   /** What stands at a path in the container, a link not followed; undefined: nothing does, or there is no such container. */
@@ -315,7 +315,7 @@ export class ContainerClient {
   }
 
   #path(id: string, action: string): string {
-    return `/containers/${segment(id)}/${action}`;
+    return `/containers/${segment('container', id)}/${action}`;
   }
 }
 

@@ -166,7 +166,8 @@ export class EngineConnection {
     const response = this.#takePresumption(options)
       ? await this.#presumptuous(method, path, options)
       : await this.#transport.request(await this.#request(method, path, options));
-    if (response.status >= 400) throw apiErrorOf(response);
+    // A redirect would be followed by nobody: what was asked for has not been done. 304 says that it had been before.
+    if (response.status >= 300 && response.status !== 304) throw apiErrorOf(response);
     return { status: response.status, text: response.text };
   }
 
@@ -260,12 +261,19 @@ export function decodeAnswer<T>(text: string): T {
   return value as T;
 }
 
-/** A name or ID as one step of a path. */
-export function segment(name: string): string {
-  return encodeURIComponent(name);
+/** A name or ID as one step of a path. @throws EngineError "invalid" when there is none. */
+export function segment(what: 'container' | 'exec' | 'network' | 'volume' | 'token', name: string): string {
+  const trimmed = name.trim();
+  if (trimmed === '') throw new EngineError('invalid', `invalid ${what} name or ID: value is empty`);
+  return encodeURIComponent(trimmed);
 }
 
-/** An image's name within a path: its slashes, colons and `@` stay; everything else that would break a path is escaped. */
+/**
+ * An image's name within a path: its slashes, colons and `@` stay; everything else that would break a path is escaped.
+ *
+ * @throws ApiError 404 when there is none.
+ */
 export function namePath(name: string): string {
+  if (name === '') throw new ApiError(404, 'No such image: ');
   return encodeURIComponent(name).replace(/%(2F|3A|40)/g, decodeURIComponent);
 }

@@ -26,21 +26,25 @@ export class ExecClient {
 
   /** Resolves to the exec's ID. */
   async create(container: string, options: ExecCreateOptions): Promise<string> {
-    const answer = await this.#engine.json<{ Id: string }>('POST', `/containers/${segment(container)}/exec`, {
-      json: {
-        User: options.user ?? '',
-        Privileged: options.privileged ?? false,
-        Tty: options.tty ?? false,
-        ...sizeOf(options.consoleSize),
-        AttachStdin: options.stdin ?? false,
-        AttachStderr: options.stderr ?? false,
-        AttachStdout: options.stdout ?? false,
-        DetachKeys: options.detachKeys ?? '',
-        Env: options.env ?? null,
-        WorkingDir: options.workingDir ?? '',
-        Cmd: options.command,
+    const answer = await this.#engine.json<{ Id: string }>(
+      'POST',
+      `/containers/${segment('container', container)}/exec`,
+      {
+        json: {
+          User: options.user ?? '',
+          Privileged: options.privileged ?? false,
+          Tty: options.tty ?? false,
+          ...sizeOf(options.consoleSize),
+          AttachStdin: options.stdin ?? false,
+          AttachStderr: options.stderr ?? false,
+          AttachStdout: options.stdout ?? false,
+          DetachKeys: options.detachKeys ?? '',
+          Env: options.env ?? null,
+          WorkingDir: options.workingDir ?? '',
+          Cmd: options.command,
+        },
       },
-    });
+    );
     return answer.Id;
   }
 
@@ -76,7 +80,7 @@ export class ExecClient {
   }
 
   #path(id: string, action: string): string {
-    return `/exec/${segment(id)}/${action}`;
+    return `/exec/${segment('exec', id)}/${action}`;
   }
 }
 

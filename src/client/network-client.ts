@@ -25,7 +25,7 @@ export class NetworkClient {
   /** The daemon's own text, for those who print it. */
   async inspectText(id: string, options: { verbose?: boolean; scope?: string } = {}): Promise<string> {
     const query = { verbose: options.verbose === true ? 'true' : undefined, scope: options.scope };
-    return (await this.#engine.call('GET', `/networks/${segment(id)}`, { query })).text;
+    return (await this.#engine.call('GET', `/networks/${segment('network', id)}`, { query })).text;
   }
 
   /** `body` as Docker's `NetworkCreateRequest`. */
@@ -34,19 +34,19 @@ export class NetworkClient {
   }
 
   async remove(network: string): Promise<void> {
-    await this.#engine.call('DELETE', `/networks/${segment(network)}`);
+    await this.#engine.call('DELETE', `/networks/${segment('network', network)}`);
   }
 
   /** `settings` as Docker's `EndpointSettings`. */
   async connect(network: string, container: string, settings: object = {}): Promise<void> {
     const json = { Container: container, EndpointConfig: settings };
-    await this.#engine.call('POST', `/networks/${segment(network)}/connect`, { json });
+    await this.#engine.call('POST', `/networks/${segment('network', network)}/connect`, { json });
   }
 
   /** `force`: also a container that is no more. */
   async disconnect(network: string, container: string, options: { force?: boolean } = {}): Promise<void> {
     const json = { Container: container, Force: options.force === true };
-    await this.#engine.call('POST', `/networks/${segment(network)}/disconnect`, { json });
+    await this.#engine.call('POST', `/networks/${segment('network', network)}/disconnect`, { json });
   }
 
   /** Remove networks that no container has. */

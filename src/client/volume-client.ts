@@ -1,4 +1,3 @@
-import { EngineError } from '../errors/engine-error.ts';
 import { type EngineConnection, segment } from './engine-connection.ts';
 import type { PruneResult, VolumeInspect, VolumeList } from './model.ts';
 import { encodeFilters } from './query.ts';
@@ -113,6 +112,5 @@ function createBody(options: CreateVolumeOptions): Record<string, unknown> {
 
 /** @throws EngineError "invalid": an empty name would be a call about all of them. */
 function volumePath(name: string): string {
-  if (name.trim() === '') throw new EngineError('invalid', 'invalid volume name or ID: value is empty');
-  return `/volumes/${segment(name.trim())}`;
+  return `/volumes/${segment('volume', name)}`;
 }

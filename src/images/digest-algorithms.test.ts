@@ -119,7 +119,7 @@ test('a download by sha512 that was cut short goes on by Range and is hashed who
 test('a removed image leaves no blob, whatever its digests', async () => {
   const { bench } = await start('sha512');
   await bench.pull('app');
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([]);
 });

@@ -62,7 +62,7 @@ test('a lease holds, and what was removed meanwhile goes at its end; removal whi
   bench.registry.add(name, image);
   await bench.pull('app');
   const lease = await bench.images.lease({ blobs: [layers[0]!.descriptor.digest], chains: [] });
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([hexOf(layers[0]!.descriptor.digest)]);
   await lease.release();
@@ -70,10 +70,9 @@ test('a lease holds, and what was removed meanwhile goes at its end; removal whi
   expect(bench.stored().blobs).toEqual([]);
   for (let round = 0; round < 10; round++) {
     await bench.pull('app');
-    await Promise.all([
-      bench.images.remove('app', { force: false, noPrune: false }),
-      bench.pull('app'),
-    ]).catch(() => undefined);
+    await Promise.all([bench.images.remove('app', { force: false }), bench.pull('app')]).catch(
+      () => undefined,
+    );
     await bench.images.settled();
     if (bench.images.count() === 0) continue;
     const view = await bench.images.get(image.descriptor.digest);
@@ -112,7 +111,7 @@ test('what a dead daemon was pulling is held for the next pull, and no longer th
   await bench.images.collectGarbage();
   expect(bench.stored().blobs).toEqual([hexOf(layers[0]!.descriptor.digest)]);
   await bench.pull('app');
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([]);
   expect(await bench.db.query('SELECT id FROM leases')).toEqual([]);

@@ -141,7 +141,6 @@ export interface ImageBackend {
     name: string,
     options: {
       force: boolean;
-      noPrune: boolean;
       /** These alone, if any. */
       platforms?: readonly Platform[];
     },

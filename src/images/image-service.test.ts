@@ -61,7 +61,7 @@ test('the layers of an image that was removed before its last container go with 
   const { id, chainId } = await bench.images.get('busybox');
   bench.users.set(id, [{ id: 'c'.repeat(64), running: false }]);
   bench.containerRoots = { blobs: [id], chains: chainId === undefined ? [] : [chainId] };
-  await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.remove('busybox', { force: true });
   await bench.images.settled();
   expect(await bench.snapshotter.layers()).toHaveLength(3);
   bench.users.clear();
@@ -133,10 +133,8 @@ test('remove() untags, then deletes image, blobs and layers; events tell', async
   bench.registry.add(busybox, index);
   await bench.pull('busybox');
   await bench.images.tag('busybox', parseReference('foo:bar'));
-  expect(await bench.images.remove('foo:bar', { force: false, noPrune: false })).toEqual([
-    { untagged: 'foo:bar' },
-  ]);
-  expect(await bench.images.remove('busybox', { force: false, noPrune: false })).toEqual([
+  expect(await bench.images.remove('foo:bar', { force: false })).toEqual([{ untagged: 'foo:bar' }]);
+  expect(await bench.images.remove('busybox', { force: false })).toEqual([
     { untagged: 'busybox:latest' },
     { deleted: index.descriptor.digest },
   ]);
@@ -162,7 +160,7 @@ test("remove() refuses in Docker's words", async () => {
   const id = index.descriptor.digest;
   const short = hexOf(id).slice(0, 12);
   const fail = async (name: string, force = false): Promise<unknown> =>
-    ((await failureOf(bench.images.remove(name, { force, noPrune: false }))) as Error).message;
+    ((await failureOf(bench.images.remove(name, { force }))) as Error).message;
   bench.users.set(id, [{ id: '08360cc55c5e77b596a6', running: false }]);
   expect(await fail('busybox')).toBe(
     `conflict: unable to remove repository reference "busybox" (must force) - container 08360cc55c5e is using its referenced image ${short}`,
@@ -179,7 +177,7 @@ test("remove() refuses in Docker's words", async () => {
   expect(await fail(id)).toBe(
     `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
   );
-  expect(await bench.images.remove(id, { force: true, noPrune: false })).toEqual([
+  expect(await bench.images.remove(id, { force: true })).toEqual([
     { untagged: 'busybox:latest' },
     { untagged: 'other:1' },
     { deleted: id },
@@ -192,7 +190,7 @@ test('a forced removal keeps what a container stands on', async () => {
   const view = await bench.images.get('busybox');
   bench.users.set(view.id, [{ id: 'c1', running: false }]);
   bench.containerRoots = { blobs: [view.configDigest], chains: [view.chainId!] };
-  await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.remove('busybox', { force: true });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([hexOf(view.configDigest)]);
   expect((await bench.snapshotter.layers()).length).toBe(3);
@@ -207,7 +205,7 @@ test('layers that another image shares stay', async () => {
   await bench.pull('busybox');
   const lines = await bench.pull('two');
   expect(lines.filter(({ status }) => status === 'Already exists').length).toBe(2);
-  await bench.images.remove('busybox', { force: false, noPrune: false });
+  await bench.images.remove('busybox', { force: false });
   await bench.images.settled();
   expect((await bench.snapshotter.layers()).length).toBe(2);
   expect((await bench.images.get('two')).layers.length).toBe(2);
@@ -335,7 +333,7 @@ test('what is held stays while its image is removed, and goes with the hold', as
   await bench.pull('busybox');
   const held = await bench.images.hold('busybox');
   const { chainId } = held.image;
-  await bench.images.remove('busybox', { force: true, noPrune: false });
+  await bench.images.remove('busybox', { force: true });
   await bench.images.settled();
   expect(await failureOf(bench.images.get('busybox'))).toMatchObject({ kind: 'not-found' });
   expect(await bench.snapshotter.layer(chainId!)).toBeDefined();
@@ -363,7 +361,7 @@ test("an image of which a container's image has one platform is free to go", asy
   await bench.pull('busybox');
   await bench.pull('alone');
   bench.users.set(index.descriptor.digest, [{ id: 'c1', running: true }]);
-  expect(await bench.images.remove('alone', { force: false, noPrune: false })).toEqual([
+  expect(await bench.images.remove('alone', { force: false })).toEqual([
     { untagged: 'alone:latest' },
     { deleted: image.descriptor.digest },
   ]);

@@ -274,7 +274,7 @@ export class ImageService implements ImageBackend {
 
   async remove(
     name: string,
-    options: { force: boolean; noPrune: boolean; platforms?: readonly Platform[] },
+    options: { force: boolean; platforms?: readonly Platform[] },
   ): Promise<DeleteResult[]> {
     const { platforms = [], force } = options;
     if (platforms.length > 0 && !force)

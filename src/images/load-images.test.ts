@@ -125,12 +125,12 @@ test('several platforms side by side, one by request, attestations kept; save gi
   const blobs = new Set(parts.map(({ descriptor }) => descriptor.digest.slice(7)));
   expect(new Set(bench.stored().blobs)).toEqual(blobs);
   const saved = await bytesOf(await bench.images.save({ names: ['app'], platforms: [] }));
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([]);
   await load(saved);
   expect(new Set(bench.stored().blobs)).toEqual(blobs);
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await load(saved, { platforms: ['linux/arm64'] });
   expect((await bench.images.get('app')).platform.architecture).toBe('arm64');
 });
@@ -156,7 +156,7 @@ test('manifests() tells each of an index, here or not; remove() of a platform le
   await load([...archive, ...[arm, ...arm.blobs].map(blobMember)]);
   expect((await bench.images.manifests('app')).map(({ available }) => available)).toEqual([true, true]);
   const remove = (platform: string, force = true) =>
-    bench.images.remove('app', { force, noPrune: false, platforms: [parsePlatform(platform)] });
+    bench.images.remove('app', { force, platforms: [parsePlatform(platform)] });
   expect(await failureOf(remove('linux/amd64', false))).toMatchObject({ kind: 'invalid' });
   expect(await failureOf(remove('linux/s390x'))).toMatchObject({ kind: 'not-found' });
   bench.users.set(image.descriptor.digest, [{ id: 'c1', running: true }]);

@@ -129,7 +129,7 @@ test('it goes with the image, and not before', async () => {
   const digests = [descriptor.digest, ...blobs.map((blob) => blob.descriptor.digest)];
   await bench.images.collect({ blobs: digests, chains: [] });
   expect(await isWhole()).toEqual([true, true]);
-  await bench.images.remove('app', { force: false, noPrune: false });
+  await bench.images.remove('app', { force: false });
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([]);
 });

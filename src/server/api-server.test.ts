@@ -211,7 +211,7 @@ test('options reach the backend', async () => {
     ['remove', view.id, { force: true, volumes: true }],
     ['list', { all: true, limit: 2, size: false, filters: new Map([['status', ['running']]]) }],
     ['image prune', { danglingOnly: false, filters: new Map([['until', ['1h']]]) }],
-    ['rmi', 'busybox', { force: false, noPrune: true, platforms: [] }],
+    ['rmi', 'busybox', { force: false, platforms: [] }],
   ]);
   for (const [path, text] of [
     ['/containers/json?limit=x', 'strconv.Atoi: parsing "x": invalid syntax'],

@@ -41,22 +41,21 @@ export function encodeRegistryAuth(auth: AuthConfig): string {
 }
 
 /**
- * Read an `X-Registry-Auth` header, base64url or base64, padded or not. Empty and `{}` give no credentials (undefined).
- *
- * @throws EngineError "invalid"; the message never quotes the header.
+ * Read an `X-Registry-Auth` header, base64url or base64, padded or not. No credentials (undefined) in an empty one, in `{}`, and, as with Docker, in one
+ * that can't be read: clients send the words `undefined` and `null` too.
  */
 export function decodeRegistryAuth(header: string | undefined): AuthConfig | undefined {
   if (header === undefined || header === '') return undefined;
-  let value: unknown;
   try {
     const text = atob(header.replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    value = parseJson(new TextDecoder().decode(bytes), { maxLength: 1 << 16, maxDepth: 4 });
+    const auth = toAuthConfig(
+      parseJson(new TextDecoder().decode(bytes), { maxLength: 1 << 16, maxDepth: 4 }),
+    );
+    return Object.keys(auth).length === 0 ? undefined : auth;
   } catch {
-    throw new EngineError('invalid', 'invalid X-Registry-Auth header');
+    return undefined;
   }
-  const auth = toAuthConfig(value);
-  return Object.keys(auth).length === 0 ? undefined : auth;
 }
 
 /**

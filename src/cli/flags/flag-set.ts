@@ -12,6 +12,8 @@ export interface ParseOptions {
 /** The values of a command's flags, and the arguments that are none. */
 export class ParsedFlags {
   readonly args: string[] = [];
+  /** Help was asked for as `-h`, which is going out of use. */
+  asksBriefly = false;
   readonly #flags: Map<string, Flag>;
   readonly #values = new Map<string, string[]>();
 
@@ -125,6 +127,12 @@ function parseShorts(context: Grammar, group: string): void {
   for (let letters = group; letters !== ''; ) {
     const letter = letters[0] ?? '';
     const flag = context.byShort.get(letter);
+    if (flag === undefined && letter === 'h') {
+      context.parsed.set(HELP_FLAG, 'true');
+      context.parsed.asksBriefly = true;
+      letters = letters.slice(1);
+      continue;
+    }
     if (flag === undefined) throw new UsageError(`unknown shorthand flag: '${letter}' in -${letters}`);
     letters = letters.slice(1);
     if (letters.length > 1 && letters.startsWith('=')) return setValue(context, flag, letters.slice(1));

@@ -81,7 +81,6 @@ export function imageRoutes(backends: Backends): Route[] {
       handler: async (request, response) => {
         const results = await images.remove(pathParam(request), {
           force: boolParam(request, 'force'),
-          noPrune: boolParam(request, 'noprune'),
           platforms: removedPlatforms(request),
         });
         response.json(200, results.map(encodeDeleted));

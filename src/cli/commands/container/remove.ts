@@ -23,7 +23,7 @@ export const command: Command = {
       args,
       async (name) => {
         const id = name.replace(/^\/+/, '');
-        if (id === '') throw new EngineError('invalid', 'Container name cannot be empty');
+        if (id === '') throw new EngineError('invalid', 'container name cannot be empty');
         try {
           await client.containers.remove(id, options);
           return true;

@@ -36,25 +36,32 @@ export const command: Command = {
 
 function printer(format: string): (event: EventMessage) => string {
   if (format === '') return plain;
-  if (format === 'json')
-    return (event) =>
-      stringifyJson({ ...event, Actor: { ...event.Actor, Attributes: sorted(event) } }, { escapeHtml: true });
+  if (format === 'json') return (event) => stringifyJson(ordered(event), { escapeHtml: true });
   try {
     const template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
-    return (event) =>
-      template.execute({
-        ...event,
-        ID: event.id,
-        Status: event.status,
-        From: event.from,
-        Scope: event.scope,
-        Time: event.time,
-        TimeNano: event.timeNano,
-      });
+    return (event) => template.execute(templateData(event));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new ExitError(64, `Error parsing format: ${error.message}`);
   }
+}
+
+/** As Go writes it, whose maps are sorted. */
+function ordered(event: EventMessage): EventMessage {
+  return { ...event, Actor: { ...event.Actor, Attributes: sorted(event) } };
+}
+
+/** Fields go by Go's names; what is shown whole has JSON's. */
+function templateData(event: EventMessage): object {
+  const { id, status, from, scope, time, timeNano } = event;
+  return Object.defineProperties(ordered(event), {
+    ID: { value: id },
+    Status: { value: status },
+    From: { value: from },
+    Scope: { value: scope },
+    Time: { value: time },
+    TimeNano: { value: timeNano },
+  });
 }
 
 /** `2026-11-23T23:31:56.123456789Z container create <id> (image=x, name=y)`. */
