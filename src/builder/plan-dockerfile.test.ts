@@ -43,6 +43,7 @@ function jobOf(text: string, change: Partial<PlanJob> = {}): Omit<PlanJob, 'imag
       noCacheStages: [],
       namedContexts: new Map(),
       hasContext: true,
+      debug: false,
     },
     describe: undefined,
     givenPlatforms: [],

@@ -107,7 +107,8 @@ class BuildRun {
   }
 
   async #planned(definition: BuildDefinition, bases: BaseImages): Promise<PlannedDockerfile> {
-    const { target, buildArgs, noCache, noCacheStages, namedContexts, context, describe } = this.#request;
+    const { target, buildArgs, noCache, noCacheStages, namedContexts, context, describe, session } =
+      this.#request;
     const given = this.#request.platforms;
     const asked = given.length === 0 ? [hostPlatform()] : given;
     const { planner, signal } = this.#context;
@@ -124,6 +125,7 @@ class BuildRun {
           noCacheStages,
           namedContexts,
           hasContext: context.type !== 'none',
+          debug: session.terminal !== undefined,
         },
         describe,
         givenPlatforms: given,

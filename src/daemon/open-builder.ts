@@ -5,7 +5,7 @@ import { filePool } from '../builder/copy/file-pool.ts';
 import { rememberDigests } from '../builder/copy/remember-digests.ts';
 import { CacheMounts } from '../builder/execute/cache-mounts.ts';
 import type { RunPorts } from '../builder/execute/run-ports.ts';
-import { runStep } from '../builder/execute/run-step.ts';
+import { runStep, shellBeforeStep } from '../builder/execute/run-step.ts';
 import { withMountedChain } from '../builder/export/tree-output.ts';
 import { planPool } from '../builder/plan/plan-pool.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
@@ -57,6 +57,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       mounts,
       runs: rooms,
       run: runStep,
+      shellBeforeStep,
       shared: new SharedWork(),
       turns: new Turnstile(Math.max(2, availableParallelism())),
     },

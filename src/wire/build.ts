@@ -42,6 +42,8 @@ export interface BuildRequestJson {
   entitlements: string[];
   /** Ids of the SSH agents that the client forwards. */
   agents?: string[];
+  /** The client has a terminal for a shell where the first step fails (`BuildMessage.terminal`). */
+  debug?: boolean;
   checkOnly: boolean;
   /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
   describe?: 'outline' | 'targets';
@@ -96,17 +98,20 @@ export interface BuildMessage {
   output?: { id: string; token: string; type: 'local' | 'tar' | 'oci' | 'docker' };
   blob?: BlobCallJson;
   agent?: AgentCallJson;
+  terminal?: TerminalCallJson;
   /** The last line of a build that went well. */
   result?: { imageId?: string; metadata: Record<string, string> };
   /** The last line of one that failed. */
-  error?: {
-    message: string;
-    code?: number;
-    lines?: BuildLines;
-    dockerfile?: string;
-    /** A context that was read where it lies didn't hold still: an archive of it would. */
-    contextChanged?: true;
-  };
+  error?: BuildErrorJson;
+}
+
+export interface BuildErrorJson {
+  message: string;
+  code?: number;
+  lines?: BuildLines;
+  dockerfile?: string;
+  /** A context that was read where it lies didn't hold still: an archive of it would. */
+  contextChanged?: true;
 }
 
 /**
@@ -125,6 +130,16 @@ export interface BlobCallJson {
 export interface AgentCallJson {
   token: string;
   id: string;
+}
+
+/**
+ * A step has failed, and a shell waits there: the client opens it by `POST /build/terminals/{token}`, upgraded to `tcp`, and tells its size by
+ * `POST /build/terminals/{token}/resize?h=&w=`. The `error` line follows when the shell has ended.
+ */
+export interface TerminalCallJson {
+  token: string;
+  error: BuildErrorJson;
+  shell: string[];
 }
 
 export interface BuildLines {

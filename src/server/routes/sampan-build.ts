@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildBackend, PostedEntry } from '../../builder/build-backend.ts';
 import type { OutputSink } from '../../builder/build-session.ts';
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import type { BuildMessage, BuildRequestJson, LocalProofJson } from '../../wire/build.ts';
 import { type ApiRequest, pathParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { buildOfJson, MAX_BUILD_JSON, parseBuildJson, parseLocalDirectory } from '../decode/build-json.ts';
 import { BodyParts } from '../decode/build-parts.ts';
 import { registryConfig } from '../decode/build-query.ts';
+import { encodeBuildError } from '../encode/build-error.ts';
 import { buildMessage } from '../encode/build-message.ts';
 import { OutputGate } from '../output-gate.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
 import { BuildCalls } from './build-calls.ts';
+import { BuildTerminals } from './build-terminals.ts';
 
 const MAX_SECRET_BYTES = 500 << 10;
 const MAX_SECRETS = 100;
@@ -30,6 +32,7 @@ export class SampanBuilds {
   readonly #builder: BuildBackend;
   readonly #outputs = new Map<string, WaitingOutput>();
   readonly #calls = new BuildCalls();
+  readonly #terminals = new BuildTerminals();
 
   constructor(builder: BuildBackend) {
     this.#builder = builder;
@@ -38,6 +41,7 @@ export class SampanBuilds {
   routes(): Route[] {
     return [
       ...this.#calls.routes(),
+      ...this.#terminals.routes(),
       {
         method: 'GET',
         pattern: '/build/local',
@@ -71,7 +75,10 @@ export class SampanBuilds {
         secrets,
         credentials: registryConfig(request),
         outputs: this.#sinks(json, { write, signal }),
-        calls: this.#calls.of({ agents: json.agents ?? [], write, signal }),
+        calls: {
+          ...this.#calls.of({ agents: json.agents ?? [], write, signal }),
+          terminal: json.debug === true ? this.#terminals.of({ write, signal }) : undefined,
+        },
       },
       { signal },
     );
@@ -105,7 +112,7 @@ export class SampanBuilds {
       write({ result: { ...(imageId === undefined ? {} : { imageId }), metadata } });
     } catch (error) {
       if (signal.aborted && !isCanceled(error)) return;
-      write({ error: errorOf(error) });
+      write({ error: encodeBuildError(error) });
     }
   }
 
@@ -183,25 +190,4 @@ async function readParts(parts: BodyParts): Promise<{
 
 function isCanceled(error: unknown): boolean {
   return error instanceof EngineError && error.message === 'build canceled';
-}
-
-function isContextChanged(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && error.code === 'context-changed') || isContextChanged(error.cause);
-}
-
-/** A BuildError's place and code, by its shape: only types of the builder are known here. */
-function errorOf(error: unknown): NonNullable<BuildMessage['error']> {
-  const { lines, exit, dockerfile } = (error ?? {}) as {
-    lines?: { start: number; end: number };
-    exit?: { code: number };
-    dockerfile?: string;
-  };
-  return {
-    message: messageOf(error),
-    ...(exit === undefined ? {} : { code: exit.code }),
-    ...(lines === undefined ? {} : { lines }),
-    ...(dockerfile === undefined ? {} : { dockerfile }),
-    ...(isContextChanged(error) ? { contextChanged: true } : {}),
-  };
 }
