@@ -15,8 +15,9 @@ import { FetchedSources } from '../builder/sources/fetched-sources.ts';
 import { LocalContexts } from '../builder/sources/local-contexts.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import type { ImageService } from '../images/image-service.ts';
+import { runnablePlatforms } from './runnable-platforms.ts';
 
-export interface BuilderRooms extends RunPorts {
+export interface BuilderRooms extends Omit<RunPorts, 'runnablePlatforms'> {
   dataRoot: string;
   execRoot: string;
   store: CacheStore;
@@ -29,12 +30,13 @@ export interface BuilderRooms extends RunPorts {
 export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const { snapshotter, content, images, logger, store } = rooms;
   const directory = join(rooms.dataRoot, 'builder');
+  const runs = { ...rooms, runnablePlatforms };
   const files = rememberDigests(filePool(logger));
   const { gc, leases } = images.rooms();
   const mounts = new CacheMounts({
     directory: join(directory, 'mounts'),
     store,
-    withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: rooms, signal }),
+    withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: runs, signal }),
     logger,
   });
   return new BuildService({
@@ -55,7 +57,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       holdRoots: (roots) => leases.hold(roots),
       store,
       mounts,
-      runs: rooms,
+      runs,
       run: runStep,
       shellBeforeStep,
       shared: new SharedWork(),

@@ -6,8 +6,9 @@ import type { TaskHandle } from '../../runtime/runtime.ts';
 import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
 import { quote } from '../../wire/quote.ts';
-import { BuildError } from '../build-error.ts';
+import { BuildError, type BuildErrorDetails } from '../build-error.ts';
 import { followTask } from './follow-task.ts';
+import { ForeignPrograms } from './foreign-programs.ts';
 import { LogLimit } from './log-limit.ts';
 import { makeRootPlaces, missingPlaces, removePlaces } from './mount-stubs.ts';
 import { hostsText, resolvConfText } from './run-files.ts';
@@ -181,11 +182,20 @@ async function execute(parts: StepSpecParts, run: StepRun): Promise<void> {
   }
 }
 
+type Failed = (how: string, details: BuildErrorDetails) => Promise<BuildError>;
+
 async function runCommand(parts: StepSpecParts, { request, ports, options }: StepRun): Promise<void> {
   const limit = new LogLimit(options.log);
   const command = request.step.args.join(' ');
-  const failed = (how: string, details: ConstructorParameters<typeof BuildError>[1]): BuildError =>
-    new BuildError(`process ${quote(command)} did not complete successfully: ${how}`, details);
+  const programs = new ForeignPrograms(request.step.platform);
+  const failed: Failed = async (how, details) => {
+    const advice = await programs.advice(ports.runnablePlatforms);
+    return new BuildError(
+      `process ${quote(command)} did not complete successfully: ${how}${advice}`,
+      details,
+    );
+  };
+  const told = { failed, limit, command, programs };
   const id = { containerId: parts.id, generation: 1 };
   const { signal } = options;
   let handle: TaskHandle;
@@ -205,16 +215,18 @@ async function runCommand(parts: StepSpecParts, { request, ports, options }: Ste
     );
   } catch (error) {
     signal.throwIfAborted();
-    throw startFailure(error, { failed, limit, command });
+    throw await startFailure(error, told);
   }
   try {
-    const output = (stream: 'stdout' | 'stderr', data: Uint8Array): void =>
+    const output = (stream: 'stdout' | 'stderr', data: Uint8Array): void => {
+      programs.see(data);
       limit.write(stream === 'stdout' ? 1 : 2, data);
+    };
     const code = await followTask(ports.runtime, handle, { signal, output });
-    if (code !== 0) throw failed(`exit code: ${code}`, { exit: { code, command } });
+    if (code !== 0) throw await failed(`exit code: ${code}`, { exit: { code, command } });
   } catch (error) {
     signal.throwIfAborted();
-    throw isStartFailure(error) ? startFailure(error, { failed, limit, command }) : error;
+    throw isStartFailure(error) ? await startFailure(error, told) : error;
   } finally {
     await ports.runtime.remove(handle);
   }
@@ -228,20 +240,17 @@ function isStartFailure(error: unknown): boolean {
 }
 
 /** A command that can't be started is the step's own failure, told as BuildKit tells it: on its output, with code 1. */
-function startFailure(
+async function startFailure(
   error: unknown,
-  to: {
-    failed: (how: string, details: ConstructorParameters<typeof BuildError>[1]) => BuildError;
-    limit: LogLimit;
-    command: string;
-  },
-): unknown {
+  to: { failed: Failed; limit: LogLimit; command: string; programs: ForeignPrograms },
+): Promise<unknown> {
   if (!(error instanceof EngineError)) return error;
   if (isStartFailure(error)) {
+    to.programs.notStarted();
     to.limit.write(2, new TextEncoder().encode(`${error.message}\n`));
-    return to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
+    return await to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
   }
   return error.kind === 'invalid' || error.kind === 'not-found'
-    ? to.failed(error.message, { cause: error })
+    ? await to.failed(error.message, { cause: error })
     : error;
 }
