@@ -114,6 +114,7 @@ class BuildRun {
     const { planner, signal } = this.#context;
     return await planDockerfile(
       {
+        name: definition.name,
         text: definition.text,
         ignore: definition.ignore,
         platforms: [...new Map(asked.map((one) => [formatPlatform(one), one])).values()],

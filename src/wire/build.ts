@@ -1,10 +1,13 @@
 /** Sampan's own form of `POST /build` (`version=sampan`): what the client asks for, what it is told. */
 
-/** The first part of the request, JSON. Bytes are base64. */
+/** A larger one is refused, wherever it comes from. */
+export const MAX_DOCKERFILE_BYTES = 16 << 20;
+
+/** The first part of the request, JSON. */
 export interface BuildRequestJson {
   context: 'sent' | 'none' | { url: string };
-  /** The Dockerfile's bytes, or its path in a context that isn't filtered here (an archive, a URL). */
-  dockerfile: { text: string; name: string } | { path: string };
+  /** The name of the one that is sent as a part, or its path in a context that isn't filtered here (an archive, a URL). */
+  dockerfile: { name: string } | { path: string };
   namedContexts: Record<
     string,
     | { type: 'local' }
@@ -61,7 +64,7 @@ export type BuildOutputJson =
 
 /**
  * Parts of the request's body, one after the other: 2 bytes length of the name, the name, then pieces of 4 bytes length and so many bytes, a
- * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `secret:<id>`, then `context:<name>` (a tar each) or
+ * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `dockerfile`, where it is sent, then `secret:<id>`, then `context:<name>` (a tar each) or
  * `directory:<name>` (`LocalDirectoryJson`).
  */
 export const BUILD_BODY_TYPE = 'application/vnd.sampan.build.v1';

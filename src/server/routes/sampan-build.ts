@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildBackend, PostedEntry } from '../../builder/build-backend.ts';
+import type { BuildRequest } from '../../builder/build-request.ts';
 import type { OutputSink } from '../../builder/build-session.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { BuildMessage, BuildRequestJson, LocalProofJson } from '../../wire/build.ts';
+import {
+  type BuildMessage,
+  type BuildRequestJson,
+  type LocalProofJson,
+  MAX_DOCKERFILE_BYTES,
+} from '../../wire/build.ts';
 import { type ApiRequest, pathParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { buildOfJson, MAX_BUILD_JSON, parseBuildJson, parseLocalDirectory } from '../decode/build-json.ts';
@@ -63,7 +69,7 @@ export class SampanBuilds {
     const first = await parts.next();
     if (first?.name !== 'request') throw new EngineError('invalid', 'the build request is malformed');
     const json = parseBuildJson(await parts.read(first, MAX_BUILD_JSON));
-    const { secrets, contexts } = await readParts(parts);
+    const { dockerfile, secrets, contexts } = await readParts(parts);
     const lines: { stream?: ResponseStream } = {};
     const write = (message: BuildMessage): void => {
       lines.stream ??= response.stream(200, 'application/json');
@@ -84,7 +90,7 @@ export class SampanBuilds {
     );
     try {
       const gate = new OutputGate(() => lines.stream?.waitingBytes ?? 0);
-      await this.#run(json, session, { write, gate, signal });
+      await this.#run(() => buildOfJson(json, session, dockerfile), { write, gate, signal });
     } finally {
       await session.close();
     }
@@ -92,8 +98,7 @@ export class SampanBuilds {
   }
 
   async #run(
-    json: BuildRequestJson,
-    session: Parameters<typeof buildOfJson>[1],
+    request: () => BuildRequest,
     {
       write,
       gate,
@@ -101,7 +106,7 @@ export class SampanBuilds {
     }: { write: (message: BuildMessage) => void; gate: OutputGate; signal: AbortSignal },
   ): Promise<void> {
     try {
-      const { imageId, metadata } = await this.#builder.build(buildOfJson(json, session), {
+      const { imageId, metadata } = await this.#builder.build(request(), {
         signal,
         watch: (event) => {
           const passed = gate.pass(event);
@@ -162,13 +167,19 @@ export class SampanBuilds {
   }
 }
 
-/** Secrets first, then the contexts, which are read as the builder takes them in, one after the other. */
+/** The Dockerfile first, then secrets, then the contexts, which are read as the builder takes them in, one after the other. */
 async function readParts(parts: BodyParts): Promise<{
+  dockerfile: Uint8Array | undefined;
   secrets: Map<string, Uint8Array>;
   contexts: AsyncIterable<PostedEntry>;
 }> {
   const secrets = new Map<string, Uint8Array>();
   let part = await parts.next();
+  let dockerfile: Uint8Array | undefined;
+  if (part?.name === 'dockerfile') {
+    dockerfile = await parts.read(part, MAX_DOCKERFILE_BYTES);
+    part = await parts.next();
+  }
   for (; part?.name.startsWith('secret:') === true; part = await parts.next()) {
     if (secrets.size >= MAX_SECRETS) throw new EngineError('invalid', `more than ${MAX_SECRETS} secrets`);
     secrets.set(part.name.slice('secret:'.length), await parts.read(part, MAX_SECRET_BYTES));
@@ -185,7 +196,7 @@ async function readParts(parts: BodyParts): Promise<{
       else throw new EngineError('invalid', 'the build request is malformed');
     }
   }
-  return { secrets, contexts: contexts() };
+  return { dockerfile, secrets, contexts: contexts() };
 }
 
 function isCanceled(error: unknown): boolean {

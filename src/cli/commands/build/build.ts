@@ -62,6 +62,7 @@ export const command: Command = {
     };
     const head: Part[] = [
       { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
+      ...(prepared.file === undefined ? [] : [{ name: 'dockerfile', data: [prepared.file] }]),
       ...(await secretParts(context, flags)),
     ];
     const contexts = [...prepared.parts, ...parts];
@@ -280,7 +281,8 @@ async function tellFailure(
 ): Promise<void> {
   const name = 'name' in prepared.dockerfile ? prepared.dockerfile.name : prepared.dockerfile.path;
   if (progress === undefined) return;
-  const text = `${warningsText(progress.view)}${errorText(error, progress.view, { name, text: prepared.text })}`;
+  const source = { name, text: prepared.file && new TextDecoder().decode(prepared.file) };
+  const text = `${warningsText(progress.view)}${errorText(error, progress.view, source)}`;
   await context.stderr.write(text);
 }
 
