@@ -139,6 +139,18 @@ COPY missing /m
     expect((await again.end()).stdout).toContain('/mine: No such file');
   }, 60_000);
 
+  test('progress that is redrawn in place leaves the terminal to the shell', async () => {
+    write('FROM busybox\nRUN exit 3\n');
+    const { shell } = await debug(['--progress', 'tty']);
+    await type(shell, 'echo mine-$((1+1)); exit');
+    const { code, stdout } = await shell.end();
+    expect(code).toBe(1);
+    const [before = '', after = ''] = stdout.split('Leave it with');
+    expect(before).toContain('[+] Building');
+    expect(after).toContain('mine-2');
+    expect(after).not.toContain('[+] Building');
+  }, 60_000);
+
   test('a client that is killed leaves nothing', async () => {
     write('FROM busybox\nRUN echo a > /a; false\n');
     const { shell, pid } = await debug();

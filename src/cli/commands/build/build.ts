@@ -222,7 +222,7 @@ async function build(
     } else if (mode === 'rawjson') await showRaw(context, message);
     else if (message.result === undefined && message.error === undefined) await progress?.show(message);
   }
-  await progress?.end();
+  if (!isTold) await progress?.end();
   await calls.end({ hasFailed: mustSend || last.error !== undefined });
   if (mustSend) return undefined;
   if (last.error !== undefined) {
