@@ -91,8 +91,8 @@ export interface BuildRequest {
   attestations: ReadonlyMap<'provenance' | 'sbom', Record<string, string>>;
   /** Only the checks: nothing is built. */
   checkOnly: boolean;
-  /** Only an answer about the Dockerfile, as `result.json` and `result.txt` of the metadata: what its target can be given, or what there is to build. */
-  describe?: 'outline' | 'targets';
+  /** Only an answer about the Dockerfile, as `result.json` and `result.txt` of the metadata: what its target can be given, what there is to build, what its checks find. */
+  describe?: 'outline' | 'targets' | 'lint' | undefined;
   /** The request as its client gave it, for provenance: `build-arg:NAME`, `target` … Never secrets. */
   parameters?: Readonly<Record<string, string>>;
   /** SOURCE_DATE_EPOCH, seconds since 1970. */

@@ -1,6 +1,7 @@
 import type { Tree } from '../archive/tree.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { ClientBlobs } from './client-blobs.ts';
+import type { OpenTerminal } from './client-terminal.ts';
 import type { FilePlace } from './sources/file-place.ts';
 
 /** What of a context is wanted. Patterns are `.dockerignore`'s grammar; paths are relative, `/`-separated. */
@@ -69,6 +70,8 @@ export interface BuildSession {
   credentials(host: string, options: { signal: AbortSignal }): Promise<RegistryCredentials | undefined>;
   /** @throws EngineError "not-implemented" where the protocol can't carry it. */
   output(id: string): OutputSink;
+  /** Its client wants a shell where the first step fails; undefined: it doesn't. */
+  readonly terminal?: OpenTerminal | undefined;
   /** An OCI layout of the client's, by its name there. @throws EngineError "not-implemented" where the protocol can't carry it. */
   blobs(store: string): ClientBlobs;
 }

@@ -3,11 +3,13 @@ import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
 import type { ContextSource } from './build-session.ts';
 import { loadDockerfile, loadIgnoreFile } from './load-dockerfile.ts';
+import { sharedBytes } from './shared-bytes.ts';
 import { watched } from './solver/build-progress-teller.ts';
 
 /** A build's Dockerfile, and the patterns of its `.dockerignore`. */
 export interface BuildDefinition {
   name: string;
+  /** In shared memory: it goes to the planning threads, more than once. */
   text: Uint8Array;
   ignore: string[];
 }
@@ -31,7 +33,8 @@ export async function loadDefinition(
   early?.catch(() => undefined);
   const title = dockerfile.from === 'text' ? 'Dockerfile' : dockerfile.path;
   const loading = watched(watch, `[internal] load build definition from ${title}`, async (teller) => {
-    if (dockerfile.from === 'text') return { text: dockerfile.text, ignore: undefined };
+    if (dockerfile.from === 'text')
+      return { text: sharedBytes([dockerfile.text], dockerfile.text.length), ignore: undefined };
     const source = dockerfile.from === 'session' ? session.context('dockerfile') : options.context();
     const received = (bytes: number): void => teller.transfer('transferring dockerfile:', bytes);
     return await loadDockerfile(source, dockerfile.path, { signal, received });

@@ -1,8 +1,9 @@
 import type { Tree } from '../archive/tree.ts';
 import { EngineError } from '../errors/engine-error.ts';
+import { MAX_DOCKERFILE_BYTES } from '../wire/build.ts';
 import type { ContextSource, ContextTree } from './build-session.ts';
+import { sharedBytes } from './shared-bytes.ts';
 
-const MAX_DOCKERFILE_BYTES = 16 << 20;
 const MAX_IGNORE_BYTES = 4 << 20;
 const MAX_LINKS = 20;
 
@@ -30,7 +31,7 @@ export async function readContextFile(
       throw new EngineError('invalid', `failed to read ${path}: larger than ${maxBytes} bytes`);
     chunks.push(chunk.slice());
   }
-  return Buffer.concat(chunks, size);
+  return sharedBytes(chunks, size);
 }
 
 async function followed(tree: Tree, path: string): Promise<string | undefined> {

@@ -32,6 +32,7 @@ function image(name: string, onBuild: string[] = []): BaseImage {
 
 function jobOf(text: string, change: Partial<PlanJob> = {}): Omit<PlanJob, 'images'> {
   return {
+    name: 'Dockerfile',
     text: Buffer.from(text),
     ignore: [],
     platforms: [platform],
@@ -43,6 +44,7 @@ function jobOf(text: string, change: Partial<PlanJob> = {}): Omit<PlanJob, 'imag
       noCacheStages: [],
       namedContexts: new Map(),
       hasContext: true,
+      debug: false,
     },
     describe: undefined,
     givenPlatforms: [],
@@ -83,6 +85,45 @@ describe('planDockerfile()', () => {
     expect(asked.map((names) => [...names].sort())).toEqual([['one', 'three', 'two'], ['four']]);
     expect(plans[0]?.lines.map(({ code }) => code)).toContain('COPY --from=four /z /');
   });
+
+  const lint = async (text: string) => {
+    const job = jobOf(text, { describe: 'lint' });
+    const answer = await planDockerfile(job, { planner, signal, image: async ({ name }) => image(name) });
+    if (!('metadata' in answer)) throw new Error('a plan and no answer');
+    const { 'result.json': json = '', 'result.txt': shown = '', 'result.statuscode': code } = answer.metadata;
+    return { ...(JSON.parse(json) as Linted), shown, code };
+  };
+
+  interface Linted {
+    warnings: { ruleName: string; location: object }[];
+    sources: { data: string }[];
+    buildError?: { message: string; location: object };
+  }
+
+  test('an answer of the checks has their findings with the lines, and what ends the build', async () => {
+    const bad = await lint('FROM one\nENV a b\n# x\n');
+    expect(bad.warnings).toMatchObject([
+      { ruleName: 'LegacyKeyValueFormat', location: { ranges: [{ start: { line: 2 }, end: { line: 2 } }] } },
+    ]);
+    expect(bad.shown).toContain('   2 | >>> ENV a b\n');
+    expect([bad.code, bad.buildError]).toEqual(['1', undefined]);
+    const wrong = await lint('FROM one\nCOPY --from=0 a b\nCOPY a\n');
+    expect(wrong.buildError).toMatchObject({
+      location: { ranges: [{ start: { line: 3 }, end: { line: 3 } }] },
+    });
+    expect(wrong.code).toBe('1');
+    expect((await lint('FROM one\n')).code).toBe('0');
+  });
+
+  test('the answer about a large Dockerfile with thousands of findings is bounded, and comes soon', async () => {
+    const lines = Array.from({ length: 9000 }, (_, at) => `ENV a${at} b\n# ${'c'.repeat(1200)}\n`);
+    const startedMs = performance.now();
+    const { warnings, sources, shown } = await lint(`FROM one\n${lines.join('')}`);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    expect([warnings.length, sources[0]?.data]).toEqual([9000, '']);
+    expect(shown.length).toBeLessThan(2 << 20);
+    expect(shown).toMatch(/\n8\d{3} more warnings\n$/);
+  }, 20_000);
 
   test('one platform’s images are asked for beside another’s', async () => {
     const platforms = [parsePlatform('linux/amd64'), parsePlatform('linux/arm64')];

@@ -4,6 +4,7 @@ import type { RegistryCredentials } from '../registry/registry-client.ts';
 import { forwardSocket } from '../sys/forward-socket.ts';
 import type { BuildSession, ContextSource, OutputSink } from './build-session.ts';
 import type { ClientBlobs } from './client-blobs.ts';
+import type { OpenTerminal } from './client-terminal.ts';
 import type { PostedCalls } from './posted-calls.ts';
 
 /** A context that is here until `close`. */
@@ -28,6 +29,10 @@ export class PostedSession implements BuildSession {
 
   constructor(parts: PostedParts) {
     this.#parts = parts;
+  }
+
+  get terminal(): OpenTerminal | undefined {
+    return this.#parts.calls?.terminal;
   }
 
   context(name: string): ContextSource {

@@ -107,12 +107,14 @@ class BuildRun {
   }
 
   async #planned(definition: BuildDefinition, bases: BaseImages): Promise<PlannedDockerfile> {
-    const { target, buildArgs, noCache, noCacheStages, namedContexts, context, describe } = this.#request;
+    const { target, buildArgs, noCache, noCacheStages, namedContexts, context, describe, session } =
+      this.#request;
     const given = this.#request.platforms;
     const asked = given.length === 0 ? [hostPlatform()] : given;
     const { planner, signal } = this.#context;
     return await planDockerfile(
       {
+        name: definition.name,
         text: definition.text,
         ignore: definition.ignore,
         platforms: [...new Map(asked.map((one) => [formatPlatform(one), one])).values()],
@@ -124,6 +126,7 @@ class BuildRun {
           noCacheStages,
           namedContexts,
           hasContext: context.type !== 'none',
+          debug: session.terminal !== undefined,
         },
         describe,
         givenPlatforms: given,

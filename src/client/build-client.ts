@@ -10,6 +10,8 @@ export interface BuildOptions {
   contentType: string;
   /** X-Registry-Config, base64url JSON. */
   registryConfig?: string | undefined;
+  /** As `--isolation` has it; undefined: not said. */
+  isolation?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,10 +30,10 @@ export class BuildClient {
 
   /** Ends with a `result` or an `error` line. Sampan's daemon alone can: others build by their own protocols. */
   async *build(options: BuildOptions): AsyncGenerator<BuildMessage, void, undefined> {
-    const { body, contentType, registryConfig, signal } = options;
+    const { body, contentType, registryConfig, isolation, signal } = options;
     await this.#engine.own('build this way', async () => undefined);
     yield* this.#engine.jsonLines<BuildMessage>('POST', '/build', {
-      query: { version: 'sampan' },
+      query: { version: 'sampan', isolation },
       body,
       contentType,
       ...(registryConfig === undefined ? {} : { headers: { 'x-registry-config': registryConfig } }),
@@ -77,6 +79,18 @@ export class BuildClient {
   /** The connection that an `agent` line asks for. */
   async agent(token: string, signal?: AbortSignal): Promise<HijackedConnection> {
     return await this.#engine.hijack('POST', `/build/agents/${segment('token', token)}`, { signal });
+  }
+
+  /** The connection that a `terminal` line asks for. */
+  async terminal(token: string, signal?: AbortSignal): Promise<HijackedConnection> {
+    return await this.#engine.hijack('POST', `/build/terminals/${segment(token)}`, { signal });
+  }
+
+  /** Width and height in characters. */
+  async resizeTerminal(token: string, size: { width: number; height: number }): Promise<void> {
+    await this.#engine.call('POST', `/build/terminals/${segment(token)}/resize`, {
+      query: { h: size.height, w: size.width },
+    });
   }
 
   prune(

@@ -5,7 +5,7 @@ import { filePool } from '../builder/copy/file-pool.ts';
 import { rememberDigests } from '../builder/copy/remember-digests.ts';
 import { CacheMounts } from '../builder/execute/cache-mounts.ts';
 import type { RunPorts } from '../builder/execute/run-ports.ts';
-import { runStep } from '../builder/execute/run-step.ts';
+import { runStep, shellBeforeStep } from '../builder/execute/run-step.ts';
 import { withMountedChain } from '../builder/export/tree-output.ts';
 import { planPool } from '../builder/plan/plan-pool.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
@@ -15,8 +15,9 @@ import { FetchedSources } from '../builder/sources/fetched-sources.ts';
 import { LocalContexts } from '../builder/sources/local-contexts.ts';
 import type { LocalContentStore } from '../content/local-content-store.ts';
 import type { ImageService } from '../images/image-service.ts';
+import { runnablePlatforms } from './runnable-platforms.ts';
 
-export interface BuilderRooms extends RunPorts {
+export interface BuilderRooms extends Omit<RunPorts, 'runnablePlatforms'> {
   dataRoot: string;
   execRoot: string;
   store: CacheStore;
@@ -29,12 +30,13 @@ export interface BuilderRooms extends RunPorts {
 export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const { snapshotter, content, images, logger, store } = rooms;
   const directory = join(rooms.dataRoot, 'builder');
+  const runs = { ...rooms, runnablePlatforms };
   const files = rememberDigests(filePool(logger));
   const { gc, leases } = images.rooms();
   const mounts = new CacheMounts({
     directory: join(directory, 'mounts'),
     store,
-    withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: rooms, signal }),
+    withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: runs, signal }),
     logger,
   });
   return new BuildService({
@@ -55,8 +57,9 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       holdRoots: (roots) => leases.hold(roots),
       store,
       mounts,
-      runs: rooms,
+      runs,
       run: runStep,
+      shellBeforeStep,
       shared: new SharedWork(),
       turns: new Turnstile(Math.max(2, availableParallelism())),
     },

@@ -28,7 +28,7 @@ export async function openBuildkit(rooms: BuildkitRooms): Promise<LazyBuildkit> 
   const worker = {
     id: rooms.engineId,
     hostname: hostname(),
-    platforms: await runnablePlatforms(),
+    platforms: runnablePlatforms,
     hostGatewayIp: rooms.hostGatewayIp,
     version: buildInfo.version,
   };

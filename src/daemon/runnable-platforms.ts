@@ -17,14 +17,19 @@ const EMULATED: Readonly<Record<string, string>> = {
 };
 
 /** What this host can run: its own, and what binfmt_misc has an interpreter for. The host's comes first. */
-export async function runnablePlatforms(directory = '/proc/sys/fs/binfmt_misc'): Promise<Platform[]> {
+export async function runnablePlatforms(): Promise<Platform[]> {
+  return await platformsOf('/proc/sys/fs/binfmt_misc');
+}
+
+/** By binfmt_misc's files. Containers reach only an interpreter that the kernel keeps open, flag F. */
+export async function platformsOf(directory: string): Promise<Platform[]> {
   const host = hostPlatform();
   const found = [host, ...(host.architecture === 'amd64' ? [parsePlatform('linux/386')] : [])];
   for (const name of await readdir(directory).catch(() => [])) {
     const platform = EMULATED[name];
     if (platform === undefined) continue;
     const state = await readFile(join(directory, name), 'utf8').catch(() => '');
-    if (state.startsWith('enabled')) found.push(parsePlatform(platform));
+    if (/^enabled\n[^]*^flags: .*F/m.test(state)) found.push(parsePlatform(platform));
   }
   return [
     ...new Map(found.map((one) => [`${one.os}/${one.architecture}/${one.variant ?? ''}`, one])).values(),

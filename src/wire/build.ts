@@ -1,10 +1,13 @@
 /** Sampan's own form of `POST /build` (`version=sampan`): what the client asks for, what it is told. */
 
-/** The first part of the request, JSON. Bytes are base64. */
+/** A larger one is refused, wherever it comes from. */
+export const MAX_DOCKERFILE_BYTES = 16 << 20;
+
+/** The first part of the request, JSON. */
 export interface BuildRequestJson {
   context: 'sent' | 'none' | { url: string };
-  /** The Dockerfile's bytes, or its path in a context that isn't filtered here (an archive, a URL). */
-  dockerfile: { text: string; name: string } | { path: string };
+  /** The name of the one that is sent as a part, or its path in a context that isn't filtered here (an archive, a URL). */
+  dockerfile: { name: string } | { path: string };
   namedContexts: Record<
     string,
     | { type: 'local' }
@@ -42,6 +45,8 @@ export interface BuildRequestJson {
   entitlements: string[];
   /** Ids of the SSH agents that the client forwards. */
   agents?: string[];
+  /** The client has a terminal for a shell where the first step fails (`BuildMessage.terminal`). */
+  debug?: boolean;
   checkOnly: boolean;
   /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
   describe?: 'outline' | 'targets';
@@ -59,7 +64,7 @@ export type BuildOutputJson =
 
 /**
  * Parts of the request's body, one after the other: 2 bytes length of the name, the name, then pieces of 4 bytes length and so many bytes, a
- * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `secret:<id>`, then `context:<name>` (a tar each) or
+ * length of 0 ends the part. All numbers are big-endian. `request` comes first, then `dockerfile`, where it is sent, then `secret:<id>`, then `context:<name>` (a tar each) or
  * `directory:<name>` (`LocalDirectoryJson`).
  */
 export const BUILD_BODY_TYPE = 'application/vnd.sampan.build.v1';
@@ -96,17 +101,20 @@ export interface BuildMessage {
   output?: { id: string; token: string; type: 'local' | 'tar' | 'oci' | 'docker' };
   blob?: BlobCallJson;
   agent?: AgentCallJson;
+  terminal?: TerminalCallJson;
   /** The last line of a build that went well. */
   result?: { imageId?: string; metadata: Record<string, string> };
   /** The last line of one that failed. */
-  error?: {
-    message: string;
-    code?: number;
-    lines?: BuildLines;
-    dockerfile?: string;
-    /** A context that was read where it lies didn't hold still: an archive of it would. */
-    contextChanged?: true;
-  };
+  error?: BuildErrorJson;
+}
+
+export interface BuildErrorJson {
+  message: string;
+  code?: number;
+  lines?: BuildLines;
+  dockerfile?: string;
+  /** A context that was read where it lies didn't hold still: an archive of it would. */
+  contextChanged?: true;
 }
 
 /**
@@ -125,6 +133,16 @@ export interface BlobCallJson {
 export interface AgentCallJson {
   token: string;
   id: string;
+}
+
+/**
+ * A step has failed, and a shell waits there: the client opens it by `POST /build/terminals/{token}`, upgraded to `tcp`, and tells its size by
+ * `POST /build/terminals/{token}/resize?h=&w=`. The `error` line follows when the shell has ended.
+ */
+export interface TerminalCallJson {
+  token: string;
+  error: BuildErrorJson;
+  shell: string[];
 }
 
 export interface BuildLines {

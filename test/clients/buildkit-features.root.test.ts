@@ -140,6 +140,29 @@ describe('buildx alone', () => {
     });
   }, 300_000);
 
+  test('--check of a Dockerfile of 11 MB with thousands of findings holds up nobody; a build that it fails says why', async () => {
+    const folder = fixture.project({
+      Dockerfile: `FROM scratch\n${Array.from({ length: 9000 }, (_, at) => `ENV a${at} b\n# ${'c'.repeat(1200)}\n`).join('')}`,
+      wrong: `FROM scratch\n${'# a comment\n'.repeat(1_000_000)}COPY missing /\n`,
+    });
+    let isDone = false;
+    let slowestMs = 0;
+    const pinging = (async () => {
+      while (!isDone) {
+        const startedMs = performance.now();
+        await fixture.daemon.api('GET', '/_ping');
+        slowestMs = Math.max(slowestMs, performance.now() - startedMs);
+      }
+    })();
+    const checked = await build(['--check', folder]);
+    const wrong = await build(['-f', join(folder, 'wrong'), folder]);
+    isDone = true;
+    await pinging;
+    expect(checked.stdout + checked.stderr).toContain('LegacyKeyValueFormat');
+    expect(wrong.stderr).toContain('"/missing": not found');
+    expect(slowestMs).toBeLessThan(2000);
+  }, 120_000);
+
   test('--check tells what it finds and fails', async () => {
     const folder = fixture.project({ Dockerfile: 'from busybox\nRUN true\nMAINTAINER me\n' });
     const checked = await build(['--check', folder]);

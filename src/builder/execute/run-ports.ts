@@ -1,5 +1,6 @@
 import type { Logger } from '../../errors/logger.ts';
 import type { Networks } from '../../network/network-driver.ts';
+import type { Platform } from '../../oci/platform.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { Resolver } from './run-files.ts';
@@ -12,6 +13,8 @@ export interface RunPorts {
   snapshotter: Snapshotter;
   runtime: Runtime;
   networks: Networks;
+  /** What this host can execute, just now. */
+  runnablePlatforms: () => Promise<readonly Platform[]>;
   resolver: (network: 'host' | 'own') => Promise<Resolver>;
   paths: RunPaths;
   cgroups: { parent: string; driver: 'cgroupfs' | 'systemd'; version: '1' | '2' };

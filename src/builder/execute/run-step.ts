@@ -6,14 +6,17 @@ import type { TaskHandle } from '../../runtime/runtime.ts';
 import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
 import { quote } from '../../wire/quote.ts';
-import { BuildError } from '../build-error.ts';
+import { BuildError, type BuildErrorDetails } from '../build-error.ts';
+import { followTask } from './follow-task.ts';
+import { ForeignPrograms } from './foreign-programs.ts';
 import { LogLimit } from './log-limit.ts';
 import { makeRootPlaces, missingPlaces, removePlaces } from './mount-stubs.ts';
 import { hostsText, resolvConfText } from './run-files.ts';
 import type { RunPorts } from './run-ports.ts';
-import type { RunOptions, RunRequest } from './run-request.ts';
+import type { RunOptions, RunRequest, ShellOptions } from './run-request.ts';
+import { runShell } from './run-shell.ts';
 import { mountStep } from './step-mounts.ts';
-import { stepSpec } from './step-spec.ts';
+import { type StepSpecParts, stepSpec } from './step-spec.ts';
 
 /** The written snapshot of a RUN that went well, unmounted, until it is let go. */
 export interface FinishedRun {
@@ -37,13 +40,38 @@ export async function runStep(
   const { signal } = options;
   signal.throwIfAborted();
   ports.runtime.anticipate?.();
+  const run = { request, ports, options };
+  return await onSnapshot(run, async (parts) => await execute(parts, run));
+}
+
+/** A shell where a step would begin. What is written there goes with it. @throws as `runStep`, and `OpenShell`. */
+export async function shellBeforeStep(
+  request: RunRequest,
+  ports: RunPorts,
+  shell: ShellOptions,
+): Promise<void> {
+  const run = { request, ports, options: { signal: shell.signal } };
+  const work: Work = async (parts) => await runShell(request, parts, ports, shell);
+  await (await onSnapshot(run, work)).release();
+}
+
+interface Run {
+  request: RunRequest;
+  ports: RunPorts;
+  options: { signal: AbortSignal };
+}
+
+type Work = (parts: StepSpecParts) => Promise<void>;
+
+async function onSnapshot(run: Run, work: Work): Promise<FinishedRun> {
+  const { request, ports, options } = run;
   const id = `build-${randomBytes(12).toString('hex')}`;
   const snapshot = id as SnapshotKey;
   const { snapshotter } = ports;
-  await snapshotter.prepare(snapshot, request.parent, { signal });
+  await snapshotter.prepare(snapshot, request.parent, { signal: options.signal });
   const release = async (): Promise<void> => snapshotter.remove(snapshot);
   try {
-    await runMounted(id, { request, ports, options });
+    await runMounted(id, run, work);
     return { snapshot, release };
   } catch (error) {
     await release().catch((reason: unknown) =>
@@ -53,13 +81,7 @@ export async function runStep(
   }
 }
 
-interface Run {
-  request: RunRequest;
-  ports: RunPorts;
-  options: RunOptions;
-}
-
-async function runMounted(id: string, run: Run): Promise<void> {
+async function runMounted(id: string, run: Run, work: Work): Promise<void> {
   const { ports } = run;
   await using stack = new AsyncDisposableStack();
   const undo: Undo = (what, step) => {
@@ -92,7 +114,7 @@ async function runMounted(id: string, run: Run): Promise<void> {
     mounts.map(({ destination }) => destination),
   );
   const parts = { id, rootDirectory: root, mounts, env: mounted.env, networkNamespace: network.namespace };
-  await execute(parts, run);
+  await work(parts);
   removePlaces(root, places);
 }
 
@@ -145,12 +167,35 @@ async function networkFiles(
   );
 }
 
-async function execute(parts: Parameters<typeof stepSpec>[1], run: Run): Promise<void> {
-  const { request, ports, options } = run;
+interface StepRun extends Run {
+  options: RunOptions;
+}
+
+async function execute(parts: StepSpecParts, run: StepRun): Promise<void> {
+  try {
+    await runCommand(parts, run);
+  } catch (error) {
+    const { request, ports, options } = run;
+    if (error instanceof BuildError && error.exit !== undefined)
+      await options.failed?.(error, async (shell) => await runShell(request, parts, ports, shell));
+    throw error;
+  }
+}
+
+type Failed = (how: string, details: BuildErrorDetails) => Promise<BuildError>;
+
+async function runCommand(parts: StepSpecParts, { request, ports, options }: StepRun): Promise<void> {
   const limit = new LogLimit(options.log);
   const command = request.step.args.join(' ');
-  const failed = (how: string, details: ConstructorParameters<typeof BuildError>[1]): BuildError =>
-    new BuildError(`process ${quote(command)} did not complete successfully: ${how}`, details);
+  const programs = new ForeignPrograms(request.step.platform);
+  const failed: Failed = async (how, details) => {
+    const advice = await programs.advice(ports.runnablePlatforms);
+    return new BuildError(
+      `process ${quote(command)} did not complete successfully: ${how}${advice}`,
+      details,
+    );
+  };
+  const told = { failed, limit, command, programs };
   const id = { containerId: parts.id, generation: 1 };
   const { signal } = options;
   let handle: TaskHandle;
@@ -170,14 +215,18 @@ async function execute(parts: Parameters<typeof stepSpec>[1], run: Run): Promise
     );
   } catch (error) {
     signal.throwIfAborted();
-    throw startFailure(error, { failed, limit, command });
+    throw await startFailure(error, told);
   }
   try {
-    const code = await follow(handle, run, limit);
-    if (code !== 0) throw failed(`exit code: ${code}`, { exit: { code, command } });
+    const output = (stream: 'stdout' | 'stderr', data: Uint8Array): void => {
+      programs.see(data);
+      limit.write(stream === 'stdout' ? 1 : 2, data);
+    };
+    const code = await followTask(ports.runtime, handle, { signal, output });
+    if (code !== 0) throw await failed(`exit code: ${code}`, { exit: { code, command } });
   } catch (error) {
     signal.throwIfAborted();
-    throw isStartFailure(error) ? startFailure(error, { failed, limit, command }) : error;
+    throw isStartFailure(error) ? await startFailure(error, told) : error;
   } finally {
     await ports.runtime.remove(handle);
   }
@@ -191,46 +240,17 @@ function isStartFailure(error: unknown): boolean {
 }
 
 /** A command that can't be started is the step's own failure, told as BuildKit tells it: on its output, with code 1. */
-function startFailure(
+async function startFailure(
   error: unknown,
-  to: {
-    failed: (how: string, details: ConstructorParameters<typeof BuildError>[1]) => BuildError;
-    limit: LogLimit;
-    command: string;
-  },
-): unknown {
+  to: { failed: Failed; limit: LogLimit; command: string; programs: ForeignPrograms },
+): Promise<unknown> {
   if (!(error instanceof EngineError)) return error;
   if (isStartFailure(error)) {
+    to.programs.notStarted();
     to.limit.write(2, new TextEncoder().encode(`${error.message}\n`));
-    return to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
+    return await to.failed('exit code: 1', { exit: { code: 1, command: to.command }, cause: error });
   }
   return error.kind === 'invalid' || error.kind === 'not-found'
-    ? to.failed(error.message, { cause: error })
+    ? await to.failed(error.message, { cause: error })
     : error;
-}
-
-/** Join its streams, let it go, wait for its end. An abort kills it; the end is waited for all the same. */
-async function follow(handle: TaskHandle, { ports, options }: Run, limit: LogLimit): Promise<number> {
-  const { runtime } = ports;
-  const { signal } = options;
-  const streams = await runtime.attach(handle);
-  const kill = (): void => {
-    runtime.kill(handle, 9, { all: true }).catch(() => undefined);
-  };
-  signal.addEventListener('abort', kill, { once: true });
-  try {
-    const reading = (async () => {
-      for await (const { stream, data } of streams.output()) limit.write(stream === 'stdout' ? 1 : 2, data);
-    })();
-    reading.catch(() => undefined);
-    signal.throwIfAborted();
-    await runtime.start(handle);
-    const exit = await runtime.wait(handle, { signal: new AbortController().signal });
-    await reading;
-    signal.throwIfAborted();
-    return exit.exitCode;
-  } finally {
-    signal.removeEventListener('abort', kill);
-    streams.close();
-  }
 }

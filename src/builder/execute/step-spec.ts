@@ -14,6 +14,8 @@ export interface StepSpecParts {
   /** Variables of secrets and agents. */
   env: readonly string[];
   networkNamespace: string | undefined;
+  /** It is a person's. */
+  terminal?: boolean;
 }
 
 /** The runtime spec of a RUN: a plain container's, but for what the step asks for. @throws EngineError "invalid" for an unknown user. */
@@ -38,7 +40,7 @@ export function stepSpec(
       env: ['HOSTNAME', ...step.proxyEnv, ...step.env, ...parts.env],
       workingDir: step.workdir,
       user: step.user,
-      terminal: false,
+      terminal: parts.terminal ?? false,
       hostname: BUILD_HOSTNAME,
       domainname: '',
     },

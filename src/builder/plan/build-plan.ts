@@ -18,6 +18,8 @@ export interface PlanOptions {
   noCacheStages: readonly string[];
   namedContexts: ReadonlyMap<string, NamedContext>;
   hasContext: boolean;
+  /** Steps tell what a shell beside them would be. */
+  debug: boolean;
 }
 
 export interface PlanPorts {

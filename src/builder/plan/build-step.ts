@@ -26,6 +26,17 @@ export interface StepHead {
   platform: Platform;
   /** `--no-cache` or `--no-cache-filter` applies. */
   ignoreCache: boolean;
+  /** Undefined: nobody wants one. */
+  shell?: StepShell | undefined;
+}
+
+/** A shell as the stage has it where the step is. */
+export interface StepShell {
+  /** SHELL's program, without what makes it read one command. */
+  args: readonly string[];
+  env: readonly string[];
+  workdir: string;
+  user: string;
 }
 
 /** Makes one file system of others. Plain description: nothing has happened yet. */

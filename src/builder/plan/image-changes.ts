@@ -23,6 +23,14 @@ export function withShell(
   return [...(state.config.shell ?? DEFAULT_SHELL), line.commandLine.join(' ')];
 }
 
+/** SHELL's program with the words before its first option: `/bin/bash` of `/bin/bash -o pipefail -c`. */
+export function shellProgram({ config }: StageState): readonly string[] {
+  const shell: readonly string[] = config.shell ?? DEFAULT_SHELL;
+  const option = shell.findIndex((word) => word.startsWith('-'));
+  const program = shell.slice(0, option < 0 ? 1 : option);
+  return program.length > 0 ? program : DEFAULT_SHELL.slice(0, 1);
+}
+
 /**
  * Apply an instruction that changes the image's configuration alone, with its variables put in already. Resolves to whether it was one.
  * What it tells history is BuildKit's wording.

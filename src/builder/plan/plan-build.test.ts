@@ -44,6 +44,7 @@ async function plan(
       noCacheStages: [],
       namedContexts: new Map(),
       hasContext: true,
+      debug: false,
       ...options,
     },
     {
@@ -67,6 +68,23 @@ describe('planBuild()', () => {
   test('asks for the images of needed stages alone, each once', async () => {
     const text = 'FROM a AS x\nFROM b AS y\nFROM a\nCOPY --from=x / /\nCOPY --from=c / /c\n';
     expect((await plan(text)).asked.sort()).toEqual(['a', 'c']);
+  });
+
+  test('steps tell of the shell that the stage has there, where it is wanted', async () => {
+    const text =
+      'FROM a\nCOPY f /\nSHELL ["/bin/bash", "-o", "pipefail", "-c"]\nENV K=v\nUSER me\nWORKDIR /w\nRUN true\nSHELL ["-c"]\nRUN x\n';
+    const shells = (made: BuildPlan) => made.lines.flatMap(({ step }) => step?.shell ?? []);
+    const [copy, , run, last] = shells(await plan(text, { debug: true }));
+    expect(copy).toEqual({
+      args: ['/bin/sh'],
+      env: [expect.stringMatching(/^PATH=/)],
+      workdir: '/',
+      user: '',
+    });
+    expect(run).toMatchObject({ args: ['/bin/bash'], workdir: '/w', user: 'me' });
+    expect(run?.env).toContain('K=v');
+    expect(last?.args).toEqual(['/bin/sh']);
+    expect(shells(await plan(text))).toEqual([]);
   });
 
   test('names steps as BuildKit does', async () => {

@@ -2,6 +2,7 @@ import { PatternMatcher } from '../../archive/pattern-matcher.ts';
 import { deserializeError, serializeError } from '../../errors/engine-error.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { checkDockerfile } from '../checks/check-dockerfile.ts';
+import { lintResult } from '../checks/lint-result.ts';
 import { describeDockerfile } from '../describe-dockerfile.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import { readInstructions } from '../instructions/read-instructions.ts';
@@ -10,7 +11,7 @@ import { parseDockerfile } from '../parser/parse-dockerfile.ts';
 import type { BuildPlan } from './build-plan.ts';
 import type { BaseImage } from './build-step.ts';
 import { planBuild } from './plan-build.ts';
-import type { PlanFailure, PlanJob, PlanJobResult, WantedImage } from './plan-job.ts';
+import type { PlanFailure, PlanJob, PlanJobResult, PlannedJob, WantedImage } from './plan-job.ts';
 
 /** Never throws on a Dockerfile: what is wrong with it is the result. */
 export async function runPlanJob(job: PlanJob): Promise<PlanJobResult> {
@@ -18,16 +19,30 @@ export async function runPlanJob(job: PlanJob): Promise<PlanJobResult> {
   try {
     const dockerfile = readInstructions(parseDockerfile(job.text));
     const { describe, options, givenPlatforms: platforms } = job;
-    if (describe !== undefined) {
+    if (describe !== undefined && describe !== 'lint') {
       const asked = { describe, target: options.target, buildArgs: options.buildArgs, platforms };
       return { kind: 'described', metadata: describeDockerfile(dockerfile, asked, job.text) };
     }
     const plans = await plansOf(dockerfile, job, images);
     if (images.missing.length > 0) return { kind: 'missing', images: images.missing };
-    return checked(plans, job, images);
+    const planned = checked(plans, job, images);
+    return describe === 'lint' ? linted(job, planned) : planned;
   } catch (error) {
-    return { kind: 'failed', failure: images.failureOf(error) };
+    const failure = images.failureOf(error);
+    if (job.describe === 'lint') return linted(job, { warnings: [], violation: failure });
+    return { kind: 'failed', failure };
   }
+}
+
+/** A file that can't be built has its answer too. */
+function linted(
+  { name, text }: PlanJob,
+  { warnings, violation }: Pick<PlannedJob, 'warnings' | 'violation'>,
+): PlanJobResult {
+  const range = violation?.range;
+  const lines = range === undefined ? undefined : { start: range.startLine, end: range.endLine };
+  const failure = violation === undefined ? undefined : { message: violation.error.message, lines };
+  return { kind: 'described', metadata: lintResult(warnings, { name, text }, failure) };
 }
 
 /** Of all platforms: what one lacks the others are asked for at once. */
@@ -50,7 +65,7 @@ async function plansOf(dockerfile: Dockerfile, job: PlanJob, images: JobImages):
   return plans;
 }
 
-function checked(plans: readonly BuildPlan[], job: PlanJob, images: JobImages): PlanJobResult {
+function checked(plans: readonly BuildPlan[], job: PlanJob, images: JobImages): PlannedJob {
   const [plan] = plans;
   const { buildArgs, target, buildPlatform } = job.options;
   const { warnings, error } = checkDockerfile(job.text, {

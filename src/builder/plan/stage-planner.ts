@@ -21,8 +21,8 @@ import type {
 import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
 import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
-import type { BuildStep, StepHead, StepSource, StepTree } from './build-step.ts';
-import { changeImage, exposePorts, joinWorkdir, withShell } from './image-changes.ts';
+import type { BuildStep, StepHead, StepShell, StepSource, StepTree } from './build-step.ts';
+import { changeImage, exposePorts, joinWorkdir, shellProgram, withShell } from './image-changes.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
 import { linesOf, type StageNode } from './stage-graph.ts';
@@ -177,6 +177,11 @@ export class StagePlanner {
     return env;
   }
 
+  #shell(): StepShell {
+    const { user } = this.#state.config;
+    return { args: shellProgram(this.#state), env: this.#environment(), workdir: this.#workdirNow, user };
+  }
+
   get #workdirNow(): string {
     return this.#state.config.workingDir === '' ? '/' : this.#state.config.workingDir;
   }
@@ -257,6 +262,7 @@ export class StagePlanner {
       lines: linesOf(instruction.range),
       platform: this.#state.platform,
       ignoreCache: this.#ignoreCache,
+      ...(options.debug ? { shell: this.#shell() } : {}),
     };
     this.#state.head = { ...step, ...head } as BuildStep;
   }

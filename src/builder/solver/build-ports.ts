@@ -3,7 +3,7 @@ import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { CacheMounts } from '../execute/cache-mounts.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
-import type { RunOptions, RunRequest } from '../execute/run-request.ts';
+import type { RunOptions, RunRequest, ShellOptions } from '../execute/run-request.ts';
 import type { FinishedRun } from '../execute/run-step.ts';
 import type { RemoteSources } from '../sources/remote-sources.ts';
 import type { BuiltLayer } from './cache-record.ts';
@@ -29,6 +29,7 @@ export interface SolverPorts {
   mounts: CacheMounts;
   runs: RunPorts;
   run: (request: RunRequest, ports: RunPorts, options: RunOptions) => Promise<FinishedRun>;
+  shellBeforeStep: (request: RunRequest, ports: RunPorts, options: ShellOptions) => Promise<void>;
   shared: SharedWork<StepEvent, BuiltLayer>;
   turns: Turnstile;
 }

@@ -62,7 +62,9 @@ export class VertexTeller {
     this.#tell({ completedNano: nowNano(), cached: options.cached ?? false });
   }
 
+  /** What is told already stays as it was told. */
   fail(error: unknown): void {
+    if (this.#vertex.completedNano !== undefined) return;
     this.start();
     this.#tell({ completedNano: nowNano(), error: messageOf(error) });
   }

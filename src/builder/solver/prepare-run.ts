@@ -1,5 +1,4 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import type { Lease } from '../../images/lease-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { makeRunLayer } from '../copy/make-file-layer.ts';
 import { planCopy } from '../copy/plan-copy.ts';
@@ -8,7 +7,7 @@ import type { ReadyMount } from '../execute/run-request.ts';
 import type { RunStep, StepMount } from '../plan/build-step.ts';
 import type { FilePlace } from '../sources/file-place.ts';
 import type { BuiltLayer } from './cache-record.ts';
-import type { MakeContext, PreparedStep } from './prepared-step.ts';
+import type { PreparedStep } from './prepared-step.ts';
 import type { StepInputs } from './step-inputs.ts';
 
 /** What a cache's description shows of the command that it was made for. */
@@ -78,9 +77,9 @@ async function digestAt(place: FilePlace, path: string, inputs: StepInputs): Pro
 
 async function run(
   step: RunStep,
-  context: MakeContext & { lease: Lease; parent: ChainId | undefined; inputs: StepInputs },
+  context: Parameters<PreparedStep['make']>[0] & { parent: ChainId | undefined; inputs: StepInputs },
 ): Promise<BuiltLayer> {
-  const { signal, tell, lease, parent, inputs } = context;
+  const { signal, tell, failed, lease, parent, inputs } = context;
   const caches = await acquireCaches(step, inputs, signal);
   try {
     const directories = [...caches.directories];
@@ -93,7 +92,17 @@ async function run(
       const finished = await inputs.ports.run(
         { step, parent, mounts, session, network, extraHosts, limits },
         inputs.ports.runs,
-        { signal, log: (stream, data) => tell({ type: 'log', stream, data }) },
+        {
+          signal,
+          log: (stream, data) => tell({ type: 'log', stream, data }),
+          failed:
+            failed &&
+            (async (error, open) => {
+              // Others need not wait for a person.
+              leave();
+              await failed(error, open);
+            }),
+        },
       );
       try {
         const made = await makeRunLayer(finished.snapshot, {

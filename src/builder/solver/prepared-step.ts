@@ -1,5 +1,6 @@
 import type { Lease } from '../../images/lease-store.ts';
 import type { ChainId } from '../../oci/digest.ts';
+import type { RunOptions } from '../execute/run-request.ts';
 import type { StepEvent } from './build-ports.ts';
 import type { BuiltLayer } from './cache-record.ts';
 
@@ -9,7 +10,7 @@ export interface PreparedStep {
   parent: ChainId | undefined;
   /** Why it isn't in the cache, when it isn't. */
   reason: string;
-  make: (context: MakeContext & { lease: Lease }) => Promise<BuiltLayer>;
+  make: (context: MakeContext & Pick<RunOptions, 'failed'> & { lease: Lease }) => Promise<BuiltLayer>;
   release: () => Promise<void>;
 }
 

@@ -5,11 +5,13 @@ import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
 import type { ImportedCache } from '../cache/import-cache.ts';
+import type { OpenShell, RunOptions } from '../execute/run-request.ts';
 import { type BuildStep, type FileStep, inputsFirst, inputsOf, type RunStep } from '../plan/build-step.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import type { SolverPorts, StepEvent } from './build-ports.ts';
 import { VertexTeller } from './build-progress-teller.ts';
 import type { BuiltLayer } from './cache-record.ts';
+import { FailureShell } from './failure-shell.ts';
 import { prepareFiles } from './prepare-files.ts';
 import { cacheKeys, prepareRun } from './prepare-run.ts';
 import type { MakeContext, PreparedStep } from './prepared-step.ts';
@@ -59,6 +61,9 @@ export class BuildSolver {
   readonly #layers = new Map<ChainId, BuiltLayer>();
   readonly #keys = new Map<string, SolvedKey>();
   readonly #mounts = new Set<string>();
+  /** What is being done just now. */
+  readonly #underWay = new Map<BuildStep, Promise<SolvedStep>>();
+  readonly #shell: FailureShell | undefined;
   /** Keeps work of `--no-cache` apart from other builds'. */
   readonly #salt = crypto.randomUUID();
 
@@ -67,6 +72,8 @@ export class BuildSolver {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#failure.signal]);
     const inner = { ...options, signal: this.#signal };
+    const { terminal: open } = options.session;
+    this.#shell = open && new FailureShell({ open, ports, options });
     this.#inputs = new StepInputs(ports, inner, (step) => this.#solve(step));
   }
 
@@ -139,13 +146,29 @@ export class BuildSolver {
     await Promise.all(solved);
     try {
       this.#signal.throwIfAborted();
-      return await this.#one(step, teller);
+      const work = this.#one(step, teller);
+      this.#underWay.set(step, work);
+      return await work;
     } catch (error) {
-      const placed = this.#signal.aborted ? this.#signal.reason : atLines(error, step.lines);
-      teller.fail(this.#signal.aborted ? 'context canceled' : placed);
-      if (!this.#signal.aborted) this.#failure.abort(placed);
-      throw placed;
+      if (!this.#signal.aborted) await this.#fail(step, teller, error);
+      else teller.fail('context canceled');
+      throw this.#signal.reason;
+    } finally {
+      this.#underWay.delete(step);
     }
+  }
+
+  /** The first failure: it is told, the rest stops, and who wants to look at it has a shell there. */
+  async #fail(step: BuildStep, teller: VertexTeller, error: unknown, open?: OpenShell): Promise<void> {
+    const placed = atLines(error, step.lines);
+    teller.fail(placed);
+    this.#failure.abort(placed);
+    if (this.#shell === undefined || step.kind === 'image') return;
+    this.#underWay.delete(step);
+    await Promise.allSettled(this.#underWay.values());
+    const failed = { step, error: placed };
+    if (open !== undefined) return await this.#shell.inside(failed, open);
+    await this.#shell.before(failed, await this.#inputs.parentOf(step));
   }
 
   async #one(step: BuildStep, teller: VertexTeller): Promise<SolvedStep> {
@@ -213,7 +236,14 @@ export class BuildSolver {
       if (event.type === 'started') teller.start();
       else if (event.type === 'log') teller.log(event.stream, event.data);
     };
-    const layer = await this.#shared(step, prepared, tell);
+    const layer = await this.#shared(step, prepared, {
+      tell,
+      failed:
+        this.#shell &&
+        (async (error, open) => {
+          if (!this.#signal.aborted) await this.#fail(step, teller, error, open);
+        }),
+    });
     const { store } = this.#ports;
     const record = store.find(prepared.key);
     if (record !== undefined) this.#held.push(store.hold(record.id));
@@ -226,18 +256,20 @@ export class BuildSolver {
   async #shared(
     step: RunStep | FileStep,
     prepared: PreparedStep,
-    tell: (event: StepEvent) => void,
+    { tell, failed }: Pick<MakeContext, 'tell'> & Pick<RunOptions, 'failed'>,
   ): Promise<BuiltLayer> {
     const { shared } = this.#ports;
     const own = { signal: this.#signal, tell };
     const salted = `${prepared.key} ${this.#salt}`;
     let isOwn = step.ignoreCache;
+    // A shell is its own client's alone, and the others need not wait for it.
+    const isApart = isOwn || this.#shell !== undefined;
     const work = async (context: MakeContext): Promise<BuiltLayer> => {
       isOwn = true;
-      return await this.#record(step, prepared, context);
+      return await this.#record(step, prepared, { ...context, failed });
     };
     try {
-      return await shared.run(step.ignoreCache ? salted : prepared.key, own, work);
+      return await shared.run(isApart ? salted : prepared.key, own, work);
     } catch (error) {
       const isFinal = isOwn || (error instanceof BuildError && error.exit !== undefined);
       if (isFinal || this.#signal.aborted) throw error;
@@ -246,7 +278,11 @@ export class BuildSolver {
   }
 
   /** Made, and in the cache before its lease ends. */
-  async #record(step: RunStep | FileStep, prepared: PreparedStep, context: MakeContext): Promise<BuiltLayer> {
+  async #record(
+    step: RunStep | FileStep,
+    prepared: PreparedStep,
+    context: MakeContext & Pick<RunOptions, 'failed'>,
+  ): Promise<BuiltLayer> {
     const lease = this.#ports.takeLease();
     try {
       const layer = await prepared.make({ ...context, lease });

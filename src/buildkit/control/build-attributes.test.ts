@@ -50,7 +50,7 @@ describe('buildRequestOf()', () => {
         },
       },
     ],
-    [{ requestid: 'frontend.lint' }, { checkOnly: true }],
+    [{ requestid: 'frontend.lint' }, { describe: 'lint', checkOnly: false }],
     [{ 'build-arg:SOURCE_DATE_EPOCH': '86400' }, { sourceDateEpoch: 86_400 }],
     [
       { 'cache-imports': '[{"Type":"registry","Attrs":{"ref":"r/x"}}]', 'cache-from': 'r/y' },

@@ -53,16 +53,16 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     limits: limitsOf(attributes),
     entitlements: envelope.entitlements,
     attestations: attestationsOf(attributes),
-    checkOnly: attributes.requestid === 'frontend.lint',
-    ...describeOf(attributes.requestid),
+    checkOnly: false,
+    describe: describeOf(attributes.requestid),
     sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
     parameters: withoutInputs(attributes),
   };
 }
 
-function describeOf(request: string | undefined): Pick<BuildRequest, 'describe'> {
-  if (request === 'frontend.outline') return { describe: 'outline' };
-  return request === 'frontend.targets' ? { describe: 'targets' } : {};
+function describeOf(request: string | undefined): BuildRequest['describe'] {
+  const kinds = ['outline', 'targets', 'lint'] as const;
+  return kinds.find((kind) => request === `frontend.${kind}`);
 }
 
 /** Names of a client's inputs and sessions are no parameters. */

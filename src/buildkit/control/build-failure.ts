@@ -8,6 +8,9 @@ export interface FailedAtLines {
   lines: { start: number; end: number } | undefined;
 }
 
+/** Details go in a header, in base64 of base64: what is larger goes without its source. */
+const MAX_SOURCE_BYTES = 1 << 20;
+
 /** Clients put the names of other codes before the message. */
 const PLAIN_CODES: ReadonlySet<number> = new Set([GRPC.canceled, GRPC.unimplemented]);
 
@@ -16,7 +19,8 @@ export function buildFailure(error: unknown, dockerfile: BuildDockerfile | undef
   if (error instanceof GrpcError) return error;
   const { code, message } = asGrpcError(error);
   const lines = linesOf(error);
-  const details = dockerfile === undefined || lines === undefined ? [] : [sourceDetail(dockerfile, lines)];
+  const isShown = dockerfile !== undefined && dockerfile.data.length <= MAX_SOURCE_BYTES;
+  const details = isShown && lines !== undefined ? [sourceDetail(dockerfile, lines)] : [];
   return new GrpcError(PLAIN_CODES.has(code) ? code : GRPC.unknown, message, details);
 }
 

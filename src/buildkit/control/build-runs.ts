@@ -1,10 +1,8 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
-import type { BuildWarning } from '../../builder/build-progress.ts';
 import type { ContextSource } from '../../builder/build-session.ts';
 import type { BuildResult } from '../../builder/builder.ts';
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { EngineError } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
-import { GrpcError } from '../grpc/grpc-status.ts';
 import type { SolveRequest } from '../protocol/generated/control_pb.ts';
 import { ClientSession, type ClientSessionPorts } from '../session/client-session.ts';
 import type { OpenSession, SessionStore } from '../session/session-store.ts';
@@ -15,7 +13,6 @@ import type { BuildJob } from './build-job.ts';
 import { BuildJobs } from './build-jobs.ts';
 import { describeRequests, SUBREQUESTS } from './describe-requests.ts';
 import { exportsOf } from './exporters.ts';
-import { lintResult } from './lint-result.ts';
 
 export interface BuildRunPorts extends ClientSessionPorts {
   builder: BuildBackend;
@@ -178,22 +175,10 @@ export class BuildRuns {
       entitlements: request.entitlements,
       inputs: asked.inputs,
     });
-    const warnings: BuildWarning[] = [];
-    const run = this.#ports.builder.build(build, {
-      signal,
-      watch: (event) => {
-        if (event.type === 'warning') warnings.push(event.warning);
-        job.tell(event);
-      },
-    });
-    const wanted = attributes.requestid ?? '';
-    if (wanted === '') return { result: await run, facts: {} };
-    if (wanted !== 'frontend.lint') return { result: undefined, facts: encoded((await run).metadata) };
-    const failure = await run.then(
-      () => undefined,
-      (error: unknown) => lintFailure(error, signal),
-    );
-    return { result: undefined, facts: lintResult(warnings, job.dockerfile, failure) };
+    const result = await this.#ports.builder.build(build, { signal, watch: (event) => job.tell(event) });
+    return build.describe === undefined
+      ? { result, facts: {} }
+      : { result: undefined, facts: encoded(result.metadata) };
   }
 }
 
@@ -207,18 +192,6 @@ function checkFrontend(frontend: string, { source = '' }: Attributes): void {
     'not-implemented',
     `frontend ${JSON.stringify(named)} is not implemented; docker/dockerfile is`,
   );
-}
-
-function lintFailure(
-  error: unknown,
-  signal: AbortSignal,
-): { message: string; lines: { start: number; end: number } | undefined } {
-  signal.throwIfAborted();
-  const lines =
-    error instanceof Error && 'lines' in error
-      ? (error.lines as { start: number; end: number } | undefined)
-      : undefined;
-  return { message: error instanceof GrpcError ? error.message : messageOf(error), lines };
 }
 
 function encoded(texts: Readonly<Record<string, string>>): Record<string, Uint8Array> {

@@ -11,7 +11,7 @@ import type { SessionStore } from '../session/session-store.ts';
 import type { BuildJob } from './build-job.ts';
 import type { BuildRuns } from './build-runs.ts';
 import { statusOf, timestampOf } from './status-messages.ts';
-import { type WorkerFacts, workerRecord } from './worker-record.ts';
+import { buildkitVersion, type WorkerFacts, workerRecord } from './worker-record.ts';
 
 export interface ControlPorts {
   builder: Builder;
@@ -28,8 +28,8 @@ export function controlService({ builder, runs, sessions, worker }: ControlPorts
     solve: async (request, { signal }) => ({ exporterResponse: await runs.solve(request, signal) }),
     status: ({ ref }, call) => status(runs, ref, call),
     session: (messages, call) => session(sessions, messages, call),
-    listWorkers: async () => ({ record: [workerRecord(worker)] }),
-    info: async () => ({ buildkitVersion: workerRecord(worker).buildkitVersion }),
+    listWorkers: async () => ({ record: [await workerRecord(worker)] }),
+    info: async () => ({ buildkitVersion: buildkitVersion(worker) }),
     diskUsage: async ({ filter, ageLimit }) => ({
       record: (await builder.cache({ filters: filter, unusedForNano: ageOf(ageLimit) })).map(usageRecord),
     }),

@@ -15,7 +15,7 @@ export function gatewayService(runs: BuildRuns, worker: WorkerFacts): Implementa
     ping: async () => ({
       frontendApiCaps: FRONTEND_CAPABILITIES.map((id) => ({ id, enabled: true })),
       llbCaps: LLB_CAPABILITIES.map((id) => ({ id, enabled: true })),
-      workers: [workerRecord(worker)],
+      workers: [await workerRecord(worker)],
     }),
     solve: async (request, call) => {
       if (request.frontend === '')

@@ -12,6 +12,9 @@ import type { RangeSchema, SourceInfoSchema } from '../protocol/generated/llb_pb
 
 export type StatusMessage = MessageInitShape<typeof StatusResponseSchema>;
 
+/** Of copies of the Dockerfile, one for each warning, in a message: clients take 16 MiB in all. */
+const MAX_SOURCES_BYTES = 4 << 20;
+
 const text = new TextEncoder();
 
 /** Events as `Status` tells them; undefined: nothing of them is for it. `dockerfile`: what warnings' lines are lines of. */
@@ -26,14 +29,17 @@ export function statusOf(
     warnings: [] as ReturnType<typeof warningOf>[],
   };
   let isEmpty = true;
+  let sourcesLeft = MAX_SOURCES_BYTES;
   for (const event of events) {
     if (event.type === 'vertex') status.vertexes.push(vertexOf(event.vertex));
     else if (event.type === 'transfer') status.statuses.push(transferOf(event.transfer));
     else if (event.type === 'log') {
       const { vertex, timeNano, stream, data } = event.log;
       status.logs.push({ vertex, timestamp: timestampOf(timeNano), stream: BigInt(stream), msg: data });
-    } else if (event.type === 'warning') status.warnings.push(warningOf(event.warning, dockerfile));
-    else continue;
+    } else if (event.type === 'warning') {
+      sourcesLeft -= dockerfile?.data.length ?? 0;
+      status.warnings.push(warningOf(event.warning, sourcesLeft < 0 ? undefined : dockerfile));
+    } else continue;
     isEmpty = false;
   }
   return isEmpty ? undefined : status;

@@ -6,7 +6,8 @@ import type { WorkerRecordSchema } from '../protocol/generated/worker_pb.ts';
 export interface WorkerFacts {
   id: string;
   hostname: string;
-  platforms: readonly Platform[];
+  /** What can be executed, just now: an interpreter may come while the daemon runs. */
+  platforms: () => Promise<readonly Platform[]>;
   /** Address of this host in containers' networks (`--add-host x:host-gateway`); '' where there is none. */
   hostGatewayIp: string;
   /** Of the engine. */
@@ -16,9 +17,16 @@ export interface WorkerFacts {
 /** The release of BuildKit whose behaviour this is: clients compare it before they use what came later. */
 const BUILDKIT_VERSION = 'v0.23.2';
 
-export function workerRecord(facts: WorkerFacts): MessageInitShape<typeof WorkerRecordSchema> & {
-  buildkitVersion: { package: string; version: string; revision: string };
+export function buildkitVersion({ version }: WorkerFacts): {
+  package: string;
+  version: string;
+  revision: string;
 } {
+  return { package: 'sampan', version: BUILDKIT_VERSION, revision: version };
+}
+
+export async function workerRecord(facts: WorkerFacts): Promise<MessageInitShape<typeof WorkerRecordSchema>> {
+  const platforms = await facts.platforms();
   return {
     id: facts.id,
     labels: {
@@ -30,11 +38,11 @@ export function workerRecord(facts: WorkerFacts): MessageInitShape<typeof Worker
         ? {}
         : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': facts.hostGatewayIp }),
     },
-    platforms: facts.platforms.map(({ os, architecture, variant }) => ({
+    platforms: platforms.map(({ os, architecture, variant }) => ({
       os,
       architecture,
       variant: variant ?? '',
     })),
-    buildkitVersion: { package: 'sampan', version: BUILDKIT_VERSION, revision: facts.version },
+    buildkitVersion: buildkitVersion(facts),
   };
 }

@@ -12,7 +12,7 @@ import { parsePlatform } from '../../oci/platform.ts';
 import type { BuildOutputJson, BuildRequestJson, LocalDirectoryJson } from '../../wire/build.ts';
 import { parseJson } from '../../wire/json.ts';
 
-export const MAX_BUILD_JSON = 24 << 20;
+export const MAX_BUILD_JSON = 8 << 20;
 
 /** The `request` part. Its shape is checked where a wrong one would do harm; values are the builder's to check. @throws EngineError "invalid". */
 export function parseBuildJson(bytes: Uint8Array): BuildRequestJson {
@@ -75,8 +75,12 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-/** @throws EngineError "invalid". */
-export function buildOfJson(json: BuildRequestJson, session: BuildSession): BuildRequest {
+/** `text`: the Dockerfile, where it was sent. @throws EngineError "invalid". */
+export function buildOfJson(
+  json: BuildRequestJson,
+  session: BuildSession,
+  text: Uint8Array | undefined,
+): BuildRequest {
   const { limits, dockerfile, context } = json;
   return {
     session,
@@ -87,10 +91,8 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
           ? { type: 'none' }
           : { type: 'remote', url: context.url },
     dockerfile:
-      'text' in dockerfile
-        ? { from: 'text', text: Buffer.from(dockerfile.text, 'base64') }
-        : { from: 'context', path: dockerfile.path },
-    isContextFiltered: context === 'sent' && 'text' in dockerfile,
+      'path' in dockerfile ? { from: 'context', path: dockerfile.path } : { from: 'text', text: sent(text) },
+    isContextFiltered: context === 'sent' && !('path' in dockerfile),
     namedContexts: new Map(
       Object.entries(json.namedContexts).map(([name, one]): [string, NamedContext] => [
         name,
@@ -125,6 +127,11 @@ export function buildOfJson(json: BuildRequestJson, session: BuildSession): Buil
     ...(json.describe === 'outline' || json.describe === 'targets' ? { describe: json.describe } : {}),
     sourceDateEpoch: json.sourceDateEpoch,
   };
+}
+
+function sent(text: Uint8Array | undefined): Uint8Array {
+  if (text === undefined) throw new EngineError('invalid', 'the build request is malformed');
+  return text;
 }
 
 /** By the names of the Dockerfile frontend. */

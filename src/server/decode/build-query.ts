@@ -4,6 +4,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { RegistryCredentials } from '../../registry/registry-client.ts';
 import { parseJson } from '../../wire/json.ts';
+import { quote } from '../../wire/quote.ts';
 import { toAuthConfig } from '../../wire/registry-auth.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
 import { credentialsOf } from './credentials.ts';
@@ -54,14 +55,18 @@ function imageOutput(request: ApiRequest): BuildOutput {
   return { type: 'image', names, push: false, store: true, attributes: {} };
 }
 
+/** Linux has none but `default`, whatever protocol asks. @throws EngineError "invalid" in Docker's words. */
+export function checkIsolation(request: ApiRequest): void {
+  const isolation = textParam(request, 'isolation') ?? 'default';
+  if (isolation.toLowerCase() !== 'default')
+    throw new EngineError('invalid', `unsupported isolation: ${quote(isolation)}`);
+}
+
 function refuseUnknown(request: ApiRequest): void {
   const version = textParam(request, 'version') ?? '1';
   if (version !== '1') throw new EngineError('invalid', `invalid version ${version}`);
   if (boolParam(request, 'squash'))
     throw new EngineError('invalid', 'squash is only supported with experimental mode');
-  const isolation = textParam(request, 'isolation') ?? 'default';
-  if (isolation !== 'default')
-    throw new EngineError('invalid', `Unsupported isolation: ${JSON.stringify(isolation)}`);
   if (jsonParam(request, 'outputs') !== undefined)
     throw new EngineError('invalid', 'the classic builder has no outputs but the image');
   const options = request.query

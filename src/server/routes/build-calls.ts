@@ -69,7 +69,7 @@ export class BuildCalls {
     ];
   }
 
-  of(build: AskingBuild): PostedCalls {
+  of(build: AskingBuild): Omit<PostedCalls, 'terminal'> {
     return {
       blobs: (store) => this.#blobs(store, build),
       agents: new Set(build.agents),

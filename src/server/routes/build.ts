@@ -6,7 +6,7 @@ import { familiarName, parseReference, withDefaultTag } from '../../oci/referenc
 import { parseFilters } from '../../wire/filters.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
-import { classicBuild, registryConfig } from '../decode/build-query.ts';
+import { checkIsolation, classicBuild, registryConfig } from '../decode/build-query.ts';
 import { cacheSelection } from '../decode/cache-selection.ts';
 import { ClassicProgress } from '../encode/classic-build.ts';
 import { OutputGate } from '../output-gate.ts';
@@ -30,6 +30,7 @@ export function buildRoutes({ builder, buildkit }: Backends): Route[] {
       pattern: '/build',
       handler: (request, response) =>
         build(running, request, (signal) => {
+          checkIsolation(request);
           const version = textParam(request, 'version');
           if (version === 'sampan') return own.build(request, response, signal);
           if (version === '2') return sessions.build(request, response, signal);

@@ -1,18 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildBackend, PostedEntry } from '../../builder/build-backend.ts';
+import type { BuildRequest } from '../../builder/build-request.ts';
 import type { OutputSink } from '../../builder/build-session.ts';
-import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { BuildMessage, BuildRequestJson, LocalProofJson } from '../../wire/build.ts';
+import { EngineError } from '../../errors/engine-error.ts';
+import {
+  type BuildMessage,
+  type BuildRequestJson,
+  type LocalProofJson,
+  MAX_DOCKERFILE_BYTES,
+} from '../../wire/build.ts';
 import { type ApiRequest, pathParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { buildOfJson, MAX_BUILD_JSON, parseBuildJson, parseLocalDirectory } from '../decode/build-json.ts';
 import { BodyParts } from '../decode/build-parts.ts';
 import { registryConfig } from '../decode/build-query.ts';
+import { encodeBuildError } from '../encode/build-error.ts';
 import { buildMessage } from '../encode/build-message.ts';
 import { OutputGate } from '../output-gate.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
 import { BuildCalls } from './build-calls.ts';
+import { BuildTerminals } from './build-terminals.ts';
 
 const MAX_SECRET_BYTES = 500 << 10;
 const MAX_SECRETS = 100;
@@ -30,6 +38,7 @@ export class SampanBuilds {
   readonly #builder: BuildBackend;
   readonly #outputs = new Map<string, WaitingOutput>();
   readonly #calls = new BuildCalls();
+  readonly #terminals = new BuildTerminals();
 
   constructor(builder: BuildBackend) {
     this.#builder = builder;
@@ -38,6 +47,7 @@ export class SampanBuilds {
   routes(): Route[] {
     return [
       ...this.#calls.routes(),
+      ...this.#terminals.routes(),
       {
         method: 'GET',
         pattern: '/build/local',
@@ -59,7 +69,7 @@ export class SampanBuilds {
     const first = await parts.next();
     if (first?.name !== 'request') throw new EngineError('invalid', 'the build request is malformed');
     const json = parseBuildJson(await parts.read(first, MAX_BUILD_JSON));
-    const { secrets, contexts } = await readParts(parts);
+    const { dockerfile, secrets, contexts } = await readParts(parts);
     const lines: { stream?: ResponseStream } = {};
     const write = (message: BuildMessage): void => {
       lines.stream ??= response.stream(200, 'application/json');
@@ -71,13 +81,16 @@ export class SampanBuilds {
         secrets,
         credentials: registryConfig(request),
         outputs: this.#sinks(json, { write, signal }),
-        calls: this.#calls.of({ agents: json.agents ?? [], write, signal }),
+        calls: {
+          ...this.#calls.of({ agents: json.agents ?? [], write, signal }),
+          terminal: json.debug === true ? this.#terminals.of({ write, signal }) : undefined,
+        },
       },
       { signal },
     );
     try {
       const gate = new OutputGate(() => lines.stream?.waitingBytes ?? 0);
-      await this.#run(json, session, { write, gate, signal });
+      await this.#run(() => buildOfJson(json, session, dockerfile), { write, gate, signal });
     } finally {
       await session.close();
     }
@@ -85,8 +98,7 @@ export class SampanBuilds {
   }
 
   async #run(
-    json: BuildRequestJson,
-    session: Parameters<typeof buildOfJson>[1],
+    request: () => BuildRequest,
     {
       write,
       gate,
@@ -94,7 +106,7 @@ export class SampanBuilds {
     }: { write: (message: BuildMessage) => void; gate: OutputGate; signal: AbortSignal },
   ): Promise<void> {
     try {
-      const { imageId, metadata } = await this.#builder.build(buildOfJson(json, session), {
+      const { imageId, metadata } = await this.#builder.build(request(), {
         signal,
         watch: (event) => {
           const passed = gate.pass(event);
@@ -105,7 +117,7 @@ export class SampanBuilds {
       write({ result: { ...(imageId === undefined ? {} : { imageId }), metadata } });
     } catch (error) {
       if (signal.aborted && !isCanceled(error)) return;
-      write({ error: errorOf(error) });
+      write({ error: encodeBuildError(error) });
     }
   }
 
@@ -155,13 +167,19 @@ export class SampanBuilds {
   }
 }
 
-/** Secrets first, then the contexts, which are read as the builder takes them in, one after the other. */
+/** The Dockerfile first, then secrets, then the contexts, which are read as the builder takes them in, one after the other. */
 async function readParts(parts: BodyParts): Promise<{
+  dockerfile: Uint8Array | undefined;
   secrets: Map<string, Uint8Array>;
   contexts: AsyncIterable<PostedEntry>;
 }> {
   const secrets = new Map<string, Uint8Array>();
   let part = await parts.next();
+  let dockerfile: Uint8Array | undefined;
+  if (part?.name === 'dockerfile') {
+    dockerfile = await parts.read(part, MAX_DOCKERFILE_BYTES);
+    part = await parts.next();
+  }
   for (; part?.name.startsWith('secret:') === true; part = await parts.next()) {
     if (secrets.size >= MAX_SECRETS) throw new EngineError('invalid', `more than ${MAX_SECRETS} secrets`);
     secrets.set(part.name.slice('secret:'.length), await parts.read(part, MAX_SECRET_BYTES));
@@ -178,30 +196,9 @@ async function readParts(parts: BodyParts): Promise<{
       else throw new EngineError('invalid', 'the build request is malformed');
     }
   }
-  return { secrets, contexts: contexts() };
+  return { dockerfile, secrets, contexts: contexts() };
 }
 
 function isCanceled(error: unknown): boolean {
   return error instanceof EngineError && error.message === 'build canceled';
-}
-
-function isContextChanged(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && error.code === 'context-changed') || isContextChanged(error.cause);
-}
-
-/** A BuildError's place and code, by its shape: only types of the builder are known here. */
-function errorOf(error: unknown): NonNullable<BuildMessage['error']> {
-  const { lines, exit, dockerfile } = (error ?? {}) as {
-    lines?: { start: number; end: number };
-    exit?: { code: number };
-    dockerfile?: string;
-  };
-  return {
-    message: messageOf(error),
-    ...(exit === undefined ? {} : { code: exit.code }),
-    ...(lines === undefined ? {} : { lines }),
-    ...(dockerfile === undefined ? {} : { dockerfile }),
-    ...(isContextChanged(error) ? { contextChanged: true } : {}),
-  };
 }

@@ -46,4 +46,24 @@ describe('the stock client’s classic build', () => {
     const idOf = async (name: string) => daemon.out(['image', 'inspect', '--format', '{{.Id}}', name]);
     expect(await idOf('two')).toBe(await idOf('one'));
   }, 60_000);
+
+  test('--isolation is default, in any case, or refused in Docker’s words; so it is in ours and by session', async () => {
+    const folder = project({ Dockerfile: 'FROM busybox\nLABEL a=b\n' });
+    const clients = [
+      ['docker', classic],
+      ['sampan', {}],
+    ] as const;
+    for (const [client, options] of clients) {
+      const build = (value: string) =>
+        daemon.run(['build', '--isolation', value, '-t', 'isolated', folder], { client, ...options });
+      for (const value of ['default', 'DEFAULT', '']) expect((await build(value)).code).toBe(0);
+      const { code, stderr } = await build('hyperv');
+      expect(code).toBe(1);
+      expect(stderr).toContain('unsupported isolation: "hyperv"\n');
+    }
+    expect(await daemon.api('POST', '/build?version=2&isolation=process')).toEqual({
+      status: 400,
+      body: '{"message":"unsupported isolation: \\"process\\""}\n',
+    });
+  }, 60_000);
 });

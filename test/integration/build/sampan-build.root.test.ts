@@ -46,6 +46,38 @@ describe('sampan build', () => {
     );
   }, 60_000);
 
+  test('a Dockerfile of more than 16 MiB is refused by name; a request that promises one and sends none is malformed', async () => {
+    const folder = project({ Dockerfile: `FROM busybox\n${'# a comment\n'.repeat(1_500_000)}` });
+    const { code, stderr } = await build([folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('dockerfile is larger than 16777216 bytes');
+    const name = Buffer.from('request');
+    const lists = [
+      'noCacheStages',
+      'platforms',
+      'outputs',
+      'extraHosts',
+      'entitlements',
+      'cacheFrom',
+      'cacheTo',
+    ];
+    const objects = ['namedContexts', 'buildArgs', 'labels', 'attestations', 'limits'];
+    const json = {
+      context: 'none',
+      target: '',
+      network: '',
+      dockerfile: { name: 'Dockerfile' },
+      ...Object.fromEntries([...lists.map((one) => [one, []]), ...objects.map((one) => [one, {}])]),
+    };
+    const request = Buffer.from(JSON.stringify(json));
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(request.length);
+    const body = Buffer.concat([Buffer.from([0, name.length]), name, size, request, Buffer.alloc(4)]);
+    const options = { method: 'POST', body, unix: daemon.socket };
+    const answer = await fetch('http://d/build?version=sampan', options);
+    expect(await answer.text()).toContain('the build request is malformed');
+  }, 60_000);
+
   test('secrets reach the RUN that mounts them and nothing else', async () => {
     const folder = project({
       Dockerfile:

@@ -6,6 +6,8 @@ export interface Part {
 
 /** Small pieces go together: each one sent costs a system call here and a turn there. */
 const PIECE_BYTES = 256 << 10;
+/** The daemon takes no larger ones than 16 MiB. */
+const MAX_PIECE_BYTES = 1 << 20;
 
 /** The body that `BUILD_BODY_TYPE` means. */
 export async function* bodyOf(parts: readonly Part[]): AsyncGenerator<Uint8Array> {
@@ -16,15 +18,16 @@ export async function* bodyOf(parts: readonly Part[]): AsyncGenerator<Uint8Array
     yield Buffer.concat([head, bytes]);
     let waiting: Uint8Array[] = [];
     let size = 0;
-    for await (const piece of data) {
-      if (piece.length === 0) continue;
-      waiting.push(piece);
-      size += piece.length;
-      if (size < PIECE_BYTES) continue;
-      yield framed(waiting, size);
-      waiting = [];
-      size = 0;
-    }
+    for await (const chunk of data)
+      for (let at = 0; at < chunk.length; at += MAX_PIECE_BYTES) {
+        const piece = chunk.subarray(at, at + MAX_PIECE_BYTES);
+        waiting.push(piece);
+        size += piece.length;
+        if (size < PIECE_BYTES) continue;
+        yield framed(waiting, size);
+        waiting = [];
+        size = 0;
+      }
     if (size > 0) yield framed(waiting, size);
     yield Buffer.alloc(4);
   }

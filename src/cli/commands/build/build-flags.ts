@@ -23,6 +23,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   { name: 'cpu-shares', short: 'c', kind: 'int', usage: 'Weight of CPU time' },
   { name: 'cpuset-cpus', kind: 'string', usage: 'CPUs to run on (0-3, 0,1)' },
   { name: 'cpuset-mems', kind: 'string', usage: 'Memory nodes to run on (0-3, 0,1)' },
+  { name: 'debug', kind: 'bool', usage: 'Open a shell where the first step fails (needs a terminal)' },
   {
     name: 'disable-content-trust',
     kind: 'bool',
@@ -34,6 +35,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
   { name: 'file', short: 'f', kind: 'string', usage: 'The Dockerfile (default: PATH/Dockerfile)' },
   { name: 'force-rm', kind: 'bool', usage: 'Accepted for compatibility', hidden: true },
   { name: 'iidfile', kind: 'string', usage: "Write the image's ID to a file" },
+  { name: 'isolation', kind: 'string', usage: 'Accepted for compatibility (default)', hidden: true },
   { name: 'label', kind: 'list', usage: 'Set a label on the image' },
   { name: 'load', kind: 'bool', usage: 'Accepted for compatibility: images are here at once', hidden: true },
   { name: 'memory', short: 'm', kind: 'bytes', usage: 'Limit of memory' },

@@ -15,8 +15,8 @@ export interface PreparedContext {
   context: BuildRequestJson['context'];
   dockerfile: BuildRequestJson['dockerfile'];
   parts: ContextPart[];
-  /** For showing where an error lies; undefined: the daemon alone has it. */
-  text: string | undefined;
+  /** What is sent of it; undefined: the daemon alone has it. */
+  file: Uint8Array | undefined;
 }
 
 const URL_PREFIXES = ['http://', 'https://', 'git://', 'git@', 'ssh://', 'github.com/'];
@@ -31,26 +31,21 @@ export async function prepareContext(
   source: string,
   flags: ParsedFlags,
 ): Promise<PreparedContext> {
-  const file = flags.string('file');
-  if (source === '-') return fromStdin(context, file);
+  const path = flags.string('file');
+  if (source === '-') return fromStdin(context, path);
   if (isRemote(source)) {
-    if (file === '-') {
-      const text = await readAll(context.stdin.chunks());
-      return {
-        context: { url: source },
-        dockerfile: sentFile(text, 'Dockerfile'),
-        parts: [],
-        text: textOf(text),
-      };
+    if (path === '-') {
+      const file = await readAll(context.stdin.chunks());
+      return { context: { url: source }, dockerfile: { name: 'Dockerfile' }, parts: [], file };
     }
     return {
       context: { url: source },
-      dockerfile: { path: file || 'Dockerfile' },
+      dockerfile: { path: path || 'Dockerfile' },
       parts: [],
-      text: undefined,
+      file: undefined,
     };
   }
-  return await fromDirectory(context, source, file);
+  return await fromDirectory(context, source, path);
 }
 
 /** An archive, or a Dockerfile without context: the daemon finds out which. */
@@ -63,7 +58,7 @@ function fromStdin(context: CliContext, file: string): PreparedContext {
   if (context.stdin.isTerminal)
     throw new EngineError('invalid', 'requested build context from stdin, but stdin is a terminal');
   const parts = [{ name: 'context:context', data: context.stdin.chunks() }];
-  return { context: 'sent', dockerfile: { path: file || 'Dockerfile' }, parts, text: undefined };
+  return { context: 'sent', dockerfile: { path: file || 'Dockerfile' }, parts, file: undefined };
 }
 
 async function fromDirectory(context: CliContext, source: string, file: string): Promise<PreparedContext> {
@@ -77,7 +72,7 @@ async function fromDirectory(context: CliContext, source: string, file: string):
   const ignore = await ignoreFile(root, file === '-' ? undefined : path);
   const parts = [contextPart('context', root, ignore)];
   const name = file === '-' ? 'Dockerfile' : basename(path);
-  return { context: 'sent', dockerfile: sentFile(bytes, name), parts, text: textOf(bytes) };
+  return { context: 'sent', dockerfile: { name }, parts, file: bytes };
 }
 
 /** Each reading of its data is another archive of what is there then. */
@@ -87,14 +82,6 @@ function contextPart(name: string, root: string, ignore: readonly string[]): Con
     data: { [Symbol.asyncIterator]: () => contextArchive(root, ignore)[Symbol.asyncIterator]() },
     directory: { root, ignore },
   };
-}
-
-function sentFile(bytes: Uint8Array, name: string): { text: string; name: string } {
-  return { text: Buffer.from(bytes).toString('base64'), name };
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }
 
 async function dockerfileAt(path: string, { isDefault }: { isDefault: boolean }): Promise<Uint8Array> {

@@ -3,7 +3,12 @@ import { resolve } from 'node:path';
 import { ApiError } from '../../../client/api-error.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import { parseReference } from '../../../oci/reference.ts';
-import { BUILD_BODY_TYPE, type BuildMessage, type BuildRequestJson } from '../../../wire/build.ts';
+import {
+  BUILD_BODY_TYPE,
+  type BuildErrorJson,
+  type BuildMessage,
+  type BuildRequestJson,
+} from '../../../wire/build.ts';
 import { parseByteSize } from '../../../wire/byte-size.ts';
 import { ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
@@ -22,6 +27,7 @@ import { claimDirectories } from './claim-directory.ts';
 import { ClientCalls } from './client-calls.ts';
 import { ClientLayouts } from './client-layouts.ts';
 import { errorText, warningsText } from './error-text.ts';
+import { canDebug, openFailureTerminal } from './failure-terminal.ts';
 import { ForwardedAgents } from './forwarded-agents.ts';
 import { LiveProgress } from './live-progress.ts';
 import { type BuildProgress, PlainProgress } from './plain-progress.ts';
@@ -35,6 +41,7 @@ export const command: Command = {
     'build -t app:test --target test --build-arg VERSION=2 .',
     'build --output out --target binaries https://github.com/someone/something.git',
     'build --explain -f other.Dockerfile .',
+    'build --debug .',
   ],
   async run(invocation) {
     const { context, flags, args } = invocation;
@@ -48,12 +55,14 @@ export const command: Command = {
     const given = requestOf(flags, { prepared, outputs, named, context });
     const request = {
       ...given,
+      debug: await canDebug(context, flags),
       cacheFrom: await layouts.cacheFrom(given.cacheFrom),
       cacheTo: layouts.cacheTo(given.cacheTo),
       agents: agents.ids,
     };
     const head: Part[] = [
       { name: 'request', data: [Buffer.from(JSON.stringify(request))] },
+      ...(prepared.file === undefined ? [] : [{ name: 'dockerfile', data: [prepared.file] }]),
       ...(await secretParts(context, flags)),
     ];
     const contexts = [...prepared.parts, ...parts];
@@ -188,24 +197,38 @@ async function build(
   const calls = new ClientCalls(invocation, { outputs, layouts, agents, signal });
   let last: BuildMessage = {};
   let mustSend = false;
+  let isTold = false;
   const refused = (): void => void (mustSend = true);
   const messages = client.builds.build({
     body: bodyOf(body),
     contentType: BUILD_BODY_TYPE,
     registryConfig: await registryConfig(context),
+    isolation: flags.string('isolation') || undefined,
     signal: calls.signal,
   });
   for await (const message of areClaimed ? unlessRefused(messages, refused) : messages) {
     last = message;
-    if (areClaimed && message.error?.contextChanged === true) refused();
+    const failure = message.error ?? message.terminal?.error;
+    if (areClaimed && failure?.contextChanged === true) {
+      refused();
+      break;
+    }
     if (calls.take(message)) continue;
-    if (mode === 'rawjson') await showRaw(context, message);
+    if (message.terminal !== undefined) {
+      await progress?.end();
+      await tellFailure(message.terminal.error, { context, progress, prepared });
+      await openFailureTerminal(invocation, message.terminal, calls.signal);
+      isTold = true;
+    } else if (mode === 'rawjson') await showRaw(context, message);
     else if (message.result === undefined && message.error === undefined) await progress?.show(message);
   }
-  await progress?.end();
+  if (!isTold) await progress?.end();
   await calls.end({ hasFailed: mustSend || last.error !== undefined });
   if (mustSend) return undefined;
-  if (last.error !== undefined) return await failed(last.error, { context, progress, prepared });
+  if (last.error !== undefined) {
+    if (!isTold) await tellFailure(last.error, { context, progress, prepared });
+    throw new ExitError(1, `ERROR: failed to build: failed to solve: ${last.error.message}`);
+  }
   if (last.result === undefined)
     throw new EngineError('unavailable', 'the daemon has ended the build without a word');
   await layouts.finish(last.result.metadata);
@@ -248,20 +271,19 @@ function progressOf(mode: string, context: CliContext, flags: ParsedFlags): Buil
   return isLive ? new LiveProgress(context.stderr, options) : new PlainProgress(context.stderr, options);
 }
 
-async function failed(
-  error: NonNullable<BuildMessage['error']>,
+async function tellFailure(
+  error: BuildErrorJson,
   {
     context,
     progress,
     prepared,
   }: { context: CliContext; progress: BuildProgress | undefined; prepared: PreparedContext },
-): Promise<number> {
+): Promise<void> {
   const name = 'name' in prepared.dockerfile ? prepared.dockerfile.name : prepared.dockerfile.path;
-  if (progress !== undefined) {
-    const text = `${warningsText(progress.view)}${errorText(error, progress.view, { name, text: prepared.text })}`;
-    await context.stderr.write(text);
-  }
-  throw new ExitError(1, `ERROR: failed to build: failed to solve: ${error.message}`);
+  if (progress === undefined) return;
+  const source = { name, text: prepared.file && new TextDecoder().decode(prepared.file) };
+  const text = `${warningsText(progress.view)}${errorText(error, progress.view, source)}`;
+  await context.stderr.write(text);
 }
 
 async function finish(

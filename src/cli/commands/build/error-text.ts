@@ -1,4 +1,4 @@
-import type { BuildMessage } from '../../../wire/build.ts';
+import type { BuildErrorJson } from '../../../wire/build.ts';
 import { printable } from '../../output/printable.ts';
 import type { BuildView } from './build-view.ts';
 
@@ -7,7 +7,7 @@ const RULE = '--------------------';
 
 /** What a failed build shows below its progress: the step's output, and the Dockerfile's lines with a pointer at those that failed. */
 export function errorText(
-  error: NonNullable<BuildMessage['error']>,
+  error: BuildErrorJson,
   view: BuildView,
   dockerfile: { name: string; text: string | undefined },
 ): string {
@@ -22,7 +22,7 @@ export function errorText(
 }
 
 function excerpt(
-  { lines }: NonNullable<BuildMessage['error']>,
+  { lines }: BuildErrorJson,
   { name, text }: { name: string; text: string | undefined },
 ): string {
   if (lines === undefined || text === undefined || lines.start < 1) return '';
