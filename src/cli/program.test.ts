@@ -168,6 +168,16 @@ test('a mistyped command or flag gets a suggestion', async () => {
   expect((await run(['run', '--nmae', 'x'])).err).toContain('Did you mean this?\n\t--name\n');
 });
 
+test('-h is help, with a word on its future, where nothing else is', async () => {
+  for (const argv of [['-h'], ['pull', '-h'], ['image', '-h'], ['ps', '-ah']]) {
+    const { status, out, err } = await run(argv);
+    expect([status, err]).toEqual([0, 'Flag shorthand -h has been deprecated, use --help\n']);
+    expect(out).toStartWith('Usage:  docker ');
+  }
+  expect((await run(['run', '-h'])).err).toStartWith("flag needs an argument: 'h' in -h\n");
+  expect((await run(['pull', '-xh'])).err).toStartWith("unknown shorthand flag: 'x' in -xh\n");
+});
+
 test('every command shows its help', async () => {
   const { CATALOG } = await import('./catalog.ts');
   for (const path of CATALOG.flatMap((entry) => entry.paths)) {

@@ -83,12 +83,12 @@ export class BuildClient {
 
   /** The connection that a `terminal` line asks for. */
   async terminal(token: string, signal?: AbortSignal): Promise<HijackedConnection> {
-    return await this.#engine.hijack('POST', `/build/terminals/${segment(token)}`, { signal });
+    return await this.#engine.hijack('POST', `/build/terminals/${segment('token', token)}`, { signal });
   }
 
   /** Width and height in characters. */
   async resizeTerminal(token: string, size: { width: number; height: number }): Promise<void> {
-    await this.#engine.call('POST', `/build/terminals/${segment(token)}/resize`, {
+    await this.#engine.call('POST', `/build/terminals/${segment('token', token)}/resize`, {
       query: { h: size.height, w: size.width },
     });
   }

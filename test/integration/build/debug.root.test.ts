@@ -63,7 +63,7 @@ async function debug(args: string[] = []): Promise<{ shell: RunningCommand; pid:
   shells.push(shell);
   await shell.until(/Leave it with "exit" or Ctrl-D/);
   // busybox asks the terminal where its cursor is.
-  await shell.until(/[#$] (.\[6n)?$/);
+  await shell.until(/[#$] (.\[(?:6n|J))*$/);
   return { shell, pid: () => Number(readFileSync(pidFile, 'utf8')) };
 }
 
