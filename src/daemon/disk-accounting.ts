@@ -17,8 +17,15 @@ const FOLDERS: Readonly<Record<string, DiskOwner>> = {
 /** Below `layers/<driver>/`: what containers write lies there. */
 const WRITABLE = /\/layers\/[^/]+\/(active|snapshots)$/;
 
-/** Every byte of the data root under its owner: the sum is what `du -x` counts. A file that two of them name counts for the first. */
-export async function accountDisk(dataRoot: string): Promise<Map<DiskOwner, number>> {
+/**
+ * Every byte of the data root under its owner: the sum is what `du -x` counts. A file that two of them name counts for the first.
+ *
+ * @param registryFiles those of the content store that the registry alone has a use for
+ */
+export async function accountDisk(
+  dataRoot: string,
+  registryFiles: ReadonlySet<string>,
+): Promise<Map<DiskOwner, number>> {
   const seen = new Set<string>();
   const owners = new Map<DiskOwner, number>();
   const add = async (owner: DiskOwner, path: string, skips?: (path: string) => boolean): Promise<void> => {
@@ -29,7 +36,8 @@ export async function accountDisk(dataRoot: string): Promise<Map<DiskOwner, numb
   // Devices of volumes are not ours, and may be folders of this very file system.
   const mounted = new Set(listMounts().map(({ target }) => target));
   for (const { path, owner } of folders)
-    await add(owner, path, (below) => WRITABLE.test(below) || mounted.has(below));
+    await add(owner, path, (below) => WRITABLE.test(below) || mounted.has(below) || registryFiles.has(below));
+  for (const path of registryFiles) await add('registry', path);
   for (const path of await writableFolders(join(dataRoot, 'layers'))) await add('containers', path);
   const known = new Set(folders.map(({ path }) => path));
   await add('engine', dataRoot, (path) => known.has(path));

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { EngineEvent } from '../events/event.ts';
+import { blobsOf } from '../images/image-record.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
@@ -96,7 +97,13 @@ export class SystemService implements SystemBackend {
   }
 
   async diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }> {
-    return { owners: await accountDisk(this.#settings.dataRoot) };
+    const { embeddedRegistry, images } = this.#engine;
+    const { content, store } = images.rooms();
+    const imaged = new Set(store.images().flatMap(blobsOf));
+    const files = embeddedRegistry
+      .roots()
+      .blobs.flatMap((blob) => (imaged.has(blob) ? [] : [content.path(blob)]));
+    return { owners: await accountDisk(this.#settings.dataRoot, new Set(files)) };
   }
 
   async events(request: EventRequest, options: { signal: AbortSignal }): Promise<AsyncIterable<EngineEvent>> {

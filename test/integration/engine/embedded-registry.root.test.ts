@@ -44,7 +44,19 @@ test('a store of an earlier release is taken over, and pulled from the bytes tha
   expect(lstatSync(join(engine.dataRoot, 'registry/content')).isSymbolicLink()).toBe(true);
   const before = blobs();
   expect(before.size).toBeGreaterThan(5);
+  const owned = async (name: string) => {
+    const { Owners } = JSON.parse((await engine.api('GET', '/system/df')).body) as {
+      Owners: { Name: string; Size: number }[];
+    };
+    return Owners.find(({ Name }) => Name === name)?.Size ?? 0;
+  };
+  // Nothing that a prune of images could free.
+  expect(await owned('images')).toBeLessThan(100_000);
+  const ofRegistry = await owned('registry');
+  expect(ofRegistry).toBeGreaterThan(500_000);
   await client('pull', 'hello-world');
+  expect(await owned('images')).toBeGreaterThan(10_000);
+  expect(await owned('registry')).toBeLessThan(ofRegistry);
   expect(await client('run', '--rm', 'hello-world')).toContain('Hello from Sampan');
   expect(blobs()).toEqual(before);
 });

@@ -6,7 +6,12 @@ import { platformJson } from './platform-json.ts';
 export const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
   flags: [
-    { name: 'force', short: 'f', kind: 'bool', usage: 'Remove it even if it is in use' },
+    {
+      name: 'force',
+      short: 'f',
+      kind: 'bool',
+      usage: 'Remove it even if a stopped container uses it, or several names are its own',
+    },
     { name: 'no-prune', kind: 'bool', usage: 'Keep untagged parents' },
     {
       name: 'platform',
