@@ -114,9 +114,7 @@ async function list(backends: Backends, request: ApiRequest, response: ApiRespon
       sharedSize: shared === undefined ? -1 : shared(view),
       containers: users.get(view.id) ?? 0,
     });
-    const manifests = showsManifests(request, '1.47')
-      ? { Manifests: (await images.manifests(view.id)).map(encodeManifestView) }
-      : {};
+    const manifests = showsManifests(request, '1.47') ? await manifestsOf(images, view.id) : {};
     summaries.push(forVersion('imageSummary', request.version, { ...summary, ...manifests }));
   }
   response.json(200, summaries);
@@ -129,6 +127,16 @@ function listFilters(request: ApiRequest): Filters {
   if (filter !== undefined) filters.set('reference', [...(filters.get('reference') ?? []), filter]);
   checkFilterNames(filters, ['dangling', 'label', 'before', 'since', 'until', 'reference']);
   return filters;
+}
+
+/** Beside its platforms an image is as large as all of them. */
+async function manifestsOf(
+  images: Backends['images'],
+  id: string,
+): Promise<Pick<ImageSummary, 'Manifests' | 'Size'>> {
+  const views = await images.manifests(id);
+  const Size = views.reduce((sum, { contentBytes, unpackedBytes }) => sum + contentBytes + unpackedBytes, 0);
+  return { Manifests: views.map(encodeManifestView), Size };
 }
 
 function showsManifests(request: ApiRequest, since: string): boolean {

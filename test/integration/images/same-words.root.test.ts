@@ -102,3 +102,16 @@ test.each([
   expect(hint).toMatch(/^(?:[A-Z].*\n)?$/);
   expect({ ...own, stderr: stderr.slice(0, stderr.length - hint.length) }).toEqual(stock);
 });
+
+test('beside its platforms an image is as large as all of them; a filter of old API versions is one', async () => {
+  const images = async (query: string) =>
+    JSON.parse((await engine.api('GET', query)).body) as {
+      Size: number;
+      Manifests?: { Size: { Total: number } }[];
+    }[];
+  const [app] = await images('/v1.51/images/json?manifests=1');
+  expect(app?.Size).toBe(app?.Manifests?.reduce((sum, { Size }) => sum + Size.Total, 0) ?? 0);
+  expect(await images('/v1.40/images/json?filter=nosuch')).toEqual([]);
+  expect((await images('/v1.40/images/json?filter=app')).length).toBe(1);
+  expect((await images('/v1.41/images/json?filter=nosuch')).length).toBeGreaterThan(0);
+});
