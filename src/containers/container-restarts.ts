@@ -75,7 +75,7 @@ export class ContainerRestarts {
     container.nextExit.notify(container.lastResult);
     publishContainerEvent(this.#deps.events, container.record, 'stop');
     try {
-      await this.#deps.store.update(container.record);
+      await this.#deps.store.update(container.record, { usesReserve: true });
     } catch (error) {
       const details = { container: container.id, error: messageOf(error) };
       this.#deps.logger.error('Cannot record that a container is not to be restarted', details);

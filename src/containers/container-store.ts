@@ -36,15 +36,16 @@ export class ContainerStore {
     ]);
   }
 
-  async update(record: ContainerRecord): Promise<void> {
+  async update(record: ContainerRecord, options: { usesReserve?: boolean } = {}): Promise<void> {
     const params = [record.name, encodeRecord(record), record.id];
-    await this.#db.transact([{ sql: 'UPDATE containers SET name = ?, record = ? WHERE id = ?', params }]);
+    const sql = 'UPDATE containers SET name = ?, record = ? WHERE id = ?';
+    await this.#db.transact([{ sql, params }], options);
   }
 
   /** That the user wants it stopped, and nothing else: it comes beside a rename, say, whose name it must not take back. */
   async markStopped(id: string): Promise<void> {
     const sql = `UPDATE containers SET record = json_set(record, '$.stoppedByUser', json('true')) WHERE id = ?`;
-    await this.#db.transact([{ sql, params: [id] }]);
+    await this.#db.transact([{ sql, params: [id] }], { usesReserve: true });
   }
 
   /** With what goes when it does. */

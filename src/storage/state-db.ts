@@ -23,7 +23,7 @@ export interface StateDb {
    * Run all statements in one transaction. Once it resolves, they are on disk (WAL, synchronous FULL). Calls that wait at the
    * same time share a commit; a failing one fails alone.
    *
-   * `usesReserve`: on a full disk, it may take the space set aside for what leads to free space, such as a container's removal.
+   * `usesReserve`: on a full disk, it may take the space set aside for what leads to free space, such as a container's removal or its stop.
    *
    * @throws EngineError "conflict" on a violated constraint, "internal" on anything else, code no-space on a full disk.
    */

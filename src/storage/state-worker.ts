@@ -70,9 +70,9 @@ function commitWaiting(): void {
   waiting = [];
   if (batch.length === 0) return;
   const outcomes = commit(batch);
-  const removals = batch.filter(({ id, usesReserve }) => usesReserve && isNoSpace(outcomes.get(id)));
-  if (removals.length > 0 && reserve?.release())
-    for (const [id, error] of commit(removals)) outcomes.set(id, error);
+  const urgent = batch.filter(({ id, usesReserve }) => usesReserve && isNoSpace(outcomes.get(id)));
+  if (urgent.length > 0 && reserve?.release())
+    for (const [id, error] of commit(urgent)) outcomes.set(id, error);
   for (const [id, error] of outcomes) reply(error === undefined ? { id } : { id, error });
   reserve?.fill();
 }
