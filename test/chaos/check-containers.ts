@@ -25,6 +25,8 @@ interface Inspected extends UsedContainer {
 }
 
 const FIRST_LINE_MS = 15_000;
+/** The time that a stop gives, and some. */
+const RESUMED_STOP_MS = 2_000;
 /** A gigabyte through a pipe and a log takes its time on a slow machine. */
 const OWN_END_MS = 180_000;
 
@@ -35,6 +37,7 @@ export async function checkContainers(context: CheckContext): Promise<void> {
   for (const name of listed.map(({ Names }) => Names[0]?.slice(1) ?? ''))
     if (!model.containers.has(name))
       tally.violations.push(`${name}: is there, and was never made or is removed`);
+  await awaitResumedStops(context);
   let alive = 0;
   for (const container of model.containers.values()) {
     const wrong = await checkOne(container, context);
@@ -43,6 +46,16 @@ export async function checkContainers(context: CheckContext): Promise<void> {
   }
   tally.mostAlive = Math.max(tally.mostAlive, alive);
   model.forgetAbsent();
+}
+
+/** A stop whose answer was lost may be gone on with: what runs on after its time has not been told of it. */
+async function awaitResumedStops({ api, model }: CheckContext): Promise<void> {
+  const deadline = performance.now() + RESUMED_STOP_MS;
+  for (const container of model.containers.values()) {
+    if (!container.ending || !container.may('running')) continue;
+    while (performance.now() < deadline && (await inspect(container, api))?.State.Running === true)
+      await Bun.sleep(100);
+  }
 }
 
 /** Wait until what ends of itself has ended. */
