@@ -2,7 +2,10 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { ImageBench } from '../../test/support/images/image-bench.ts';
 import { makeImage, makeLayer, noise } from '../../test/support/images/image-maker.ts';
 import { file, makeTar } from '../../test/support/images/tar-maker.ts';
+import { silentLogger } from '../errors/logger.ts';
 import { hexOf } from '../oci/digest.ts';
+import { type GcPorts, ImageGc } from './gc.ts';
+import type { GcRoots } from './lease-store.ts';
 
 let bench: ImageBench;
 beforeEach(async () => {
@@ -115,4 +118,34 @@ test('what a dead daemon was pulling is held for the next pull, and no longer th
   await bench.images.settled();
   expect(bench.stored().blobs).toEqual([]);
   expect(await bench.db.query('SELECT id FROM leases')).toEqual([]);
+});
+
+test('what a lease hands over to an image while a collection looks around is held by one of them', async () => {
+  const blob = layers[0]!.descriptor.digest;
+  let isImage = false;
+  const removed: string[] = [];
+  /** Between any two looks the lease ends, and the image is there. */
+  const look = <T>(before: T, after: T): T => {
+    const seen = isImage ? after : before;
+    isImage = true;
+    return seen;
+  };
+  const none: GcRoots = { blobs: [], chains: [] };
+  const gc = new ImageGc({
+    content: {
+      size: async () => 1,
+      remove: async (one: string) => void removed.push(one),
+      forgetIngest: async () => {},
+    },
+    snapshotter: {},
+    store: {
+      images: () => look([], [{ ...image.descriptor, id: blob, manifests: [], extras: [] }]),
+      forgetLayerBlobs: async () => {},
+    },
+    leases: { onEnd: () => {}, roots: async () => look({ blobs: [blob], chains: [] }, none) },
+    usage: { roots: () => none, usedBy: () => [], manifestUsedBy: () => [] },
+    logger: silentLogger,
+  } as unknown as GcPorts);
+  await gc.collect({ blobs: [blob], chains: [] });
+  expect(removed).toEqual([]);
 });

@@ -103,8 +103,9 @@ export class ImageGc {
   }
 
   async #sweep(candidates: GcRoots): Promise<number> {
-    const marked = await this.#mark();
+    // Leases first: what holds them is an image before they end.
     const leased = await this.#leased();
+    const marked = await this.#mark();
     const unmarked = {
       blobs: candidates.blobs.filter((blob) => !marked.blobs.has(blob)),
       chains: candidates.chains.filter((chain) => !marked.chains.has(chain)),
