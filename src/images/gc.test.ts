@@ -149,3 +149,25 @@ test('what a lease hands over to an image while a collection looks around is hel
   await gc.collect({ blobs: [blob], chains: [] });
   expect(removed).toEqual([]);
 });
+
+test('a lease that ends while a collection looks around keeps nothing', async () => {
+  const blob = layers[0]!.descriptor.digest;
+  let looks = 0;
+  const removed: string[] = [];
+  const none: GcRoots = { blobs: [], chains: [] };
+  const gc = new ImageGc({
+    content: {
+      size: async () => 1,
+      remove: async (one: string) => void removed.push(one),
+      forgetIngest: async () => {},
+    },
+    snapshotter: {},
+    store: { images: () => [], forgetLayerBlobs: async () => {} },
+    leases: { onEnd: () => {}, roots: async () => (looks++ === 0 ? { blobs: [blob], chains: [] } : none) },
+    usage: { roots: () => none, usedBy: () => [], manifestUsedBy: () => [] },
+    logger: silentLogger,
+  } as unknown as GcPorts);
+  await gc.collect({ blobs: [blob], chains: [] });
+  await gc.settled();
+  expect(removed).toEqual([blob]);
+});

@@ -110,8 +110,10 @@ export class ImageGc {
       blobs: candidates.blobs.filter((blob) => !marked.blobs.has(blob)),
       chains: candidates.chains.filter((chain) => !marked.chains.has(chain)),
     };
-    for (const blob of unmarked.blobs) if (leased.blobs.has(blob)) this.#owed.blobs.add(blob);
-    for (const chain of unmarked.chains) if (leased.chains.has(chain)) this.#owed.chains.add(chain);
+    await this.#owe({
+      blobs: unmarked.blobs.filter((blob) => leased.blobs.has(blob)),
+      chains: unmarked.chains.filter((chain) => leased.chains.has(chain)),
+    });
     const blobs = unmarked.blobs.filter((blob) => !leased.blobs.has(blob));
     const chains = unmarked.chains.filter((chain) => !leased.chains.has(chain));
     await this.#ports.store.forgetLayerBlobs(blobs);
@@ -135,6 +137,18 @@ export class ImageGc {
   async #leased(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
     const { blobs, chains } = await this.#ports.leases.roots();
     return { blobs: new Set(blobs), chains: new Set(chains) };
+  }
+
+  /** A lease that has ended since it was looked at tells nobody any more. */
+  async #owe({ blobs, chains }: GcRoots): Promise<void> {
+    if (blobs.length + chains.length === 0) return;
+    for (const blob of blobs) this.#owed.blobs.add(blob);
+    for (const chain of chains) this.#owed.chains.add(chain);
+    const leased = await this.#leased();
+    this.#collectOwed({
+      blobs: blobs.filter((blob) => !leased.blobs.has(blob)),
+      chains: chains.filter((chain) => !leased.chains.has(chain)),
+    });
   }
 
   #collectOwed(held: GcRoots): void {
