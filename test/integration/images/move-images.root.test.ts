@@ -335,7 +335,7 @@ test('what is removed while it is saved, or was made here and pushed, leaves not
     await engine.out(['push', '-q', name]);
     await engine.out(['rmi', name]);
   }
-  await eventually(() => added().length === 0, { what: () => `${added()} to go` });
+  await eventually(() => added().length === 0, { what: () => `${added().join()} to go` });
   const large = join(engine.root, 'large.tar');
   writeFileSync(large, makeTar([file('noise', randomBytes(20_000_000))]));
   await engine.out(['import', large, 'slowly-saved']);
@@ -347,5 +347,5 @@ test('what is removed while it is saved, or was made here and pushed, leaves not
   let bytes = 0;
   for await (const chunk of saving) bytes += (chunk as Uint8Array).length;
   expect(bytes).toBeGreaterThan(20_000_000);
-  await eventually(() => added().length === 0, { what: () => `${added()} to go` });
+  await eventually(() => added().length === 0, { what: () => `${added().join()} to go` });
 });
