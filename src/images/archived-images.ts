@@ -56,15 +56,18 @@ async function layoutImages(archive: ReceivedArchive, { content }: ArchivePorts)
     const { annotations, ...root } = descriptor;
     const name =
       annotations?.['io.containerd.image.name'] || annotations?.['org.opencontainers.image.ref.name'] || '';
-    addName(images, root, name);
+    addName(images, root, nameOf(name));
   }
   return [...images.values()];
 }
 
-function addName(images: Map<Digest, ArchivedImage>, root: Descriptor, name: string): void {
+function addName(
+  images: Map<Digest, ArchivedImage>,
+  root: Descriptor,
+  reference: Reference | undefined,
+): void {
   const image = images.get(root.digest) ?? { root, names: [] };
   images.set(root.digest, image);
-  const reference = nameOf(name);
   // What names it by a digest has to mean this one.
   if (reference !== undefined && (reference.digest ?? root.digest) === root.digest)
     image.names.push(reference);
@@ -104,11 +107,12 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
     for (const path of layerPaths) layers.push(await layerBlob(archive, path, ports));
     const root = await writeDockerManifest({ config, layers }, ports);
     const tags = optionalStrings(object['RepoTags'], `${field}.RepoTags`, MAX_IMAGES) ?? [];
-    if (tags.length === 0) addName(images, root, '');
+    if (tags.length === 0) addName(images, root, undefined);
     for (const tag of tags) {
-      if (nameOf(tag)?.digest !== undefined || nameOf(tag) === undefined)
+      const reference = nameOf(tag);
+      if (reference === undefined || reference.digest !== undefined)
         throw new EngineError('invalid', `invalid tag ${JSON.stringify(tag)} in manifest.json`);
-      addName(images, root, tag);
+      addName(images, root, reference);
     }
   }
   return [...images.values()];

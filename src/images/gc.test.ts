@@ -3,7 +3,7 @@ import { ImageBench } from '../../test/support/images/image-bench.ts';
 import { makeImage, makeLayer, noise } from '../../test/support/images/image-maker.ts';
 import { file, makeTar } from '../../test/support/images/tar-maker.ts';
 import { silentLogger } from '../errors/logger.ts';
-import { hexOf } from '../oci/digest.ts';
+import { type Digest, hexOf } from '../oci/digest.ts';
 import { type GcPorts, ImageGc } from './gc.ts';
 import type { GcRoots } from './lease-store.ts';
 
@@ -120,54 +120,54 @@ test('what a dead daemon was pulling is held for the next pull, and no longer th
   expect(await bench.db.query('SELECT id FROM leases')).toEqual([]);
 });
 
-test('what a lease hands over to an image while a collection looks around is held by one of them', async () => {
-  const blob = layers[0]!.descriptor.digest;
-  let isImage = false;
+/** Collect one blob, where images and leases answer as told; what was removed. */
+async function collected(
+  blob: Digest,
+  { images, roots }: { images: () => object[]; roots: () => GcRoots },
+): Promise<string[]> {
   const removed: string[] = [];
+  const gc = new ImageGc({
+    content: {
+      size: async () => 1,
+      remove: async (one: string) => void removed.push(one),
+      forgetIngest: async () => {},
+    },
+    snapshotter: {},
+    store: { images, forgetLayerBlobs: async () => {} },
+    leases: { onEnd: () => {}, roots: async () => roots() },
+    usage: { roots: () => none, usedBy: () => [], manifestUsedBy: () => [] },
+    logger: silentLogger,
+  } as unknown as GcPorts);
+  await gc.collect({ blobs: [blob], chains: [] });
+  await gc.settled();
+  return removed;
+}
+
+const none: GcRoots = { blobs: [], chains: [] };
+const blob = layers[0]!.descriptor.digest;
+const leased: GcRoots = { blobs: [blob], chains: [] };
+
+test('what a lease hands over to an image while a collection looks around is held by one of them', async () => {
+  let isImage = false;
   /** Between any two looks the lease ends, and the image is there. */
   const look = <T>(before: T, after: T): T => {
     const seen = isImage ? after : before;
     isImage = true;
     return seen;
   };
-  const none: GcRoots = { blobs: [], chains: [] };
-  const gc = new ImageGc({
-    content: {
-      size: async () => 1,
-      remove: async (one: string) => void removed.push(one),
-      forgetIngest: async () => {},
-    },
-    snapshotter: {},
-    store: {
-      images: () => look([], [{ ...image.descriptor, id: blob, manifests: [], extras: [] }]),
-      forgetLayerBlobs: async () => {},
-    },
-    leases: { onEnd: () => {}, roots: async () => look({ blobs: [blob], chains: [] }, none) },
-    usage: { roots: () => none, usedBy: () => [], manifestUsedBy: () => [] },
-    logger: silentLogger,
-  } as unknown as GcPorts);
-  await gc.collect({ blobs: [blob], chains: [] });
+  const held = { ...image.descriptor, id: blob, manifests: [], extras: [] };
+  const removed = await collected(blob, {
+    images: () => look<object[]>([], [held]),
+    roots: () => look(leased, none),
+  });
   expect(removed).toEqual([]);
 });
 
 test('a lease that ends while a collection looks around keeps nothing', async () => {
-  const blob = layers[0]!.descriptor.digest;
   let looks = 0;
-  const removed: string[] = [];
-  const none: GcRoots = { blobs: [], chains: [] };
-  const gc = new ImageGc({
-    content: {
-      size: async () => 1,
-      remove: async (one: string) => void removed.push(one),
-      forgetIngest: async () => {},
-    },
-    snapshotter: {},
-    store: { images: () => [], forgetLayerBlobs: async () => {} },
-    leases: { onEnd: () => {}, roots: async () => (looks++ === 0 ? { blobs: [blob], chains: [] } : none) },
-    usage: { roots: () => none, usedBy: () => [], manifestUsedBy: () => [] },
-    logger: silentLogger,
-  } as unknown as GcPorts);
-  await gc.collect({ blobs: [blob], chains: [] });
-  await gc.settled();
+  const removed = await collected(blob, {
+    images: () => [],
+    roots: () => (looks++ === 0 ? leased : none),
+  });
   expect(removed).toEqual([blob]);
 });

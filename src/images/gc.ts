@@ -35,7 +35,7 @@ export class ImageGc {
   readonly #ports: GcPorts;
   readonly #totals: GcTotals = { collections: 0, freedBytes: 0, seconds: 0 };
   /** What a collection left alone for a lease's sake only: it goes when that ends. */
-  readonly #owed = { blobs: new Set<Digest>(), chains: new Set<ChainId>() };
+  readonly #owed: RootSets = { blobs: new Set(), chains: new Set() };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ports: GcPorts) {
@@ -106,16 +106,9 @@ export class ImageGc {
     // Leases first: what holds them is an image before they end.
     const leased = await this.#leased();
     const marked = await this.#mark();
-    const unmarked = {
-      blobs: candidates.blobs.filter((blob) => !marked.blobs.has(blob)),
-      chains: candidates.chains.filter((chain) => !marked.chains.has(chain)),
-    };
-    await this.#owe({
-      blobs: unmarked.blobs.filter((blob) => leased.blobs.has(blob)),
-      chains: unmarked.chains.filter((chain) => leased.chains.has(chain)),
-    });
-    const blobs = unmarked.blobs.filter((blob) => !leased.blobs.has(blob));
-    const chains = unmarked.chains.filter((chain) => !leased.chains.has(chain));
+    const unmarked = without(candidates, marked);
+    await this.#owe(within(unmarked, leased));
+    const { blobs, chains } = without(unmarked, leased);
     await this.#ports.store.forgetLayerBlobs(blobs);
     const [sizes, layers] = await Promise.all([
       this.#removeBlobs(new Set(blobs)),
@@ -126,7 +119,7 @@ export class ImageGc {
     return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  async #mark(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
+  async #mark(): Promise<RootSets> {
     const { store, usage } = this.#ports;
     const roots = [usage.roots(), ...store.images().map(rootsOf)];
     const chains = new Set(roots.flatMap((root) => root.chains));
@@ -134,21 +127,17 @@ export class ImageGc {
     return { blobs: new Set(roots.flatMap((root) => root.blobs)), chains };
   }
 
-  async #leased(): Promise<{ blobs: Set<Digest>; chains: Set<ChainId> }> {
+  async #leased(): Promise<RootSets> {
     const { blobs, chains } = await this.#ports.leases.roots();
     return { blobs: new Set(blobs), chains: new Set(chains) };
   }
 
   /** A lease that has ended since it was looked at tells nobody any more. */
-  async #owe({ blobs, chains }: GcRoots): Promise<void> {
-    if (blobs.length + chains.length === 0) return;
-    for (const blob of blobs) this.#owed.blobs.add(blob);
-    for (const chain of chains) this.#owed.chains.add(chain);
-    const leased = await this.#leased();
-    this.#collectOwed({
-      blobs: blobs.filter((blob) => !leased.blobs.has(blob)),
-      chains: chains.filter((chain) => !leased.chains.has(chain)),
-    });
+  async #owe(left: GcRoots): Promise<void> {
+    if (left.blobs.length + left.chains.length === 0) return;
+    for (const blob of left.blobs) this.#owed.blobs.add(blob);
+    for (const chain of left.chains) this.#owed.chains.add(chain);
+    this.#collectOwed(without(left, await this.#leased()));
   }
 
   #collectOwed(held: GcRoots): void {
@@ -194,6 +183,25 @@ export class ImageGc {
     }
     return removed;
   }
+}
+
+interface RootSets {
+  blobs: Set<Digest>;
+  chains: Set<ChainId>;
+}
+
+function within({ blobs, chains }: GcRoots, sets: RootSets): GcRoots {
+  return {
+    blobs: blobs.filter((blob) => sets.blobs.has(blob)),
+    chains: chains.filter((chain) => sets.chains.has(chain)),
+  };
+}
+
+function without({ blobs, chains }: GcRoots, sets: RootSets): GcRoots {
+  return {
+    blobs: blobs.filter((blob) => !sets.blobs.has(blob)),
+    chains: chains.filter((chain) => !sets.chains.has(chain)),
+  };
 }
 
 /** What an image holds on to. */

@@ -12,7 +12,7 @@ export interface FilterContext {
   nowMs: number;
 }
 
-type Predicate = (view: ImageView) => boolean;
+const FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'until', 'reference'];
 
 /**
  * Compile the filters of `GET /images/json` (`dangling label before since until reference`) and of prune (`label label! until`).
@@ -20,40 +20,25 @@ type Predicate = (view: ImageView) => boolean;
  * @throws EngineError "invalid", in Docker's words, on an unknown filter or value.
  */
 export function imageFilter(filters: Filters, context: FilterContext): (view: ImageView) => boolean {
-  checkFilterNames(filters, Object.keys(TESTS));
-  const predicates = [...filters].flatMap(([name, values]) => TESTS[name]?.(values, filters, context) ?? []);
-  return (view) => predicates.every((predicate) => predicate(view));
-}
-
-type Test = (values: readonly string[], filters: Filters, context: FilterContext) => Predicate;
-
-const TESTS: Record<string, Test> = {
-  dangling: (_, filters) => {
-    const wanted = booleanFilter(filters, 'dangling');
-    return (view) => isDangling(view) === wanted;
-  },
-  label: isLabelled,
-  'label!': isLabelled,
-  before: (names, _, { createdOf }) => isBefore(names.map(createdOf)),
-  since: (names, _, { createdOf }) => {
-    const times = names.map(createdOf);
-    return (view) => times.every((time) => createdMs(view) > time);
-  },
-  until: (texts, _, { nowMs }) =>
-    isBefore(texts.map((text) => Number(parseTimeParameter(text, BigInt(nowMs) * 1_000_000n)) / 1e6)),
-  reference: (patterns) => {
-    if (!patterns.every(isReferencePattern)) throw new EngineError('invalid', 'syntax error in pattern');
-    return (view) => referencesMatching(view, patterns).length > 0;
-  },
-};
-
-function isLabelled(_: readonly string[], filters: Filters): Predicate {
-  const matches = labelFilter(filters);
-  return ({ config }) => matches(config.config.labels);
-}
-
-function isBefore(times: readonly number[]): Predicate {
-  return (view) => times.every((time) => createdMs(view) < time);
+  checkFilterNames(filters, FILTERS);
+  const values = (name: string): readonly string[] => filters.get(name) ?? [];
+  const dangling = booleanFilter(filters, 'dangling');
+  const isLabelled = labelFilter(filters);
+  const nowNano = BigInt(context.nowMs) * 1_000_000n;
+  const before = [
+    ...values('before').map(context.createdOf),
+    ...values('until').map((text) => Number(parseTimeParameter(text, nowNano)) / 1e6),
+  ];
+  const since = values('since').map(context.createdOf);
+  const patterns = filters.get('reference');
+  if (patterns?.every(isReferencePattern) === false)
+    throw new EngineError('invalid', 'syntax error in pattern');
+  return (view) =>
+    (dangling === undefined || isDangling(view) === dangling) &&
+    isLabelled(view.config.config.labels) &&
+    before.every((time) => createdMs(view) < time) &&
+    since.every((time) => createdMs(view) > time) &&
+    (patterns === undefined || referencesMatching(view, patterns).length > 0);
 }
 
 /** A digest alone does not count as a name. */

@@ -75,7 +75,10 @@ export function parseFlags(
   options: ParseOptions,
 ): ParsedFlags {
   const byName = new Map([HELP_FLAG, ...flags].map((flag) => [flag.name, flag]));
-  const byShort = new Map(flags.flatMap((flag) => (flag.short === undefined ? [] : [[flag.short, flag]])));
+  const shorts = flags.flatMap((flag): [string, Flag][] =>
+    flag.short === undefined ? [] : [[flag.short, flag]],
+  );
+  const byShort = new Map([['h', HELP_FLAG], ...shorts]);
   const parsed = new ParsedFlags(byName);
   const rest = [...args];
   const context: Grammar = { byName, byShort, parsed, rest };
@@ -127,13 +130,8 @@ function parseShorts(context: Grammar, group: string): void {
   for (let letters = group; letters !== ''; ) {
     const letter = letters[0] ?? '';
     const flag = context.byShort.get(letter);
-    if (flag === undefined && letter === 'h') {
-      context.parsed.set(HELP_FLAG, 'true');
-      context.parsed.asksBriefly = true;
-      letters = letters.slice(1);
-      continue;
-    }
     if (flag === undefined) throw new UsageError(`unknown shorthand flag: '${letter}' in -${letters}`);
+    if (flag === HELP_FLAG) context.parsed.asksBriefly = true;
     letters = letters.slice(1);
     if (letters.length > 1 && letters.startsWith('=')) return setValue(context, flag, letters.slice(1));
     if (flag.kind === 'bool') {

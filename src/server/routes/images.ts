@@ -134,9 +134,8 @@ async function manifestsOf(
   images: Backends['images'],
   id: string,
 ): Promise<Pick<ImageSummary, 'Manifests' | 'Size'>> {
-  const views = await images.manifests(id);
-  const Size = views.reduce((sum, { contentBytes, unpackedBytes }) => sum + contentBytes + unpackedBytes, 0);
-  return { Manifests: views.map(encodeManifestView), Size };
+  const Manifests = (await images.manifests(id)).map(encodeManifestView);
+  return { Manifests, Size: Manifests.reduce((sum, { Size }) => sum + Number(Size.Total), 0) };
 }
 
 function showsManifests(request: ApiRequest, since: string): boolean {
