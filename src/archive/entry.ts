@@ -21,10 +21,12 @@ export interface TarEntry {
   linkTarget: string;
   deviceMajor: number;
   deviceMinor: number;
-  xattrs: ReadonlyMap<string, Uint8Array>;
+  xattrs: Xattrs;
   /** GNU or pax sparse map; undefined for a plain file. */
   sparse: SparseMap | undefined;
 }
+
+export type Xattrs = ReadonlyMap<string, Uint8Array>;
 
 export interface SparseMap {
   realSize: number;

@@ -1,5 +1,5 @@
 import { hostileArchive } from './archive-error.ts';
-import type { LayerRole, TarEntry } from './entry.ts';
+import type { LayerRole, TarEntry, Xattrs } from './entry.ts';
 
 const whiteoutPrefix = '.wh.';
 const metadataPrefix = '.wh..wh.';
@@ -32,11 +32,19 @@ function aufsRole(path: string): LayerRole {
   return path.startsWith(metadataPrefix) ? { role: 'ignored' } : { role: 'node' };
 }
 
-/** The xattrs that a layer may set: overlayfs's own would let a tar rewrite the stack. */
-export function layerXattrs(xattrs: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
-  for (const name of xattrs.keys()) {
-    if (name.startsWith('trusted.overlay.'))
-      return new Map([...xattrs].filter(([key]) => !key.startsWith('trusted.overlay.')));
+const withoutOverlay = new WeakMap<Xattrs, Xattrs>();
+
+/** The xattrs that a layer may set: overlayfs's own would let a tar rewrite the stack. One map gives one map. */
+export function layerXattrs(xattrs: Xattrs): Xattrs {
+  if (![...xattrs.keys()].some(isOverlayOwn)) return xattrs;
+  let kept = withoutOverlay.get(xattrs);
+  if (kept === undefined) {
+    kept = new Map([...xattrs].filter(([name]) => !isOverlayOwn(name)));
+    withoutOverlay.set(xattrs, kept);
   }
-  return xattrs;
+  return kept;
+}
+
+function isOverlayOwn(name: string): boolean {
+  return name.startsWith('trusted.overlay.');
 }

@@ -1,5 +1,5 @@
 import { hostileArchive } from './archive-error.ts';
-import type { SparseMap } from './entry.ts';
+import type { SparseMap, Xattrs } from './entry.ts';
 import { decodePath } from './path-bytes.ts';
 import type { TarLimits } from './tar-limits.ts';
 
@@ -16,6 +16,9 @@ export interface PaxAttributes {
   xattrBytes: number;
   sparse: PaxSparse;
 }
+
+/** The same when it is complete. */
+export type MemberAttributes = Omit<PaxAttributes, 'xattrs'> & { xattrs: Xattrs };
 
 /** GNU.sparse.* in its three versions; `segments` in 0.0 and 0.1, in 1.0 they lie in front of the data. */
 export interface PaxSparse {

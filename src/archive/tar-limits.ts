@@ -8,6 +8,10 @@ export interface TarLimits {
   metadataBytes: number;
   /** Bytes of one extended attribute (XATTR_SIZE_MAX). */
   xattrBytes: number;
+  /** Names of a member's extended attributes, with their NULs (XATTR_LIST_MAX). */
+  xattrListBytes: number;
+  /** Memory of all extended attributes in one archive; sets that members share count once. */
+  allXattrBytes: number;
   /** Bytes of one member, expanded. */
   fileBytes: number;
   /** Data segments of one sparse member. */
@@ -19,6 +23,8 @@ export const defaultTarLimits: TarLimits = {
   pathBytes: 4095,
   metadataBytes: 1 << 20,
   xattrBytes: 65_536,
+  xattrListBytes: 65_536,
+  allXattrBytes: 256 << 20,
   fileBytes: 2 ** 53 - 1024,
   sparseSegments: 1 << 18,
 };

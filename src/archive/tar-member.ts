@@ -1,7 +1,7 @@
 import { hostileArchive } from './archive-error.ts';
 import type { SparseMap, TarEntry } from './entry.ts';
 import { cleanMemberPath } from './member-path.ts';
-import type { PaxAttributes } from './pax-records.ts';
+import type { MemberAttributes } from './pax-records.ts';
 import { checkSparseMap } from './sparse-map.ts';
 import type { TarHeader } from './tar-header.ts';
 import type { TarLimits } from './tar-limits.ts';
@@ -12,8 +12,7 @@ export interface MemberParts {
   /** GNU 'L' and 'K'. */
   longName: string | undefined;
   longLink: string | undefined;
-  global: PaxAttributes;
-  local: PaxAttributes | undefined;
+  local: MemberAttributes | undefined;
 }
 
 const types: Record<string, TarEntry['type'] | undefined> = {
@@ -51,18 +50,18 @@ export interface MemberContent {
 
 /** @throws EngineError "invalid" code archive-hostile for what no tree can hold. */
 export function tarEntryOf(parts: MemberParts, content: MemberContent, limits: TarLimits): TarEntry {
-  const { header, local, global } = parts;
+  const { header, local } = parts;
   const name = memberName(parts);
   const type = typeOf(header.typeflag, name);
   const path = cleanPath(name, limits);
   if (path === '' && type !== 'directory') throw hostileArchive(name, 'the root must be a directory');
-  const time = local?.mtime ?? global.mtime;
+  const time = local?.mtime;
   return {
     path,
     type,
     mode: header.mode,
-    uid: ownerId(local?.uid ?? global.uid ?? header.uid, name),
-    gid: ownerId(local?.gid ?? global.gid ?? header.gid, name),
+    uid: ownerId(local?.uid ?? header.uid, name),
+    gid: ownerId(local?.gid ?? header.gid, name),
     mtimeSeconds: time?.seconds ?? header.mtimeSeconds,
     mtimeNanoseconds: time?.nanoseconds ?? 0,
     size: content.size,
@@ -70,7 +69,7 @@ export function tarEntryOf(parts: MemberParts, content: MemberContent, limits: T
     linkTarget: linkTargetOf(parts, type, limits),
     deviceMajor: deviceNumber(header.deviceMajor, 0xfff, name),
     deviceMinor: deviceNumber(header.deviceMinor, 0xfffff, name),
-    xattrs: xattrsOf(local, global),
+    xattrs: local?.xattrs ?? noXattrs,
     sparse: content.sparse && checkSparseMap(content.sparse, content.size, { member: name, limits }),
   };
 }
@@ -123,9 +122,3 @@ function deviceNumber(value: number, highest: number, name: string): number {
 }
 
 const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();
-
-function xattrsOf(local: PaxAttributes | undefined, global: PaxAttributes): ReadonlyMap<string, Uint8Array> {
-  if (local === undefined || local.xattrs.size === 0)
-    return global.xattrs.size === 0 ? noXattrs : global.xattrs;
-  return global.xattrs.size === 0 ? local.xattrs : new Map([...global.xattrs, ...local.xattrs]);
-}

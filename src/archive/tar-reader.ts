@@ -1,7 +1,7 @@
 import { hostileArchive, truncatedArchive } from './archive-error.ts';
 import type { SparseMap, TarEntry } from './entry.ts';
 import { decodePath } from './path-bytes.ts';
-import type { PaxAttributes, PaxContext } from './pax-records.ts';
+import type { MemberAttributes, PaxContext } from './pax-records.ts';
 import { emptyPaxAttributes, parsePaxRecords } from './pax-records.ts';
 import type { OldSparseMap } from './sparse-map.ts';
 import { appendOldSparseBlock, parseOldSparseHeader, SparseMapParser } from './sparse-map.ts';
@@ -11,6 +11,7 @@ import type { TarLimits } from './tar-limits.ts';
 import { defaultTarLimits } from './tar-limits.ts';
 import type { MemberParts } from './tar-member.ts';
 import { archivedSize, memberName, tarEntryOf } from './tar-member.ts';
+import { XattrKeeper } from './xattr-keeper.ts';
 
 /** Receives an archive's members in order. What it throws ends the parse and reaches the caller of `write`. */
 export interface TarVisitor {
@@ -27,13 +28,14 @@ type State = 'header' | 'metadata' | 'sparse-block' | 'sparse-map' | 'content' |
  * A push parser for v7, ustar, star, GNU and pax archives, uncompressed. Content is skipped by arithmetic when nobody wants it.
  *
  * The archive ends at two blocks of zeros, or where the bytes end between members (as for GNU tar and Go); what follows the zeros
- * is ignored. pax global headers apply their owner, times and xattrs to all members that follow. After an error the reader is done for.
+ * is ignored. pax global headers are checked and ignored, as by Docker. After an error the reader is done for.
  *
  * @throws EngineError "invalid", code archive-hostile or archive-truncated, naming the member.
  */
 export class TarReader {
   readonly #visitor: TarVisitor;
   readonly #limits: TarLimits;
+  readonly #xattrs: XattrKeeper;
   readonly #block = Buffer.allocUnsafe(blockSize);
   #blockFill = 0;
   #state: State = 'header';
@@ -47,8 +49,7 @@ export class TarReader {
 
   #metadata = Buffer.alloc(0);
   #metadataType = '';
-  #global = emptyPaxAttributes();
-  #local: PaxAttributes | undefined;
+  #local: MemberAttributes | undefined;
   #longName: string | undefined;
   #longLink: string | undefined;
   #parts: MemberParts | undefined;
@@ -58,6 +59,7 @@ export class TarReader {
   constructor(visitor: TarVisitor, limits: Partial<TarLimits> = {}) {
     this.#visitor = visitor;
     this.#limits = { ...defaultTarLimits, ...limits };
+    this.#xattrs = new XattrKeeper(this.#limits);
   }
 
   /** Bytes seen. */
@@ -180,13 +182,11 @@ export class TarReader {
   #endMetadata(): void {
     const data = this.#metadata;
     const context = this.#context(this.#member);
-    if (this.#metadataType === 'g') {
-      // Members before this one hold on to what was true for them.
-      this.#global = { ...this.#global, xattrs: new Map(this.#global.xattrs) };
-      parsePaxRecords(data, this.#global, context);
-    } else if (this.#metadataType === 'x') {
-      this.#local = emptyPaxAttributes();
-      parsePaxRecords(data, this.#local, context);
+    if (this.#metadataType === 'g') parsePaxRecords(data, emptyPaxAttributes(), context);
+    else if (this.#metadataType === 'x') {
+      const local = emptyPaxAttributes();
+      parsePaxRecords(data, local, context);
+      this.#local = { ...local, xattrs: this.#xattrs.keep(local.xattrs, this.#member) };
     } else if (this.#metadataType === 'L') this.#longName = nulTerminated(data);
     else this.#longLink = nulTerminated(data);
     this.#state = this.#padding > 0 ? 'padding' : 'header';
@@ -198,7 +198,6 @@ export class TarReader {
       header,
       longName: this.#longName,
       longLink: this.#longLink,
-      global: this.#global,
       local: this.#local,
     };
     this.#longName = this.#longLink = this.#local = undefined;

@@ -1,3 +1,5 @@
+import { layerXattrs } from '../archive/layer-role.ts';
+import { XattrKeeper } from '../archive/xattr-keeper.ts';
 import type { ErofsImageReader, Inode } from './image-reader.ts';
 import type { ErofsNode } from './node.ts';
 import { impliedDirectory, isWhiteout } from './node.ts';
@@ -14,7 +16,6 @@ interface Place {
   inode: Inode;
 }
 
-const overlayPrefix = 'trusted.overlay.';
 const opaqueXattr = 'trusted.overlay.opaque';
 
 /**
@@ -31,6 +32,11 @@ class Merge {
   readonly #deviceBase: number[] = [];
   /** Nodes with several names, by layer and inode number. */
   readonly #linked: Map<number, ErofsNode>[];
+  /** The layers' own were bounded when they came. */
+  readonly #xattrs = new XattrKeeper({
+    xattrListBytes: Number.POSITIVE_INFINITY,
+    allXattrBytes: Number.POSITIVE_INFINITY,
+  });
 
   constructor(layers: readonly MergeSource[]) {
     this.#layers = layers;
@@ -108,8 +114,6 @@ class Merge {
     const special = inode.type === 'char' || inode.type === 'block';
     const device = special ? index.deviceNumber(inode) : { major: 0, minor: 0 };
     const extent = index.extent(inode);
-    const xattrs = index.xattrs(inode);
-    for (const name of xattrs.keys()) if (name.startsWith(overlayPrefix)) xattrs.delete(name);
     const { type, mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = inode;
     return {
       type,
@@ -123,7 +127,7 @@ class Merge {
       linkTarget: type === 'symlink' ? index.linkTarget(inode) : '',
       deviceMajor: device.major,
       deviceMinor: device.minor,
-      xattrs,
+      xattrs: this.#xattrs.keep(layerXattrs(index.xattrs(inode)), ''),
       children: type === 'directory' ? new Map() : undefined,
       implied: false,
       opaque: false,

@@ -1,3 +1,4 @@
+import { layerXattrs } from '../archive/layer-role.ts';
 import type { NodeAttributes, Tree } from '../archive/tree.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { ErofsImageReader, Inode } from './image-reader.ts';
@@ -16,7 +17,6 @@ interface Place {
   inode: Inode;
 }
 
-const overlayPrefix = 'trusted.overlay.';
 const opaqueXattr = 'trusted.overlay.opaque';
 const maxCachedDirectories = 512;
 
@@ -139,8 +139,6 @@ export function isOpaque(index: ErofsImageReader, directory: Inode): boolean {
 export function inodeAttributes(index: ErofsImageReader, inode: Inode): NodeAttributes {
   const { type, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, links } = inode;
   const sized = type === 'file' || type === 'symlink';
-  const xattrs = index.xattrs(inode);
-  for (const name of xattrs.keys()) if (name.startsWith(overlayPrefix)) xattrs.delete(name);
   const attributes: NodeAttributes = {
     type,
     mode,
@@ -150,7 +148,7 @@ export function inodeAttributes(index: ErofsImageReader, inode: Inode): NodeAttr
     mtimeNanoseconds,
     size: sized ? inode.size : 0,
     links,
-    xattrs,
+    xattrs: layerXattrs(index.xattrs(inode)),
   };
   if (type === 'symlink') attributes.linkTarget = index.linkTarget(inode);
   if (type === 'char' || type === 'block') {

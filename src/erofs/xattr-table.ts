@@ -28,6 +28,8 @@ const maxInlineBytes = xattrHeaderSize + 4 * 0xfffe;
  */
 export class XattrTable {
   readonly #entries = new Map<string, StoredXattr>();
+  /** Members that have the same xattrs share a map: each is encoded once. */
+  readonly #encoded = new WeakMap<ErofsNode['xattrs'], StoredXattr[]>();
   #sharedSize = 0;
 
   /** Call for each inode once, before any `store`. */
@@ -66,13 +68,20 @@ export class XattrTable {
   }
 
   #entriesOf(node: ErofsNode): StoredXattr[] {
-    const found: StoredXattr[] = [];
-    for (const [name, value] of node.xattrs) {
-      const entry = this.#entry(name, value);
-      if (entry !== undefined) found.push(entry);
-    }
+    const found = this.#encode(node.xattrs);
     const mark = node.opaque ? this.#entry(opaqueName, opaqueValue) : undefined;
-    if (mark !== undefined) found.push(mark);
+    return mark === undefined ? found : [...found, mark];
+  }
+
+  #encode(xattrs: ErofsNode['xattrs']): StoredXattr[] {
+    if (xattrs.size === 0) return [];
+    let found = this.#encoded.get(xattrs);
+    if (found === undefined) {
+      found = [...xattrs]
+        .map(([name, value]) => this.#entry(name, value))
+        .filter((entry) => entry !== undefined);
+      this.#encoded.set(xattrs, found);
+    }
     return found;
   }
 

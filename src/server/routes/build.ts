@@ -86,17 +86,28 @@ async function classic(
     },
     { signal },
   );
+  let wanted: BuildRequest;
   try {
-    await stream(builder, classicBuild(request, session), { request, response, signal });
-  } finally {
+    wanted = classicBuild(request, session);
+  } catch (error) {
     await session.close();
+    throw error;
   }
+  const run = async (watch: (event: BuildEvent) => void) => {
+    try {
+      return await builder.build(wanted, { signal, watch });
+    } finally {
+      await session.close();
+    }
+  };
+  await stream(run, wanted, { request, response });
 }
 
+/** The session ends with the build, not with its answer: a client that doesn't read keeps no context on the disk. */
 async function stream(
-  builder: BuildBackend,
+  run: (watch: (event: BuildEvent) => void) => ReturnType<BuildBackend['build']>,
   wanted: BuildRequest,
-  { request, response, signal }: { request: ApiRequest; response: ApiResponse; signal: AbortSignal },
+  { request, response }: { request: ApiRequest; response: ApiResponse },
 ): Promise<void> {
   const writer = new ProgressWriter(response);
   const isQuiet = boolParam(request, 'q');
@@ -109,7 +120,7 @@ async function stream(
       const passed = gate.pass(event);
       if (passed !== undefined) progress.event(passed);
     };
-    const { imageId } = await builder.build(wanted, { signal, watch });
+    const { imageId } = await run(watch);
     if (imageId === undefined) throw new EngineError('internal', 'The build made no image');
     const names = wanted.outputs.flatMap((output) => output.names).map(shown);
     progress.done(imageId, names);
