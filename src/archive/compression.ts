@@ -21,15 +21,19 @@ function startsWith(head: Uint8Array, magic: number[]): boolean {
   return magic.every((byte, index) => head[index] === byte);
 }
 
+/** Deflate's own limit is 1:1032; denser formats have the allowance. */
+const MAX_EXPANSION = 1100;
+const EXPANSION_ALLOWANCE = 1 << 30;
+
 export interface DecompressOptions extends InflateOptions {
-  /** Fail with code size-exceeded once more than this many bytes have come out. */
-  limitBytes?: number;
+  /** Bytes that may come out besides `MAX_EXPANSION` for each that was read. */
+  allowanceBytes?: number;
 }
 
 /**
  * The uncompressed bytes, all members of a multi-member gzip or zstd stream. The result fails, and the source is cancelled, with
  * EngineError "invalid" code archive-truncated (input too short), archive-hostile (damaged, or followed by anything else) or
- * size-exceeded; errors of the source come through as they are.
+ * size-exceeded (more came out than any honest archive holds); errors of the source come through as they are.
  *
  * bzip2 and xz are undone by the programs of these names, as Docker does it for xz: EngineError "unavailable" where one isn't installed.
  */
@@ -38,9 +42,28 @@ export function decompress(
   compression: Compression,
   options: DecompressOptions = {},
 ): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
+  const reader = new CountingReader(source.getReader());
   const pieces = compression === 'none' ? readAll(reader, options) : inflate(reader, compression, options);
-  return limited(pieces, { reader, limitBytes: options.limitBytes ?? Number.POSITIVE_INFINITY });
+  return limited(pieces, { reader, allowanceBytes: options.allowanceBytes ?? EXPANSION_ALLOWANCE });
+}
+
+class CountingReader implements ByteReader {
+  readonly #reader: ByteReader;
+  bytes = 0;
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader;
+  }
+
+  async read(): ReturnType<ByteReader['read']> {
+    const piece = await this.#reader.read();
+    this.bytes += piece.value?.byteLength ?? 0;
+    return piece;
+  }
+
+  async cancel(reason?: unknown): Promise<void> {
+    await this.#reader.cancel(reason);
+  }
 }
 
 /** Detect the compression by the first bytes and undo it. */
@@ -120,7 +143,7 @@ async function* readAll(reader: ByteReader, { lend }: InflateOptions): AsyncGene
 /** `pieces`, which come from `reader`, as a stream that ends both. */
 function limited(
   pieces: AsyncGenerator<Uint8Array>,
-  { reader, limitBytes }: { reader: ByteReader; limitBytes: number },
+  { reader, allowanceBytes }: { reader: CountingReader; allowanceBytes: number },
 ): ReadableStream<Uint8Array> {
   const end = async (reason: unknown): Promise<void> => {
     await reader.cancel(reason).catch(() => undefined);
@@ -136,11 +159,12 @@ function limited(
         });
         if (done === true) return controller.close();
         total += value.byteLength;
+        const limitBytes = reader.bytes * MAX_EXPANSION + allowanceBytes;
         if (total <= limitBytes) return controller.enqueue(value);
         const error = new EngineError(
           'invalid',
-          `Archive is larger than ${limitBytes} bytes when uncompressed`,
-          { code: 'size-exceeded' },
+          `Archive is larger than ${limitBytes} bytes when uncompressed: more than ${MAX_EXPANSION} times its size`,
+          { code: 'size-exceeded', hint: 'If that is meant, uncompress it first, as by `zstd -d`.' },
         );
         await end(error);
         throw error;

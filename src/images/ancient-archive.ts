@@ -15,8 +15,8 @@ import { MEDIA_TYPES } from '../oci/media-types.ts';
 import { parseReference, withTag } from '../oci/reference.ts';
 import {
   type ArchivedImage,
+  ArchivedLayers,
   type ArchivePorts,
-  layerBlob,
   writeBlob,
   writeDockerManifest,
 } from './docker-manifest.ts';
@@ -45,10 +45,11 @@ export async function ancientImages(archive: ReceivedArchive, ports: ArchivePort
   );
   if (names.length > MAX_NAMES)
     throw new EngineError('invalid', `Cannot load archive: more than ${MAX_NAMES} names`);
+  const source = { archive, ports, layers: new ArchivedLayers(archive, ports), documents: new Map() };
   const images = new Map<Digest, ArchivedImage>();
   const made = new Map<string, Descriptor>();
   for (const { reference, id } of names) {
-    const root = made.get(id) ?? (await makeImage(archive, id, ports));
+    const root = made.get(id) ?? (await makeImage(id, source));
     made.set(id, root);
     const image = images.get(root.digest) ?? { root, names: [] };
     image.names.push(reference);
@@ -57,11 +58,20 @@ export async function ancientImages(archive: ReceivedArchive, ports: ArchivePort
   return [...images.values()];
 }
 
-async function makeImage(archive: ReceivedArchive, top: string, ports: ArchivePorts): Promise<Descriptor> {
-  const chain = await parentChain(archive, top, ports);
+interface Source {
+  archive: ReceivedArchive;
+  ports: ArchivePorts;
+  layers: ArchivedLayers;
+  /** By layer, as read. */
+  documents: Map<string, JsonObject>;
+}
+
+async function makeImage(top: string, source: Source): Promise<Descriptor> {
+  const { ports } = source;
+  const chain = await parentChain(top, source);
   const layers: Descriptor[] = [];
   for (const { id } of chain) {
-    const layer = await layerBlob(archive, `${id}/layer.tar`, ports);
+    const layer = await source.layers.at(`${id}/layer.tar`);
     if (layer.mediaType !== MEDIA_TYPES.dockerLayer)
       throw new EngineError('invalid', `Cannot load archive: ${id}/layer.tar is compressed`);
     layers.push(layer);
@@ -92,11 +102,7 @@ const V1_FIELDS = new Set([
 ]);
 
 /** Bottom first. */
-async function parentChain(
-  archive: ReceivedArchive,
-  top: string,
-  { content }: ArchivePorts,
-): Promise<{ id: string; document: JsonObject }[]> {
+async function parentChain(top: string, source: Source): Promise<{ id: string; document: JsonObject }[]> {
   const chain: { id: string; document: JsonObject }[] = [];
   const seen = new Set<string>();
   for (let id: string | undefined = top; id !== undefined && id !== ''; ) {
@@ -104,14 +110,21 @@ async function parentChain(
     if (seen.has(id) || seen.size === MAX_PARENTS)
       throw new EngineError('invalid', `Cannot load archive: the parents of ${top} have no end`);
     seen.add(id);
-    if (fileAt(archive, `${id}/json`) === undefined)
-      throw new EngineError('not-found', `Cannot load archive: layer ${id} is missing`);
-    const bytes = await readFileAt(archive, `${id}/json`, { content, maxBytes: MAX_CONFIG_BYTES });
-    const document = parseJsonObject(bytes, `${id}/json`, MAX_CONFIG_BYTES);
+    const document = source.documents.get(id) ?? (await readLayer(id, source));
+    source.documents.set(id, document);
     chain.unshift({ id, document });
     id = optionalString(document['parent'], `${id}/json.parent`);
   }
   return chain;
+}
+
+async function readLayer(id: string, { archive, ports }: Source): Promise<JsonObject> {
+  ports.signal.throwIfAborted();
+  if (fileAt(archive, `${id}/json`) === undefined)
+    throw new EngineError('not-found', `Cannot load archive: layer ${id} is missing`);
+  const { content } = ports;
+  const bytes = await readFileAt(archive, `${id}/json`, { content, maxBytes: MAX_CONFIG_BYTES });
+  return parseJsonObject(bytes, `${id}/json`, MAX_CONFIG_BYTES);
 }
 
 function historyOf(document: JsonObject): object {

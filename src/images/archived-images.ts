@@ -16,8 +16,8 @@ import { parseReference, type Reference, withDefaultTag } from '../oci/reference
 import { ancientImages } from './ancient-archive.ts';
 import {
   type ArchivedImage,
+  ArchivedLayers,
   type ArchivePorts,
-  layerBlob,
   writeBlob,
   writeDockerManifest,
 } from './docker-manifest.ts';
@@ -94,6 +94,7 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
     MAX_MANIFEST_BYTES + 16,
   );
   const images = new Map<Digest, ArchivedImage>();
+  const archivedLayers = new ArchivedLayers(archive, ports);
   const entries = isAbsent(wrapped['manifest'])
     ? []
     : arrayField(wrapped['manifest'], 'manifest.json', MAX_IMAGES);
@@ -104,7 +105,7 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
     const layerPaths = optionalStrings(object['Layers'], `${field}.Layers`, 1024) ?? [];
     const config = await configBlob(archive, configPath, ports);
     const layers: Descriptor[] = [];
-    for (const path of layerPaths) layers.push(await layerBlob(archive, path, ports));
+    for (const path of layerPaths) layers.push(await archivedLayers.at(path));
     const root = await writeDockerManifest({ config, layers }, ports);
     const tags = optionalStrings(object['RepoTags'], `${field}.RepoTags`, MAX_IMAGES) ?? [];
     if (tags.length === 0) addName(images, root, undefined);
@@ -118,11 +119,10 @@ async function legacyImages(archive: ReceivedArchive, ports: ArchivePorts): Prom
   return [...images.values()];
 }
 
-async function configBlob(
-  archive: ReceivedArchive,
-  path: string,
-  { content, hold }: ArchivePorts,
-): Promise<Descriptor> {
-  const bytes = await readFileAt(archive, path, { content, maxBytes: MAX_CONFIG_BYTES });
-  return await writeBlob(bytes, MEDIA_TYPES.dockerConfig, { content, hold });
+async function configBlob(archive: ReceivedArchive, path: string, ports: ArchivePorts): Promise<Descriptor> {
+  const bytes = await readFileAt(archive, path, {
+    content: ports.content,
+    maxBytes: MAX_CONFIG_BYTES,
+  });
+  return await writeBlob(bytes, MEDIA_TYPES.dockerConfig, ports);
 }

@@ -5,7 +5,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/media-types.ts';
 import type { Reference } from '../oci/reference.ts';
-import { fileAt, type ReceivedArchive } from './received-archive.ts';
+import { fileAt, type ReceivedArchive, type ReceivedFile } from './received-archive.ts';
 
 /** An image that an archive offers. */
 export interface ArchivedImage {
@@ -18,21 +18,43 @@ export interface ArchivePorts {
   content: ContentStore;
   /** Resolves once the blob is safe from collection. */
   hold: (blob: Digest) => Promise<void>;
+  signal: AbortSignal;
 }
 
-/** @throws EngineError "not-found" where the archive hasn't got the layer. */
-export async function layerBlob(
-  archive: ReceivedArchive,
-  path: string,
-  ports: ArchivePorts,
-): Promise<Descriptor> {
-  const file = fileAt(archive, path);
-  if (file === undefined)
-    throw new EngineError('not-found', `Cannot load archive: layer ${JSON.stringify(path)} is missing`);
-  if (file.kind === 'document')
-    return await writeBlob(file.bytes, layerType(detectCompression(file.bytes)), ports);
-  const { digest, size, compression } = file;
-  return { mediaType: layerType(compression), digest, size };
+/** Of all images of one archive together; a thousand images of a hundred layers have fewer. */
+const MAX_LAYERS = 131_072;
+
+/** The layers of an archive as its images name them, by path: one that many images share is looked at once. */
+export class ArchivedLayers {
+  readonly #archive: ReceivedArchive;
+  readonly #ports: ArchivePorts;
+  readonly #known = new Map<ReceivedFile, Descriptor>();
+  #asked = 0;
+
+  constructor(archive: ReceivedArchive, ports: ArchivePorts) {
+    this.#archive = archive;
+    this.#ports = ports;
+  }
+
+  /** @throws EngineError "not-found" where the archive hasn't got the layer, "invalid" where its images have too many together. */
+  async at(path: string): Promise<Descriptor> {
+    this.#ports.signal.throwIfAborted();
+    if (++this.#asked > MAX_LAYERS)
+      throw new EngineError('invalid', `Cannot load archive: its images have more than ${MAX_LAYERS} layers`);
+    const file = fileAt(this.#archive, path);
+    if (file === undefined)
+      throw new EngineError('not-found', `Cannot load archive: layer ${JSON.stringify(path)} is missing`);
+    const descriptor = this.#known.get(file) ?? (await this.#describe(file));
+    this.#known.set(file, descriptor);
+    return descriptor;
+  }
+
+  async #describe(file: ReceivedFile): Promise<Descriptor> {
+    if (file.kind === 'document')
+      return await writeBlob(file.bytes, layerType(detectCompression(file.bytes)), this.#ports);
+    const { digest, size, compression } = file;
+    return { mediaType: layerType(compression), digest, size };
+  }
 }
 
 function layerType(compression: Compression): string {
@@ -59,7 +81,7 @@ export async function writeDockerManifest(
 export async function writeBlob(
   bytes: Uint8Array,
   mediaType: string,
-  { content, hold }: ArchivePorts,
+  { content, hold }: Omit<ArchivePorts, 'signal'>,
 ): Promise<Descriptor> {
   const digest = digestOf(bytes);
   await hold(digest);

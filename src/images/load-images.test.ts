@@ -240,6 +240,15 @@ test('hostile members: paths that climb out, links in a circle, devices', async 
   ).toMatchObject({ kind: 'invalid' });
 });
 
+test('images that name one layer a million times are refused', async () => {
+  const config = file('c', image.config.bytes);
+  const entry = { Config: 'c', RepoTags: null, Layers: Array.from({ length: 1024 }, () => 'l') };
+  const manifest = file('manifest.json', jsonBytes(Array.from({ length: 200 }, () => entry)));
+  expect(await refused([config, file('l', '{}'), manifest])).toMatchObject({
+    message: 'Cannot load archive: its images have more than 131072 layers',
+  });
+});
+
 test('documents of the wrong shape are refused by field', async () => {
   const layout = (content: string) => [layoutMember, file('index.json', content), ...all];
   for (const content of ['', '[]', '{', '{"schemaVersion":1}', '{"schemaVersion":2,"manifests":{}}'])

@@ -57,7 +57,7 @@ export async function loadImages(
   };
   try {
     const archive = await ports.receiver(source, { hold, signal: options.signal });
-    const images = await archivedImages(archive, { content: ports.content, hold });
+    const images = await archivedImages(archive, { content: ports.content, hold, signal: options.signal });
     for (const image of images) await loadImage(image, { lease, options, ports });
   } finally {
     await ports.gc.letGo(lease);

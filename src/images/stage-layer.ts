@@ -5,9 +5,6 @@ import { dropProgramPages } from '../sys/program-pages.ts';
 import type { LayerJob, LayerPorts } from './layer-job.ts';
 import { type Failure, LayerSource } from './layer-source.ts';
 
-/** A tar may be this much larger than its blob (deflate's own limit is 1:1032), and a gigabyte besides for denser formats. */
-const MAX_EXPANSION = 1100;
-const EXPANSION_ALLOWANCE = 1 << 30;
 /** Collecting and letting go of the program's pages after so many bytes keeps a layer's thread 5 MB and the process 10 MB smaller, for some milliseconds each. */
 const COLLECT_BYTES = 48 << 20;
 
@@ -23,7 +20,7 @@ export async function stageLayer(
 ): Promise<StagedLayer> {
   const sink = await ports.openSink(job.staging);
   try {
-    const failure = await fill(sink, job, { ports, compressed });
+    const failure = await fill(sink, ports, compressed);
     ports.signal.throwIfAborted();
     if (failure?.fatal === true) throw failure.error;
     for await (const _ of compressed) ports.signal.throwIfAborted();
@@ -45,13 +42,12 @@ export async function stageLayer(
 
 async function fill(
   sink: LayerSink,
-  job: LayerJob,
-  { ports, compressed }: { ports: LayerPorts; compressed: AsyncGenerator<Uint8Array> },
+  ports: LayerPorts,
+  compressed: AsyncGenerator<Uint8Array>,
 ): Promise<Failure | undefined> {
   const source = new LayerSource(compressed);
-  const limitBytes = job.descriptor.size * MAX_EXPANSION + EXPANSION_ALLOWANCE;
   try {
-    const { stream } = await decompressDetected(source.stream, { limitBytes, lend: true });
+    const { stream } = await decompressDetected(source.stream, { lend: true });
     let written = 0;
     for await (const chunk of stream) {
       ports.signal.throwIfAborted();
