@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { bypassesProxy, isInsecureHost, resolvesToInsecure } from './host-match.ts';
+import { areInsecure, bypassesProxy, isInsecureHost, resolvesToInsecure } from './host-match.ts';
 
 test.each([
   ['127.0.0.1:5000', true],
@@ -61,4 +61,15 @@ test('resolvesToInsecure() knows names of loopback, and none that cannot be reso
   expect(await resolvesToInsecure('localhost:5000', [])).toBe(true);
   expect(await resolvesToInsecure('nosuch.invalid', ['0.0.0.0/0'])).toBe(false);
   expect(await resolvesToInsecure('192.0.2.1', ['192.0.2.0/24'])).toBe(false);
+});
+
+test.each([
+  [[], ['0.0.0.0/0'], false],
+  [['127.0.0.1', '::1'], [], true],
+  [['10.0.0.1'], ['10.0.0.0/8', 'a.example'], true],
+  [['10.0.0.1', '127.0.0.1'], ['10.0.0.0/8'], true],
+  [['192.0.2.1', '127.0.0.1'], [], false],
+  [['10.0.0.1', '192.0.2.1'], ['10.0.0.0/8'], false],
+])('areInsecure(%p, %p) is %p: one address among others is not enough', (addresses, entries, expected) => {
+  expect(areInsecure(addresses, entries)).toBe(expected);
 });

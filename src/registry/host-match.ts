@@ -28,19 +28,28 @@ export function isInsecureHost(authority: string, entries: readonly string[]): b
 const LOOKUP_MS = 1000;
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
-/**
- * Whether a host name stands for an address in one of the networks of `insecure-registries`, or for loopback, as dockerd finds out. A name that can't be
- * resolved within a second is secure.
- */
+/** Whether a host name stands for insecure addresses, as dockerd finds out. A name that can't be resolved within a second is secure. */
 export async function resolvesToInsecure(authority: string, entries: readonly string[]): Promise<boolean> {
   const { host } = splitHost(authority);
   if (isIP(host) !== 0) return false;
-  const networks = [...LOOPBACK, ...entries.filter((entry) => entry.includes('/'))];
   const { promise: late, resolve } = Promise.withResolvers<{ address: string }[]>();
   const timer = setTimeout(() => resolve([]), LOOKUP_MS);
-  const addresses = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
+  const found = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
   clearTimeout(timer);
-  return addresses.some(({ address }) => networks.some((network) => inNetwork(address, network)));
+  return areInsecure(
+    found.map(({ address }) => address),
+    entries,
+  );
+}
+
+/**
+ * Whether a name's addresses are all of loopback, or of the networks among the `insecure-registries`. For dockerd one of them is enough: whoever can add
+ * an address to a name's answer takes its TLS away then.
+ */
+export function areInsecure(addresses: readonly string[], entries: readonly string[]): boolean {
+  const networks = [...LOOPBACK, ...entries.filter((entry) => entry.includes('/'))];
+  const isInsecure = (address: string) => networks.some((network) => inNetwork(address, network));
+  return addresses.length > 0 && addresses.every(isInsecure);
 }
 
 /**

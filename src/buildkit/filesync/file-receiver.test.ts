@@ -292,6 +292,8 @@ describe('hostile senders', () => {
       'not asked for',
     ],
     ['a file after the last', [end, stat('a')], 'came after the last'],
+    ['an end before the list’s', [stat('a'), { type: 'finish' }], 'ended before all had come'],
+    ['an end before a file’s', [stat('a'), end, { type: 'finish' }], 'ended before all had come'],
     ['an error', [{ type: 'error', message: 'disk on fire' }], 'error from sender: disk on fire'],
   ])('%s is refused', (_, packets, reason) => {
     const receiver = new FileReceiver({ directory: to, present: [], send: () => undefined });
@@ -299,6 +301,19 @@ describe('hostile senders', () => {
       for (const packet of packets) receiver.take(encodePacket(packet));
     }).toThrow(reason);
     receiver.close();
+  });
+
+  test('a socket where a file was: the file goes', () => {
+    const take = (present: FileListing, packets: Packet[]) => {
+      const receiver = new FileReceiver({ directory: to, present, send: () => undefined });
+      for (const packet of packets) receiver.take(encodePacket(packet));
+      return receiver.listing;
+    };
+    const content: Packet[] = ['x', ''].map((data) => ({ type: 'data', id: 0, data: Buffer.from(data) }));
+    const first = take([], [stat('a', { sizeBytes: 1n }), end, ...content]);
+    expect(readdirSync(to)).toEqual(['a']);
+    take(first, [stat('a', { mode: toGoFileMode('socket', 0o755) }), end]);
+    expect(readdirSync(to)).toEqual([]);
   });
 
   test('bytes that are no packet are refused', () => {

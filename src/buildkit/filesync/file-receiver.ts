@@ -32,6 +32,7 @@ export interface FileReceiverOptions {
 
 /** More names than a context should have; each costs memory here. */
 const MAX_FILES = 5_000_000;
+const MAX_LISTING_BYTES = 1 << 30;
 /** What a sender sends at once is far less: one file for each of its four threads. */
 const MAX_OPEN_FILES = 64;
 /** How `describe` begins for a file without xattrs. */
@@ -75,6 +76,7 @@ export class FileReceiver {
   readonly #hardLinks: FileStat[] = [];
   #nextId = 0;
   #openFiles = 0;
+  #listedBytes = 0;
   #isListed = false;
   #isAsked = false;
 
@@ -107,6 +109,8 @@ export class FileReceiver {
       case 'error':
         throw new EngineError('invalid', `error from sender: ${packet.message}`);
       case 'finish':
+        if (!this.#isAsked)
+          throw new EngineError('invalid', 'Cannot receive files: their sender ended before all had come');
         return true;
       case 'request':
         throw new EngineError('invalid', 'Cannot receive files: their sender asks for some');
@@ -154,15 +158,27 @@ export class FileReceiver {
       throw new EngineError('invalid', `Cannot receive files: more than ${MAX_FILES}`, {
         code: 'size-exceeded',
       });
+    this.#listedBytes += message.length;
+    if (this.#listedBytes > MAX_LISTING_BYTES)
+      throw new EngineError(
+        'invalid',
+        `Cannot receive files: their list is larger than ${MAX_LISTING_BYTES} bytes`,
+        {
+          code: 'size-exceeded',
+        },
+      );
     const { type } = fromGoFileMode(stat.mode);
     this.#order.check(stat, type);
     this.#listing.push(message.slice());
     this.#listed.add(stat.path);
-    // What a socket was connected to isn't sent along.
-    if (type === 'socket') return;
-    const told = describe(stat);
     const before = this.#present.get(stat.path);
     const path = this.#place(stat.path);
+    // What a socket was connected to isn't sent along.
+    if (type === 'socket') {
+      if (before !== undefined) rmSync(fsPath(path), { recursive: true, force: true });
+      return;
+    }
+    const told = describe(stat);
     if (type === 'file' && stat.linkname !== '') {
       this.#hardLinks.push(stat);
       return;
