@@ -48,13 +48,19 @@ async function pushBlobs(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  for (const { id } of blobs) if (id !== undefined) options.progress({ id, status: 'Preparing' });
   const slots = Math.max(1, options.maxConcurrentUploads);
-  for (const { id } of blobs.slice(slots)) if (id !== undefined) options.progress({ id, status: 'Waiting' });
+  let isReached = false;
+  const reached = (): void => {
+    if (isReached) return;
+    isReached = true;
+    for (const { id } of blobs) if (id !== undefined) options.progress({ id, status: 'Preparing' });
+    for (const { id } of blobs.slice(slots))
+      if (id !== undefined) options.progress({ id, status: 'Waiting' });
+  };
   const queue = blobs.values();
   const workers = Array.from({ length: Math.min(slots, blobs.length) }, async () => {
     for (const blob of queue)
-      await pushBlob(client, { blob, reference }, { ...options, signal }).catch((error: unknown) => {
+      await pushBlob(client, { blob, reference, reached }, { ...options, signal }).catch((error: unknown) => {
         failed.abort(error);
         throw error;
       });
@@ -66,7 +72,7 @@ async function pushBlobs(
 
 async function pushBlob(
   client: RegistryPushClient,
-  { blob, reference }: { blob: PushBlob; reference: Reference },
+  { blob, reference, reached }: { blob: PushBlob; reference: Reference; reached: () => void },
   options: PushOptions,
 ): Promise<void> {
   options.signal.throwIfAborted();
@@ -77,7 +83,9 @@ async function pushBlob(
       current === undefined ? { id, status } : { id, status, current, total: descriptor.size },
     );
   };
-  if (await client.blobExists(reference, descriptor.digest, options)) return tell('Layer already exists');
+  const exists = await client.blobExists(reference, descriptor.digest, options);
+  reached();
+  if (exists) return tell('Layer already exists');
   for (const from of blob.mountFrom ?? [])
     if (await client.mountBlob(reference, { digest: descriptor.digest, from }, options))
       return tell(`Mounted from ${from}`);

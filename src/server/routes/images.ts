@@ -77,6 +77,13 @@ export function imageRoutes(backends: Backends): Route[] {
     },
     {
       method: 'DELETE',
+      pattern: '/images/',
+      handler: () => {
+        throw new EngineError('invalid', 'image name cannot be blank');
+      },
+    },
+    {
+      method: 'DELETE',
       pattern: '/images/{*}',
       handler: async (request, response) => {
         const results = await images.remove(pathParam(request), {
