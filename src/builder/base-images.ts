@@ -1,7 +1,7 @@
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import type { ImageView } from '../images/image-backend.ts';
 import type { ImageService } from '../images/image-service.ts';
-import type { Lease } from '../images/lease-store.ts';
+import type { Lease } from '../images/store/lease-store.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../oci/reference.ts';

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageService } from '../images/image-service.ts';
-import type { GcRoots } from '../images/lease-store.ts';
+import type { GcRoots } from '../images/store/lease-store.ts';
 import type { BuildBackend, PostedBuild } from './build-backend.ts';
 import { atLines } from './build-error.ts';
 import type { BuildWatcher } from './build-progress.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { failureOf } from '../../test/support/failure-of.ts';
 import { EngineError } from '../errors/engine-error.ts';
-import { emptyProcessConfig } from '../images/import-changes.ts';
+import { emptyProcessConfig } from '../images/making/import-changes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hostPlatform, parsePlatform } from '../oci/platform.ts';
 import { DockerfileError } from './parser/dockerfile-error.ts';

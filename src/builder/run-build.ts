@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ImageRooms, ImageService } from '../images/image-service.ts';
-import type { Lease } from '../images/lease-store.ts';
+import type { Lease } from '../images/store/lease-store.ts';
 import { formatPlatform, hostPlatform } from '../oci/platform.ts';
 import { nowNano } from '../sys/clock.ts';
 import { type BuildFacts, readProvenanceOptions } from './attest/provenance.ts';

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
-import { applyChanges } from '../images/import-changes.ts';
+import { applyChanges } from '../images/making/import-changes.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageProcessConfig } from '../oci/image-config.ts';
 import { familiarName, withDefaultTag } from '../oci/reference.ts';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { decompressDetected } from '../archive/compression.ts';
-import { abortable } from '../images/abortable.ts';
+import { abortable } from '../images/layers/abortable.ts';
 import { UnpackProcess } from '../snapshots/overlay/unpack-process.ts';
 import { readRoot } from '../snapshots/reading/read-root.ts';
 

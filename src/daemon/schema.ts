@@ -1,7 +1,7 @@
 import { buildCacheTables } from '../builder/solver/cache-schema.ts';
 import { containerTables } from '../containers/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
-import { imageMigrations, imageTransferTables } from '../images/image-schema.ts';
+import { imageMigrations, imageTransferTables } from '../images/store/image-schema.ts';
 import { networkTables } from '../network/network-store.ts';
 import type { Migration } from '../storage/state-db.ts';
 import { volumeDetailColumns, volumeTables } from '../volumes/volume-rows.ts';

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { EngineEvent } from '../events/event.ts';
-import { blobsOf } from '../images/image-record.ts';
+import { blobsOf } from '../images/store/image-record.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';

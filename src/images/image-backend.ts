@@ -5,8 +5,8 @@ import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { Filters } from '../wire/filters.ts';
-import type { CommitRequest } from './commit-image.ts';
-import type { ImportSource } from './import-source.ts';
+import type { CommitRequest } from './making/commit-image.ts';
+import type { ImportSource } from './making/import-source.ts';
 import type { ManifestView } from './manifest-views.ts';
 
 /** One image with one platform chosen. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { ImageView } from './image-backend.ts';
 import { imageFilter } from './image-filters.ts';
-import { emptyProcessConfig } from './import-changes.ts';
+import { emptyProcessConfig } from './making/import-changes.ts';
 
 const NOW = Date.parse('2026-11-01T00:00:00Z');
 const view = (change: Partial<ImageView> & { labels?: Record<string, string> } = {}): ImageView =>

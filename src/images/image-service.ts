@@ -8,25 +8,28 @@ import { canonicalName, type Reference, withDefaultTag } from '../oci/reference.
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { StateDb } from '../storage/state-db.ts';
 import type { Filters } from '../wire/filters.ts';
-import type { ArchiveReceiver } from './archive-receiver.ts';
-import { type CommitRequest, commitImage } from './commit-image.ts';
-import { compareImages, exploreLayers } from './explore-image.ts';
-import type { ExploreRunner } from './explore-runner.ts';
-import { type GcTotals, ImageGc, rootsOf } from './gc.ts';
+import type { ArchiveReceiver } from './archives/archive-receiver.ts';
+import { type LoadOptions, loadImages } from './archives/load-images.ts';
+import { type SaveRequest, saveImages } from './archives/save-images.ts';
+import { compareImages, exploreLayers } from './explore/explore-image.ts';
+import type { ExploreRunner } from './explore/explore-runner.ts';
 import type { DeleteResult, HistoryView, ImageBackend, ImageView, PullRequest } from './image-backend.ts';
 import { ImageEvents } from './image-events.ts';
 import { createdMs, imageFilter, referencesMatching } from './image-filters.ts';
-import { ImageStore } from './image-store.ts';
-import type { ImageUsage } from './image-usage.ts';
 import { viewHistory, viewImage } from './image-view.ts';
-import { type ImportOptions, importImage } from './import-image.ts';
-import { type ImportSource, openImportSource } from './import-source.ts';
-import { LayerFetches } from './layer-fetches.ts';
-import type { LayerRunner } from './layer-runner.ts';
-import { type GcRoots, type Lease, LeaseStore } from './lease-store.ts';
-import { type LoadOptions, loadImages } from './load-images.ts';
+import { LayerFetches } from './layers/layer-fetches.ts';
+import type { LayerRunner } from './layers/layer-runner.ts';
+import { type CommitRequest, commitImage } from './making/commit-image.ts';
+import { type ImportOptions, importImage } from './making/import-image.ts';
+import { type ImportSource, openImportSource } from './making/import-source.ts';
 import { type ManifestView, viewManifests } from './manifest-views.ts';
 import { planPrune, pruneImages } from './prune-images.ts';
+import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
+import { choosePlatform, resolveImage } from './resolve-image.ts';
+import { type GcTotals, ImageGc, rootsOf } from './store/gc.ts';
+import { ImageStore } from './store/image-store.ts';
+import type { ImageUsage } from './store/image-usage.ts';
+import { type GcRoots, type Lease, LeaseStore } from './store/lease-store.ts';
 import {
   INTERRUPTED_GRACE_MS,
   type PullOptions,
@@ -34,12 +37,9 @@ import {
   pullImage,
   type RegistryAccess,
   wantedNames,
-} from './pull-image.ts';
-import { type PushOptions, type PushRequest, pushImage, pushImageAs } from './push-image.ts';
-import { deleteImage, labelsOf, type RemovePorts, removeImage, removePlatforms } from './remove-image.ts';
-import { choosePlatform, resolveImage } from './resolve-image.ts';
-import { type SaveRequest, saveImages } from './save-images.ts';
-import type { UploadRunner } from './upload-runner.ts';
+} from './transfer/pull-image.ts';
+import { type PushOptions, type PushRequest, pushImage, pushImageAs } from './transfer/push-image.ts';
+import type { UploadRunner } from './transfer/upload-runner.ts';
 
 /** Containers go in crowds: one collection is enough for all of them. */
 const ORPHANS_DELAY_MS = 500;

@@ -1,8 +1,8 @@
 import { familiarName, familiarRepository } from '../oci/reference.ts';
 import type { HistoryView, ImageView } from './image-backend.ts';
-import type { ImageManifest, ImageRecord } from './image-record.ts';
-import type { ImageStore } from './image-store.ts';
-import { rootOf } from './transfer-target.ts';
+import type { ImageManifest, ImageRecord } from './store/image-record.ts';
+import type { ImageStore } from './store/image-store.ts';
+import { rootOf } from './transfer/transfer-target.ts';
 
 /** An image as it is shown, with one platform chosen. */
 export function viewImage(store: ImageStore, image: ImageRecord, manifest: ImageManifest): ImageView {

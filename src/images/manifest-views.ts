@@ -4,11 +4,11 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, type Manifest, parseIndex, parseManifest } from '../oci/manifest.ts';
 import { isImageConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation, type Platform } from '../oci/platform.ts';
-import { readDocuments } from './image-documents.ts';
-import type { ImageManifest, ImageRecord } from './image-record.ts';
-import type { ImageStore } from './image-store.ts';
-import type { ImageUsage } from './image-usage.ts';
-import { rootOf } from './transfer-target.ts';
+import { readDocuments } from './store/image-documents.ts';
+import type { ImageManifest, ImageRecord } from './store/image-record.ts';
+import type { ImageStore } from './store/image-store.ts';
+import type { ImageUsage } from './store/image-usage.ts';
+import { rootOf } from './transfer/transfer-target.ts';
 
 /** One manifest of an image, here or not. */
 export interface ManifestView {

@@ -1,11 +1,11 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { checkFilterNames, type Filters, untilFilter } from '../wire/filters.ts';
-import { type ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult, ImageView } from './image-backend.ts';
 import { isDangling } from './image-filters.ts';
-import type { ImageRecord } from './image-record.ts';
-import type { ImageStore } from './image-store.ts';
-import { type ImageUsage, isUsed } from './image-usage.ts';
+import { type ImageGc, rootsOf } from './store/gc.ts';
+import type { ImageRecord } from './store/image-record.ts';
+import type { ImageStore } from './store/image-store.ts';
+import { type ImageUsage, isUsed } from './store/image-usage.ts';
 
 export interface PruneRequest {
   danglingOnly: boolean;

@@ -2,14 +2,14 @@ import { EngineError } from '../errors/engine-error.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import { formatPlatform, normalizePlatform, type Platform } from '../oci/platform.ts';
 import { canonicalName, familiarName, type Reference, repositoryName } from '../oci/reference.ts';
-import { type ImageGc, rootsOf } from './gc.ts';
 import type { DeleteResult } from './image-backend.ts';
 import type { ImageEvents } from './image-events.ts';
-import { blobsOfManifest, type ImageRecord } from './image-record.ts';
-import type { ImageStore } from './image-store.ts';
-import type { ImageUsage } from './image-usage.ts';
 import { type ResolvedImage, resolveImage } from './resolve-image.ts';
-import type { ImageTag } from './tag-index.ts';
+import { type ImageGc, rootsOf } from './store/gc.ts';
+import { blobsOfManifest, type ImageRecord } from './store/image-record.ts';
+import type { ImageStore } from './store/image-store.ts';
+import type { ImageUsage } from './store/image-usage.ts';
+import type { ImageTag } from './store/tag-index.ts';
 
 export interface RemovePorts {
   store: ImageStore;

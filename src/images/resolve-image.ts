@@ -16,8 +16,8 @@ import {
   repositoryName,
   withDefaultTag,
 } from '../oci/reference.ts';
-import type { ImageManifest, ImageRecord } from './image-record.ts';
-import type { ImageStore } from './image-store.ts';
+import type { ImageManifest, ImageRecord } from './store/image-record.ts';
+import type { ImageStore } from './store/image-store.ts';
 
 export interface ResolvedImage {
   image: ImageRecord;

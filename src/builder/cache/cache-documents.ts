@@ -1,4 +1,4 @@
-import type { Lease } from '../../images/lease-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import type { CacheTarget } from '../build-request.ts';

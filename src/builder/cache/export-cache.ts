@@ -1,9 +1,9 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { ImageStore } from '../../images/image-store.ts';
-import type { Lease } from '../../images/lease-store.ts';
-import type { RegistryAccess } from '../../images/pull-image.ts';
-import { type UploadRunner, withUploads } from '../../images/upload-runner.ts';
+import type { ImageStore } from '../../images/store/image-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
+import type { RegistryAccess } from '../../images/transfer/pull-image.ts';
+import { type UploadRunner, withUploads } from '../../images/transfer/upload-runner.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { canonicalName, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts';

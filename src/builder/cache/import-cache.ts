@@ -1,10 +1,10 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
-import type { ImageStore } from '../../images/image-store.ts';
-import type { LayerFetches } from '../../images/layer-fetches.ts';
-import type { Lease } from '../../images/lease-store.ts';
-import type { RegistryAccess } from '../../images/pull-image.ts';
-import { ruleFor, type SignaturePolicy } from '../../images/signature-policy.ts';
+import type { LayerFetches } from '../../images/layers/layer-fetches.ts';
+import type { ImageStore } from '../../images/store/image-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
+import type { RegistryAccess } from '../../images/transfer/pull-image.ts';
+import { ruleFor, type SignaturePolicy } from '../../images/transfer/signature-policy.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import { type ChainId, type Digest, hexOf, parseDigest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';

@@ -1,5 +1,5 @@
 import { kindOf } from '../../errors/engine-error.ts';
-import type { LayerOrigin } from '../../images/layer-job.ts';
+import type { LayerOrigin } from '../../images/layers/layer-job.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { MAX_CONFIG_BYTES } from '../../oci/image-config.ts';

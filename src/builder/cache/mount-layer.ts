@@ -1,4 +1,4 @@
-import type { Lease } from '../../images/lease-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import { nowNano } from '../../sys/clock.ts';
 import { type FileLayerPorts, makeFileLayer } from '../copy/make-file-layer.ts';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../../errors/logger.ts';
-import { JobPool } from '../../images/job-pool.ts';
+import { JobPool } from '../../images/jobs/job-pool.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { FilePlace } from '../sources/file-place.ts';
 import type {

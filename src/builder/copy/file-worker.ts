@@ -1,4 +1,4 @@
-import { serveJobs } from '../../images/serve-jobs.ts';
+import { serveJobs } from '../../images/jobs/serve-jobs.ts';
 import type { FileJob, FileProgress } from './file-job.ts';
 import { type FileJobResult, runFileJob } from './run-file-job.ts';
 

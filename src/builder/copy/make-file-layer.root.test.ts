@@ -18,7 +18,7 @@ import { gunzipSync } from 'node:zlib';
 import { failureOf } from '../../../test/support/failure-of.ts';
 import { readTar } from '../../archive/testing/read-tar.ts';
 import { LocalContentStore } from '../../content/local-content-store.ts';
-import type { MadeLayer } from '../../images/make-layer.ts';
+import type { MadeLayer } from '../../images/layers/make-layer.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { ErofsSnapshotter } from '../../snapshots/erofs/erofs-snapshotter.ts';

@@ -1,7 +1,7 @@
 import type { ContentStore } from '../../content/content-store.ts';
-import type { ImageGc } from '../../images/gc.ts';
-import type { Lease } from '../../images/lease-store.ts';
-import type { MadeLayer } from '../../images/make-layer.ts';
+import type { MadeLayer } from '../../images/layers/make-layer.ts';
+import type { ImageGc } from '../../images/store/gc.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';

@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import { blobsOf } from '../../images/image-record.ts';
 import type { ImageRooms, ImageService } from '../../images/image-service.ts';
-import type { Lease } from '../../images/lease-store.ts';
+import { blobsOf } from '../../images/store/image-record.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { canonicalName, type Reference } from '../../oci/reference.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';

@@ -1,8 +1,8 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import { type ImageManifest, joinImageManifest } from '../../images/image-record.ts';
-import type { ImageStore, LayerBlob } from '../../images/image-store.ts';
-import type { Lease } from '../../images/lease-store.ts';
+import { type ImageManifest, joinImageManifest } from '../../images/store/image-record.ts';
+import type { ImageStore, LayerBlob } from '../../images/store/image-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts';

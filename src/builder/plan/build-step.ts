@@ -1,4 +1,4 @@
-import type { LayerBlob } from '../../images/image-store.ts';
+import type { LayerBlob } from '../../images/store/image-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image-config.ts';
 import type { Platform } from '../../oci/platform.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { failureOf } from '../../../test/support/failure-of.ts';
-import { emptyProcessConfig } from '../../images/import-changes.ts';
+import { emptyProcessConfig } from '../../images/making/import-changes.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { readInstructions } from '../instructions/read-instructions.ts';
 import { parseDockerfile } from '../parser/parse-dockerfile.ts';

@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
-import { JobPool } from '../../images/job-pool.ts';
+import { JobPool } from '../../images/jobs/job-pool.ts';
 import type { PlanJob, PlanJobResult, PlanRunner } from './plan-job.ts';
 
 /** The worst files that the parser's bounds let through take some seconds. */

@@ -1,4 +1,4 @@
-import { serveJobs } from '../../images/serve-jobs.ts';
+import { serveJobs } from '../../images/jobs/serve-jobs.ts';
 import type { PlanJob, PlanJobResult } from './plan-job.ts';
 import { runPlanJob } from './run-plan-job.ts';
 

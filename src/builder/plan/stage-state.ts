@@ -1,4 +1,4 @@
-import { emptyProcessConfig } from '../../images/import-changes.ts';
+import { emptyProcessConfig } from '../../images/making/import-changes.ts';
 import type { DiffId } from '../../oci/digest.ts';
 import { type HistoryEntry, type ImageProcessConfig, MAX_CONFIG_BYTES } from '../../oci/image-config.ts';
 import type { Platform } from '../../oci/platform.ts';

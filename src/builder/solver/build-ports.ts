@@ -1,4 +1,4 @@
-import type { GcRoots, Lease } from '../../images/lease-store.ts';
+import type { GcRoots, Lease } from '../../images/store/lease-store.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { CacheMounts } from '../execute/cache-mounts.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { GcRoots } from '../../images/lease-store.ts';
+import type { GcRoots } from '../../images/store/lease-store.ts';
 import type { ChainId, DiffId, Digest } from '../../oci/digest.ts';
 import type { StateDb, Statement } from '../../storage/state-db.ts';
 import { nowNano } from '../../sys/clock.ts';

@@ -1,4 +1,4 @@
-import type { Lease } from '../../images/lease-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import type { RunOptions } from '../execute/run-request.ts';
 import type { StepEvent } from './build-ports.ts';

@@ -1,4 +1,4 @@
-import type { GcRoots } from '../../images/lease-store.ts';
+import type { GcRoots } from '../../images/store/lease-store.ts';
 import { nowNano } from '../../sys/clock.ts';
 import type { BuildCachePrune, BuildCacheRecord, CacheSelection } from '../builder.ts';
 import type { KeptSources } from '../kept-sources.ts';

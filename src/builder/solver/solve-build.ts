@@ -1,4 +1,4 @@
-import type { Lease } from '../../images/lease-store.ts';
+import type { Lease } from '../../images/store/lease-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { atLines, BuildError } from '../build-error.ts';
 import type { BuildWatcher } from '../build-progress.ts';

@@ -1,5 +1,5 @@
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
-import type { MadeLayer } from '../../images/make-layer.ts';
+import type { MadeLayer } from '../../images/layers/make-layer.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';

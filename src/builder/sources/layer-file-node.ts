@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import type { FileType, NodeAttributes } from '../../archive/tree.ts';
 import { EngineError } from '../../errors/engine-error.ts';
-import { asDirectory, namesIn, type StackNodes, stackChild } from '../../images/layer-walk.ts';
+import { asDirectory, namesIn, type StackNodes, stackChild } from '../../images/explore/layer-walk.ts';
 import type { LayerNode } from '../../snapshots/layer-node.ts';
 import type { FileNode, OpenContent } from './file-node.ts';
 import type { OpenFiles } from './open-files.ts';

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
-import { stackRoots } from '../../images/layer-walk.ts';
+import { stackRoots } from '../../images/explore/layer-walk.ts';
 import { fsPath } from '../../snapshots/node-attributes.ts';
 import { openLayer } from '../../snapshots/open-layer.ts';
 import type { LayerPlace } from '../../snapshots/snapshotter.ts';

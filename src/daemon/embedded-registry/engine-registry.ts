@@ -1,5 +1,5 @@
 import type { ImageService } from '../../images/image-service.ts';
-import type { GcRoots } from '../../images/lease-store.ts';
+import type { GcRoots } from '../../images/store/lease-store.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BlobHold, BlobKeeper } from '../../registry/server/blob-backend.ts';
 import { HeldBlobs } from '../../registry/server/blob-collector.ts';
