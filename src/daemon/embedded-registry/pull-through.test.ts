@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from '../../../test/support/engine/command.ts';
 import { putImage } from '../../../test/support/registry/put-image.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { OwnBlobCollector } from '../../registry/server/blob-collector.ts';
@@ -276,6 +277,48 @@ describe('a pull-through cache', () => {
     expect(digestOf(await (await proxy.get(`app/blobs/${digest}`)).bytes())).toBe(digest);
     const part = await proxy.get(`app/blobs/${digest}`, { headers: { range: 'bytes=10-19' } });
     expect([part.status, await part.bytes()]).toEqual([206, bytes.slice(10, 20)]);
+    expect(await proxy.root.content.size(digest)).toBeUndefined();
+  });
+
+  test('what no manifest names is kept within the cache’s size too, and what broke off counts', async () => {
+    const { upstream, publish } = await startUpstream();
+    const images = [1, 2].map((seed) => sampleImage([patterned(400_000, seed)]));
+    const large = sampleImage([patterned(900_000, 3)]);
+    for (const [index, image] of [...images, large].entries()) await publish('app', `v${index}`, image);
+    const proxy = await startProxy(upstream.url, { maxBytes: 500_000, minIdleMs: 0 });
+    const whole = proxy.get(`app/blobs/${layerOf(large).digest}`).then((answer) => answer.bytes());
+    expect(await whole.catch(() => 'broken')).toBe('broken');
+    const ingests = () => readdirSync(join(proxy.root.content.root, 'ingest')).length;
+    await eventually(() => ingests() === 0);
+    const [first, second] = images.map((image) => layerOf(image).digest);
+    upstream.fault = ({ path }) =>
+      path.includes(first ?? '') ? { kind: 'stall', atByte: 300_000 } : undefined;
+    const reading = new AbortController();
+    const broken = await proxy.get(`app/blobs/${first}`, { signal: reading.signal });
+    await broken.body?.getReader().read();
+    reading.abort();
+    await eventually(() => upstream.open === 0);
+    expect(ingests()).toBe(1);
+    expect(await (await proxy.get(`app/blobs/${second}`)).bytes()).toHaveLength(400_000);
+    await eventually(() => ingests() === 0);
+  });
+
+  test.each([
+    ['cached', 1 << 30],
+    ['passed on', 100_000],
+  ])('a range that is none leaves nothing open at the upstream: %s', async (_, maxBytes) => {
+    const { upstream, publish } = await startUpstream();
+    const image = sampleImage([patterned(8_000_000)]);
+    await publish('app', 'v1', image);
+    const proxy = await startProxy(upstream.url, { maxBytes });
+    await proxy.get('app/manifests/v1');
+    const { digest } = layerOf(image);
+    upstream.fault = ({ path }) => (path.includes(digest) ? { kind: 'stall', atByte: 1_000_000 } : undefined);
+    for (let i = 0; i < 5; i++) {
+      const answer = await proxy.get(`app/blobs/${digest}`, { headers: { range: 'bytes=99000000-' } });
+      expect(answer.status).toBe(416);
+    }
+    await eventually(() => upstream.open === 0);
     expect(await proxy.root.content.size(digest)).toBeUndefined();
   });
 

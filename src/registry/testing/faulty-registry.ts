@@ -28,6 +28,8 @@ export interface FaultyRegistry {
   url: string;
   port: number;
   requests: SeenRequest[];
+  /** Connections now. */
+  readonly open: number;
   /** Asked for each request; undefined lets it pass. */
   fault: (request: SeenRequest) => Fault | undefined;
   close(): Promise<void>;
@@ -40,6 +42,9 @@ export async function startFaultyRegistry(handler: RegistryHandler): Promise<Fau
     url: '',
     port: 0,
     requests: [],
+    get open() {
+      return sockets.size;
+    },
     fault: () => undefined,
     close: async () => {
       for (const socket of sockets) socket.destroy();
