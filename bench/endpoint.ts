@@ -77,8 +77,11 @@ export class Endpoint {
 
   /** When a container ended, in seconds since 1970. */
   async endOf(name: string): Promise<number> {
-    const container: unknown = await (await this.#call('GET', `/containers/${name}/json`)).json();
-    return Date.parse(String(Object(Object(container).State).FinishedAt)) / 1000;
+    return Date.parse(String(Object((await this.#inspect(name))['State']).FinishedAt)) / 1000;
+  }
+
+  async idOf(name: string): Promise<string> {
+    return String((await this.#inspect(name))['Id']);
   }
 
   /** Kill and remove a container; a missing one is fine, a daemon that is gone too. */
@@ -88,6 +91,10 @@ export class Endpoint {
       (response) => response.text(),
       () => undefined,
     );
+  }
+
+  async #inspect(name: string): Promise<Record<string, unknown>> {
+    return Object(await (await this.#call('GET', `/containers/${name}/json`)).json());
   }
 
   async #json(path: string, body: unknown = {}): Promise<void> {

@@ -128,7 +128,7 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
     ...(has('build') ? [{ label: 'build', bench: (s: Setting) => buildBench(s, 'own') }] : []),
     ...(has('build-stock') ? [{ label: 'build-stock', bench: (s: Setting) => buildBench(s, 'stock') }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
-    ...(has('floor') ? [{ label: 'floor', bench: async (s: Setting) => [await floorBench(s)] }] : []),
+    ...(has('floor') ? [{ label: 'floor', bench: floorBench }] : []),
     ...(has('start') ? [{ label: 'start', bench: async (s: Setting) => [await startBench(s)] }] : []),
   ];
 }

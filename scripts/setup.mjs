@@ -39,6 +39,7 @@ const TEST_PROGRAMS = {
   setfattr: 'attr',
   setcap: 'libcap2-bin',
   openssl: 'openssl',
+  mmdebstrap: 'mmdebstrap',
   'ssh-add': 'openssh-client',
   'systemd-analyze': 'systemd',
 };

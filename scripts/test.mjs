@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { appearedSince, hostState, leftBy } from './host-state.mjs';
+import { serveOutside } from './outside-proxy.mjs';
 import { setup } from './setup.mjs';
 import { findBun, root } from './toolchain.mjs';
 
@@ -86,6 +87,9 @@ if (!unitOnly && named.length === 0) {
 }
 const bun = findBun();
 
+/** Where tests find their way out of their network namespaces. */
+const outsidePath = join(reports, 'outside');
+
 /** The machine before any test, which files run now, and which ran when something new was first seen. */
 const atStart = hostState();
 const running = new Set();
@@ -112,7 +116,7 @@ async function runPrivileged(file, index) {
     // tini: what a daemon leaves as it is killed is process 1's to reap, and a container's first process can't go before.
     command: ['unshare', '-mnpf', '--kill-child', '--mount-proc', 'tini-static', '--', ...inside],
     report,
-    env: { TMPDIR: folder, SAMPAN_TEST_RUN: mark },
+    env: { TMPDIR: folder, SAMPAN_TEST_RUN: mark, SAMPAN_TEST_OUTSIDE: outsidePath },
   });
   const left = await stays(() => leftBy({ mark, folder }));
   if (left.length > 0) reportLeak(file, left);
@@ -150,6 +154,7 @@ if (!unitOnly && !isRoot) {
   for (const file of privileged) console.log(`SKIP ${file}: needs root`);
   totals.skipped += privileged.length;
 } else if (!unitOnly) {
+  const closeOutside = await serveOutside(outsidePath);
   const queue = [...privileged.entries()];
   const worker = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift())
@@ -157,6 +162,7 @@ if (!unitOnly && !isRoot) {
   };
   // Each file is alone in its namespaces, so some may run at once; few, since many measure time.
   await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+  closeOutside();
   await reportSharedLeaks();
 }
 

@@ -63,13 +63,19 @@ export function asEngineError(error: GrpcError): EngineError {
   return new EngineError(kind as ErrorKind, error.message, { cause: error });
 }
 
-/** The trailers that end a call. */
+/** A block of headers may have 64 KiB in all; one that is larger ends the call without a word. The details have the message in them once more. */
+const MAX_MESSAGE_HEADER = 12 << 10;
+const MAX_DETAILS_BYTES = 36 << 10;
+
+/** The trailers that end a call. A long message is shortened in its middle, details that are too large stay behind. */
 export function trailersOf(error: GrpcError | undefined): Record<string, string> {
   if (error === undefined) return { 'grpc-status': '0' };
-  const { code, message, details } = error;
+  const { code, details } = error;
+  const message = shortened(error.message);
   const trailers = { 'grpc-status': String(code), 'grpc-message': percentEncoded(message) };
   if (details.length === 0) return trailers;
   const status = toBinary(StatusSchema, create(StatusSchema, { code, message, details: [...details] }));
+  if (status.length > MAX_DETAILS_BYTES) return trailers;
   return {
     ...trailers,
     'grpc-status-details-bin': Buffer.from(status).toString('base64').replace(/=+$/, ''),
@@ -84,6 +90,17 @@ export function errorOfTrailers(trailers: Readonly<Record<string, unknown>>): Gr
     return new GrpcError(GRPC.unavailable, 'the connection ended in the middle of a call');
   const message = trailers['grpc-message'];
   return new GrpcError(Number(status), typeof message === 'string' ? percentDecoded(message) : '');
+}
+
+function shortened(message: string): string {
+  let short = message;
+  for (let kept = 8192; isLong(short); kept >>= 1)
+    short = `${message.slice(0, kept).toWellFormed()} […] ${message.slice(-kept >> 3).toWellFormed()}`;
+  return short;
+}
+
+function isLong(message: string): boolean {
+  return message.length > MAX_MESSAGE_HEADER || percentEncoded(message).length > MAX_MESSAGE_HEADER;
 }
 
 /** Of the message's bytes those outside of printable ASCII, and `%`: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */

@@ -1,12 +1,15 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import http2 from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { create } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
 import { failureOf } from '../../../test/support/failure-of.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { Control } from '../protocol/generated/control_pb.ts';
 import { SSH } from '../protocol/generated/sshforward_pb.ts';
 import { GrpcClient } from './grpc-client.ts';
 import { GrpcServer, type Implementation } from './grpc-server.ts';
+import { GRPC, GrpcError } from './grpc-status.ts';
 import { frameOf } from './message-frames.ts';
 
 const { signal } = new AbortController();
@@ -75,6 +78,24 @@ describe('calls', () => {
     })();
     expect(await failureOf(reading)).toMatchObject({ kind: 'invalid', message: words });
     expect(seen).toHaveLength(1);
+  });
+
+  test.each([
+    ['x', 100_000],
+    ['€', 50_000],
+    ['😀', 5_000_000],
+  ])('a failure of %p %p times is told, shortened', async (letter, times) => {
+    const details = [create(AnySchema, { typeUrl: 'x', value: new Uint8Array(100_000) })];
+    const { client } = await open({
+      solve: async () => {
+        throw new GrpcError(GRPC.notFound, `begin ${letter.repeat(times)} end`, details);
+      },
+    });
+    const failure = await failureOf(client.call(method.solve, {}, { signal }));
+    expect(failure).toMatchObject({
+      kind: 'not-found',
+      message: expect.stringMatching(new RegExp(`^begin ${letter}{100,}.*\\[…\\].*${letter}{50,} end$`, 'u')),
+    });
   });
 
   test('a method that is not there is refused by its name', async () => {
