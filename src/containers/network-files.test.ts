@@ -25,11 +25,12 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 async function hostsOf(host: Partial<HostOptions>, endpoints: Partial<Endpoint>[] = []): Promise<string[]> {
+  const hostGateway = '172.28.0.1';
   const paths = new ContainerPaths({ dataRoot: directory, execRoot: directory });
   const record = { id: 'c', config: testConfig('true', { hostname: 'box' }), host: testHost(host) };
   mkdirSync(paths.directory('c'), { recursive: true });
   await writeNetworkFiles(record as ContainerRecord, paths, {
-    joined: Promise.resolve({ endpoints: endpoints as Endpoint[], hostGateway: '172.28.0.1' }),
+    joined: Promise.resolve({ endpoints: endpoints as Endpoint[], hostGateway }),
     resolver: Promise.resolve({ nameservers: [], search: [], options: [] }),
   });
   return readFileSync(paths.hosts('c'), 'utf8').trimEnd().split('\n');
@@ -46,11 +47,11 @@ test("on the host's network: the host's file, unless names are added", async () 
   ]);
 });
 
-test("on a bridge: the container's own name last, the bridge's gateway for the host", async () => {
+test("on a bridge: the container's own name last, the gateway for the host", async () => {
   const ipv4 = { address: '172.17.0.2', prefixLength: 16, gateway: '172.17.0.1' };
   expect(await hostsOf({ extraHosts: ['up:host-gateway'] }, [{ ipv4 }])).toEqual([
     ...HEAD,
-    '172.17.0.1\tup',
+    '172.28.0.1\tup',
     '172.17.0.2\tbox',
   ]);
   expect(await hostsOf({ networkMode: 'none' })).toEqual(HEAD);

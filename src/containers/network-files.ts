@@ -94,7 +94,7 @@ async function hostsOf(record: ContainerRecord, network: HostsContext): Promise<
 
 export interface HostsContext {
   endpoints: readonly Endpoint[];
-  /** The host as a container sees it, where no endpoint tells. */
+  /** The host as the container sees it. */
   hostGateway: string | undefined;
   /** Lines for containers that it has a link to. */
   linked?: readonly string[];
@@ -104,7 +104,6 @@ export function hostsText(
   record: ContainerRecord,
   { endpoints, hostGateway, linked = [] }: HostsContext,
 ): string {
-  const gateway = endpoints.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4?.gateway ?? hostGateway;
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -112,7 +111,7 @@ export function hostsText(
     'ff00::\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    ...record.host.extraHosts.map((text) => extraHostLine(text, gateway)),
+    ...record.host.extraHosts.map((text) => extraHostLine(text, hostGateway)),
     ...linked,
     ...ownLines(record, endpoints),
   ];

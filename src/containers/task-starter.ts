@@ -199,11 +199,10 @@ async function joinNetwork(
   const { record, timeline } = container;
   const joining = makeNetwork(record, { deps, undo, timeline });
   const resolver = deps.resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
-  const joined = Promise.all([joining, deps.networks.get('bridge')]).then(([{ endpoints }, bridge]) => ({
-    endpoints,
-    hostGateway: bridge?.ipam[0]?.gateway,
-    linked: linked.hosts,
-  }));
+  const joined = joining.then(async ({ endpoints }) => {
+    const hostGateway = await deps.networks.hostGateway(endpoints);
+    return { endpoints, hostGateway, linked: linked.hosts };
+  });
   const writing = writeNetworkFiles(record, deps.paths, { joined, resolver });
   const [made] = await settled([joining, joined, resolver, writing] as const);
   return made;

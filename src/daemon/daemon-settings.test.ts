@@ -138,9 +138,16 @@ test("what a running Docker owns is not taken from Docker's file", () => {
 });
 
 test('a key without effect is warned of, unless its value asks for nothing', () => {
-  expect(readSettings([], file({ 'host-gateway-ip': '10.0.0.1', 'raw-logs': false })).warnings).toEqual([
-    'host-gateway-ip: "10.0.0.1" in /etc/sampan/daemon.json has no effect here',
+  expect(readSettings([], file({ bip6: 'fd00::1/64', 'raw-logs': false })).warnings).toEqual([
+    'bip6: "fd00::1/64" in /etc/sampan/daemon.json has no effect here',
   ]);
+});
+
+test('host-gateway-ip is an address', () => {
+  expect(readSettings([], file({ 'host-gateway-ip': '10.0.0.1' })).hostGateway).toBe('10.0.0.1');
+  expect(() => readSettings(['--host-gateway-ip', 'x'], file({}))).toThrow(
+    'host-gateway-ip must be an IP address, not "x"',
+  );
 });
 
 test("containers' logs have a default that a container could start with", () => {

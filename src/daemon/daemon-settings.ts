@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { journalLimits } from '../containers/logs/journal-limits.ts';
@@ -26,6 +27,8 @@ export interface DaemonSettings {
   pidFile: string;
   group: string;
   bip: string | undefined;
+  /** What `host-gateway` stands for; undefined: the address of the container's bridge. */
+  hostGateway: string | undefined;
   bridge: string | undefined;
   /** Subnets of networks that name none; undefined: Docker's. */
   addressPools: SubnetPool[] | undefined;
@@ -167,6 +170,11 @@ function flagName(key: string): string {
   return settings.find((setting) => setting.key === key)?.flag?.name ?? key;
 }
 
+function hostGateway(text: string | undefined): string | undefined {
+  if (text === undefined || isIP(text) !== 0) return text;
+  throw new EngineError('invalid', `host-gateway-ip must be an IP address, not ${JSON.stringify(text)}`);
+}
+
 function settle(source: Source, file: ConfigFile): DaemonSettings {
   const hosts = source.list('hosts');
   return {
@@ -177,6 +185,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     group: source.string('group'),
     bip: source.optional('bip'),
     bridge: source.optional('bridge'),
+    hostGateway: hostGateway(source.optional('host-gateway-ip')),
     addressPools: addressPools(
       file.values.get('default-address-pools'),
       source.list('default-address-pools'),

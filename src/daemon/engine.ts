@@ -179,6 +179,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     mtu: settings.mtu,
     ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),
+    ...(settings.hostGateway === undefined ? {} : { hostGateway: settings.hostGateway }),
     ...(settings.bridge === undefined ? {} : { bridgeName: settings.bridge }),
   });
   const events = await EventBus.open(db, logger);

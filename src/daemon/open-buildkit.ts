@@ -15,7 +15,7 @@ export interface BuildkitRooms {
   builder: BuildService;
   /** Tells this engine from others. */
   engineId: string;
-  hostGatewayIp: string;
+  hostGatewayIp: () => Promise<string | undefined>;
   logger: Logger;
 }
 

@@ -58,7 +58,8 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const system = new SystemService(engine, settings, id);
     const { dataRoot } = settings;
     const { builder } = engine;
-    const buildkit = await openBuildkit({ dataRoot, builder, engineId: id, hostGatewayIp: '', logger });
+    const hostGatewayIp = () => engine.networks.hostGateway([]);
+    const buildkit = await openBuildkit({ dataRoot, builder, engineId: id, hostGatewayIp, logger });
     closers.push(() => buildkit.close());
     const { containers, volumes } = engine;
     const lifelines = new Lifelines({ key: LIFELINE_KEY, containers, volumes, logger });

@@ -379,7 +379,12 @@ export const settings: Setting[] = [
   },
   { key: 'builder', type: 'object', use: 'honoured' },
   { key: 'experimental', type: 'bool', use: 'warned', neutral: ['false'] },
-  { key: 'host-gateway-ip', type: 'string', use: 'warned' },
+  {
+    key: 'host-gateway-ip',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'host-gateway-ip', kind: 'string', usage: 'What host-gateway in --add-host stands for' },
+  },
   { key: 'host-gateway-ips', type: 'strings', use: 'warned' },
   {
     key: 'init',

@@ -47,6 +47,8 @@ export interface BridgeNetworksOptions {
   bridgeName?: string;
   /** The bridge's address with its subnet, `172.17.0.1/16`. Default: the first of Docker's default subnets that is free here. */
   bip?: string;
+  /** What `host-gateway` stands for in all containers. Default: the address of their own bridge. */
+  hostGateway?: string;
   mtu?: number;
   /** Where subnets come from that nobody names; default: Docker's. */
   pools?: readonly SubnetPool[];
@@ -233,6 +235,11 @@ export class BridgeNetworks implements Networks {
       foreign: await this.#firewall.foreignRules(),
       table: this.#table,
     });
+  }
+
+  async hostGateway(endpoints: readonly Pick<Endpoint, 'ipv4'>[]): Promise<string | undefined> {
+    const own = endpoints.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4?.gateway;
+    return this.#options.hostGateway ?? own ?? (await this.get('bridge'))?.ipam[0]?.gateway;
   }
 
   async resolvConf(network: 'host' | 'own'): Promise<ResolvConf> {

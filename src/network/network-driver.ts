@@ -156,6 +156,8 @@ export interface Networks {
   list(): Promise<NetworkInfo[]>;
   /** By name, id or id prefix. */
   get(network: string): Promise<NetworkInfo | undefined>;
+  /** This host as a container with these endpoints sees it (`host-gateway`): as configured, else its own bridge's address, else the default bridge's. */
+  hostGateway(endpoints: readonly Pick<Endpoint, 'ipv4'>[]): Promise<string | undefined>;
   /** Name servers that a container gets: on the host's network the host's own; else these without loopback ones, as Docker does. */
   resolvConf(
     network: 'host' | 'own',

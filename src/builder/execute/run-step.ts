@@ -136,15 +136,14 @@ interface StepNetwork {
 async function joinNetwork(id: string, { request, ports }: Run, undo: Undo): Promise<StepNetwork> {
   const { networks } = ports;
   const asked = request.step.network === 'default' ? request.network : request.step.network;
-  const gateway = (await networks.get('bridge'))?.ipam[0]?.gateway;
-  if (asked === 'host') return { namespace: undefined, gateway };
+  if (asked === 'host') return { namespace: undefined, gateway: await networks.hostGateway([]) };
   const namespace = await networks.createNamespace(id);
   undo('remove the network namespace', () => networks.removeNamespace(id));
-  if (asked === 'none') return { namespace, gateway };
+  if (asked === 'none') return { namespace, gateway: await networks.hostGateway([]) };
   const network = asked === '' || asked === 'default' ? 'bridge' : asked;
   const endpoint = await networks.connect({ containerId: id, network });
   undo('leave the network', () => networks.disconnect(endpoint));
-  return { namespace, gateway: endpoint.ipv4?.gateway ?? gateway };
+  return { namespace, gateway: await networks.hostGateway([endpoint]) };
 }
 
 async function networkFiles(

@@ -8,8 +8,8 @@ export interface WorkerFacts {
   hostname: string;
   /** What can be executed, just now: an interpreter may come while the daemon runs. */
   platforms: () => Promise<readonly Platform[]>;
-  /** Address of this host in containers' networks (`--add-host x:host-gateway`); '' where there is none. */
-  hostGatewayIp: string;
+  /** Address of this host in containers' networks (`--add-host x:host-gateway`); undefined where there is none. */
+  hostGatewayIp: () => Promise<string | undefined>;
   /** Of the engine. */
   version: string;
 }
@@ -26,7 +26,7 @@ export function buildkitVersion({ version }: WorkerFacts): {
 }
 
 export async function workerRecord(facts: WorkerFacts): Promise<MessageInitShape<typeof WorkerRecordSchema>> {
-  const platforms = await facts.platforms();
+  const [platforms, hostGatewayIp] = [await facts.platforms(), await facts.hostGatewayIp()];
   return {
     id: facts.id,
     labels: {
@@ -34,9 +34,9 @@ export async function workerRecord(facts: WorkerFacts): Promise<MessageInitShape
       'org.mobyproject.buildkit.worker.hostname': facts.hostname,
       // By this clients know that images are kept as they come: several platforms, attestations, caches, every exporter.
       'org.mobyproject.buildkit.worker.snapshotter': 'sampan',
-      ...(facts.hostGatewayIp === ''
+      ...(hostGatewayIp === undefined
         ? {}
-        : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': facts.hostGatewayIp }),
+        : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': hostGatewayIp }),
     },
     platforms: platforms.map(({ os, architecture, variant }) => ({
       os,

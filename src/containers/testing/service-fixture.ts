@@ -235,6 +235,7 @@ function fakeNetworks(machine: FakeMachine): Networks {
   const used: Partial<Networks> = {
     ports: fakePorts(),
     resolvConf: async () => ({ nameservers: ['10.9.8.7'], search: [], options: [] }),
+    hostGateway: async () => '172.17.0.1',
     list: async () => [bridge],
     get: async (name) => ({ ...bridge, name: name === '' || name === 'default' ? 'bridge' : name }),
     namespacePath: (id) => `/run/netns/${id}`,

@@ -18,18 +18,10 @@ beforeAll(async () => {
   proxy = ['--add-host', 'host.docker.internal:host-gateway'];
   for (const name of ['http_proxy', 'https_proxy']) proxy.push('--build-arg', `${name}=${url}`);
   const tar = join(fixture.daemon.root, 'debian.tar');
-  await must(
-    [
-      'mmdebstrap',
-      '--quiet',
-      '--variant=minbase',
-      `--aptopt=Acquire::http::Proxy "http://127.0.0.1:${outside.port}"`,
-      '--aptopt=Acquire::Retries "5"',
-      suite(),
-      tar,
-    ],
-    { timeoutMs: 300_000 },
-  );
+  await must(['mmdebstrap', '--quiet', '--variant=minbase', '--aptopt=Acquire::Retries "5"', suite(), tar], {
+    timeoutMs: 300_000,
+    env: { http_proxy: `http://127.0.0.1:${outside.port}` },
+  });
   await fixture.daemon.out(['import', tar, 'debian:made'], { timeoutMs: 120_000 });
   rmSync(tar);
 }, 500_000);
