@@ -4,7 +4,6 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import { CatalogClient } from '../../registry/catalog-client.ts';
 import { DistributionClient } from '../../registry/distribution-client.ts';
-import { isLoopback } from '../../registry/host-match.ts';
 import type { RegistryConfig, RegistryCredentials } from '../../registry/registry-client.ts';
 import { RegistryConnection } from '../../registry/registry-connection.ts';
 import type { AccessPolicy } from '../../registry/server/access.ts';
@@ -90,7 +89,6 @@ export async function startRegistry(
     readOnly: !options.writable,
     selfAgent,
     secure: tls !== undefined,
-    names: namesOf(options),
     relativeUrls: options.relativeUrls ?? false,
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.maxBlobBytes === undefined ? {} : { maxBlobBytes: options.maxBlobBytes }),
@@ -111,12 +109,6 @@ export async function startRegistry(
       `Cannot serve the registry on ${options.host}:${options.port}: ${messageOf(error)}`,
     );
   }
-}
-
-/** Of a registry that only this machine reaches. */
-function namesOf({ host, tls, publicUrl }: RegistryOptions): string[] | undefined {
-  if (tls !== undefined || !isLoopback(host)) return undefined;
-  return publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
 }
 
 async function openBackend(

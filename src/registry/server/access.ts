@@ -7,8 +7,6 @@ import { TOKEN_SECONDS, type TokenIssuer } from './token-issuer.ts';
 export interface Authenticator {
   /** Takes the same time whether or not there is such a user. */
   verify(username: string, password: string): Promise<boolean>;
-  /** Whether this was right a short while ago: known at no cost, so that others' failures don't lock out who is in. */
-  recalls(username: string, password: string): Promise<boolean>;
 }
 
 export interface AccessPolicy {
@@ -86,11 +84,9 @@ interface Credentials {
 
 /** @throws RegistryRefusal 429 */
 async function knows(policy: AccessPolicy, credentials: Credentials, address: string): Promise<boolean> {
-  const { username, password } = credentials;
-  if (await policy.authenticator.recalls(username, password)) return true;
-  const attempt = policy.failures.begin(address, username);
+  const attempt = policy.failures.begin(address, credentials.username);
   if (attempt === undefined) throw tooManyFailures(policy.failures.retryAfterSeconds);
-  return await attempt.settle(policy.authenticator.verify(username, password));
+  return await attempt.settle(policy.authenticator.verify(credentials.username, credentials.password));
 }
 
 /** Undefined for none, and for what is not in the form of RFC 7617. */

@@ -10,7 +10,7 @@ export interface BlobBackend {
    * A blob of a repository: one that was pushed or mounted there, or, behind a proxy, that its upstream has. `peek` asks for the size alone.
    * Undefined: the repository hasn't got it.
    */
-  openBlob(repository: string, digest: Digest, options?: OpenBlobOptions): Promise<OpenBlob | undefined>;
+  openBlob(repository: string, digest: Digest, options?: { peek?: boolean }): Promise<OpenBlob | undefined>;
   /** Whether the repository has been given this blob (a push or mount made it a member). Nobody upstream is asked. */
   hasBlob(repository: string, digest: Digest): Promise<boolean>;
   /** Open, or go on with, an upload. */
@@ -37,19 +37,11 @@ export interface FoundManifest {
   stale?: boolean;
 }
 
-export interface OpenBlobOptions {
-  peek?: boolean;
-  /** The client has gone. */
-  signal?: AbortSignal;
-}
-
 export interface OpenBlob {
   /** Undefined where only its upstream knows. */
   size: number | undefined;
   /** `end` is the byte after the last. A blob whose bytes turn out to be others' breaks off before its end. */
   body(range?: { start: number; end: number }): Blob | ReadableStream<Uint8Array>;
-  /** Nobody will read it (any more). A body that somebody reads goes on. */
-  close?(): void;
 }
 
 export interface StoredManifest {

@@ -25,8 +25,7 @@ export async function blobEndpoint({ backend, request }: RegistryCall, target: T
   if (request.method !== 'GET' && request.method !== 'HEAD')
     throw RegistryRefusal.method('GET, HEAD, DELETE');
   const known = matchesEtag(request.headers.get('if-none-match'), digest);
-  const isPeek = known || request.method === 'HEAD';
-  const blob = await backend.openBlob(repository, digest, { peek: isPeek, signal: request.signal });
+  const blob = await backend.openBlob(repository, digest, { peek: known || request.method === 'HEAD' });
   if (blob === undefined) throw blobUnknown(digest);
   const headers = {
     'docker-content-digest': digest,
@@ -36,19 +35,9 @@ export async function blobEndpoint({ backend, request }: RegistryCall, target: T
     'content-type': 'application/octet-stream',
   };
   if (known) return new Response(null, { status: 304, headers });
-  try {
-    request.signal.throwIfAborted();
-    const { size } = blob;
-    const response =
-      size === undefined
-        ? new Response(isPeek ? null : blob.body(), { headers })
-        : answer(request, { ...blob, size }, headers);
-    if (response.body === null) blob.close?.();
-    return response;
-  } catch (error) {
-    blob.close?.();
-    throw error;
-  }
+  return blob.size === undefined
+    ? new Response(request.method === 'HEAD' ? null : blob.body(), { headers })
+    : answer(request, { ...blob, size: blob.size }, headers);
 }
 
 function answer(

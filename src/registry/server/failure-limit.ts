@@ -1,5 +1,3 @@
-import { isIPv6 } from 'node:net';
-
 export interface FailureLimitOptions {
   /** Wrong passwords that one address may give for one name within the window. */
   perName: number;
@@ -33,8 +31,7 @@ export class FailureLimit {
   }
 
   /** Undefined: not now. */
-  begin(from: string, name: string): { settle(outcome: Promise<boolean>): Promise<boolean> } | undefined {
-    const address = networkOf(from);
+  begin(address: string, name: string): { settle(outcome: Promise<boolean>): Promise<boolean> } | undefined {
     const limits = [
       { key: `${address} ${name.slice(0, 256)}`, limit: this.#options.perName },
       { key: address, limit: this.#options.perAddress },
@@ -73,17 +70,4 @@ export class FailureLimit {
       this.#counts.delete(key);
     }
   }
-}
-
-/** Of IPv6 the first 64 bits, which one customer has the rest of; one of IPv4 in IPv6 is itself. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.includes('.')) return address;
-  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
-  const [first, last] = [head, tail].map((part) => part.split(':').filter(Boolean));
-  const zeros = Array.from({ length: 8 - (first?.length ?? 0) - (last?.length ?? 0) }, () => '0');
-  const groups = [...(first ?? []), ...(address.includes('::') ? zeros : []), ...(last ?? [])];
-  return groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
 }

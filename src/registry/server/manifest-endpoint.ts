@@ -5,7 +5,6 @@ import type { RegistryCall } from './call.ts';
 import { etagOf, matchesEtag } from './etag.ts';
 import { describe, linksOf, MAX_MANIFEST_BYTES } from './manifest.ts';
 import { RegistryRefusal } from './refusal.ts';
-import { pacedBody, type UploadPace } from './upload-body.ts';
 
 const MAX_TAGS = 64;
 
@@ -15,17 +14,13 @@ interface Target {
 }
 
 /** `/v2/<name>/manifests/<reference>`. */
-export async function manifestEndpoint(
-  call: RegistryCall,
-  target: Target,
-  pace: UploadPace,
-): Promise<Response> {
+export async function manifestEndpoint(call: RegistryCall, target: Target): Promise<Response> {
   switch (call.request.method) {
     case 'GET':
     case 'HEAD':
       return send(call, target);
     case 'PUT':
-      return receive(call, target, pace);
+      return receive(call, target);
     case 'DELETE': {
       if (!(await call.backend.deleteManifest(target.repository, target.reference)))
         throw manifestUnknown(target);
@@ -52,13 +47,9 @@ async function send({ backend, request }: RegistryCall, target: Target): Promise
   });
 }
 
-async function receive(
-  { backend, request, url, locate }: RegistryCall,
-  target: Target,
-  pace: UploadPace,
-): Promise<Response> {
+async function receive({ backend, request, url, locate }: RegistryCall, target: Target): Promise<Response> {
   const { repository, reference } = target;
-  const bytes = await readManifest(request, pace);
+  const bytes = await readManifest(request);
   const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256';
   const stored = describe(bytes, request.headers.get('content-type'), algorithm);
   const { digest } = stored.descriptor;
@@ -88,13 +79,13 @@ function tagsAsked(url: URL): string[] {
   return tags;
 }
 
-async function readManifest(request: Request, pace: UploadPace): Promise<Uint8Array> {
+async function readManifest(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const tooLarge = () =>
     new RegistryRefusal(413, 'MANIFEST_INVALID', `manifest is larger than ${MAX_MANIFEST_BYTES} bytes`);
   if (Number(request.headers.get('content-length') ?? 0) > MAX_MANIFEST_BYTES) throw tooLarge();
-  for await (const chunk of pacedBody(request.body, pace)) {
+  for await (const chunk of request.body ?? []) {
     size += chunk.length;
     if (size > MAX_MANIFEST_BYTES) throw tooLarge();
     chunks.push(chunk);

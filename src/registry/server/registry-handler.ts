@@ -11,8 +11,6 @@ import { type PublicAddressOptions, publicBase } from './public-address.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { parseRoute, type Route } from './route.ts';
 import { searchEndpoint, searchPing } from './search-endpoint.ts';
-import { refuseStrangers } from './strangers.ts';
-import type { UploadPace } from './upload-body.ts';
 import { UploadEndpoint, type UploadLimits } from './upload-endpoint.ts';
 
 export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAddressOptions {
@@ -23,11 +21,6 @@ export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAdd
    * be read-only, and be filled through the backend.
    */
   readOnly?: boolean;
-  /**
-   * Names by which the registry is asked for, besides those of loopback; a request for any other is refused. For a listener that is reached by loopback alone:
-   * the page of a browser on this machine can't make a name of its own point to it then. Undefined: any name.
-   */
-  names?: readonly string[] | undefined;
   /** Undefined: nobody is asked who they are. */
   access?: AccessPolicy | undefined;
   /** How this registry names itself to its upstream: a request that bears the name has come round, and finds nothing here. */
@@ -60,8 +53,7 @@ export function createRegistryHandler(
   options: RegistryHandlerOptions = {},
 ): RegistryHandler {
   const logger = options.logger ?? silentLogger;
-  const limits = { ...DEFAULT_LIMITS, ...options };
-  const uploads = new UploadEndpoint(backend, limits);
+  const uploads = new UploadEndpoint(backend, { ...DEFAULT_LIMITS, ...options });
   const handle: (...args: Parameters<RegistryHandler>) => Promise<Response> = async (request, client) => {
     let response: Response;
     try {
@@ -69,7 +61,6 @@ export function createRegistryHandler(
       const route = parseRoute(url.pathname);
       if (options.selfAgent !== undefined && request.headers.get('user-agent') === options.selfAgent)
         throw new RegistryRefusal(404, 'NAME_UNKNOWN', 'this registry is its own upstream');
-      refuseStrangers(request, options.names);
       const base = publicBase(request.headers, options);
       const visit = { request, route, address: client?.address ?? '', base };
       const prefix = options.relativeUrls === true ? '' : base;
@@ -79,7 +70,7 @@ export function createRegistryHandler(
         if (options.access !== undefined) await admit(options.access, visit);
         if (options.readOnly === true && !READ_METHODS.has(request.method))
           throw new RegistryRefusal(403, 'DENIED', 'this registry is read-only');
-        response = await dispatch(call, { route, uploads, pace: limits.pace });
+        response = await dispatch(call, { route, uploads });
       }
     } catch (error) {
       response = refusalFrom(error, request, logger).toResponse();
@@ -105,9 +96,9 @@ function urlOf(request: Request): URL {
 
 async function dispatch(
   call: RegistryCall,
-  { route, uploads, pace }: { route: Route; uploads: UploadEndpoint; pace: UploadPace },
+  { route, uploads }: { route: Route; uploads: UploadEndpoint },
 ): Promise<Response> {
-  if (route.kind === 'manifest') return manifestEndpoint(call, route, pace);
+  if (route.kind === 'manifest') return manifestEndpoint(call, route);
   if (route.kind === 'blob') return blobEndpoint(call, route);
   if (route.kind === 'uploads') return uploads.handle(call, route);
   if (!READ_METHODS.has(call.request.method)) throw RegistryRefusal.method('GET, HEAD');

@@ -1,8 +1,6 @@
-import { kindOf } from '../../../errors/engine-error.ts';
-import { algorithmOf, type Digest } from '../../../oci/digest.ts';
+import type { Digest } from '../../../oci/digest.ts';
 import type { BlobKeeper, BlobStore } from '../blob-backend.ts';
 import type { RepositoryIndex } from '../repository-index.ts';
-import { fillKey } from './blob-fill.ts';
 
 export interface BlobCacheOptions {
   store: BlobStore;
@@ -29,10 +27,6 @@ export class BlobCache {
   readonly #sizes = new Map<Digest, number>();
   /** Of all that was fetched, also what has been pushed since: no less than what counts. */
   #totalBytes = 0;
-  /** What is on its way, by the bytes that it will have. */
-  readonly #incoming = new Map<Digest, number>();
-  /** What broke off and may be gone on with, by the bytes that came; the oldest first. Those of an earlier process go by their age. */
-  readonly #parts = new Map<Digest, number>();
   #trimming: Promise<void> = Promise.resolve();
 
   private constructor(options: BlobCacheOptions) {
@@ -63,36 +57,18 @@ export class BlobCache {
     this.#sizes.set(digest, sizeBytes);
   }
 
-  /** A transfer begins, of so many bytes where that is known: make room for it. */
-  async expect(digest: Digest, sizeBytes: number): Promise<void> {
-    this.#parts.delete(digest);
-    this.#incoming.set(digest, sizeBytes);
-    await this.trim();
-  }
-
-  /** A transfer has ended, and leaves so many bytes to go on from. */
-  settle(digest: Digest, partBytes: number): void {
-    this.#incoming.delete(digest);
-    if (partBytes > 0) this.#parts.set(digest, partBytes);
-  }
-
-  /** Bring it under the limit, less what is on its way. What was used a moment ago stays until the next time. */
-  async trim(): Promise<void> {
-    const run = this.#trimming.then(() => this.#trim());
+  /** Bring it under the limit, less `incomingBytes`. What was used a moment ago stays until the next time. */
+  async trim(incomingBytes = 0): Promise<void> {
+    const run = this.#trimming.then(() => this.#trim(incomingBytes));
     this.#trimming = run.catch(() => undefined);
     await run;
   }
 
-  async #trim(): Promise<void> {
-    const beside = sum(this.#incoming.values()) + sum(this.#parts.values());
-    if (this.#totalBytes + beside <= this.#options.maxBytes) return;
+  async #trim(incomingBytes: number): Promise<void> {
+    if (this.#totalBytes + incomingBytes <= this.#options.maxBytes) return;
     const entries = this.#entries();
-    let surplus = sum(entries.map(({ sizeBytes }) => sizeBytes)) + beside - this.#options.maxBytes;
-    for (const [digest, bytes] of this.#parts) {
-      if (surplus <= 0) return;
-      await this.#dropPart(digest);
-      surplus -= bytes;
-    }
+    let surplus =
+      entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, incomingBytes) - this.#options.maxBytes;
     const before = Date.now() - this.#options.minIdleMs;
     for (const entry of entries.toSorted((a, b) => a.usedMs - b.usedMs)) {
       if (surplus <= 0 || entry.usedMs > before) return;
@@ -117,17 +93,6 @@ export class BlobCache {
     return [...found.values()];
   }
 
-  async #dropPart(digest: Digest): Promise<void> {
-    this.#parts.delete(digest);
-    try {
-      const ingest = await this.#options.store.ingest(fillKey(digest), { algorithm: algorithmOf(digest) });
-      await ingest.abort();
-    } catch (error) {
-      // It has just been taken up again.
-      if (kindOf(error) !== 'conflict') throw error;
-    }
-  }
-
   async #drop(digest: Digest): Promise<void> {
     const { index } = this.#options;
     for (const name of index.names())
@@ -135,10 +100,4 @@ export class BlobCache {
     this.#totalBytes -= this.#sizes.get(digest) ?? 0;
     this.#sizes.delete(digest);
   }
-}
-
-function sum(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
 }

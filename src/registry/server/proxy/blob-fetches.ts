@@ -34,18 +34,17 @@ export class BlobFetches {
   }
 
   /** Undefined: the upstream hasn't got it. @throws RegistryRefusal 503 where it doesn't answer. */
-  async open(wanted: WantedBlob, signal: AbortSignal): Promise<OpenBlob | undefined> {
+  async open(wanted: WantedBlob): Promise<OpenBlob | undefined> {
     const { size } = wanted;
-    if (size !== undefined && size > this.#options.maxBytes) return await this.#passOn(wanted, signal);
+    if (size !== undefined && size > this.#options.maxBytes) return await this.#passOn(wanted);
     const fill = await this.#fromUpstream(() => this.#fill(wanted));
-    if (fill === undefined) return undefined;
-    return { size, body: (range) => fill.read(range), close: () => fill.stopUnread() };
+    return fill === undefined ? undefined : { size, body: (range) => fill.read(range) };
   }
 
   /** Whether the upstream has it; nothing is kept. @throws as `open`. */
-  async exists(wanted: WantedBlob, signal: AbortSignal): Promise<boolean> {
+  async exists(wanted: WantedBlob): Promise<boolean> {
     const found = await this.#fromUpstream(async () => {
-      const stream = await this.#stream(wanted, signal);
+      const stream = await this.#stream(wanted);
       await stream.cancel();
       return true;
     });
@@ -71,21 +70,16 @@ export class BlobFetches {
     }
   }
 
-  async #passOn(wanted: WantedBlob, signal: AbortSignal): Promise<OpenBlob | undefined> {
-    const stream = await this.#fromUpstream(() => this.#stream(wanted, signal));
-    if (stream === undefined) return undefined;
-    return {
-      size: wanted.size,
-      body: (range) => (range === undefined ? stream : partOf(stream, range)),
-      close: () => void stream.cancel().catch(() => undefined),
-    };
+  async #passOn(wanted: WantedBlob): Promise<OpenBlob | undefined> {
+    const stream = await this.#fromUpstream(() => this.#stream(wanted));
+    return stream === undefined
+      ? undefined
+      : { size: wanted.size, body: (range) => (range === undefined ? stream : partOf(stream, range)) };
   }
 
-  async #stream(
-    { repository, digest, size }: WantedBlob,
-    signal: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array>> {
+  async #stream({ repository, digest, size }: WantedBlob): Promise<ReadableStream<Uint8Array>> {
     const known = size === undefined ? {} : { size };
+    const signal = new AbortController().signal;
     return (await this.#options.upstream.blob(repository, digest, { signal, ...known })).body;
   }
 
@@ -108,15 +102,14 @@ export class BlobFetches {
   }
 
   async #begin({ repository, digest, size }: WantedBlob): Promise<BlobFill> {
-    const { store, upstream, cache, keeper, logger, maxBytes } = this.#options;
-    await cache.expect(digest, size ?? 0);
+    const { store, upstream, cache, keeper, logger } = this.#options;
+    await cache.trim(size ?? 0);
     const publish = async (ingest: BlobIngest) => {
       const hold = await keeper.hold([digest]);
       try {
         const length = ingest.offset;
         await ingest.commit({ digest });
         await cache.add(repository, digest, length);
-        cache.settle(digest, 0);
       } catch (error) {
         const reason = messageOf(error);
         logger.warn('pull-through cache: cannot keep a blob', { repository, digest, reason });
@@ -126,15 +119,7 @@ export class BlobFetches {
       }
       await cache.trim();
     };
-    try {
-      const options = { store, upstream, repository, digest, size, maxBytes, publish };
-      const fill = await BlobFill.begin(options);
-      void fill.ended.then(() => cache.settle(digest, fill.partBytes));
-      return fill;
-    } catch (error) {
-      cache.settle(digest, 0);
-      throw error;
-    }
+    return await BlobFill.begin({ store, upstream, repository, digest, size, publish });
   }
 
   async #fromUpstream<T>(ask: () => Promise<T>): Promise<T | undefined> {

@@ -11,15 +11,8 @@ export interface BlobFillOptions {
   repository: string;
   digest: Digest;
   size: number | undefined;
-  /** More is not kept, whatever the upstream sends. */
-  maxBytes: number;
   /** Publish the bytes and name them. */
   publish(ingest: BlobIngest): Promise<void>;
-}
-
-/** Of the ingest that holds what came of a blob so far. */
-export function fillKey(digest: Digest): string {
-  return `cache-${digest}`;
 }
 
 /**
@@ -36,7 +29,6 @@ export class BlobFill {
   #readers = 0;
   /** The disk is: whoever notices first, the writing side or a reader that waits for what is being written. */
   #full = false;
-  #partBytes = 0;
   #changed = Promise.withResolvers<void>();
   /** Resolves when nothing of it is under way any more, however it went. */
   readonly ended: Promise<void>;
@@ -54,7 +46,7 @@ export class BlobFill {
   /** Resolves once the upstream has begun to answer. @throws what the registry client throws. */
   static async begin(options: BlobFillOptions): Promise<BlobFill> {
     const { store, upstream, repository, digest, size } = options;
-    const ingest = await store.ingest(fillKey(digest), { algorithm: algorithmOf(digest) });
+    const ingest = await store.ingest(`cache-${digest}`, { algorithm: algorithmOf(digest) });
     const controller = new AbortController();
     try {
       const request = { signal: controller.signal, start: ingest.offset };
@@ -72,17 +64,6 @@ export class BlobFill {
   /** Whether new readers may join. */
   get open(): boolean {
     return !this.#controller.signal.aborted && typeof this.#state === 'string';
-  }
-
-  /** Bytes that stay for the next attempt, once it has ended. */
-  get partBytes(): number {
-    return this.#partBytes;
-  }
-
-  /** Give up, unless somebody reads it. */
-  stopUnread(): void {
-    if (this.#readers === 0 && this.#state === 'filling')
-      this.stop(new Error('nobody reads the blob any more'));
   }
 
   /** Give up; readers break off. */
@@ -166,7 +147,8 @@ export class BlobFill {
 
   #leave(): void {
     this.#readers--;
-    this.stopUnread();
+    if (this.#readers === 0 && this.#state === 'filling')
+      this.stop(new Error('nobody reads the blob any more'));
   }
 
   async #run(stream: BlobStream): Promise<void> {
@@ -181,18 +163,11 @@ export class BlobFill {
       // Asked again, the client goes to the next source.
       if (error instanceof EngineError && error.code === 'digest-mismatch') stream.refuse();
       await Promise.allSettled(this.#reading);
-      await this.#leavePart(error);
+      // What fills the disk is of no use to the next attempt.
+      await (this.#full || isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
     } finally {
       this.#tell();
     }
-  }
-
-  async #leavePart(error: unknown): Promise<void> {
-    const code = error instanceof EngineError ? error.code : undefined;
-    // What fills the disk, or is too much, is of no use to the next attempt.
-    if (this.#full || isNoSpace(error) || code === 'size-exceeded') return await this.#ingest.abort();
-    this.#partBytes = code === 'digest-mismatch' ? 0 : this.#ingest.offset;
-    await this.#ingest.close();
   }
 
   async #receive({ start, body }: BlobStream): Promise<void> {
@@ -203,12 +178,6 @@ export class BlobFill {
       const fresh = chunk.subarray(Math.min(surplus, chunk.length));
       surplus -= chunk.length - fresh.length;
       if (fresh.length === 0) continue;
-      if (this.#ingest.offset + fresh.length > this.#options.maxBytes)
-        throw new EngineError(
-          'invalid',
-          `blob ${this.#options.digest} is larger than the cache, ${this.#options.maxBytes} bytes`,
-          { code: 'size-exceeded' },
-        );
       await this.#ingest.write(fresh);
       this.#tell();
     }

@@ -8,7 +8,6 @@ import type {
   BlobUpload,
   FoundManifest,
   OpenBlob,
-  OpenBlobOptions,
   StoredManifest,
 } from '../blob-backend.ts';
 import type { RepositoryIndex } from '../repository-index.ts';
@@ -61,7 +60,7 @@ export class ProxyBackend implements BlobBackend {
   async openBlob(
     repository: string,
     digest: Digest,
-    { peek = false, signal = this.#closing.signal }: OpenBlobOptions = {},
+    { peek = false }: { peek?: boolean } = {},
   ): Promise<OpenBlob | undefined> {
     const { pushed, store } = this.#options;
     const here =
@@ -71,8 +70,8 @@ export class ProxyBackend implements BlobBackend {
     if (await this.#adopt(repository, digest, size))
       return { size, body: (range) => storedBody(store, digest, range) };
     const wanted = { repository, digest, size };
-    if (!peek) return await this.#blobs.open(wanted, signal);
-    const exists = size !== undefined || (await this.#blobs.exists(wanted, signal));
+    if (!peek) return await this.#blobs.open(wanted);
+    const exists = size !== undefined || (await this.#blobs.exists(wanted));
     return exists ? { size, body: () => new Blob() } : undefined;
   }
 
