@@ -11,11 +11,14 @@ import { type PublicAddressOptions, publicBase } from './public-address.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { parseRoute, type Route } from './route.ts';
 import { searchEndpoint, searchPing } from './search-endpoint.ts';
+import type { UploadPace } from './upload-body.ts';
 import { UploadEndpoint, type UploadLimits } from './upload-endpoint.ts';
 
 export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAddressOptions {
   /** Answer with paths alone, which any proxy passes on unchanged. */
   relativeUrls?: boolean;
+  /** Who sends a blob or manifest slower than this is cut off. */
+  pace?: UploadPace;
   /**
    * Refuse whatever changes something. Whoever may write to a mirror decides what others run: a listener that every local user reaches should
    * be read-only, and be filled through the backend.
@@ -40,8 +43,8 @@ const DEFAULT_LIMITS: UploadLimits = {
   maxSessions: 500,
   idleMs: 15 * 60_000,
   crowdedIdleMs: 60_000,
-  pace: { windowMs: 60_000, minBytes: 16 << 10 },
 };
+const DEFAULT_PACE: UploadPace = { windowMs: 60_000, minBytes: 16 << 10 };
 const READ_METHODS = new Set(['GET', 'HEAD']);
 
 /**
@@ -54,6 +57,7 @@ export function createRegistryHandler(
 ): RegistryHandler {
   const logger = options.logger ?? silentLogger;
   const uploads = new UploadEndpoint(backend, { ...DEFAULT_LIMITS, ...options });
+  const { pace = DEFAULT_PACE } = options;
   const handle: (...args: Parameters<RegistryHandler>) => Promise<Response> = async (request, client) => {
     let response: Response;
     try {
@@ -64,7 +68,7 @@ export function createRegistryHandler(
       const base = publicBase(request.headers, options);
       const visit = { request, route, address: client?.address ?? '', base };
       const prefix = options.relativeUrls === true ? '' : base;
-      const call = { backend, request, url, locate: (path: string) => prefix + path };
+      const call = { backend, request, url, pace, locate: (path: string) => prefix + path };
       if (route.kind === 'token') response = await tokenEndpoint(options.access, visit);
       else {
         if (options.access !== undefined) await admit(options.access, visit);
