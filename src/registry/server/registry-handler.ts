@@ -13,6 +13,7 @@ import { parseRoute, type Route } from './route.ts';
 import { searchEndpoint, searchPing } from './search-endpoint.ts';
 import type { UploadPace } from './upload-body.ts';
 import { UploadEndpoint, type UploadLimits } from './upload-endpoint.ts';
+import { refuseWebPages } from './web-page-guard.ts';
 
 export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAddressOptions {
   /** Answer with paths alone, which any proxy passes on unchanged. */
@@ -31,9 +32,15 @@ export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAdd
   logger?: Logger;
 }
 
+export interface RegistryVisitor {
+  /** For the limit on wrong passwords. */
+  address: string;
+  /** The host that we listen on, where that is loopback without TLS: other names for it are then refused. */
+  loopbackHost?: string | undefined;
+}
+
 export interface RegistryHandler {
-  /** `address`: the client's, for the limit on wrong passwords. */
-  (request: Request, client?: { address: string }): Promise<Response>;
+  (request: Request, client?: RegistryVisitor): Promise<Response>;
   /** Give up uploads under way. */
   close(): Promise<void>;
 }
@@ -66,6 +73,8 @@ export function createRegistryHandler(
       if (options.selfAgent !== undefined && request.headers.get('user-agent') === options.selfAgent)
         throw new RegistryRefusal(404, 'NAME_UNKNOWN', 'this registry is its own upstream');
       const base = publicBase(request.headers, options);
+      const { loopbackHost } = client ?? {};
+      refuseWebPages(request.headers, { base, loopbackHost, publicUrl: options.publicUrl });
       const visit = { request, route, address: client?.address ?? '', base };
       const prefix = options.relativeUrls === true ? '' : base;
       const call = { backend, request, url, pace, locate: (path: string) => prefix + path };
