@@ -87,7 +87,7 @@ export class BlobFetches {
   async #passOn(wanted: WantedBlob, client?: AbortSignal): Promise<OpenBlob> {
     const stream = await this.#stream(wanted, client);
     const body: OpenBlob['body'] = (range) => (range === undefined ? stream : partOf(stream, range));
-    return lent(wanted.size, body, () => void stream.cancel());
+    return lent(wanted.size, body, () => void stream.cancel().catch(() => undefined));
   }
 
   async #stream(
