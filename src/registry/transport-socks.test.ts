@@ -23,7 +23,8 @@ let secure: Server;
 let securePort = 0;
 let directory = '';
 beforeAll(async () => {
-  registry = serveRegistry(createRegistryHandler(new MemoryBlobBackend()));
+  const publicUrl = 'http://plain.invalid:5000';
+  registry = serveRegistry(createRegistryHandler(new MemoryBlobBackend(), { publicUrl }));
   directory = mkdtempSync(join(tmpdir(), 'sampan-socks-test-'));
   makeCertificate(directory, 'secure.invalid');
   const read = (name: string) => readFileSync(join(directory, name));

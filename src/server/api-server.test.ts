@@ -442,3 +442,17 @@ test('a client before API 1.40 gets a shareable IPC namespace, a later one the d
     expect(request, version).toMatchObject({ host: { ipcMode: mode } });
   }
 });
+
+test('a login that the registry refuses is answered as by dockerd, and is no error of ours', async () => {
+  const refused = await startTestServer();
+  try {
+    const text = 'login attempt to http://registry:5000/v2/ failed with status: 401 Unauthorized';
+    refused.engine.system.authenticate = () =>
+      Promise.reject(new EngineError('internal', text, { code: 'registry-denied' }));
+    const response = await refused.request('/auth', json({ username: 'a', password: 'b' }));
+    expect([response.status, await message(response)]).toEqual([500, text]);
+    expect(refused.errors).toEqual([]);
+  } finally {
+    await refused.stop();
+  }
+});

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
+import type { LogFields } from '../errors/logger.ts';
 import { API_VERSION, checkApiVersion, compareApiVersions, MIN_API_VERSION } from '../wire/versions.ts';
 import { type ApiRequest, parseTarget } from './api-request.ts';
 import { ApiResponse } from './api-response.ts';
@@ -223,21 +224,23 @@ export class ApiServer {
     { error, client }: { error: unknown; client: AbortSignal },
   ): void {
     const path = message.url?.split('?', 1)[0] ?? '';
-    if (kindOf(error) === 'internal') {
-      const fields = {
-        method: message.method,
-        path,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      };
-      // Whose client has left may fail in any way it likes.
-      if (client.aborted) this.#options.logger.debug('request abandoned', fields);
-      else this.#options.logger.error('request failed', fields);
-    }
+    if (kindOf(error) === 'internal') this.#report(error, { method: message.method, path }, client);
     const { version } = splitVersion(path);
     // Clients below 1.24 read errors as plain text.
     if (version !== undefined && compareApiVersions(version, MIN_API_VERSION) < 0 && !response.started)
       response.text(400, `${messageOf(error)}\n`);
     else response.error(error);
+  }
+
+  #report(error: unknown, request: LogFields, client: AbortSignal): void {
+    const { logger } = this.#options;
+    // Answered with 500 as dockerd does, but it is the registry that said no.
+    if (error instanceof EngineError && error.code === 'registry-denied')
+      return logger.info('refused by the registry', { ...request, reason: error.message });
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    // Whose client has left may fail in any way it likes.
+    if (client.aborted) logger.debug('request abandoned', { ...request, error: stack });
+    else logger.error('request failed', { ...request, error: stack });
   }
 }
 

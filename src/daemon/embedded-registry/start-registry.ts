@@ -147,7 +147,6 @@ async function openBackend(
     index: root.cached,
     cache,
     upstream,
-    maxBytes,
     freshMs,
     logger,
   });

@@ -169,17 +169,57 @@ test('the right password is never counted, however many at once', async () => {
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
 });
 
+const right = async () => true;
+const wrong = async () => false;
+
+test('guesses that are sent all at once are bounded as those one after the other', async () => {
+  const limit = new FailureLimit({ perName: 3 });
+  let verified = 0;
+  const guess = async () => {
+    verified++;
+    await Bun.sleep(5);
+    return false;
+  };
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => limit.attempt('192.0.2.1', 'ann', guess)),
+  );
+  expect(verified).toBe(3);
+  expect(answers.filter((answer) => answer === undefined)).toHaveLength(17);
+});
+
+test('an attempt that fails to be made does not count', async () => {
+  const limit = new FailureLimit({ perName: 1 });
+  const broken = () => Promise.reject(new Error('broken'));
+  expect(await failureOf(limit.attempt('192.0.2.1', 'ann', broken))).toMatchObject({ message: 'broken' });
+  expect(await limit.attempt('192.0.2.1', 'ann', right)).toBe(true);
+});
+
+test('all addresses of an IPv6 network are one client', async () => {
+  const call = await open({ failures: new FailureLimit({ perName: 3 }) });
+  for (const host of ['1', '2', 'ffff:1'])
+    expect((await call('', { as: 'ann:wrong', from: `2001:db8:1:2::${host}` })).status).toBe(401);
+  expect((await call('', { as: 'ann:right', from: '2001:db8:1:2:3::4' })).status).toBe(429);
+  expect((await call('', { as: 'ann:right', from: '2001:db8:1:3::1' })).status).toBe(200);
+});
+
+test('who is in stays in, whatever others get wrong behind the same address', async () => {
+  const call = await open({ failures: new FailureLimit({ perName: 2 }) });
+  expect((await call('', { as: 'ann:right' })).status).toBe(200);
+  for (let round = 0; round < 3; round++) await call('', { as: 'ann:wrong' });
+  expect((await call('', { as: 'ann:wrong' })).status).toBe(429);
+  expect((await call('', { as: 'ann:right' })).status).toBe(200);
+});
+
 test('FailureLimit bounds what is verified at once, and forgets the oldest of too many names', async () => {
   const limit = new FailureLimit({ perName: 1, atOnce: 2 });
   const pending = Promise.withResolvers<boolean>();
-  const settled = ['a', 'b'].map(async (address) => limit.begin(address, 'x')?.settle(pending.promise));
-  expect(limit.begin('c', 'x')).toBeUndefined();
+  const settled = ['a', 'b'].map((address) => limit.attempt(address, 'x', () => pending.promise));
+  expect(await limit.attempt('c', 'x', right)).toBeUndefined();
   pending.resolve(false);
-  await Promise.all(settled);
-  expect(limit.begin('a', 'x')).toBeUndefined();
-  for (let index = 0; index < 6000; index++)
-    await limit.begin(`address ${index}`, 'x')?.settle(Promise.resolve(false));
-  expect(limit.begin('a', 'x')).toBeDefined();
+  expect(await Promise.all(settled)).toEqual([false, false]);
+  expect(await limit.attempt('a', 'x', right)).toBeUndefined();
+  for (let index = 0; index < 6000; index++) await limit.attempt(`address ${index}`, 'x', wrong);
+  expect(await limit.attempt('a', 'x', right)).toBe(true);
 });
 
 test('a changed file is read again; a broken one leaves the last in force', async () => {

@@ -5,6 +5,8 @@ import { TOKEN_SECONDS, type TokenIssuer } from './token-issuer.ts';
 
 /** Who may come in by name and password. */
 export interface Authenticator {
+  /** Whether this was found right a short while ago; costs nothing. */
+  remembers(username: string, password: string): Promise<boolean>;
   /** Takes the same time whether or not there is such a user. */
   verify(username: string, password: string): Promise<boolean>;
 }
@@ -84,9 +86,13 @@ interface Credentials {
 
 /** @throws RegistryRefusal 429 */
 async function knows(policy: AccessPolicy, credentials: Credentials, address: string): Promise<boolean> {
-  const attempt = policy.failures.begin(address, credentials.username);
-  if (attempt === undefined) throw tooManyFailures(policy.failures.retryAfterSeconds);
-  return await attempt.settle(policy.authenticator.verify(credentials.username, credentials.password));
+  const { authenticator, failures } = policy;
+  const { username, password } = credentials;
+  // Before the limit: what others get wrong behind the same address locks nobody out who is in.
+  if (await authenticator.remembers(username, password)) return true;
+  const known = await failures.attempt(address, username, () => authenticator.verify(username, password));
+  if (known === undefined) throw tooManyFailures(failures.retryAfterSeconds);
+  return known;
 }
 
 /** Undefined for none, and for what is not in the form of RFC 7617. */

@@ -8,9 +8,9 @@ import type { Digest, DigestAlgorithm } from '../../oci/digest.ts';
 export interface BlobBackend {
   /**
    * A blob of a repository: one that was pushed or mounted there, or, behind a proxy, that its upstream has. `peek` asks for the size alone.
-   * Undefined: the repository hasn't got it.
+   * Whoever gets it closes it. Undefined: the repository hasn't got it.
    */
-  openBlob(repository: string, digest: Digest, options?: { peek?: boolean }): Promise<OpenBlob | undefined>;
+  openBlob(repository: string, digest: Digest, options?: OpenBlobOptions): Promise<OpenBlob | undefined>;
   /** Whether the repository has been given this blob (a push or mount made it a member). Nobody upstream is asked. */
   hasBlob(repository: string, digest: Digest): Promise<boolean>;
   /** Open, or go on with, an upload. */
@@ -37,11 +37,19 @@ export interface FoundManifest {
   stale?: boolean;
 }
 
+export interface OpenBlobOptions {
+  peek?: boolean;
+  /** The client's: what is asked of an upstream for it ends with it, the body too. */
+  signal?: AbortSignal;
+}
+
 export interface OpenBlob {
   /** Undefined where only its upstream knows. */
   size: number | undefined;
   /** `end` is the byte after the last. A blob whose bytes turn out to be others' breaks off before its end. */
   body(range?: { start: number; end: number }): Blob | ReadableStream<Uint8Array>;
+  /** Let go of what `body` was not called for; one that it gave lives on. */
+  close(): void;
 }
 
 export interface StoredManifest {
@@ -74,6 +82,8 @@ export interface BlobStore {
   stream(digest: Digest, options?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
   write(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
   ingest(key: string, options?: { ephemeral?: boolean; algorithm?: DigestAlgorithm }): Promise<BlobIngest>;
+  /** Remove what an ingest that nobody has open has left. */
+  forgetIngest(key: string): Promise<void>;
   remove(digest: Digest): Promise<void>;
 }
 

@@ -25,31 +25,52 @@ export async function blobEndpoint({ backend, request }: RegistryCall, target: T
   if (request.method !== 'GET' && request.method !== 'HEAD')
     throw RegistryRefusal.method('GET, HEAD, DELETE');
   const known = matchesEtag(request.headers.get('if-none-match'), digest);
-  const blob = await backend.openBlob(repository, digest, { peek: known || request.method === 'HEAD' });
-  if (blob === undefined) throw blobUnknown(digest);
-  const headers = {
+  const open = async (peek: boolean) => {
+    const opened = await backend.openBlob(repository, digest, { peek, signal: request.signal });
+    if (opened === undefined) throw blobUnknown(digest);
+    return opened;
+  };
+  const peek = known || request.method === 'HEAD';
+  if (!peek && rangeAsked(request, digest) !== null) checkRange(request, target, await open(true));
+  const blob = await open(peek);
+  try {
+    return known
+      ? new Response(null, { status: 304, headers: headersOf(digest) })
+      : answer(request, target, blob);
+  } finally {
+    blob.close();
+  }
+}
+
+/** Before anything is fetched for it. @throws RegistryRefusal 416 */
+function checkRange(request: Request, { digest }: Target, blob: OpenBlob): void {
+  blob.close();
+  if (blob.size !== undefined) parseRange(rangeAsked(request, digest), blob.size);
+}
+
+function headersOf(digest: Digest): Record<string, string> {
+  return {
     'docker-content-digest': digest,
     etag: etagOf(digest),
     'accept-ranges': 'bytes',
     'cache-control': 'max-age=31536000',
     'content-type': 'application/octet-stream',
   };
-  if (known) return new Response(null, { status: 304, headers });
-  return blob.size === undefined
-    ? new Response(request.method === 'HEAD' ? null : blob.body(), { headers })
-    : answer(request, { ...blob, size: blob.size }, headers);
 }
 
-function answer(
-  request: Request,
-  blob: OpenBlob & { size: number },
-  headers: Record<string, string>,
-): Response {
-  const condition = request.headers.get('if-range');
-  const asked = condition === null || condition === headers['etag'] ? request.headers.get('range') : null;
-  const range = parseRange(asked, blob.size);
-  const { start, end } = range ?? { start: 0, end: blob.size };
-  const partial = range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${blob.size}` };
+/** Null: the whole blob. */
+function rangeAsked({ headers }: Request, digest: Digest): string | null {
+  const condition = headers.get('if-range');
+  return condition === null || condition === etagOf(digest) ? headers.get('range') : null;
+}
+
+function answer(request: Request, { digest }: Target, blob: OpenBlob): Response {
+  const { size } = blob;
+  const headers = headersOf(digest);
+  if (size === undefined) return new Response(request.method === 'HEAD' ? null : blob.body(), { headers });
+  const range = parseRange(rangeAsked(request, digest), size);
+  const { start, end } = range ?? { start: 0, end: size };
+  const partial = range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
   const body = request.method === 'HEAD' || start === end ? null : blob.body(range);
   return new Response(body, {
     status: range === undefined ? 200 : 206,

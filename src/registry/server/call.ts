@@ -1,4 +1,5 @@
 import type { BlobBackend } from './blob-backend.ts';
+import type { UploadPace } from './upload-body.ts';
 
 /** One request, as the endpoints see it. */
 export interface RegistryCall {
@@ -8,4 +9,6 @@ export interface RegistryCall {
   url: URL;
   /** A path of ours as a client of this request reaches it. */
   locate: (path: string) => string;
+  /** What a client that sends a body has to keep to. */
+  pace: UploadPace;
 }

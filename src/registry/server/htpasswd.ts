@@ -45,18 +45,26 @@ export class HtpasswdAuthenticator implements Authenticator {
     }
   }
 
-  async verify(username: string, password: string): Promise<boolean> {
+  async remembers(username: string, password: string): Promise<boolean> {
     await this.#reload();
     const hash = this.#users.get(username);
-    const proof = createHmac('sha256', this.#key).update(`${username}\0${password}`).digest('base64');
-    const remembered = this.#remembered.get(proof);
-    if (hash !== undefined && remembered?.hash === hash && remembered.untilMs > Date.now()) return true;
+    const remembered = this.#remembered.get(this.#proof(username, password));
+    return hash !== undefined && remembered?.hash === hash && remembered.untilMs > Date.now();
+  }
+
+  async verify(username: string, password: string): Promise<boolean> {
+    if (await this.remembers(username, password)) return true;
+    const hash = this.#users.get(username);
     // An unknown user costs what a known one does.
     const bytes = Buffer.from(password, 'utf8').subarray(0, PASSWORD_BYTES);
     const matches = await Bun.password.verify(bytes, hash ?? this.#anyHash(), 'bcrypt');
     if (hash === undefined || !matches) return false;
-    this.#remember(proof, hash);
+    this.#remember(this.#proof(username, password), hash);
     return true;
+  }
+
+  #proof(username: string, password: string): string {
+    return createHmac('sha256', this.#key).update(`${username}\0${password}`).digest('base64');
   }
 
   /** The dearest one. */

@@ -5,6 +5,7 @@ import type { RegistryCall } from './call.ts';
 import { etagOf, matchesEtag } from './etag.ts';
 import { describe, linksOf, MAX_MANIFEST_BYTES } from './manifest.ts';
 import { RegistryRefusal } from './refusal.ts';
+import { pacedBody } from './upload-body.ts';
 
 const MAX_TAGS = 64;
 
@@ -47,9 +48,10 @@ async function send({ backend, request }: RegistryCall, target: Target): Promise
   });
 }
 
-async function receive({ backend, request, url, locate }: RegistryCall, target: Target): Promise<Response> {
+async function receive(call: RegistryCall, target: Target): Promise<Response> {
+  const { backend, request, url, locate } = call;
   const { repository, reference } = target;
-  const bytes = await readManifest(request);
+  const bytes = await readManifest(call);
   const algorithm = isDigest(reference) ? algorithmOf(reference) : 'sha256';
   const stored = describe(bytes, request.headers.get('content-type'), algorithm);
   const { digest } = stored.descriptor;
@@ -79,13 +81,13 @@ function tagsAsked(url: URL): string[] {
   return tags;
 }
 
-async function readManifest(request: Request): Promise<Uint8Array> {
+async function readManifest({ request, pace }: RegistryCall): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const tooLarge = () =>
     new RegistryRefusal(413, 'MANIFEST_INVALID', `manifest is larger than ${MAX_MANIFEST_BYTES} bytes`);
   if (Number(request.headers.get('content-length') ?? 0) > MAX_MANIFEST_BYTES) throw tooLarge();
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of pacedBody(request.body, pace)) {
     size += chunk.length;
     if (size > MAX_MANIFEST_BYTES) throw tooLarge();
     chunks.push(chunk);

@@ -15,7 +15,8 @@ export class MemoryBlobBackend extends StoreBlobBackend {
 /** A content store in memory. */
 export class MemoryBlobStore implements BlobStore {
   readonly blobs = new Map<Digest, Uint8Array<ArrayBuffer>>();
-  readonly #ingests = new Map<string, Uint8Array[]>();
+  /** What was begun and not finished, by key. */
+  readonly ingests = new Map<string, Uint8Array[]>();
 
   async size(digest: Digest): Promise<number | undefined> {
     return this.blobs.get(digest)?.length;
@@ -40,9 +41,9 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async ingest(key: string): Promise<BlobIngest> {
-    const chunks = this.#ingests.get(key) ?? [];
-    this.#ingests.set(key, chunks);
-    const forget = () => void this.#ingests.delete(key);
+    const chunks = this.ingests.get(key) ?? [];
+    this.ingests.set(key, chunks);
+    const forget = () => void this.ingests.delete(key);
     const commit = async ({ digest }: { digest: Digest }) => {
       forget();
       const bytes = new Uint8Array(Buffer.concat(chunks));
@@ -63,6 +64,10 @@ export class MemoryBlobStore implements BlobStore {
       close: async () => undefined,
       abort: async () => forget(),
     };
+  }
+
+  async forgetIngest(key: string): Promise<void> {
+    this.ingests.delete(key);
   }
 
   async *list(): AsyncGenerator<{ digest: Digest; sizeBytes: number }> {

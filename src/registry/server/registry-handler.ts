@@ -11,11 +11,15 @@ import { type PublicAddressOptions, publicBase } from './public-address.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { parseRoute, type Route } from './route.ts';
 import { searchEndpoint, searchPing } from './search-endpoint.ts';
+import type { UploadPace } from './upload-body.ts';
 import { UploadEndpoint, type UploadLimits } from './upload-endpoint.ts';
+import { refuseWebPages } from './web-page-guard.ts';
 
 export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAddressOptions {
   /** Answer with paths alone, which any proxy passes on unchanged. */
   relativeUrls?: boolean;
+  /** Who sends a blob or manifest slower than this is cut off. */
+  pace?: UploadPace;
   /**
    * Refuse whatever changes something. Whoever may write to a mirror decides what others run: a listener that every local user reaches should
    * be read-only, and be filled through the backend.
@@ -28,9 +32,15 @@ export interface RegistryHandlerOptions extends Partial<UploadLimits>, PublicAdd
   logger?: Logger;
 }
 
+export interface RegistryVisitor {
+  /** For the limit on wrong passwords. */
+  address: string;
+  /** The host that we listen on, where that is loopback without TLS: other names for it are then refused. */
+  loopbackHost?: string | undefined;
+}
+
 export interface RegistryHandler {
-  /** `address`: the client's, for the limit on wrong passwords. */
-  (request: Request, client?: { address: string }): Promise<Response>;
+  (request: Request, client?: RegistryVisitor): Promise<Response>;
   /** Give up uploads under way. */
   close(): Promise<void>;
 }
@@ -40,8 +50,8 @@ const DEFAULT_LIMITS: UploadLimits = {
   maxSessions: 500,
   idleMs: 15 * 60_000,
   crowdedIdleMs: 60_000,
-  pace: { windowMs: 60_000, minBytes: 16 << 10 },
 };
+const DEFAULT_PACE: UploadPace = { windowMs: 60_000, minBytes: 16 << 10 };
 const READ_METHODS = new Set(['GET', 'HEAD']);
 
 /**
@@ -54,6 +64,7 @@ export function createRegistryHandler(
 ): RegistryHandler {
   const logger = options.logger ?? silentLogger;
   const uploads = new UploadEndpoint(backend, { ...DEFAULT_LIMITS, ...options });
+  const { pace = DEFAULT_PACE } = options;
   const handle: (...args: Parameters<RegistryHandler>) => Promise<Response> = async (request, client) => {
     let response: Response;
     try {
@@ -62,9 +73,11 @@ export function createRegistryHandler(
       if (options.selfAgent !== undefined && request.headers.get('user-agent') === options.selfAgent)
         throw new RegistryRefusal(404, 'NAME_UNKNOWN', 'this registry is its own upstream');
       const base = publicBase(request.headers, options);
+      const { loopbackHost } = client ?? {};
+      refuseWebPages(request.headers, { base, loopbackHost, publicUrl: options.publicUrl });
       const visit = { request, route, address: client?.address ?? '', base };
       const prefix = options.relativeUrls === true ? '' : base;
-      const call = { backend, request, url, locate: (path: string) => prefix + path };
+      const call = { backend, request, url, pace, locate: (path: string) => prefix + path };
       if (route.kind === 'token') response = await tokenEndpoint(options.access, visit);
       else {
         if (options.access !== undefined) await admit(options.access, visit);

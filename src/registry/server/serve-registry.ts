@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { isLoopback } from '../host-match.ts';
 import type { RegistryHandler } from './registry-handler.ts';
 
 export interface RunningRegistry {
@@ -23,6 +24,8 @@ export interface ServeOptions {
   tls?: RegistryTls | undefined;
 }
 
+const WILDCARDS = new Set(['0.0.0.0', '::']);
+
 /**
  * Serve a registry over HTTP or HTTPS, on loopback unless told otherwise; port 0 takes a free one.
  *
@@ -35,7 +38,11 @@ export function serveRegistry(
   const server = Bun.serve({
     hostname,
     port,
-    fetch: (request, self) => handler(request, { address: self.requestIP(request)?.address ?? '' }),
+    fetch: (request, self) => {
+      const address = self.requestIP(request)?.address ?? '';
+      const loopbackHost = tls === undefined && cameByLoopback(hostname, address) ? hostname : undefined;
+      return handler(request, { address, loopbackHost });
+    },
     development: false,
     // Blobs have no natural limit; the handler knows its own.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -52,6 +59,11 @@ export function serveRegistry(
       await server.stop(true);
     },
   };
+}
+
+/** A host may be a name: where its clients are on loopback, so is it. */
+function cameByLoopback(hostname: string, client: string): boolean {
+  return !WILDCARDS.has(hostname) && isLoopback(client.replace(/^::ffff:/, ''));
 }
 
 function tlsOptions({ cert, key, clientCa }: RegistryTls): Bun.TLSOptions {

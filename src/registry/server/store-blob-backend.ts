@@ -36,7 +36,7 @@ export class StoreBlobBackend implements BlobBackend {
     const size = await this.#store.size(digest);
     if (size === undefined) return undefined;
     this.#index.touch(repository, digest);
-    return { size, body: (range) => storedBody(this.#store, digest, range) };
+    return storedBlob(this.#store, digest, size);
   }
 
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
@@ -145,8 +145,12 @@ export class StoreBlobBackend implements BlobBackend {
   }
 }
 
+export function storedBlob(store: BlobStore, digest: Digest, size: number): OpenBlob {
+  return { size, body: (range) => storedBody(store, digest, range), close: () => undefined };
+}
+
 /** The bytes of a stored blob: the file itself where there is one, so that the kernel sends it. */
-export function storedBody(
+function storedBody(
   store: BlobStore,
   digest: Digest,
   range?: { start: number; end: number },

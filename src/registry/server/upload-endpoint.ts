@@ -6,7 +6,7 @@ import type { BlobBackend, BlobUpload } from './blob-backend.ts';
 import type { RegistryCall } from './call.ts';
 import { RegistryRefusal } from './refusal.ts';
 import { checkedDigest } from './route.ts';
-import { pacedBody, type UploadPace } from './upload-body.ts';
+import { pacedBody } from './upload-body.ts';
 
 interface Session {
   id: string;
@@ -23,7 +23,6 @@ export interface UploadLimits {
   idleMs: number;
   /** When there is no room for another, the one that has been idle longest gives way, if it was for so long: nobody locks others out with what he has begun. */
   crowdedIdleMs: number;
-  pace: UploadPace;
 }
 
 /** `/v2/<name>/blobs/uploads/…`: the sessions of blobs under way. They don't outlive the process; clients start over. */
@@ -138,7 +137,7 @@ export class UploadEndpoint {
   async #receive(call: RegistryCall, session: Session): Promise<void> {
     const expected = expectedBytes(call, session);
     let received = 0;
-    for await (const chunk of pacedBody(call.request.body, this.#limits.pace)) {
+    for await (const chunk of pacedBody(call.request.body, call.pace)) {
       received += chunk.length;
       if (expected !== undefined && received > expected) {
         await this.#drop(session);

@@ -115,7 +115,7 @@ describe('sampan registry serve', () => {
     const socket = connect(Number(session.port), '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(
-      `PUT ${session.pathname}?digest=${layer.digest} HTTP/1.1\r\nHost: x\r\nContent-Length: ${layer.bytes.length}\r\n\r\n`,
+      `PUT ${session.pathname}?digest=${layer.digest} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${layer.bytes.length}\r\n\r\n`,
     );
     socket.write(layer.bytes.subarray(0, 2_000_000));
     const standing = async () => Number((await fetch(session)).headers.get('range')?.slice(2) ?? 0);

@@ -3,6 +3,7 @@ import { algorithmOf, type Digest } from '../../../oci/digest.ts';
 import type { BlobStream } from '../../registry-client.ts';
 import type { BlobIngest, BlobStore } from '../blob-backend.ts';
 import { isNoSpace } from '../no-space.ts';
+import type { Audience } from './audience.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface BlobFillOptions {
@@ -11,8 +12,18 @@ export interface BlobFillOptions {
   repository: string;
   digest: Digest;
   size: number | undefined;
+  audience: Audience;
+  /** Make room for so many bytes in all. @throws EngineError code size-exceeded */
+  admit(bytes: number): Promise<void>;
   /** Publish the bytes and name them. */
   publish(ingest: BlobIngest): Promise<void>;
+  /** It has failed; so many bytes stay for the next attempt. */
+  giveUp(error: unknown, leftBytes: number): Promise<void>;
+}
+
+/** Where the blob's bytes lie while it is not whole. */
+export function ingestKey(digest: Digest): string {
+  return `cache-${digest}`;
 }
 
 /**
@@ -23,70 +34,53 @@ export interface BlobFillOptions {
 export class BlobFill {
   readonly #options: BlobFillOptions;
   readonly #ingest: BlobIngest;
-  readonly #controller: AbortController;
   readonly #reading = new Set<Promise<unknown>>();
   #state: 'filling' | 'closing' | 'published' | { failure: unknown } = 'filling';
-  #readers = 0;
   /** The disk is: whoever notices first, the writing side or a reader that waits for what is being written. */
-  #full = false;
+  #full: unknown;
   #changed = Promise.withResolvers<void>();
   /** Resolves when nothing of it is under way any more, however it went. */
   readonly ended: Promise<void>;
 
-  private constructor(
-    options: BlobFillOptions,
-    begun: { ingest: BlobIngest; controller: AbortController; stream: BlobStream },
-  ) {
+  private constructor(options: BlobFillOptions, begun: { ingest: BlobIngest; stream: BlobStream }) {
     this.#options = options;
     this.#ingest = begun.ingest;
-    this.#controller = begun.controller;
     this.ended = this.#run(begun.stream);
   }
 
   /** Resolves once the upstream has begun to answer. @throws what the registry client throws. */
   static async begin(options: BlobFillOptions): Promise<BlobFill> {
-    const { store, upstream, repository, digest, size } = options;
-    const ingest = await store.ingest(`cache-${digest}`, { algorithm: algorithmOf(digest) });
-    const controller = new AbortController();
+    const { store, upstream, repository, digest, size, audience } = options;
+    const ingest = await store.ingest(ingestKey(digest), { algorithm: algorithmOf(digest) });
     try {
-      const request = { signal: controller.signal, start: ingest.offset };
+      await options.admit(ingest.offset);
+      const request = { signal: audience.signal, start: ingest.offset };
       const stream = await upstream.blob(repository, digest, {
         ...request,
         ...(size === undefined ? {} : { size }),
       });
-      return new BlobFill(options, { ingest, controller, stream });
+      return new BlobFill(options, { ingest, stream });
     } catch (error) {
-      await ingest.close();
+      await abandon(options, ingest, error);
       throw error;
     }
   }
 
   /** Whether new readers may join. */
   get open(): boolean {
-    return !this.#controller.signal.aborted && typeof this.#state === 'string';
-  }
-
-  /** Give up; readers break off. */
-  stop(reason: unknown): void {
-    this.#controller.abort(reason);
+    if (this.#state === 'filling') return !this.#options.audience.signal.aborted;
+    return typeof this.#state === 'string';
   }
 
   /** @throws what it failed by. */
   async whole(): Promise<void> {
-    this.#readers++;
     await this.ended;
     if (typeof this.#state === 'object') throw this.#state.failure;
   }
 
-  /** The blob, or a part of it, as it comes. */
-  read({ start = 0, end }: { start?: number; end?: number } = {}): ReadableStream<Uint8Array> {
+  /** The blob, or a part of it, as it comes; `leave` is called when nothing more is wanted of it. */
+  read({ start = 0, end }: { start?: number; end?: number }, leave: () => void): ReadableStream<Uint8Array> {
     let at = start;
-    let left = false;
-    const leave = () => {
-      if (!left) this.#leave();
-      left = true;
-    };
-    this.#readers++;
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
@@ -129,7 +123,7 @@ export class BlobFill {
     try {
       return await reading;
     } catch (error) {
-      this.#full ||= isNoSpace(error);
+      if (isNoSpace(error)) this.#full ??= error;
       throw error;
     } finally {
       this.#reading.delete(reading);
@@ -145,12 +139,6 @@ export class BlobFill {
     return await firstChunk(store.stream(digest, { start: at, end: last }));
   }
 
-  #leave(): void {
-    this.#readers--;
-    if (this.#readers === 0 && this.#state === 'filling')
-      this.stop(new Error('nobody reads the blob any more'));
-  }
-
   async #run(stream: BlobStream): Promise<void> {
     try {
       await this.#receive(stream);
@@ -163,31 +151,42 @@ export class BlobFill {
       // Asked again, the client goes to the next source.
       if (error instanceof EngineError && error.code === 'digest-mismatch') stream.refuse();
       await Promise.allSettled(this.#reading);
-      // What fills the disk is of no use to the next attempt.
-      await (this.#full || isNoSpace(error) ? this.#ingest.abort() : this.#ingest.close());
+      await abandon(this.#options, this.#ingest, this.#full ?? error);
     } finally {
       this.#tell();
     }
   }
 
   async #receive({ start, body }: BlobStream): Promise<void> {
+    const { audience } = this.#options;
     // A registry that ignored the range sends again what is here.
     let surplus = this.#ingest.offset - start;
     for await (const chunk of body) {
-      this.#controller.signal.throwIfAborted();
+      audience.signal.throwIfAborted();
       const fresh = chunk.subarray(Math.min(surplus, chunk.length));
       surplus -= chunk.length - fresh.length;
       if (fresh.length === 0) continue;
+      await this.#options.admit(this.#ingest.offset + fresh.length);
       await this.#ingest.write(fresh);
       this.#tell();
     }
-    this.#controller.signal.throwIfAborted();
+    audience.signal.throwIfAborted();
   }
 
   #tell(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
   }
+}
+
+/** What fills the disk, or is not the blob, is of no use to the next attempt. */
+const USELESS = new Set(['no-space', 'digest-mismatch', 'size-exceeded']);
+
+async function abandon(options: BlobFillOptions, ingest: BlobIngest, error: unknown): Promise<void> {
+  const useless = isNoSpace(error) || (error instanceof EngineError && USELESS.has(error.code ?? ''));
+  const leftBytes = useless ? 0 : ingest.offset;
+  await (leftBytes === 0 ? ingest.abort() : ingest.close());
+  await options.giveUp(error, leftBytes);
 }
 
 async function firstChunk(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {

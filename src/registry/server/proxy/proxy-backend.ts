@@ -8,10 +8,11 @@ import type {
   BlobUpload,
   FoundManifest,
   OpenBlob,
+  OpenBlobOptions,
   StoredManifest,
 } from '../blob-backend.ts';
 import type { RepositoryIndex } from '../repository-index.ts';
-import { StoreBlobBackend, storedBody } from '../store-blob-backend.ts';
+import { StoreBlobBackend, storedBlob } from '../store-blob-backend.ts';
 import type { BlobCache } from './blob-cache.ts';
 import { BlobFetches } from './blob-fetches.ts';
 import { KnownSizes } from './known-sizes.ts';
@@ -26,8 +27,6 @@ export interface ProxyBackendOptions {
   index: RepositoryIndex;
   cache: BlobCache;
   upstream: Upstream;
-  /** A blob over this is passed on and not kept. */
-  maxBytes: number;
   /** For so long a tag is believed without asking again. */
   freshMs: number;
   logger: Logger;
@@ -60,19 +59,19 @@ export class ProxyBackend implements BlobBackend {
   async openBlob(
     repository: string,
     digest: Digest,
-    { peek = false }: { peek?: boolean } = {},
+    { peek = false, signal }: OpenBlobOptions = {},
   ): Promise<OpenBlob | undefined> {
     const { pushed, store } = this.#options;
     const here =
       (await pushed.openBlob(repository, digest)) ?? (await this.#cached.openBlob(repository, digest));
     if (here !== undefined) return here;
     const size = await this.#sizes.of(repository, digest);
-    if (await this.#adopt(repository, digest, size))
-      return { size, body: (range) => storedBody(store, digest, range) };
+    if (size !== undefined && (await this.#adopt(repository, digest, size)))
+      return storedBlob(store, digest, size);
     const wanted = { repository, digest, size };
-    if (!peek) return await this.#blobs.open(wanted);
-    const exists = size !== undefined || (await this.#blobs.exists(wanted));
-    return exists ? { size, body: () => new Blob() } : undefined;
+    if (!peek) return await this.#blobs.open(wanted, signal);
+    const exists = size !== undefined || (await this.#blobs.exists(wanted, signal));
+    return exists ? { size, body: () => new Blob(), close: () => undefined } : undefined;
   }
 
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
@@ -155,9 +154,9 @@ export class ProxyBackend implements BlobBackend {
   }
 
   /** Take what is in the store already, from another repository or from the engine's own pulls, if a manifest of this repository names it. */
-  async #adopt(repository: string, digest: Digest, size: number | undefined): Promise<boolean> {
+  async #adopt(repository: string, digest: Digest, size: number): Promise<boolean> {
     const { store, keeper, cache } = this.#options;
-    if (size === undefined || (await store.size(digest)) !== size) return false;
+    if ((await store.size(digest)) !== size) return false;
     const hold = await keeper.hold([digest]);
     try {
       if ((await store.size(digest)) !== size) return false;
