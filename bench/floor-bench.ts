@@ -87,7 +87,7 @@ async function execRow({ setting, bare, daemon, runtime }: Floor): Promise<Bench
 
 async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promise<BenchRow> {
   const names = Array.from({ length: CROWD }, (_, number) => `floor-many-${number}`);
-  changeBundle(bundle, ['/bin/busybox', 'sleep', '600']);
+  for (const name of names) crowdBundle(bundle, name);
   const command = bare(join(setting.folder, 'floor-state'));
   const started = { sampan: false, other: false };
   const timed = async (start: (name: string) => Promise<void>): Promise<number> => {
@@ -120,7 +120,9 @@ async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promi
             started.other = true;
             // The container keeps what it is given: no pipe that we would wait for.
             const quiet = ['sh', '-c', 'exec "$@" < /dev/null > /dev/null 2>&1', 'sh', ...command];
-            return timed((name) => runCommandAside([...quiet, 'run', '--detach', '--bundle', bundle, name]));
+            return timed((name) =>
+              runCommandAside([...quiet, 'run', '--detach', '--bundle', `${bundle}-${name}`, name]),
+            );
           },
         },
       ],
@@ -169,11 +171,13 @@ interface Bundle {
   linux: { cgroupsPath: string; namespaces: { type: string; path?: string }[] };
 }
 
-function changeBundle(bundle: string, args: string[]): void {
-  const path = join(bundle, 'config.json');
-  const config: Bundle = JSON.parse(readFileSync(path, 'utf8'));
-  config.process.args = args;
-  writeFileSync(path, JSON.stringify(config));
+/** The same root, and a cgroup of its own: a runtime takes none that is in use. */
+function crowdBundle(bundle: string, name: string): void {
+  const config: Bundle = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+  config.process.args = ['/bin/busybox', 'sleep', '600'];
+  config.linux.cgroupsPath += `/${name}`;
+  mkdirSync(`${bundle}-${name}`);
+  writeFileSync(join(`${bundle}-${name}`, 'config.json'), JSON.stringify(config));
 }
 
 function makeRootfs(rootfs: string): void {
