@@ -33,6 +33,7 @@ import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
+import { spreadDirectories } from '../sys/spread-directories.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
@@ -217,6 +218,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     bootId: bootId(),
   });
   const paths = new ContainerPaths({ dataRoot, execRoot });
+  await mkdir(paths.all, { recursive: true, mode: 0o710 });
+  spreadDirectories(paths.all);
   const { cgroupDriver, cgroupVersion } = probed.info;
   const specHost = {
     cgroupParent,

@@ -7,6 +7,7 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
+import { spreadDirectories } from '../../sys/spread-directories.ts';
 import type {
   LayerInfo,
   LayerPlace,
@@ -53,6 +54,8 @@ export class ErofsSnapshotter implements Snapshotter {
   constructor({ root, logger = silentLogger }: ErofsSnapshotterOptions) {
     this.#layout = new ErofsLayout(root);
     for (const directory of this.#layout.directories) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // Snapshots are made there.
+    spreadDirectories(this.#layout.trash);
     this.#logger = logger;
     this.#layers = new LayerStore(this.#layout, logger);
     this.#writable = new WritableStore(this.#layout);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
@@ -7,6 +8,7 @@ import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import { diskUsage } from '../../storage/disk-usage.ts';
 import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import { spreadDirectories } from '../../sys/spread-directories.ts';
 import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
 import type {
   LayerInfo,
@@ -41,6 +43,9 @@ export class OverlaySnapshotter implements Snapshotter {
   /** `root`: a folder of its own in the data root, made when it is needed; one owner at a time. */
   constructor(root: string) {
     this.#layout = new OverlayLayout(root);
+    mkdirSync(this.#layout.staging, { recursive: true, mode: 0o700 });
+    // Snapshots are made there.
+    spreadDirectories(this.#layout.staging);
     this.#layers = new OverlayLayers(this.#layout);
   }
 
