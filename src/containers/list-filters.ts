@@ -1,4 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
+import { hasLabel } from '../text/has-label.ts';
 import type { ContainerView } from './container.ts';
 
 type Test = (container: ContainerView) => boolean;
@@ -47,7 +48,7 @@ async function compile({
     case 'name':
       return nameTest(value);
     case 'label':
-      return labelTest(value);
+      return ({ config }) => hasLabel(config.labels, value);
     case 'status':
       if (!STATUSES.includes(value)) throw badValue('status', value, { what: 'state', known: STATUSES });
       return ({ state }) => state.status === value;
@@ -97,14 +98,6 @@ function nameTest(value: string): Test {
     return () => false;
   }
   return ({ name }) => expression.test(name) || expression.test(`/${name}`);
-}
-
-function labelTest(value: string): Test {
-  const at = value.indexOf('=');
-  if (at < 0) return ({ config }) => Object.hasOwn(config.labels, value);
-  return ({ config }) =>
-    Object.hasOwn(config.labels, value.slice(0, at)) &&
-    config.labels[value.slice(0, at)] === value.slice(at + 1);
 }
 
 function exitedTest(value: string): Test {

@@ -1,3 +1,4 @@
+import { hasLabel } from '../text/has-label.ts';
 import type { EngineEvent } from './event.ts';
 
 export type EventTest = (event: EngineEvent) => boolean;
@@ -35,7 +36,7 @@ function compile(key: string, value: string): EventTest {
   if (key === 'event') return ({ action }) => action === value || action.startsWith(`${value}:`);
   if (key === 'type') return ({ type }) => type === value;
   if (key === 'scope') return () => value === 'local';
-  if (key === 'label') return labelTest(value);
+  if (key === 'label') return ({ attributes }) => hasLabel(attributes, value);
   if (key === 'image') return imageTest(value);
   if (ACTOR_TYPES.has(key)) return actorTest(key, value);
   // As Docker, which looks at no other.
@@ -56,11 +57,4 @@ function imageTest(value: string): EventTest {
     type === 'image'
       ? actorId === value || fits(attributes['name']) || fits(actorId)
       : fits(attributes['image']);
-}
-
-function labelTest(value: string): EventTest {
-  const at = value.indexOf('=');
-  if (at < 0) return ({ attributes }) => Object.hasOwn(attributes, value);
-  return ({ attributes }) =>
-    Object.hasOwn(attributes, value.slice(0, at)) && attributes[value.slice(0, at)] === value.slice(at + 1);
 }

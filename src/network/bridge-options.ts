@@ -1,5 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { parseIp } from '../sys/ip.ts';
+import { parseBool, parseBoolRefusal } from '../text/parse-bool.ts';
 import type { NetworkInfo } from './network-driver.ts';
 
 const PREFIX = 'com.docker.network.bridge.';
@@ -24,8 +25,8 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>): B
   if (name !== undefined && name !== '') checkInterfaceName(name);
   return {
     name: name === '' ? undefined : name,
-    interContainer: parseBool(options, `${PREFIX}enable_icc`) ?? true,
-    masquerade: parseBool(options, `${PREFIX}enable_ip_masquerade`) ?? true,
+    interContainer: boolOption(options, `${PREFIX}enable_icc`) ?? true,
+    masquerade: boolOption(options, `${PREFIX}enable_ip_masquerade`) ?? true,
     hostBinding: parseAddress(options, `${PREFIX}host_binding_ipv4`),
     mtu: parseMtu(options),
     unprotected: ([4, 6] as const).filter((family) => options[gatewayModeKey(family)] === 'nat-unprotected'),
@@ -39,19 +40,12 @@ export function checkInterfaceName(name: string): void {
     throw new EngineError('invalid', `invalid network interface name ${JSON.stringify(name)}`);
 }
 
-/** Go's strconv.ParseBool. */
-const BOOLS: Readonly<Record<string, boolean>> = Object.fromEntries([
-  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true]),
-  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false]),
-]);
-
-function parseBool(options: Readonly<Record<string, string>>, key: string): boolean | undefined {
+function boolOption(options: Readonly<Record<string, string>>, key: string): boolean | undefined {
   const text = options[key];
   if (text === undefined) return undefined;
-  const value = Object.hasOwn(BOOLS, text) ? BOOLS[text] : undefined;
+  const value = parseBool(text);
   if (value !== undefined) return value;
-  const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
-  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (${reason})`);
+  throw new EngineError('invalid', `failed to parse ${key} value: ${text} (${parseBoolRefusal(text)})`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
+import { hasLabel } from '../text/has-label.ts';
 import { type Json, parseJson, stringifyJson } from './json.ts';
 import { parseTimeParameter } from './time.ts';
 
@@ -65,13 +66,6 @@ export function labelFilter(filters: Filters): (labels: Readonly<Record<string, 
   const unwanted = filters.get('label!') ?? [];
   return (labels) =>
     wanted.every((label) => hasLabel(labels, label)) && !unwanted.some((label) => hasLabel(labels, label));
-}
-
-function hasLabel(labels: Readonly<Record<string, string>>, label: string): boolean {
-  const equals = label.indexOf('=');
-  if (equals < 0) return Object.hasOwn(labels, label);
-  const key = label.slice(0, equals);
-  return Object.hasOwn(labels, key) && labels[key] === label.slice(equals + 1);
 }
 
 function parseFilterJson(text: string): Json {

@@ -1,5 +1,5 @@
+import { parseBool } from '../../text/parse-bool.ts';
 import { quote } from '../../wire/quote.ts';
-import { parseBool } from '../instructions/flags.ts';
 import { trimSpace } from '../parser/blank.ts';
 import { DirectiveReader } from '../parser/directives.ts';
 import { DockerfileError } from '../parser/dockerfile-error.ts';

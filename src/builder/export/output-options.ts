@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseBool } from '../../text/parse-bool.ts';
 import type { BuildOutput } from '../build-request.ts';
 import { type ImageAnnotations, readAnnotations } from './annotations.ts';
 
@@ -82,11 +83,11 @@ function refuseUnknown({ type, attributes }: BuildOutput): void {
   }
 }
 
-/** Go's `strconv.ParseBool`; a bare name is true. */
+/** A bare name is true. */
 function flagOf(name: string, text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined;
-  if (text === '' || /^(1|t|T|true|TRUE|True)$/.test(text)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(text)) return false;
+  const value = text === '' ? true : parseBool(text);
+  if (value !== undefined) return value;
   throw new EngineError('invalid', `non-bool value specified for ${name}: ${JSON.stringify(text)}`);
 }
 

@@ -61,9 +61,3 @@ function boolValue(name: string, value: string | undefined): string {
   if (lower === 'true' || lower === 'false') return lower;
   throw new DockerfileError(`expecting boolean value for flag --${name}, not: ${value}`);
 }
-
-/** Go's `strconv.ParseBool`. */
-export function parseBool(text: string): boolean | undefined {
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
-  return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text) ? false : undefined;
-}

@@ -1,6 +1,6 @@
+import { parseBool } from '../../text/parse-bool.ts';
 import { DockerfileError } from '../parser/dockerfile-error.ts';
 import { csvFields } from './csv-fields.ts';
-import { parseBool } from './flags.ts';
 
 /** The fields of a `--mount` or `--device`. @throws DockerfileError without a range. */
 export function optionFields(text: string, noun: 'mounts' | 'devices'): string[] {

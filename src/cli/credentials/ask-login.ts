@@ -1,6 +1,6 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseBool } from '../../text/parse-bool.ts';
 import type { CliContext } from '../context.ts';
-import { parseBool } from '../flags/flag-value.ts';
 import { printNote } from '../output/note.ts';
 import { STYLES, styled } from '../output/styles.ts';
 import { Prompt } from '../terminal/prompt.ts';

@@ -1,6 +1,7 @@
+import { parseBool } from '../../text/parse-bool.ts';
 import { parseCsv } from './csv.ts';
 import { type Flag, HELP_FLAG, zeroOf } from './flag.ts';
-import { parseBool, parseInteger, refusalOf } from './flag-value.ts';
+import { parseInteger, refusalOf } from './flag-value.ts';
 import { suggest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 

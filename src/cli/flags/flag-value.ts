@@ -1,27 +1,8 @@
+import { parseBool } from '../../text/parse-bool.ts';
 import { parseByteSize } from '../../wire/byte-size.ts';
 import { parseDuration } from '../../wire/time.ts';
 import { parseCpus } from './cpus.ts';
 import type { FlagKind } from './flag.ts';
-
-const BOOLS: Record<string, boolean> = {
-  '1': true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  '0': false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
-};
-
-/** Go's `strconv.ParseBool`; undefined when `text` is none. */
-export function parseBool(text: string): boolean | undefined {
-  return Object.hasOwn(BOOLS, text) ? BOOLS[text] : undefined;
-}
 
 /** Why `value` is none of `kind`, in the words of Go's parsers; undefined when it is one. */
 export function refusalOf(kind: FlagKind, value: string): string | undefined {

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseBool, parseBoolRefusal } from '../../text/parse-bool.ts';
 import { driverOf, type LogConfig } from './log-options.ts';
 import { parseDecimalSize } from './log-size.ts';
 
@@ -85,7 +86,7 @@ function fileCount(text: string): number {
 }
 
 function boolean(text: string): boolean {
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
-  throw new EngineError('invalid', `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const value = parseBool(text);
+  if (value === undefined) throw new EngineError('invalid', parseBoolRefusal(text));
+  return value;
 }

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseBool } from '../../text/parse-bool.ts';
 import { parseSeccompProfile, type SeccompProfile } from './seccomp.ts';
 
 export interface SecurityOptions {
@@ -64,9 +65,9 @@ function seccompOf(value: string): SecurityOptions['seccomp'] {
 }
 
 function booleanOf(value: string, option: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true;
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false;
-  throw invalid(option);
+  const found = parseBool(value);
+  if (found === undefined) throw invalid(option);
+  return found;
 }
 
 function invalid(option: string): EngineError {

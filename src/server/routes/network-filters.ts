@@ -1,6 +1,7 @@
 import type { NetworkView } from '../../containers/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
+import { parseBool, parseBoolRefusal } from '../../text/parse-bool.ts';
 import { checkFilterNames, type Filters, labelFilter, untilFilter } from '../../wire/filters.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none']);
@@ -36,19 +37,15 @@ function checkValue(name: string, value: string): void {
   if (name === 'dangling') isTrue(name, value);
 }
 
-const TRUE = ['true', '1', 't', 'T', 'TRUE', 'True'];
-const FALSE = ['false', '0', 'f', 'F', 'FALSE', 'False'];
-
 /** @throws EngineError "invalid" in Docker's words, which are Go's. */
 export function checkBool(name: string, value: string): void {
-  if (value === '' || TRUE.includes(value) || FALSE.includes(value)) return;
-  const reason = `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
-  throw new EngineError('invalid', `invalid value for ${name}: ${value}: ${reason}`);
+  if (value === '' || parseBool(value) !== undefined) return;
+  throw new EngineError('invalid', `invalid value for ${name}: ${value}: ${parseBoolRefusal(value)}`);
 }
 
 function isTrue(name: string, value: string): boolean {
-  if (TRUE.includes(value)) return true;
-  if (FALSE.includes(value)) return false;
+  const found = parseBool(value);
+  if (found !== undefined) return found;
   throw new EngineError(
     'invalid',
     `invalid value for filter '${name}', must be "true" (or "1"), or "false" (or "0")`,

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseBool, parseBoolRefusal } from '../../text/parse-bool.ts';
 import type { VolumeView } from '../../volumes/volume-backend.ts';
 import {
   booleanFilter,
@@ -112,16 +113,8 @@ function pruneFilter({ query, version }: ApiRequest): VolumeTest {
   return (volume) => (all || volume.anonymous) && isLabelled(volumeLabels(volume));
 }
 
-const TRUE_WORDS = ['1', 't', 'T', 'true', 'TRUE', 'True'];
-const FALSE_WORDS = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
-
-/** The words of Go's `strconv.ParseBool`. */
 function isTrue(values: string[]): boolean {
-  const bad = values.find((value) => !TRUE_WORDS.includes(value) && !FALSE_WORDS.includes(value));
-  if (bad !== undefined)
-    throw new EngineError(
-      'invalid',
-      `invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(bad)}: invalid syntax`,
-    );
-  return values.some((value) => TRUE_WORDS.includes(value));
+  const bad = values.find((value) => parseBool(value) === undefined);
+  if (bad !== undefined) throw new EngineError('invalid', `invalid filter 'all': ${parseBoolRefusal(bad)}`);
+  return values.some((value) => parseBool(value) === true);
 }

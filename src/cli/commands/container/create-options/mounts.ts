@@ -1,6 +1,6 @@
+import { parseBool } from '../../../../text/parse-bool.ts';
 import { parseByteSize } from '../../../../wire/byte-size.ts';
 import { parseCsv } from '../../../flags/csv.ts';
-import { parseBool } from '../../../flags/flag-value.ts';
 
 export interface MountRequest {
   Type: string;
