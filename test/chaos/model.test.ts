@@ -49,6 +49,16 @@ test('a lost start of one that has exited may have been taken back: then its cod
   expect(container.starts).toBe(2);
 });
 
+test('what is retried on failure comes again with the host, whoever had ended it', () => {
+  const container = new ExpectedContainer('one', programOf('retried-job', 9), false);
+  container.create(true);
+  container.start(true);
+  container.end(true);
+  container.settle('exited', undefined);
+  container.loseHost();
+  expect([...container.possible].sort()).toEqual(['exited', 'running']);
+});
+
 test('what is gone for good is forgotten, what may be there is not', () => {
   const model = new Model();
   model.add('gone', programOf('counter', 1), false).is('absent');

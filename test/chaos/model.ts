@@ -105,7 +105,7 @@ export class ExpectedContainer {
     this.pid = undefined;
     this.frozen = false;
     this.execs.length = 0;
-    if (!this.may('running')) return;
+    if (!this.may('running')) return this.loseDaemon();
     this.interrupted = true;
     for (const code of [HOST_LOST, START_FAILED, SIGKILLED]) this.codes.add(code);
     const policy = this.program.host['RestartPolicy'] as { Name: string } | undefined;
