@@ -95,8 +95,10 @@ export class ContainerExits {
   /** The exit is on disk before the notes go that would tell of it after a crash. */
   async #commitAndClear(container: LiveContainer, task: LiveTask): Promise<void> {
     container.residue = task;
+    const recorded = this.#deps.store.update(container.record);
+    task.recorded = recorded.catch(() => undefined);
     try {
-      await this.#deps.store.update(container.record);
+      await recorded;
       await clearResidue(container, this.#deps);
     } catch (error) {
       this.#deps.logger.error('Cannot clear away after a container', {

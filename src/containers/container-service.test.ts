@@ -126,6 +126,20 @@ test('stop kills what does not heed it, after its time', async () => {
   });
 });
 
+test('a stop is answered when the end is on disk', async () => {
+  const id = await bench.create('one', 'stubborn');
+  await bench.daemon.service.start('one');
+  const { db } = bench.machine;
+  const transact = db.transact.bind(db);
+  db.transact = async (statements) => {
+    await sleep(30);
+    await transact(statements);
+  };
+  await bench.daemon.service.stop('one', { signal: undefined, timeoutSeconds: 0 });
+  expect(JSON.parse(db.rows.get(id) ?? '{}')).toMatchObject({ active: false, exitCode: 137 });
+  db.transact = transact;
+});
+
 const isStoppedOnDisk = (id: string) =>
   (JSON.parse(bench.machine.db.rows.get(id) ?? '{}') as { stoppedByUser?: boolean }).stoppedByUser;
 /** How many transactions `act` commits. */

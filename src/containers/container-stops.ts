@@ -88,6 +88,8 @@ export class ContainerStops {
   async #finish(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
     if (!ended) await this.forceEnd(container, task);
+    // Who was told that it has stopped is told so after the machine went down, too.
+    await task.recorded;
   }
 
   /** SIGKILL, and the certainty that it worked. `byUser`: no policy starts it again. @throws EngineError "internal" when the task outlasts it. */

@@ -17,6 +17,8 @@ export interface LiveTask {
   ended: PromiseWithResolvers<void>;
   /** The process has exited; its last output may still be on the way. */
   exited: boolean;
+  /** Resolves when its end is on disk, or can't be; undefined before it has ended, and where the container goes with it. */
+  recorded?: Promise<void>;
   /** A user has asked for its end. */
   stop?: TaskStop;
   /** Its limits are being brought to what the record says. */
