@@ -12,6 +12,7 @@ const DEFAULT_RUNS = 15;
 const NAME = 'floor-pattern';
 const CROWD = 50;
 const CLIENTS = 8;
+const CROWD_RUNS = 3;
 
 /** What runs the bare runtime on the bundle that the daemon makes for `sampan run --network none`, in the daemon's mount namespace (about a millisecond). */
 interface Floor {
@@ -95,19 +96,16 @@ async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promi
     await atOnce(names, CLIENTS, start);
     return performance.now() - since;
   };
-  const removeOurs = () => {
+  const clear = () => {
     if (started.sampan) setting.runClient(setting.sampanCli, setting.sampan, ['rm', '-f', ...names]);
-    started.sampan = false;
-  };
-  const removeBare = () => {
     if (started.other) for (const name of names) runCommand([...command, 'delete', '--force', name]);
-    started.other = false;
+    started.sampan = started.other = false;
   };
   try {
     const [sampan = [], other] = await inTurn(
       [
         {
-          before: () => (removeOurs(), removeBare()),
+          before: clear,
           work: () => {
             started.sampan = true;
             const args = ['-d', '--network', 'none', image, 'sleep', '600'];
@@ -115,7 +113,7 @@ async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promi
           },
         },
         {
-          before: () => (removeOurs(), removeBare()),
+          before: clear,
           work: () => {
             started.other = true;
             // The container keeps what it is given: no pipe that we would wait for.
@@ -126,7 +124,7 @@ async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promi
           },
         },
       ],
-      3,
+      CROWD_RUNS,
     );
     return row(`${CROWD} \`run -d\` from ${CLIENTS} clients, no network, own client`, {
       sampan,
@@ -134,8 +132,7 @@ async function crowdRow({ setting, image, bundle, bare, runtime }: Floor): Promi
       runtime,
     });
   } finally {
-    removeOurs();
-    removeBare();
+    clear();
   }
 }
 

@@ -36,13 +36,15 @@ const withoutOverlay = new WeakMap<Xattrs, Xattrs>();
 
 /** The xattrs that a layer may set: overlayfs's own would let a tar rewrite the stack. One map gives one map. */
 export function layerXattrs(xattrs: Xattrs): Xattrs {
-  if (![...xattrs.keys()].some(isOverlayOwn)) return xattrs;
   let kept = withoutOverlay.get(xattrs);
-  if (kept === undefined) {
-    kept = new Map([...xattrs].filter(([name]) => !isOverlayOwn(name)));
+  if (kept !== undefined) return kept;
+  for (const name of xattrs.keys()) {
+    if (!isOverlayOwn(name)) continue;
+    kept = new Map([...xattrs].filter(([key]) => !isOverlayOwn(key)));
     withoutOverlay.set(xattrs, kept);
+    return kept;
   }
-  return kept;
+  return xattrs;
 }
 
 function isOverlayOwn(name: string): boolean {

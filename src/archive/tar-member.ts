@@ -5,6 +5,7 @@ import type { MemberAttributes } from './pax-records.ts';
 import { checkSparseMap } from './sparse-map.ts';
 import type { TarHeader } from './tar-header.ts';
 import type { TarLimits } from './tar-limits.ts';
+import { noXattrs } from './xattr-sets.ts';
 
 /** Everything known of a member once its header block has been read. */
 export interface MemberParts {
@@ -120,5 +121,3 @@ function deviceNumber(value: number, highest: number, name: string): number {
   if (value < 0 || value > highest) throw hostileArchive(name, 'device number is out of range');
   return value;
 }
-
-const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();

@@ -4,7 +4,7 @@ import { layerRole, layerXattrs } from '../archive/layer-role.ts';
 import type { NodeAttributes } from '../archive/tree.ts';
 import { blockSize } from './format.ts';
 import type { ErofsNode, Extent } from './node.ts';
-import { impliedDirectory, isWhiteout, noXattrs, whiteoutNode } from './node.ts';
+import { impliedDirectory, isWhiteout, whiteoutNode } from './node.ts';
 
 export interface LayerLimits {
   /** Nodes of one layer, implied directories counted. */
@@ -256,7 +256,7 @@ function nodeOf(entry: TarEntry, extent: Extent | undefined): ErofsNode {
     linkTarget: entry.type === 'symlink' ? entry.linkTarget : '',
     deviceMajor: entry.deviceMajor,
     deviceMinor: entry.deviceMinor,
-    xattrs: entry.xattrs.size === 0 ? noXattrs : layerXattrs(entry.xattrs),
+    xattrs: layerXattrs(entry.xattrs),
     children: entry.type === 'directory' ? new Map() : undefined,
     implied: false,
     opaque: false,

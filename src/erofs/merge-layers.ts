@@ -1,5 +1,5 @@
 import { layerXattrs } from '../archive/layer-role.ts';
-import { XattrKeeper } from '../archive/xattr-keeper.ts';
+import { XattrSets } from '../archive/xattr-sets.ts';
 import type { ErofsImageReader, Inode } from './image-reader.ts';
 import type { ErofsNode } from './node.ts';
 import { impliedDirectory, isWhiteout } from './node.ts';
@@ -32,11 +32,7 @@ class Merge {
   readonly #deviceBase: number[] = [];
   /** Nodes with several names, by layer and inode number. */
   readonly #linked: Map<number, ErofsNode>[];
-  /** The layers' own were bounded when they came. */
-  readonly #xattrs = new XattrKeeper({
-    xattrListBytes: Number.POSITIVE_INFINITY,
-    allXattrBytes: Number.POSITIVE_INFINITY,
-  });
+  readonly #xattrs = new XattrSets();
 
   constructor(layers: readonly MergeSource[]) {
     this.#layers = layers;
@@ -127,7 +123,7 @@ class Merge {
       linkTarget: type === 'symlink' ? index.linkTarget(inode) : '',
       deviceMajor: device.major,
       deviceMinor: device.minor,
-      xattrs: this.#xattrs.keep(layerXattrs(index.xattrs(inode)), ''),
+      xattrs: this.#xattrs.share(layerXattrs(index.xattrs(inode))),
       children: type === 'directory' ? new Map() : undefined,
       implied: false,
       opaque: false,

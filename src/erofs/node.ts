@@ -1,4 +1,5 @@
 import type { FileType } from '../archive/tree.ts';
+import { noXattrs } from '../archive/xattr-sets.ts';
 
 /** Where a file's content lies: `block` counts 512-byte blocks from the start of device `device` (0 is the first). */
 export interface Extent {
@@ -31,8 +32,6 @@ export interface ErofsNode {
   /** A directory that hides what is below it. */
   opaque: boolean;
 }
-
-export const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();
 
 /** A directory as it is where nothing else is known of it: root's, 0755, 1970. */
 export function impliedDirectory(): ErofsNode {

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TarEntry } from '../archive/entry.ts';
+import { noXattrs } from '../archive/xattr-sets.ts';
 import { writeErofsImage } from '../erofs/image-writer.ts';
 import { LayerBuilder } from '../erofs/layer-builder.ts';
-import { noXattrs } from '../erofs/node.ts';
 import { messageOf } from '../errors/engine-error.ts';
 import { mountErofs, mountOverlay, unmountIfMounted } from '../sys/mount.ts';
 import type { SnapshotDriver } from './snapshotter.ts';

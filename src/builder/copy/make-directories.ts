@@ -1,3 +1,4 @@
+import { noXattrs } from '../../archive/xattr-sets.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { DraftAttributes, DraftNode } from './draft-node.ts';
 import type { UserId } from './user-names.ts';
@@ -9,8 +10,6 @@ export interface NewDirectory {
   /** Seconds. */
   created: number;
 }
-
-const noXattrs: DraftAttributes['xattrs'] = new Map();
 
 /** The directory at `path` (real components), made with those above where they are missing. @throws EngineError "invalid" where something else stands. */
 export function makeDirectories(root: DraftNode, path: readonly string[], options: NewDirectory): DraftNode {

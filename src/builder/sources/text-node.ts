@@ -1,8 +1,7 @@
 import type { NodeAttributes } from '../../archive/tree.ts';
+import { noXattrs } from '../../archive/xattr-sets.ts';
 import type { FileNode, OpenContent } from './file-node.ts';
 import type { InlineText } from './file-place.ts';
-
-const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();
 
 function attributesOf(type: 'file' | 'directory', size: number): NodeAttributes {
   return {

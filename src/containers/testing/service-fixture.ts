@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { type LogFields, type Logger, silentLogger } from '../../errors/logger.ts';
 import type { ImageView } from '../../images/image-backend.ts';
+import { emptyProcessConfig } from '../../images/making/import-changes.ts';
 import type { Endpoint, NetworkInfo, Networks } from '../../network/network-driver.ts';
 import type { PublishedPorts } from '../../network/ports/published-ports.ts';
 import { parseDigest } from '../../oci/digest.ts';
@@ -293,27 +294,13 @@ export function testEndpoint(containerId: string, networkName: string): Endpoint
 
 function imageView(): ImageView {
   const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
-  const process = {
-    user: '',
-    env: [],
-    entrypoint: undefined,
-    cmd: undefined,
-    workingDir: '',
-    exposedPorts: [],
-    volumes: [],
-    labels: {},
-    stopSignal: undefined,
-    shell: undefined,
-    onBuild: [],
-    healthcheck: undefined,
-  };
   const view: Partial<ImageView> = {
     id: digest,
     manifestDigest: digest,
     configDigest: digest,
     chainId: undefined,
     platform: { os: 'linux', architecture: 'amd64' },
-    config: { config: process } as unknown as ImageView['config'],
+    config: { config: emptyProcessConfig() } as unknown as ImageView['config'],
     size: 0,
   };
   return view as ImageView;

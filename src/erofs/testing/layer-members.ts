@@ -1,8 +1,8 @@
 import type { TarEntry } from '../../archive/entry.ts';
+import { noXattrs } from '../../archive/xattr-sets.ts';
 import { ErofsImageReader } from '../image-reader.ts';
 import { writeErofsImage } from '../image-writer.ts';
 import { LayerBuilder } from '../layer-builder.ts';
-import { noXattrs } from '../node.ts';
 import { StackTree } from '../stack-tree.ts';
 
 /** A member in few words: what is left out is a root-owned file of no content at second 1000. */

@@ -13,14 +13,8 @@ import {
 } from '../../oci/json-fields.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import { parseReference, withTag } from '../../oci/reference.ts';
-import {
-  type ArchivedImage,
-  ArchivedLayers,
-  type ArchivePorts,
-  writeBlob,
-  writeDockerManifest,
-} from './docker-manifest.ts';
-import { fileAt, type ReceivedArchive, readFileAt } from './received-archive.ts';
+import { type ArchivedImage, ArchivedLayers, writeBlob, writeDockerManifest } from './docker-manifest.ts';
+import { type ArchivePorts, fileAt, type ReceivedArchive, readFileAt } from './received-archive.ts';
 
 const MAX_PARENTS = 1024;
 const MAX_NAMES = 4096;

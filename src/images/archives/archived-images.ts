@@ -14,14 +14,8 @@ import { MAX_MANIFEST_BYTES, parseIndex } from '../../oci/manifest.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../oci/reference.ts';
 import { ancientImages } from './ancient-archive.ts';
-import {
-  type ArchivedImage,
-  ArchivedLayers,
-  type ArchivePorts,
-  writeBlob,
-  writeDockerManifest,
-} from './docker-manifest.ts';
-import { type ReceivedArchive, readFileAt } from './received-archive.ts';
+import { type ArchivedImage, ArchivedLayers, writeBlob, writeDockerManifest } from './docker-manifest.ts';
+import { type ArchivePorts, type ReceivedArchive, readFileAt } from './received-archive.ts';
 
 const MAX_IMAGES = 4096;
 

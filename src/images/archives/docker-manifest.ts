@@ -1,24 +1,16 @@
 import { type Compression, detectCompression } from '../../archive/compression.ts';
-import type { ContentStore } from '../../content/content-store.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { type Digest, digestOf } from '../../oci/digest.ts';
+import { digestOf } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
-import { fileAt, type ReceivedArchive, type ReceivedFile } from './received-archive.ts';
+import { type ArchivePorts, fileAt, type ReceivedArchive, type ReceivedFile } from './received-archive.ts';
 
 /** An image that an archive offers. */
 export interface ArchivedImage {
   root: Descriptor;
   /** Empty: it has none. */
   names: Reference[];
-}
-
-export interface ArchivePorts {
-  content: ContentStore;
-  /** Resolves once the blob is safe from collection. */
-  hold: (blob: Digest) => Promise<void>;
-  signal: AbortSignal;
 }
 
 /** Of all images of one archive together; a thousand images of a hundred layers have fewer. */
@@ -81,7 +73,7 @@ export async function writeDockerManifest(
 export async function writeBlob(
   bytes: Uint8Array,
   mediaType: string,
-  { content, hold }: Omit<ArchivePorts, 'signal'>,
+  { content, hold }: ArchivePorts,
 ): Promise<Descriptor> {
   const digest = digestOf(bytes);
   await hold(digest);

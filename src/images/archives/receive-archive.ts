@@ -4,10 +4,10 @@ import { decompressDetected, detectCompression, magicBytes } from '../../archive
 import type { TarEntry } from '../../archive/entry.ts';
 import { cleanMemberPath } from '../../archive/member-path.ts';
 import { TarReader, type TarVisitor } from '../../archive/tar-reader.ts';
-import type { ContentStore, Ingest } from '../../content/content-store.ts';
+import type { Ingest } from '../../content/content-store.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { algorithmOf, type Digest, isDigest } from '../../oci/digest.ts';
-import type { ReceivedArchive, ReceivedFile } from './received-archive.ts';
+import type { ArchivePorts, ReceivedArchive, ReceivedFile } from './received-archive.ts';
 import { type SmallBlob, SmallBlobs } from './small-blobs.ts';
 
 /** Members of one archive; one of 127 layers in Docker's oldest form has 400. */
@@ -20,13 +20,6 @@ const MAX_BLOBS = 16_384;
 /** Blobs that are synced while the next are read. */
 const COMMITS_AT_ONCE = 8;
 
-export interface ReceivePorts {
-  content: ContentStore;
-  /** Resolves once the blob is safe from collection. */
-  hold: (blob: Digest) => Promise<void>;
-  signal: AbortSignal;
-}
-
 /**
  * Read an archive of images in one pass: JSON into memory, everything else into the content store, digests taken and those that names promise checked on the way.
  * What is stored already is skipped. Order and completeness don't matter. Small blobs that carry their digest as their name wait in memory, and those that no
@@ -36,7 +29,7 @@ export interface ReceivePorts {
  */
 export async function receiveArchive(
   source: ReadableStream<Uint8Array>,
-  ports: ReceivePorts,
+  ports: ArchivePorts,
 ): Promise<ReceivedArchive> {
   const members = new Members();
   const reader = new TarReader(members, { entries: MAX_MEMBERS });
@@ -90,7 +83,7 @@ type Current =
   | { kind: 'known'; path: string; digest: Digest; size: number; head: Uint8Array };
 
 class Receiver {
-  readonly #ports: ReceivePorts;
+  readonly #ports: ArchivePorts;
   readonly #id = randomUUID();
   readonly #files = new Map<string, ReceivedFile>();
   readonly #links = new Map<string, string>();
@@ -101,7 +94,7 @@ class Receiver {
   #current: Current | undefined;
   #failure: unknown;
 
-  constructor(ports: ReceivePorts) {
+  constructor(ports: ArchivePorts) {
     this.#ports = ports;
   }
 

@@ -16,6 +16,14 @@ export interface ReceivedArchive {
   links: ReadonlyMap<string, string>;
 }
 
+/** What the reading of an archive needs. */
+export interface ArchivePorts {
+  content: ContentStore;
+  /** Resolves once the blob is safe from collection. */
+  hold: (blob: Digest) => Promise<void>;
+  signal: AbortSignal;
+}
+
 const MAX_LINKS = 8;
 
 /** The file at a path that a document of the archive names, through links. @throws EngineError "invalid" for a path that leaves the archive. */

@@ -86,29 +86,22 @@ async function classic(
     },
     { signal },
   );
-  let wanted: BuildRequest;
+  let finish: () => Promise<void>;
   try {
-    wanted = classicBuild(request, session);
-  } catch (error) {
+    finish = await run(builder, classicBuild(request, session), { request, response, signal });
+  } finally {
+    // With the build, not with its answer: a client that doesn't read keeps no context on the disk.
     await session.close();
-    throw error;
   }
-  const run = async (watch: (event: BuildEvent) => void) => {
-    try {
-      return await builder.build(wanted, { signal, watch });
-    } finally {
-      await session.close();
-    }
-  };
-  await stream(run, wanted, { request, response });
+  await finish();
 }
 
-/** The session ends with the build, not with its answer: a client that doesn't read keeps no context on the disk. */
-async function stream(
-  run: (watch: (event: BuildEvent) => void) => ReturnType<BuildBackend['build']>,
+/** @returns what ends the answer, once its client has read it. */
+async function run(
+  builder: BuildBackend,
   wanted: BuildRequest,
-  { request, response }: { request: ApiRequest; response: ApiResponse },
-): Promise<void> {
+  { request, response, signal }: { request: ApiRequest; response: ApiResponse; signal: AbortSignal },
+): Promise<() => Promise<void>> {
   const writer = new ProgressWriter(response);
   const isQuiet = boolParam(request, 'q');
   const gate = new OutputGate(() => writer.waitingBytes);
@@ -120,15 +113,15 @@ async function stream(
       const passed = gate.pass(event);
       if (passed !== undefined) progress.event(passed);
     };
-    const { imageId } = await run(watch);
+    const { imageId } = await builder.build(wanted, { signal, watch });
     if (imageId === undefined) throw new EngineError('internal', 'The build made no image');
     const names = wanted.outputs.flatMap((output) => output.names).map(shown);
     progress.done(imageId, names);
     if (isQuiet) writer.write({ stream: `${imageId}\n` });
-    await writer.end();
+    return () => writer.end();
   } catch (error) {
     progress.failed();
-    await writer.fail(classicError(error), request.signal);
+    return () => writer.fail(classicError(error), request.signal);
   }
 }
 

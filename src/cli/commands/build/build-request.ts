@@ -40,6 +40,7 @@ export function requestOf(
 ): BuildRequestJson {
   const { prepared, outputs, named, context } = parts;
   const network = flags.string('network');
+  const { call } = callOf(flags);
   const epoch = context.env['SOURCE_DATE_EPOCH'] ?? '';
   const platforms = flags.list('platform');
   const platform = context.env.DOCKER_DEFAULT_PLATFORM ?? '';
@@ -63,8 +64,8 @@ export function requestOf(
     extraHosts: flags.list('add-host'),
     limits: limitsOf(flags),
     entitlements: flags.list('allow'),
-    checkOnly: flags.bool('check') || ['check', 'lint'].includes(callOf(flags).call),
-    ...(isDescription(callOf(flags).call) ? { describe: callOf(flags).call as 'outline' } : {}),
+    checkOnly: flags.bool('check') || ['check', 'lint'].includes(call),
+    ...(isDescription(call) ? { describe: call as 'outline' } : {}),
     ...(/^\d+$/.test(epoch) ? { sourceDateEpoch: Number(epoch) } : {}),
   };
 }
