@@ -6,6 +6,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const CGROUPS = '/sys/fs/cgroup';
+/** Lasts as long as the machine is up, by design: daemons that come and go take turns by it. */
+const LASTING = new Set(['/run/sampan-network.lock']);
 const SAMPAN_LINK = /^(sampan\d*|smp-|ve[0-9a-f]{6,})/;
 
 /** Everything that can be leaked, as `kind what`. */
@@ -49,7 +51,10 @@ function cgroups() {
 
 function runFiles() {
   const wanted = ['/run', '/run/crun', '/run/runc', '/run/netns'];
-  return wanted.flatMap((path) => names(path).map((name) => `file ${join(path, name)}`));
+  return wanted
+    .flatMap((path) => names(path).map((name) => join(path, name)))
+    .filter((path) => !LASTING.has(path))
+    .map((path) => `file ${path}`);
 }
 
 /** For each live daemon here: whether an item may be its own. */
