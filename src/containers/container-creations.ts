@@ -101,7 +101,10 @@ export class ContainerCreations {
     try {
       const key = snapshotKeyOf(record.id);
       await timed(timeline, 'snapshot', () =>
-        this.#deps.snapshotter.prepare(key, record.image.chainId, { signal }),
+        this.#deps.snapshotter.prepare(key, record.image.chainId, {
+          signal,
+          sizeBytes: record.host.sizeLimitBytes || undefined,
+        }),
       );
       await prepareImageSnapshots(record, this.#deps, signal);
       const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {

@@ -37,7 +37,8 @@ test('a record comes back as it was', () => {
 test('what an earlier version did not write is what it meant', () => {
   const { mounts, restartDue: _due, networkFilesOf: _files, host, ...rest } = record;
   const { isolation: _isolation, emptyLists: _lists, resources, ...withMounts } = host;
-  const { mounts: _mounts, volumesFrom: _from, volumeDriver: _driver, ...oldHost } = withMounts;
+  const { storageOpt: _storage, sizeLimitBytes: _limit, ...unbounded } = withMounts;
+  const { mounts: _mounts, volumesFrom: _from, volumeDriver: _driver, ...oldHost } = unbounded;
   const { memorySwappiness: _swappiness, ...oldResources } = resources;
   const decode = (change: object) => {
     const old = {
@@ -48,6 +49,7 @@ test('what an earlier version did not write is what it meant', () => {
     return decodeRecord(encodeRecord(old as unknown as ContainerRecord));
   };
   const read = decode({});
+  expect([read.host.storageOpt as unknown, read.host.sizeLimitBytes]).toEqual([{}, 0]);
   const bind = {
     type: 'bind',
     source: '/a',

@@ -70,6 +70,8 @@ function withLaterFields({ volumes = [], ...record }: EarlierRecord): ContainerR
     mounts: [],
     volumesFrom: [],
     volumeDriver: '',
+    storageOpt: {},
+    sizeLimitBytes: 0,
     portBindings: {},
     links: [] as string[],
   };

@@ -81,6 +81,10 @@ export interface HostOptions {
   readonlyPaths: string[] | undefined;
   cgroupParent: string;
   annotations: Record<string, string>;
+  /** As given. */
+  storageOpt: Record<string, string>;
+  /** The most that its own files may take on disk; 0: no limit. */
+  sizeLimitBytes: number;
   /** Undefined: nothing is asked of the host's devices. */
   hardware?: HardwareOptions | undefined;
   /** `container[:alias]` as typed. */

@@ -71,6 +71,12 @@ export interface SnapshotView {
   target: string;
 }
 
+export interface PrepareOptions {
+  signal: AbortSignal;
+  /** The most that the snapshot's own files may take on disk; what is written beyond it fails with EDQUOT. undefined: no limit. */
+  sizeBytes?: number | undefined;
+}
+
 export interface MountOptions {
   readonly?: boolean;
   volatile?: boolean;
@@ -119,9 +125,9 @@ export interface Snapshotter {
   /**
    * Make a writable snapshot on top of `parent` (undefined: an empty root). Durable when it resolves; an aborted call leaves nothing.
    *
-   * @throws EngineError "conflict" if `key` exists, "not-found" if `parent` does not.
+   * @throws EngineError "conflict" if `key` exists, "not-found" if `parent` does not, "invalid" for a size where the file system keeps to none.
    */
-  prepare(key: SnapshotKey, parent: ChainId | undefined, options: { signal: AbortSignal }): Promise<void>;
+  prepare(key: SnapshotKey, parent: ChainId | undefined, options: PrepareOptions): Promise<void>;
   /**
    * Mount the snapshot on the existing directory `target`; the shared lower mounts are made when they are not there. Mounting a
    * key that is mounted on `target` already does nothing.

@@ -46,6 +46,8 @@ export const libc = dlopen('libc.so.6', {
   epoll_ctl: { args: [i32, i32, i32, ptr], returns: i32 },
   epoll_wait: { args: [i32, ptr, i32, i32], returns: i32 },
   clock_gettime: { args: [i32, ptr], returns: i32 },
+  capget: { args: [ptr, ptr], returns: i32 },
+  capset: { args: [ptr, ptr], returns: i32 },
   syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
 }).symbols;
 

@@ -355,6 +355,8 @@ export function testHost(change: Partial<HostOptions> = {}): HostOptions {
     dnsSearch: [],
     dnsOptions: [],
     extraHosts: [],
+    storageOpt: {},
+    sizeLimitBytes: 0,
     links: [],
     logConfig: { type: 'json-file', config: {} },
     restartPolicy: { name: '', maximumRetryCount: 0 },

@@ -196,8 +196,11 @@ test("what is asked of the host's devices is kept, and none of it is none", () =
   expect(() => hardware({ DeviceCgroupRules: ['x 1:3 r'] })).toThrow(
     "invalid device cgroup rule format: 'x 1:3 r'",
   );
-  expect(() => decode({ Image: 'x', HostConfig: { StorageOpt: { size: '1G' } } })).toThrow(
-    "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+  expect(decode({ Image: 'x', HostConfig: { StorageOpt: { size: '1G' } } }).host.storageOpt).toEqual({
+    size: '1G',
+  });
+  expect(() => decode({ Image: 'x', HostConfig: { StorageOpt: { size: '1X' } } })).toThrow(
+    "invalid suffix: 'X'",
   );
   expect(() => decode({ Image: 'x', HostConfig: { StorageOpt: { foo: '1' } } })).toThrow(
     'Unknown option foo',

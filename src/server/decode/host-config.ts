@@ -1,5 +1,6 @@
 import type { HostOptions } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseByteSize } from '../../wire/byte-size.ts';
 import type { HostConfig } from '../../wire/host-config.ts';
 import { type FieldRule, honour, ignore, refuse, warn } from './field-rule.ts';
 import {
@@ -170,7 +171,10 @@ const PLACEMENT_RULES = {
   SecurityOpt: honour(strings, (host, value) => {
     host.securityOpt = value;
   }),
-  StorageOpt: honour(stringMap, (_host, value) => checkStorageOptions(value)),
+  StorageOpt: honour(stringMap, (host, value) => {
+    host.storageOpt = value;
+    host.sizeLimitBytes = sizeLimit(value);
+  }),
   Tmpfs: honour(stringMap, (host, value) => {
     host.tmpfs = value;
   }),
@@ -282,6 +286,8 @@ export function emptyHost(): HostOptions {
     readonlyPaths: undefined,
     cgroupParent: '',
     annotations: {},
+    storageOpt: {},
+    sizeLimitBytes: 0,
     links: [],
     portBindings: {},
     publishAllPorts: false,
@@ -303,15 +309,17 @@ export function emptyHost(): HostOptions {
   };
 }
 
-/** A root is a folder of overlayfs here: only XFS could bound one. @throws EngineError "invalid" in Docker's words. */
-function checkStorageOptions(options: Record<string, string>): void {
-  for (const name of Object.keys(options))
-    throw new EngineError(
-      'invalid',
-      name.toLowerCase() === 'size'
-        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
-        : `Unknown option ${name}`,
-    );
+/** @returns bytes, 0 without a limit. @throws EngineError "invalid" in Docker's words. */
+function sizeLimit(options: Record<string, string>): number {
+  let limit = 0;
+  for (const [name, value] of Object.entries(options)) {
+    if (name.toLowerCase() !== 'size') throw new EngineError('invalid', `Unknown option ${name}`);
+    const size = parseByteSize(value);
+    if (typeof size === 'string') throw new EngineError('invalid', size);
+    if (size < 0n) throw new EngineError('invalid', `invalid size: '${value}'`);
+    limit = Number(size);
+  }
+  return limit;
 }
 
 type Ulimit = HostOptions['ulimits'][number];

@@ -52,6 +52,7 @@ export function encodeHostConfig(host: HostOptions): HostConfig {
     ReadonlyRootfs: host.readonlyRootfs,
     SecurityOpt: nullIfEmpty(host.securityOpt),
     ...(Object.keys(host.tmpfs).length === 0 ? {} : { Tmpfs: host.tmpfs }),
+    ...(Object.keys(host.storageOpt).length === 0 ? {} : { StorageOpt: host.storageOpt }),
     UTSMode: host.utsMode,
     UsernsMode: host.usernsMode,
     ShmSize: host.shmSizeBytes || DEFAULT_SHM_BYTES,

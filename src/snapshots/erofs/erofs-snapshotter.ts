@@ -8,11 +8,13 @@ import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { spreadDirectories } from '../../sys/spread-directories.ts';
+import { SizeLimits } from '../size-limits.ts';
 import type {
   LayerInfo,
   LayerPlace,
   LayerStaging,
   MountOptions,
+  PrepareOptions,
   SnapshotKey,
   Snapshotter,
   SnapshotView,
@@ -58,8 +60,9 @@ export class ErofsSnapshotter implements Snapshotter {
     spreadDirectories(this.#layout.trash);
     this.#logger = logger;
     this.#layers = new LayerStore(this.#layout, logger);
-    this.#writable = new WritableStore(this.#layout);
-    this.#mounts = new LowerMounts(this.#layout);
+    const limits = new SizeLimits(root);
+    this.#writable = new WritableStore(this.#layout, limits);
+    this.#mounts = new LowerMounts(this.#layout, limits);
   }
 
   stage(): LayerStaging {
@@ -130,18 +133,14 @@ export class ErofsSnapshotter implements Snapshotter {
     }));
   }
 
-  async prepare(
-    key: SnapshotKey,
-    parent: ChainId | undefined,
-    { signal }: { signal: AbortSignal },
-  ): Promise<void> {
+  async prepare(key: SnapshotKey, parent: ChainId | undefined, options: PrepareOptions): Promise<void> {
     checkSnapshotKey(key);
     await this.#adding(async () => {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       // The topmost layer alone says what the root directory looks like.
       const top = parent === undefined ? [] : [await this.#layers.get(parent)];
       const root = await openStackTree(this.#layout, top).lookup('');
-      await this.#writable.create(key, parent, { root, signal });
+      await this.#writable.create(key, parent, { ...options, root });
     });
   }
 

@@ -9,10 +9,10 @@ import {
   listMountsWith,
   type MountInfo,
   mountErofs,
-  mountOverlay,
   unmountIfMounted,
 } from '../../sys/mount.ts';
 import { UnmountThread } from '../../sys/unmount-thread.ts';
+import type { SizeLimits } from '../size-limits.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
@@ -32,10 +32,12 @@ const upperOption = 'upperdir=';
  */
 export class LowerMounts {
   readonly #layout: ErofsLayout;
+  readonly #limits: SizeLimits;
   readonly #thread = new UnmountThread();
 
-  constructor(layout: ErofsLayout) {
+  constructor(layout: ErofsLayout, limits: SizeLimits) {
     this.#layout = layout;
+    this.#limits = limits;
   }
 
   /**
@@ -55,7 +57,7 @@ export class LowerMounts {
       // The mark that a volatile mount leaves: the kernel would refuse to mount again.
       rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
       const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
-      mountOverlay({
+      this.#limits.mount({
         lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
         writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
         ...options,

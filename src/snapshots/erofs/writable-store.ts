@@ -7,15 +7,18 @@ import type { ChainId } from '../../oci/digest.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import { diskUsage } from '../../storage/disk-usage.ts';
-import type { SnapshotKey } from '../snapshotter.ts';
+import type { SizeLimits } from '../size-limits.ts';
+import type { PrepareOptions, SnapshotKey } from '../snapshotter.ts';
 import { checkSnapshotKey, type ErofsLayout } from './erofs-layout.ts';
 
 /** The writable snapshots on disk: `upper`, `work` and a link that names the parent. */
 export class WritableStore {
   readonly #layout: ErofsLayout;
+  readonly #limits: SizeLimits;
 
-  constructor(layout: ErofsLayout) {
+  constructor(layout: ErofsLayout, limits: SizeLimits) {
     this.#layout = layout;
+    this.#limits = limits;
   }
 
   /**
@@ -24,13 +27,15 @@ export class WritableStore {
   async create(
     key: SnapshotKey,
     parent: ChainId | undefined,
-    { root, signal }: { root: NodeAttributes | undefined; signal: AbortSignal },
+    { root, signal, sizeBytes }: PrepareOptions & { root: NodeAttributes | undefined },
   ): Promise<void> {
     const stage = this.#layout.newTrash(key);
     try {
       await mkdir(join(stage, 'upper'), { recursive: true, mode: 0o755 });
       await mkdir(join(stage, 'work'), { mode: 0o700 });
       if (root !== undefined) await dress(join(stage, 'upper'), root);
+      if (sizeBytes !== undefined)
+        this.#limits.set({ upper: join(stage, 'upper'), work: join(stage, 'work') }, sizeBytes);
       if (parent !== undefined) await symlink(hexOf(parent), join(stage, 'parent'));
       signal.throwIfAborted();
       await rename(stage, this.#layout.snapshot(key));
@@ -63,6 +68,7 @@ export class WritableStore {
   remove(key: SnapshotKey): string | undefined {
     const trash = this.#layout.newTrash(key);
     try {
+      this.#limits.forget(this.#layout.upper(key));
       renameSync(this.#layout.snapshot(key), trash);
       return trash;
     } catch (error) {

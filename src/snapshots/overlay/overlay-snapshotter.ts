@@ -7,13 +7,15 @@ import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import { diskUsage } from '../../storage/disk-usage.ts';
-import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
+import { unmountIfMounted } from '../../sys/mount.ts';
 import { spreadDirectories } from '../../sys/spread-directories.ts';
 import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
+import { SizeLimits } from '../size-limits.ts';
 import type {
   LayerInfo,
   LayerPlace,
   LayerStaging,
+  PrepareOptions,
   SnapshotKey,
   Snapshotter,
   SnapshotView,
@@ -33,6 +35,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly driver = 'overlay';
   readonly #layout: OverlayLayout;
   readonly #layers: OverlayLayers;
+  readonly #limits: SizeLimits;
   readonly #removals = new Set<Promise<void>>();
   /** Stages of this instance are told from those of one that died. */
   readonly #instance = randomUUID();
@@ -47,6 +50,7 @@ export class OverlaySnapshotter implements Snapshotter {
     // Snapshots are made there.
     spreadDirectories(this.#layout.staging);
     this.#layers = new OverlayLayers(this.#layout);
+    this.#limits = new SizeLimits(root);
   }
 
   stage(): LayerStaging {
@@ -96,7 +100,7 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.#layers.places(chainId);
   }
 
-  prepare(key: SnapshotKey, parent: ChainId | undefined, options: { signal: AbortSignal }): Promise<void> {
+  prepare(key: SnapshotKey, parent: ChainId | undefined, options: PrepareOptions): Promise<void> {
     return this.#inTurn(async () => {
       checkKey(key);
       options.signal.throwIfAborted();
@@ -104,6 +108,7 @@ export class OverlaySnapshotter implements Snapshotter {
       const stage = this.#newStage();
       try {
         await makeSnapshot(stage, parent, lowers);
+        if (options.sizeBytes !== undefined) this.#limits.set(snapshotFiles(stage), options.sizeBytes);
         await mkdir(this.#layout.snapshots, { recursive: true, mode: 0o711 });
         options.signal.throwIfAborted();
         await rename(stage, this.#layout.snapshot(key).directory);
@@ -123,7 +128,7 @@ export class OverlaySnapshotter implements Snapshotter {
       if (isMounted(upper, target)) return;
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
       const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
-      mountOverlay({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
+      this.#limits.mount({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
     });
   }
 
@@ -190,6 +195,7 @@ export class OverlaySnapshotter implements Snapshotter {
     await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
     const away = join(this.#layout.removing, randomUUID());
     try {
+      this.#limits.forget(upper);
       await rename(directory, away);
     } catch (error) {
       if (errnoCodeOf(error) === 'ENOENT') return;
