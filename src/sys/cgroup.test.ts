@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cgroupWarnings, readCgroupFacts, readCgroupHost } from './cgroup.ts';
+import { cgroupFolder, cgroupWarnings, readCgroupFacts, readCgroupHost } from './cgroup.ts';
 
 let base = '';
 beforeEach(() => {
@@ -31,7 +31,7 @@ test('version 1 with shared and named hierarchies', () => {
     layout: 'v1',
     version: '1',
     hierarchies: [],
-    unifiedDirectory: undefined,
+    unified: undefined,
     controllers: new Set(['cpu', 'cpuacct', 'memory']),
   });
   const facts = readCgroupFacts(host);
@@ -61,4 +61,18 @@ test('both together are hybrid, and count as version 1', () => {
 
 test('the cgroups of this machine are read', () => {
   expect(readCgroupHost().controllers.size).toBeGreaterThan(0);
+});
+
+test('in a container the hierarchy begins at its own cgroup', () => {
+  const host = readCgroupHost(
+    '30 25 0:27 /outer/c /sys/fs/cgroup/pids ro,nosuid - cgroup cgroup rw,pids\n31 25 0:28 /outer/c /cg2 rw - cgroup2 cgroup2 rw',
+  );
+  const pids = { directory: '/sys/fs/cgroup/pids', root: '/outer/c' };
+  expect(host.hierarchies).toEqual([{ ...pids, controllers: ['pids'] }]);
+  expect(host.unified).toEqual({ directory: '/cg2', root: '/outer/c' });
+  expect(cgroupFolder(pids, '/outer/c/sampan/x')).toBe('/sys/fs/cgroup/pids/sampan/x');
+  expect(cgroupFolder(pids, '/outer/c')).toBe('/sys/fs/cgroup/pids');
+  // Of a cgroup namespace of its own, and of a neighbour.
+  expect(cgroupFolder(pids, '/sampan/x')).toBe('/sys/fs/cgroup/pids/sampan/x');
+  expect(cgroupFolder(pids, '/outer/cc')).toBe('/sys/fs/cgroup/pids/outer/cc');
 });

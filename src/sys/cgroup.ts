@@ -2,9 +2,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoCodeOf } from '../errors/engine-error.ts';
 
-/** One mounted hierarchy of version 1: `cpu,cpuacct` may share one. */
-export interface CgroupHierarchy {
+/** Where a hierarchy is seen. */
+export interface CgroupMount {
   directory: string;
+  /** The cgroup that is mounted there: `/`, but inside a container that has no cgroup namespace. */
+  root: string;
+}
+
+/** One mounted hierarchy of version 1: `cpu,cpuacct` may share one. */
+export interface CgroupHierarchy extends CgroupMount {
   controllers: readonly string[];
 }
 
@@ -14,8 +20,7 @@ export interface CgroupHost {
   version: '1' | '2';
   /** Version 1, named ones (`name=systemd`) included. */
   hierarchies: readonly CgroupHierarchy[];
-  /** Where the unified hierarchy is mounted. */
-  unifiedDirectory: string | undefined;
+  unified: CgroupMount | undefined;
   /** What can be limited, in either version: `memory`, `pids`, `cpu` … */
   controllers: ReadonlySet<string>;
 }
@@ -33,24 +38,30 @@ export interface CgroupFacts {
 /** How this host groups processes, from the text of a mountinfo (default: ours). */
 export function readCgroupHost(mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')): CgroupHost {
   const hierarchies: CgroupHierarchy[] = [];
-  let unifiedDirectory: string | undefined;
+  let unified: CgroupMount | undefined;
   for (const line of mountinfo.split('\n')) {
     const fields = line.split(' ');
     const [type, , superOptions = ''] = fields.slice(fields.indexOf('-', 6) + 1);
-    const directory = fields[4] ?? '';
-    if (type === 'cgroup2') unifiedDirectory ??= directory;
-    if (type === 'cgroup') hierarchies.push({ directory, controllers: controllersOf(superOptions) });
+    const [root = '', directory = ''] = fields.slice(3, 5);
+    if (type === 'cgroup2') unified ??= { directory, root };
+    if (type === 'cgroup') hierarchies.push({ directory, root, controllers: controllersOf(superOptions) });
   }
   const inV1 = hierarchies.flatMap(({ controllers }) => controllers.filter((name) => !name.includes('=')));
-  const inV2 = unifiedDirectory === undefined ? [] : words(join(unifiedDirectory, 'cgroup.controllers'));
-  const layout = layoutOf(hierarchies.length > 0, unifiedDirectory !== undefined);
+  const inV2 = unified === undefined ? [] : words(join(unified.directory, 'cgroup.controllers'));
+  const layout = layoutOf(hierarchies.length > 0, unified !== undefined);
   return {
     layout,
     version: layout === 'v2' ? '2' : '1',
     hierarchies,
-    unifiedDirectory,
+    unified,
     controllers: new Set([...inV1, ...inV2]),
   };
+}
+
+/** The folder of a cgroup that `/proc/<pid>/cgroup` names. */
+export function cgroupFolder({ directory, root }: CgroupMount, path: string): string {
+  const isBelow = root !== '/' && (path === root || path.startsWith(`${root}/`));
+  return join(directory, isBelow ? path.slice(root.length) : path);
 }
 
 export function readCgroupFacts(host: CgroupHost): CgroupFacts {
@@ -111,10 +122,10 @@ function controllersOf(superOptions: string): string[] {
 }
 
 /** The root of the hierarchy has no limits, so look into a cgroup below it. */
-function hasSwapLimitV2({ unifiedDirectory, controllers }: CgroupHost): boolean {
-  if (unifiedDirectory === undefined || !controllers.has('memory')) return false;
-  return readdirSync(unifiedDirectory, { withFileTypes: true }).some(
-    (entry) => entry.isDirectory() && existsSync(join(unifiedDirectory, entry.name, 'memory.swap.max')),
+function hasSwapLimitV2({ unified, controllers }: CgroupHost): boolean {
+  if (unified === undefined || !controllers.has('memory')) return false;
+  return readdirSync(unified.directory, { withFileTypes: true }).some(
+    (entry) => entry.isDirectory() && existsSync(join(unified.directory, entry.name, 'memory.swap.max')),
   );
 }
 

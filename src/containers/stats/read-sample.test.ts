@@ -42,7 +42,7 @@ test('cgroup v2', () => {
       layout: 'v2',
       version: '2',
       hierarchies: [],
-      unifiedDirectory: join(root, 'cg'),
+      unified: { directory: join(root, 'cg'), root: '/' },
       controllers: new Set(),
     },
     root,
@@ -88,7 +88,7 @@ test('cgroup v2', () => {
 test('cgroup v1, each controller in its hierarchy', () => {
   lay({
     ...COMMON,
-    'proc/7/cgroup': '4:memory:/m/x\n3:cpuacct,cpu:/c/x\n2:pids:/p/x\n1:blkio:/b/x\n0::/\n',
+    'proc/7/cgroup': '4:memory:/m/x\n3:cpuacct,cpu:/c/x\n2:pids:/outer/p/x\n1:blkio:/b/x\n0::/\n',
     'cpu/c/x/cpuacct.usage': '300\n',
     'cpu/c/x/cpuacct.usage_percpu': '100 200 \n',
     'cpu/c/x/cpuacct.stat': 'user 2\nsystem 1\n',
@@ -104,6 +104,8 @@ test('cgroup v1, each controller in its hierarchy', () => {
   });
   const hierarchies = ['memory', 'cpu,cpuacct', 'pids', 'blkio'].map((names) => ({
     directory: join(root, names.split(',')[0] ?? ''),
+    // As an engine in a container sees it: what is mounted there begins at the container's own.
+    root: names === 'pids' ? '/outer' : '/',
     controllers: names.split(','),
   }));
   const reader = new SampleReader(
@@ -111,7 +113,7 @@ test('cgroup v1, each controller in its hierarchy', () => {
       layout: 'hybrid',
       version: '1',
       hierarchies,
-      unifiedDirectory: join(root, 'unified'),
+      unified: { directory: join(root, 'unified'), root: '/' },
       controllers: new Set(),
     },
     root,
@@ -131,7 +133,7 @@ test('cgroup v1, each controller in its hierarchy', () => {
 test('one that is gone', () => {
   lay(COMMON);
   const reader = new SampleReader(
-    { layout: 'v1', version: '1', hierarchies: [], unifiedDirectory: undefined, controllers: new Set() },
+    { layout: 'v1', version: '1', hierarchies: [], unified: undefined, controllers: new Set() },
     root,
   );
   expect(reader.read(TARGET)).toBeUndefined();

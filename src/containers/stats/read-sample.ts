@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { CgroupHost } from '../../sys/cgroup.ts';
+import { type CgroupHost, cgroupFolder } from '../../sys/cgroup.ts';
 import { nowNano, processStartTicks } from '../../sys/clock.ts';
 import type {
   BlockIoEntry,
@@ -73,14 +73,14 @@ export class SampleReader {
   #folders(pid: number): Map<string, string> | undefined {
     const text = readOrEmpty(join(this.#root, `proc/${pid}/cgroup`));
     if (text === '') return undefined;
-    const { hierarchies, unifiedDirectory } = this.#host;
+    const { hierarchies, unified } = this.#host;
     const folders = new Map<string, string>();
     for (const line of text.trimEnd().split('\n')) {
       const [, names = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-      if (names === '' && unifiedDirectory !== undefined) folders.set('', join(unifiedDirectory, path));
+      if (names === '' && unified !== undefined) folders.set('', cgroupFolder(unified, path));
       for (const name of names.split(',').filter((one) => one !== '')) {
         const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(name));
-        if (hierarchy !== undefined) folders.set(name, join(hierarchy.directory, path));
+        if (hierarchy !== undefined) folders.set(name, cgroupFolder(hierarchy, path));
       }
     }
     return folders;
