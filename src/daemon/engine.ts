@@ -58,6 +58,8 @@ export class Engine {
   readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
+  /** What was found of the data root that its user should know. */
+  readonly storageWarnings: readonly string[];
   readonly runtime: ConmonRuntime;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
@@ -74,6 +76,7 @@ export class Engine {
     this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
+    this.storageWarnings = rooms.storageWarnings;
     this.runtime = rooms.runtime;
     this.content = rooms.content;
     this.registry = rooms.registry;
@@ -135,6 +138,7 @@ interface Rooms {
   events: EventBus;
   content: LocalContentStore;
   snapshotter: Snapshotter;
+  storageWarnings: readonly string[];
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
   networkService: NetworkService;
@@ -154,7 +158,7 @@ function suffixOf(dataRoot: string): string {
 async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Rooms> {
   const { dataRoot, execRoot } = settings;
   const cgroupParent = settings.cgroupParent ?? `/sampan-${suffixOf(dataRoot)}`;
-  const [db, snapshotter, probed] = await Promise.all([
+  const [db, { snapshotter, warnings: storageWarnings }, probed] = await Promise.all([
     SqliteStateDb.open(join(dataRoot, 'state.db'), migrations),
     createSnapshotter({ driver: settings.storageDriver, root: join(dataRoot, 'layers'), logger }),
     probeRuntime({
@@ -282,6 +286,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     events,
     content,
     snapshotter,
+    storageWarnings,
     runtime,
     networks,
     networkService: new NetworkService({ networks, containers, events }),

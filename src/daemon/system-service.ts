@@ -30,7 +30,8 @@ export class SystemService implements SystemBackend {
   }
 
   async info(): Promise<SystemInfo> {
-    const { containers, images, snapshotter, runtime, events, registry, networks } = this.#engine;
+    const { containers, images, snapshotter, storageWarnings, runtime, events, registry, networks } =
+      this.#engine;
     const { insecure } = registry.config();
     const known = await registry.known();
     const registries = known.registries.map((entry) => ({
@@ -77,7 +78,7 @@ export class SystemService implements SystemBackend {
           ...runtimeInfo.warnings,
           ...cgroupWarnings(limits),
           ...networks.warnings(),
-          ...known.warnings.map((warning) => `WARNING: ${warning}`),
+          ...[...storageWarnings, ...known.warnings].map((warning) => `WARNING: ${warning}`),
         ]),
       ],
       debug,

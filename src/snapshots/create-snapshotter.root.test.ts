@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../errors/logger.ts';
 import { listMounts, mountOverlay, unmount } from '../sys/mount.ts';
 import { createSnapshotter } from './create-snapshotter.ts';
 import { probeSnapshotDriver } from './probe.ts';
+import type { SnapshotKey } from './snapshotter.ts';
 
 let base = '';
 
@@ -24,33 +25,56 @@ test('the probe leaves nothing and its answer is what the factory uses', async (
   const probed = await probeSnapshotDriver(root);
   expect(readdirSync(root)).toEqual([]);
   expect(listMounts().filter(({ target }) => target.startsWith(base))).toEqual([]);
-  const store = await createSnapshotter({ driver: 'auto', root, logger: silentLogger });
-  expect(store.driver).toBe(probed.driver);
+  const { snapshotter, warnings } = await createSnapshotter({ driver: 'auto', root, logger: silentLogger });
+  expect(snapshotter.driver).toBe(probed.driver!);
+  expect(warnings).toEqual([]);
 });
 
-test('index files on an overlay can’t be mounted: the probe says so and takes the other driver', async () => {
+test('where nothing can be stacked layers have a file system of their own, which is found again', async () => {
+  const root = join(mountedOverlay(), 'layers');
+  const probed = await probeSnapshotDriver(root);
+  expect(probed).toEqual({
+    driver: undefined,
+    reason: expect.stringMatching(/mount overlay .*not supported as upperdir/),
+  });
+  expect(readdirSync(root)).toEqual([]);
+  const first = await createSnapshotter({ driver: 'auto', root, logger: silentLogger });
+  expect(first.snapshotter.driver).toBe('erofs');
+  expect(first.warnings).toEqual([expect.stringContaining(`${root}/disk.img`)]);
+  const { signal } = new AbortController();
+  await first.snapshotter.prepare('k' as SnapshotKey, undefined, { signal });
+  const target = join(base, 'target');
+  mkdirSync(target);
+  await first.snapshotter.mount('k' as SnapshotKey, target);
+  writeFileSync(join(target, 'written'), 'kept');
+  // Sparse: what it may grow to is not what it takes.
+  const { size, blocks } = statSync(join(root, 'disk.img'));
+  expect(size).toBeGreaterThan(4 * blocks * 512);
+  // A daemon that comes after it, and one after a reboot.
+  for (const unmounts of [false, true]) {
+    if (unmounts) for (const path of [target, join(root, 'disk')]) unmount(path);
+    const next = await createSnapshotter({ driver: 'auto', root, logger: silentLogger });
+    expect(await next.snapshotter.snapshots()).toEqual(['k' as SnapshotKey]);
+    await next.snapshotter.mount('k' as SnapshotKey, target);
+    expect(readFileSync(join(target, 'written'), 'utf8')).toBe('kept');
+  }
+});
+
+/** As a container's root is. */
+function mountedOverlay(): string {
   const [lower, upper, work, target] = ['lower', 'upper', 'work', 'merged'].map((name) => {
     mkdirSync(join(base, name));
     return join(base, name);
   });
   mountOverlay({ lowers: [lower!], writable: { upper: upper!, work: work! }, target: target! });
-  const root = join(target!, 'layers');
-  const probed = await probeSnapshotDriver(root);
-  expect(probed.driver).toBe('overlay');
-  expect(probed.reason).toContain('mount erofs');
-  const named = createSnapshotter({ driver: 'erofs', root, logger: silentLogger });
-  expect(await named.catch((error: unknown) => error)).toMatchObject({
-    kind: 'unavailable',
-    message: expect.stringContaining('Cannot use the erofs snapshotter'),
-  });
-  expect(readdirSync(root)).toEqual([]);
-});
+  return target!;
+}
 
 test('overlay is used when it is asked for', async () => {
-  const store = await createSnapshotter({
+  const { snapshotter } = await createSnapshotter({
     driver: 'overlay',
     root: join(base, 'layers'),
     logger: silentLogger,
   });
-  expect(store.driver).toBe('overlay');
+  expect(snapshotter.driver).toBe('overlay');
 });

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import { errno } from './errno.ts';
 import { checked, cString, lastErrno, libc, SyscallError } from './libc.ts';
+import { attachLoop } from './loop-device.ts';
 
 /** Flags of mount(2). */
 export const mountFlags = {
@@ -206,15 +207,36 @@ class ShortPaths implements Disposable {
 }
 
 export interface ErofsMount {
-  /** The metadata image: a plain file (6.12 and later) or a loop device. */
+  /** The metadata image, a plain file. */
   image: string;
-  /** Its data devices in the table's order. */
+  /** Its data devices in the table's order, plain files too. */
   devices: readonly string[];
   target: string;
+  /** Through loop devices also where the kernel could do without. */
+  byLoop?: boolean | undefined;
 }
 
-/** Mount an EROFS image read-only. @throws SyscallError, ENOTBLK where this kernel or the file's own file system can't. */
-export function mountErofs({ image, devices, target }: ErofsMount): void {
+/**
+ * Mount an EROFS image read-only: from the files themselves (Linux 6.12), where the kernel or the file's own file system can't do that through loop devices.
+ *
+ * @returns which of the two. @throws SyscallError.
+ */
+export function mountErofs({ byLoop, ...files }: ErofsMount): 'files' | 'loop' {
+  if (byLoop !== true) {
+    try {
+      mountErofsFrom(files);
+      return 'files';
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== errno.ENOTBLK) throw error;
+    }
+  }
+  using devices = new DisposableStack();
+  const device = (file: string) => devices.use(attachLoop(file, { readonly: true })).path;
+  mountErofsFrom({ image: device(files.image), devices: files.devices.map(device), target: files.target });
+  return 'loop';
+}
+
+function mountErofsFrom({ image, devices, target }: Omit<ErofsMount, 'byLoop'>): void {
   using paths = new ShortPaths();
   mountFilesystem({
     type: 'erofs',

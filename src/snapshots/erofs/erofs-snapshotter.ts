@@ -32,6 +32,8 @@ import { WritableStore } from './writable-store.ts';
 export interface ErofsSnapshotterOptions {
   /** A directory of our own; made when absent. Mounts lie below it, so it belongs in a private mount. */
   root: string;
+  /** Mount layers through loop devices, as on kernels that can't mount files; for tests. */
+  byLoop?: boolean;
   logger?: Logger;
 }
 
@@ -53,7 +55,7 @@ export class ErofsSnapshotter implements Snapshotter {
   /** Files of what was removed, on their way out. */
   readonly #removals = new Set<Promise<void>>();
 
-  constructor({ root, logger = silentLogger }: ErofsSnapshotterOptions) {
+  constructor({ root, byLoop = false, logger = silentLogger }: ErofsSnapshotterOptions) {
     this.#layout = new ErofsLayout(root);
     for (const directory of this.#layout.directories) mkdirSync(directory, { recursive: true, mode: 0o700 });
     // Snapshots are made there.
@@ -62,7 +64,7 @@ export class ErofsSnapshotter implements Snapshotter {
     this.#layers = new LayerStore(this.#layout, logger);
     const limits = new SizeLimits(root);
     this.#writable = new WritableStore(this.#layout, limits);
-    this.#mounts = new LowerMounts(this.#layout, limits);
+    this.#mounts = new LowerMounts(this.#layout, { limits, byLoop });
   }
 
   stage(): LayerStaging {

@@ -33,11 +33,13 @@ const upperOption = 'upperdir=';
 export class LowerMounts {
   readonly #layout: ErofsLayout;
   readonly #limits: SizeLimits;
+  readonly #byLoop: boolean;
   readonly #thread = new UnmountThread();
 
-  constructor(layout: ErofsLayout, limits: SizeLimits) {
+  constructor(layout: ErofsLayout, { limits, byLoop }: { limits: SizeLimits; byLoop: boolean }) {
     this.#layout = layout;
     this.#limits = limits;
+    this.#byLoop = byLoop;
   }
 
   /**
@@ -129,7 +131,7 @@ export class LowerMounts {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     const devices = [this.#layout.tar(layer.diffId)];
     if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
-    return { image: this.#layout.index(layer.chainId), devices, target };
+    return { image: this.#layout.index(layer.chainId), devices, target, byLoop: this.#byLoop };
   }
 
   #mountLayer(layer: LayerRecord): void {
