@@ -3,6 +3,7 @@ import type { ImageRooms, ImageService } from '../images/image-service.ts';
 import type { Lease } from '../images/store/lease-store.ts';
 import { formatPlatform, hostPlatform } from '../oci/platform.ts';
 import { nowNano } from '../sys/clock.ts';
+import { parseBool } from '../text/parse-bool.ts';
 import { type BuildFacts, readProvenanceOptions } from './attest/provenance.ts';
 import { checkSbomOptions } from './attest/sbom.ts';
 import { BaseImages } from './base-images.ts';
@@ -27,6 +28,7 @@ import { BuildContexts } from './solver/build-contexts.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
 import { watched } from './solver/build-progress-teller.ts';
 import { BuildSolver } from './solver/solve-build.ts';
+import { withGitAccess } from './sources/git-access.ts';
 
 export interface RunBuildPorts {
   images: ImageService;
@@ -168,11 +170,18 @@ class BuildRun {
   }
 
   #source(name: ContextName): ContextSource {
-    const { context, session } = this.#request;
+    const { context, session, buildArgs } = this.#request;
     if (!name.main) return session.context(name.name);
     if (context.type !== 'remote') return session.context('context');
     const { url } = context;
-    return { open: (want, { signal }) => this.#context.solver.remote.context(url, { signal, want }) };
+    const { remote, runs } = this.#context.solver;
+    const keepGitDir = parseBool(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '');
+    return {
+      open: async (want, { signal }) =>
+        await withGitAccess(url, { session, paths: runs.paths, signal }, (access) =>
+          remote.context(url, { ...access, signal, want, keepGitDir }),
+        ),
+    };
   }
 
   async #solve(planned: Planned): Promise<BuildResult> {

@@ -1,8 +1,6 @@
 import { isIP } from 'node:net';
 import { EngineError } from '../../errors/engine-error.ts';
 
-export const BUILD_HOSTNAME = 'buildkitsandbox';
-
 export interface Resolver {
   nameservers: readonly string[];
   search: readonly string[];
@@ -20,9 +18,12 @@ export function resolvConfText({ nameservers, search, options }: Resolver): stri
 }
 
 /** A step's hosts file. `extra` as `--add-host` has it. @throws EngineError "invalid". */
-export function hostsText(extra: readonly string[], gateway: string | undefined): string {
+export function hostsText(
+  hostname: string,
+  { extra, gateway }: { extra: readonly string[]; gateway: string | undefined },
+): string {
   const lines = [
-    `127.0.0.1\tlocalhost ${BUILD_HOSTNAME}`,
+    `127.0.0.1\tlocalhost ${hostname}`,
     '::1\tlocalhost ip6-localhost ip6-loopback',
     ...extra.map((text) => extraLine(text, gateway)),
   ];

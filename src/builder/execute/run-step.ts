@@ -154,7 +154,7 @@ async function networkFiles(
   const resolver = await ports.resolver(namespace === undefined ? 'host' : 'own');
   const files = [
     { name: 'resolv.conf', text: resolvConfText(resolver) },
-    { name: 'hosts', text: hostsText(request.extraHosts, gateway) },
+    { name: 'hosts', text: hostsText(request.step.hostname, { extra: request.extraHosts, gateway }) },
   ];
   return await Promise.all(
     files.map(async ({ name, text }) => {

@@ -3,7 +3,6 @@ import { buildSpec } from '../../runtime/spec/build-spec.ts';
 import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
 import type { SpecHostOptions } from '../../runtime/spec/spec-input.ts';
 import type { StepLimits } from '../build-request.ts';
-import { BUILD_HOSTNAME } from './run-files.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { RunRequest } from './run-request.ts';
 
@@ -41,7 +40,7 @@ export function stepSpec(
       workingDir: step.workdir,
       user: step.user,
       terminal: parts.terminal ?? false,
-      hostname: BUILD_HOSTNAME,
+      hostname: step.hostname,
       domainname: '',
     },
     host: { ...host, networkMode: host.networkMode === 'host' ? 'host' : 'none' },

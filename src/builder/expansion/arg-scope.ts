@@ -12,12 +12,18 @@ export type BuildArgs = ReadonlyMap<string, string>;
  * Build arguments that need no ARG: each RUN has them in its environment, and neither the image's history nor its config nor the
  * cache's key knows of them.
  */
-export const PROXY_ARGS: ReadonlySet<string> = new Set(
-  ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
-    name,
-    name.toLowerCase(),
-  ]),
-);
+const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
+export const PROXY_ARGS: ReadonlySet<string> = new Set(PROXIES.flatMap((name) => [name, name.toLowerCase()]));
+
+/** `NAME=value` of a RUN, in both spellings, since programs read the one or the other. */
+export function proxyVariables(buildArgs: BuildArgs): string[] {
+  return PROXIES.flatMap((name) => {
+    const upper = buildArgs.get(name);
+    const lower = buildArgs.get(name.toLowerCase());
+    if (upper === undefined && lower === undefined) return [];
+    return [`${name}=${upper ?? lower}`, `${name.toLowerCase()}=${lower ?? upper}`];
+  });
+}
 
 /** ARGs that steer attestations: a stage may declare them, but they are no variables. */
 export const SETTING_ARGS: ReadonlySet<string> = new Set([

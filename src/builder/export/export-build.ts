@@ -5,6 +5,7 @@ import type { Lease } from '../../images/store/lease-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { canonicalName, type Reference } from '../../oci/reference.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
+import { parseBool } from '../../text/parse-bool.ts';
 import { installedPackages, systemRelease } from '../attest/installed-packages.ts';
 import { type BuildFacts, provenanceOf, readProvenanceOptions } from '../attest/provenance.ts';
 import { sbomOf } from '../attest/sbom.ts';
@@ -126,7 +127,8 @@ export class BuildExporter {
     const { watch, signal, stages, request } = this.#context;
     const sink = request.session.output(output.id);
     const title = output.type === 'local' ? 'exporting to client directory' : 'exporting to client tarball';
-    const isSplit = options.platformSplit ?? stages.length > 1;
+    const isAsked = parseBool(request.buildArgs.get('BUILDKIT_MULTI_PLATFORM') ?? '') === true;
+    const isSplit = options.platformSplit ?? (stages.length > 1 || isAsked);
     const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
     const [first] = stages;
     const ports = this.#ports.runs;

@@ -17,6 +17,9 @@ export interface BaseImage {
   layout?: { context: string; layers: readonly LayerBlob[] };
 }
 
+/** What a RUN is called, unless it is told otherwise. */
+export const BUILD_HOSTNAME = 'buildkitsandbox';
+
 export interface StepHead {
   /** Names the vertex in progress. */
   id: Digest;
@@ -108,6 +111,7 @@ export interface RunStep extends StepHead {
   env: readonly string[];
   /** Proxy variables that aren't part of the cache key. */
   proxyEnv: readonly string[];
+  hostname: string;
   workdir: string;
   user: string;
   mounts: readonly StepMount[];

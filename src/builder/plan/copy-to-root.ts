@@ -26,3 +26,9 @@ export function copyToRoot(source: StepSource, name: string, platform: Platform)
     work: { kind: 'copy', sources: [source], options },
   };
 }
+
+/** A repository as a tree of its own. */
+export function remoteTree(url: string, platform: Platform): FileStep {
+  const source = { kind: 'git', url, checksum: undefined, keepGitDir: false } as const;
+  return copyToRoot(source, `[context] load ${url}`, platform);
+}

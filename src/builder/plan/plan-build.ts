@@ -1,6 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
-import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import type { NamedContext } from '../build-request.ts';
 import { globalArgs, platformArgs } from '../expansion/arg-scope.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
@@ -14,10 +13,11 @@ import {
   type StageSource,
 } from '../instructions/stage-names.ts';
 import { atRange } from '../parser/dockerfile-error.ts';
+import { BaseFinder } from './base-finder.ts';
 import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
 import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
 import { copyToRoot } from './copy-to-root.ts';
-import { linesOf, linkStages, neededStages, type StageNode } from './stage-graph.ts';
+import { linesOf, linkStages, neededStages, refuseCycles, type StageNode } from './stage-graph.ts';
 import { type Environments, StagePlanner } from './stage-planner.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
 import { digestOf } from './step-id.ts';
@@ -49,16 +49,15 @@ function withNamedStages(dockerfile: Dockerfile, named: ReadonlyMap<string, Name
   return { ...dockerfile, stages };
 }
 
-type FoundBase = { kind: 'image'; image: BaseImage } | { kind: 'tree'; tree: StepTree };
-
 class Planner {
   readonly #dockerfile: Dockerfile;
   readonly #options: PlanOptions;
-  readonly #ports: PlanPorts;
   readonly #globals: ReadonlyMap<string, string>;
   readonly #known: KnownStages;
   readonly #states = new Map<number, StageState>();
-  readonly #images = new Map<string, Promise<BaseImage>>();
+  readonly #bases: BaseFinder;
+  /** ONBUILD's instructions, by the stage that they come into. */
+  readonly #triggers = new Map<number, readonly Instruction[]>();
   readonly #lines: (PlannedLine & { stage: number })[] = [];
   readonly #contexts: ContextPaths = new Map();
   readonly #environments: Environments = { last: [], entries: 0 };
@@ -67,7 +66,7 @@ class Planner {
   constructor(dockerfile: Dockerfile, options: PlanOptions, ports: PlanPorts) {
     this.#dockerfile = dockerfile;
     this.#options = options;
-    this.#ports = ports;
+    this.#bases = new BaseFinder(options.namedContexts, ports);
     const { buildPlatform, platform: targetPlatform, target, buildArgs } = options;
     const targetStage = target === '' ? (dockerfile.stages.at(-1)?.name ?? '') : target;
     this.#globals = globalArgs(dockerfile.metaArgs, {
@@ -90,8 +89,7 @@ class Planner {
     this.#nodes = linkStages(this.#dockerfile, this.#globals);
     const target = this.#nodes[findTarget(this.#dockerfile.stages, this.#options.target)];
     if (target === undefined) throw new EngineError('internal', 'The plan has no target');
-    const needed = neededStages(this.#nodes, target);
-    this.#askForImages(needed);
+    const needed = await this.#neededFor(target);
     for (const node of needed) this.#states.set(node.index, await this.#planStage(node));
     const state = this.#states.get(target.index);
     if (state === undefined) throw new EngineError('internal', 'The plan has no target');
@@ -104,78 +102,67 @@ class Planner {
     };
   }
 
+  /** What the target needs, by ONBUILD's instructions too: which of them there are only the images tell. */
+  async #neededFor({ index }: StageNode): Promise<StageNode[]> {
+    for (;;) {
+      const target = this.#nodes[index];
+      const needed = target === undefined ? [] : neededStages(this.#nodes, target);
+      this.#askForImages(needed);
+      const unknown = needed.filter((node) => !this.#triggers.has(node.index));
+      if (unknown.length === 0) return needed;
+      for (const node of unknown) await this.#readTriggers(node);
+      refuseCycles(this.#nodes);
+    }
+  }
+
+  async #readTriggers(node: StageNode): Promise<void> {
+    const { stage, index, needs } = node;
+    try {
+      const triggers = (await this.#triggersOf(node)).map((text) => trigger(text, stage));
+      this.#triggers.set(index, triggers);
+      const sources = triggers.flatMap((one) => instructionSources(one, this.#known));
+      const stages = sources.flatMap((source) => (source.kind === 'stage' ? [source.index] : []));
+      this.#nodes[index] = { ...node, needs: new Set([...needs, ...stages]) };
+    } catch (error) {
+      throw atRange(error, stage.range);
+    }
+  }
+
+  async #triggersOf(node: StageNode): Promise<readonly string[]> {
+    const { base } = node;
+    if (base.kind === 'stage')
+      return (this.#nodes[base.index]?.stage.instructions ?? []).flatMap((one) =>
+        one.kind === 'onbuild' ? [one.expression] : [],
+      );
+    if (base.kind !== 'image') return [];
+    const image = await this.#bases.image(base.name, this.#platformOf(node));
+    return image?.config.config.onBuild ?? [];
+  }
+
   /** All at once; who needs one waits for it then. */
   #askForImages(needed: readonly StageNode[]): void {
     for (const node of needed) {
       const platform = this.#platformOf(node);
-      const sources = node.stage.instructions.flatMap((one) => instructionSources(one, this.#known));
+      const sources = this.#instructionsOf(node).flatMap((one) => instructionSources(one, this.#known));
       for (const source of [node.base, ...sources])
-        if (source.kind === 'image') void this.#image(source.name, platform);
+        if (source.kind === 'image') void this.#bases.image(source.name, platform);
     }
+  }
+
+  #instructionsOf({ index, stage }: StageNode): Instruction[] {
+    return [...(this.#triggers.get(index) ?? []), ...stage.instructions];
   }
 
   #platformOf({ platform }: StageNode): Platform {
     return platform ?? this.#options.platform;
   }
 
-  #image(name: string, platform: Platform): Promise<BaseImage> | undefined {
-    const named = this.#named(name);
-    if (named?.type === 'local' || named?.type === 'remote') return undefined;
-    const reference = named === undefined ? name : named.reference;
-    const key = `${named?.type ?? 'image'} ${reference} ${formatPlatform(platform)}`;
-    const known = this.#images.get(key);
-    if (known !== undefined) return known;
-    const image =
-      named?.type === 'oci-layout'
-        ? this.#ports.layoutImage(name, reference, platform)
-        : this.#ports.baseImage(reference, platform);
-    image.catch(() => undefined);
-    this.#images.set(key, image);
-    return image;
-  }
-
-  /** By its own name, or by the full or short spelling of the image. */
-  #named(name: string): NamedContext | undefined {
-    const { namedContexts } = this.#options;
-    if (namedContexts.size === 0) return undefined;
-    const own = namedContexts.get(name) ?? namedContexts.get(name.toLowerCase());
-    if (own !== undefined) return own;
-    let wanted: string;
-    try {
-      wanted = familiarName(withDefaultTag(parseReference(name)));
-    } catch {
-      return undefined;
-    }
-    for (const [key, context] of namedContexts) {
-      try {
-        if (familiarName(withDefaultTag(parseReference(key))) === wanted) return context;
-      } catch {
-        // A name that is no image's.
-      }
-    }
-    return undefined;
-  }
-
-  async #find(name: string, platform: Platform): Promise<FoundBase> {
-    const image = this.#image(name, platform);
-    if (image !== undefined) return { kind: 'image', image: await image };
-    const named = this.#named(name);
-    if (named?.type === 'local') {
-      const context = { main: false, name: named.name } as const;
-      return { kind: 'tree', tree: { kind: 'context', context } };
-    }
-    if (named?.type === 'remote')
-      return { kind: 'tree', tree: { kind: 'step', step: remoteTree(named.url, platform) } };
-    throw new EngineError('internal', `Context ${name} is of no known kind`);
-  }
-
   async #planStage(node: StageNode): Promise<StageState> {
     const { stage } = node;
     try {
       const state = await this.#begin(node);
-      const triggers = state.config.onBuild.map((text) => trigger(text, stage));
       state.config = { ...state.config, onBuild: [] };
-      const instructions = [...triggers, ...stage.instructions];
+      const instructions = this.#instructionsOf(node);
       const trees = await this.#treesOf(instructions, node);
       const planner = new StagePlanner({
         node,
@@ -203,8 +190,7 @@ class Planner {
       this.#lines.push({ code: stage.code, lines: linesOf(stage.range), step, stage: node.index });
     };
     if (base.kind === 'stage') {
-      const parent = this.#states.get(base.index);
-      if (parent === undefined) throw new EngineError('internal', `Stage ${base.index} was not planned`);
+      const parent = this.#stateOf(base.index);
       tell(parent.head);
       return childState(parent);
     }
@@ -212,7 +198,7 @@ class Planner {
       tell(undefined);
       return scratchState(platform);
     }
-    const found = await this.#find(base.name, platform);
+    const found = await this.#bases.find(base.name, platform);
     if (found.kind === 'tree') {
       const state = scratchState(platform);
       state.head = wholeTree(found.tree, stage.code, platform);
@@ -231,7 +217,7 @@ class Planner {
       id: digestOf(['image', image.name, image.manifestDigest, formatPlatform(platform)]),
       name:
         layoutTitle(image) ??
-        `${stagePrefix(node, this.#options, { index: 1, total: totalSteps(node, node.stage.instructions) })}FROM ${image.name}`,
+        `${stagePrefix(node, this.#options, { index: 1, total: totalSteps(node, this.#instructionsOf(node)) })}FROM ${image.name}`,
       lines: linesOf(node.stage.range),
       platform,
       ignoreCache: false,
@@ -270,7 +256,7 @@ class Planner {
 
   async #treeOf(source: StageSource, name: string, node: StageNode): Promise<StepTree> {
     const wanted =
-      name !== '' && this.#named(name) !== undefined ? ({ kind: 'image', name } as const) : source;
+      name !== '' && this.#bases.named(name) !== undefined ? ({ kind: 'image', name } as const) : source;
     switch (wanted.kind) {
       case 'context':
         return this.#options.hasContext
@@ -279,14 +265,20 @@ class Planner {
       case 'scratch':
         return { kind: 'step', step: undefined };
       case 'stage':
-        return { kind: 'step', step: this.#states.get(wanted.index)?.head };
+        return { kind: 'step', step: this.#stateOf(wanted.index).head };
       case 'image': {
         const platform = this.#platformOf(node);
-        const found = await this.#find(wanted.name, platform);
+        const found = await this.#bases.find(wanted.name, platform);
         if (found.kind === 'tree') return found.tree;
         return { kind: 'step', step: this.#externalStep(found.image, platform) };
       }
     }
+  }
+
+  #stateOf(index: number): StageState {
+    const state = this.#states.get(index);
+    if (state === undefined) throw new EngineError('internal', `Stage ${index} was not planned`);
+    return state;
   }
 
   #externalStep(image: BaseImage, platform: Platform): ImageStep {
@@ -327,9 +319,4 @@ function trigger(text: string, stage: Stage): Instruction {
 function wholeTree(tree: StepTree, code: string, platform: Platform): FileStep {
   const source = { kind: 'path', tree, path: '/' } as const;
   return copyToRoot(source, `[context] ${code}`, platform);
-}
-
-function remoteTree(url: string, platform: Platform): FileStep {
-  const source = { kind: 'git', url, checksum: undefined, keepGitDir: false } as const;
-  return copyToRoot(source, `[context] load ${url}`, platform);
 }

@@ -11,6 +11,8 @@ export interface MountContext {
   workdir: string;
   platform: Platform;
   reads: (tree: StepTree, path: string) => void;
+  /** Sets caches of this build apart from others of the same names; '': it doesn't. */
+  cacheNamespace: string;
 }
 
 const SECRETS_DIRECTORY = '/run/secrets';
@@ -73,9 +75,10 @@ function cache(mount: RunMount, from: StepTree, context: MountContext): StepMoun
   const target = targetOf(mount, context);
   const source = posix.resolve('/', mount.source);
   context.reads(from, source);
+  const id = mount.id === '' ? posix.normalize(target) : mount.id;
   return {
     type: 'cache',
-    id: mount.id === '' ? posix.normalize(target) : mount.id,
+    id: context.cacheNamespace === '' ? id : `${context.cacheNamespace}/${id}`,
     ...asStep(from, source, context),
     target,
     sharing: mount.sharing ?? 'shared',

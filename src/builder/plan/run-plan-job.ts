@@ -68,12 +68,14 @@ async function plansOf(dockerfile: Dockerfile, job: PlanJob, images: JobImages):
 function checked(plans: readonly BuildPlan[], job: PlanJob, images: JobImages): PlannedJob {
   const [plan] = plans;
   const { buildArgs, target, buildPlatform } = job.options;
+  const settings = buildArgs.get('BUILDKIT_DOCKERFILE_CHECK');
   const { warnings, error } = checkDockerfile(job.text, {
     buildPlatform,
     targetPlatform: plan?.platform ?? buildPlatform,
     buildArgs,
     target,
     baseImages: images.known,
+    ...(settings === undefined || settings === '' ? {} : { settings }),
     ...(plan === undefined ? {} : { stages: plan.stages }),
     ...(job.ignore.length === 0 ? {} : { ignored: new PatternMatcher(job.ignore) }),
   });

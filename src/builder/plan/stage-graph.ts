@@ -68,7 +68,8 @@ function checkImageName(name: string, { range }: Stage): void {
   }
 }
 
-function refuseCycles(nodes: readonly StageNode[]): void {
+/** @throws DockerfileError in BuildKit's words. */
+export function refuseCycles(nodes: readonly StageNode[]): void {
   const state = new Map<number, 'open' | 'done'>();
   for (const { index: root } of nodes) {
     const path: { index: number; left: number[] }[] = [];

@@ -1,5 +1,5 @@
 import { formatPlatform } from '../../oci/platform.ts';
-import { declareArg, PROXY_ARGS } from '../expansion/arg-scope.ts';
+import { declareArg, proxyVariables } from '../expansion/arg-scope.ts';
 import { expandWord } from '../expansion/expand-word.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import {
@@ -21,7 +21,14 @@ import type {
 import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
 import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
 import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
-import type { BuildStep, StepHead, StepShell, StepSource, StepTree } from './build-step.ts';
+import {
+  BUILD_HOSTNAME,
+  type BuildStep,
+  type StepHead,
+  type StepShell,
+  type StepSource,
+  type StepTree,
+} from './build-step.ts';
 import { changeImage, exposePorts, joinWorkdir, shellProgram, withShell } from './image-changes.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
@@ -141,6 +148,7 @@ export class StagePlanner {
       workdir: this.#workdirNow,
       platform: this.#state.platform,
       reads: (tree, path) => this.#reads(tree, path),
+      cacheNamespace: this.#context.options.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
     });
     const summary = heredocSummary(instruction);
     this.#add(instruction, `${instruction.code}${summary}`, {
@@ -148,9 +156,8 @@ export class StagePlanner {
       parent: this.#state.head,
       args,
       env: this.#environment(),
-      proxyEnv: [...this.#context.options.buildArgs].flatMap(([name, value]) =>
-        PROXY_ARGS.has(name) ? [`${name}=${value}`] : [],
-      ),
+      proxyEnv: proxyVariables(this.#context.options.buildArgs),
+      hostname: this.#context.options.buildArgs.get('BUILDKIT_SANDBOX_HOSTNAME') || BUILD_HOSTNAME,
       workdir: this.#workdirNow,
       user: this.#state.config.user,
       mounts: [...mounts, ...command.mounts],
@@ -257,7 +264,8 @@ export class StagePlanner {
     const { node, options } = this.#context;
     this.#index++;
     const head: StepHead = {
-      id: digestOf([step, formatPlatform(this.#state.platform)]),
+      // What is made anew is no other's result.
+      id: digestOf([step, formatPlatform(this.#state.platform), this.#ignoreCache]),
       name: `${stagePrefix(node, options, { index: this.#index, total: this.#total })}${this.#shown(text)}`,
       lines: linesOf(instruction.range),
       platform: this.#state.platform,

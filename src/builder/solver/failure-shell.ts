@@ -2,7 +2,7 @@ import { messageOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import type { ClientTerminal, OpenTerminal } from '../client-terminal.ts';
 import type { OpenShell } from '../execute/run-request.ts';
-import type { FileStep, RunStep, StepShell } from '../plan/build-step.ts';
+import { BUILD_HOSTNAME, type FileStep, type RunStep, type StepShell } from '../plan/build-step.ts';
 import type { SolverPorts } from './build-ports.ts';
 import type { SolveOptions } from './solve-build.ts';
 
@@ -65,5 +65,5 @@ function shellStep(step: RunStep | FileStep, shell: StepShell): RunStep {
   const { parent, id, name, lines, platform, ignoreCache } = step;
   const head = { id, name, lines, platform, ignoreCache, parent };
   const plain = { kind: 'run', proxyEnv: [], mounts: [], network: 'default', security: 'sandbox' } as const;
-  return { ...head, ...plain, ...shell };
+  return { ...head, ...plain, hostname: BUILD_HOSTNAME, ...shell };
 }

@@ -3,6 +3,7 @@ import type { FileAction } from '../copy/file-action.ts';
 import { makeFileLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
 import type { FileStep, StepSource } from '../plan/build-step.ts';
+import { withGitAccess } from '../sources/git-access.ts';
 import type { PreparedStep } from './prepared-step.ts';
 import type { StepInputs } from './step-inputs.ts';
 
@@ -79,7 +80,10 @@ async function sourceOf(
     }
     case 'git': {
       const { url, checksum, keepGitDir } = source;
-      const files = await remote.git(url, { signal, checksum, keepGitDir });
+      const { session } = inputs.options;
+      const files = await withGitAccess(url, { session, paths: inputs.ports.runs.paths, signal }, (access) =>
+        remote.git(url, { ...access, signal, checksum, keepGitDir }),
+      );
       releases.push(() => files.release());
       return { kind: 'git', place: files.place };
     }

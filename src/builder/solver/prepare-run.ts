@@ -1,8 +1,9 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { makeRunLayer } from '../copy/make-file-layer.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import { type AskedCache, cacheKey, type HeldCaches, hasOwner } from '../execute/cache-mounts.ts';
+import { type AskedCache, cacheKey, type HeldCaches } from '../execute/cache-mounts.ts';
 import type { ReadyMount } from '../execute/run-request.ts';
 import type { RunStep, StepMount } from '../plan/build-step.ts';
 import type { FilePlace } from '../sources/file-place.ts';
@@ -19,12 +20,16 @@ export async function prepareRun(step: RunStep, inputs: StepInputs): Promise<Pre
   const parent = await inputs.parentOf(step);
   const { network, extraHosts, limits } = inputs.options;
   const mounts = await Promise.all(step.mounts.map((mount) => mountKey(mount, inputs)));
-  const { args, env, workdir, user, security } = step;
+  const { args, env, workdir, user, security, hostname } = step;
   const own = step.network === 'default' ? network || 'default' : step.network;
   const key = inputs.key([
     'run',
     parent ?? '',
-    { args, env, workdir, user, security, network: own, extraHosts, shm: limits.shmSizeBytes ?? 0, mounts },
+    formatPlatform(step.platform),
+    { args, env, workdir, user, security, hostname, network: own, mounts },
+    // As in BuildKit their addresses make no difference.
+    extraHosts.map((host) => host.replace(/[:=].*$/, '')),
+    { shm: limits.shmSizeBytes ?? 0, ulimits: limits.ulimits ?? [] },
   ]);
   const make: PreparedStep['make'] = async (context) => await run(step, { parent, inputs, ...context });
   const reason = 'the command, its variables, mounts or what it stands on were not seen before';
@@ -47,15 +52,16 @@ async function mountKey(mount: StepMount, inputs: StepInputs): Promise<unknown> 
       return ['bind', mount.target, mount.readOnly, await digestAt(place, mount.source, inputs)];
     }
     case 'cache': {
-      const { uid, gid, mode } = mount;
-      return ['cache', mount.id, mount.target, ...(hasOwner(mount) ? [uid, gid, mode] : [])];
+      // What is in it plays no part, nor, as in BuildKit, which one it is; what it begins with does.
+      const { target, readOnly, uid, gid, mode, tree } = mount;
+      const isEmpty = tree.kind === 'step' && tree.step === undefined;
+      const seed = isEmpty ? '' : await digestAt(await inputs.placeOf(tree), mount.source, inputs);
+      return ['cache', target, readOnly, uid, gid, mode, seed];
     }
     case 'tmpfs':
-      return ['tmpfs', mount.target];
     case 'secret':
-      return ['secret', mount.id, mount.target ?? '', mount.env ?? ''];
     case 'ssh':
-      return ['ssh', mount.id, mount.target];
+      return mount;
   }
 }
 

@@ -1,14 +1,11 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { run } from '../../sys/spawn.ts';
+import type { GitAccess } from './git-access.ts';
 import { shownRemote } from './git-reference.ts';
 
-export interface GitRunOptions {
+export interface GitRunOptions extends GitAccess {
   signal: AbortSignal;
   cwd: string;
-  /** For https remotes. */
-  token?: string | undefined;
-  /** Socket of the ssh agent that may be asked. */
-  agent?: string | undefined;
   remote: string;
 }
 
@@ -72,16 +69,13 @@ function decoded(text: string): string {
   }
 }
 
-function environment({ token, agent, remote }: GitRunOptions): Record<string, string> {
+function environment({ authorization, agent, remote }: GitRunOptions): Record<string, string> {
   const settings = [...SETTINGS];
-  const isToken = token !== undefined && remote.startsWith('https://');
-  const login = apart(remote).login ?? (isToken ? `x-access-token:${token}` : undefined);
+  const { login } = apart(remote);
+  const header = login === undefined ? authorization : `basic ${Buffer.from(login).toString('base64')}`;
   // In the environment, which other users can't read, and for this remote alone.
-  if (login !== undefined)
-    settings.push([
-      `http.${new URL(remote).origin}/.extraHeader`,
-      `Authorization: basic ${Buffer.from(login).toString('base64')}`,
-    ]);
+  if (header !== undefined && URL.canParse(remote))
+    settings.push([`http.${new URL(remote).origin}/.extraHeader`, `Authorization: ${header}`]);
   const config = settings.flatMap(([key, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, key],
     [`GIT_CONFIG_VALUE_${at}`, value],

@@ -39,7 +39,12 @@ export class GitSource {
   async fetch(url: string, options: GitOptions): Promise<RemoteFiles> {
     const reference = parseGitReference(url);
     const keepGitDir = options.keepGitDir ?? reference.keepGitDir ?? false;
-    const id = new Bun.CryptoHasher('sha256').update(reference.remote).digest('hex');
+    // What one was let in to is nobody else's: a commit that is named is given without a question to the remote.
+    const id = new Bun.CryptoHasher('sha256')
+      .update(reference.remote)
+      .update(options.authorization === undefined ? '' : `\n${options.authorization}`)
+      .update(options.agent === undefined ? '' : '\nagent')
+      .digest('hex');
     return await this.#serial.run(id, async () => {
       options.signal.throwIfAborted();
       const call = { ...options, cwd: '/', remote: reference.remote };

@@ -1,5 +1,6 @@
 import type { ContextTree, ContextWant } from '../build-session.ts';
 import type { FilePlace } from './file-place.ts';
+import type { GitAccess } from './git-access.ts';
 
 /** What was fetched from elsewhere and is here now. */
 export interface RemoteFiles {
@@ -18,18 +19,15 @@ export interface HttpOptions {
   received?: (bytes: number) => void;
 }
 
-export interface GitOptions {
+export interface GitOptions extends GitAccess {
   signal: AbortSignal;
   keepGitDir?: boolean | undefined;
   /** The commit, or its beginning, that must be found. */
   checksum?: string | undefined;
-  /** For https: who asks (`x-access-token`'s password). */
-  token?: string | undefined;
-  /** Socket of the ssh agent that may be asked. */
-  agent?: string | undefined;
 }
 
-export interface RemoteContextOptions {
+export interface RemoteContextOptions extends GitAccess {
+  keepGitDir?: boolean | undefined;
   signal: AbortSignal;
   want?: ContextWant;
 }
