@@ -24,6 +24,8 @@ export type CacheSource = { type: 'registry' | 'local' | 'inline'; attributes: R
 export type CacheTarget = CacheSource & { mode: 'min' | 'max' };
 
 export type BuildOutput =
+  /** For other builds of its client, which name it by its image's ID: in nobody's list of images, and gone with `BuildResult.letGo`. */
+  | { type: 'result'; names: readonly []; attributes: Record<string, never> }
   /** Into this engine's images, under `names`; `push`: and to their registries. */
   | {
       type: 'image';

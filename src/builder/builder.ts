@@ -12,6 +12,8 @@ export interface BuildResult {
   platforms: readonly Platform[];
   /** What `--metadata-file` tells, by BuildKit's names (`containerimage.digest` …). */
   metadata: Record<string, string>;
+  /** Take the image of a `result` output away. */
+  letGo?: (() => Promise<void>) | undefined;
 }
 
 export interface BuildCacheRecord {

@@ -272,6 +272,15 @@ export class ImageService implements ImageBackend {
     return await viewManifests(image, { content, usage, store: this.#store });
   }
 
+  /** Take an image away that nothing names and no container stands on; any other stays. */
+  async discard(id: Digest): Promise<void> {
+    const image = this.#store.image(id);
+    if (image === undefined || this.#store.tags(id).length > 0) return;
+    if (this.#options.usage.usedBy(id).length > 0) return;
+    await this.#store.removeImage(id);
+    this.#gc.collectLater(rootsOf(image));
+  }
+
   async remove(
     name: string,
     options: { force: boolean; platforms?: readonly Platform[] },

@@ -79,6 +79,36 @@ describe('one project', () => {
     expect(await fixture.daemon.out(['run', '--rm', 'by-bake-top'])).toBe('made for bake\ntop');
   }, 300_000);
 
+  test('docker buildx bake: a target that another one builds on need not be asked for itself, nor leave an image', async () => {
+    const targets = fixture.project({
+      'base.Dockerfile': 'FROM busybox\nRUN echo below > /below\n',
+      Dockerfile: 'FROM base\nRUN cat /below > /above\n',
+      'tree.Dockerfile': 'FROM scratch\nCOPY --from=base /below /copied\n',
+      'docker-bake.json': JSON.stringify({
+        target: {
+          base: { dockerfile: 'base.Dockerfile' },
+          default: { contexts: { base: 'target:base' }, tags: ['on-base'] },
+          tree: {
+            dockerfile: 'tree.Dockerfile',
+            contexts: { base: 'target:base' },
+            output: ['type=local,dest=out'],
+          },
+        },
+      }),
+    });
+    const images = async () => (await fixture.daemon.out(['images', '-aq', '--no-trunc'])).split('\n').sort();
+    const before = await images();
+    const bake = ['buildx', 'bake', '--progress', 'plain'];
+    const baked = await docker(bake, {}, targets);
+    expect(baked, baked.stderr).toMatchObject({ code: 0 });
+    expect(await fixture.daemon.out(['run', '--rm', 'on-base', 'cat', '/above'])).toBe('below');
+    const tree = await docker([...bake, '--allow', 'fs.write=*', 'tree'], {}, targets);
+    expect(tree, tree.stderr).toMatchObject({ code: 0 });
+    expect(readFileSync(join(targets, 'out/copied'), 'utf8')).toBe('below\n');
+    const own = await fixture.daemon.out(['image', 'inspect', '--format', '{{.Id}}', 'on-base']);
+    expect(await images()).toEqual([...before, own.trim()].sort());
+  }, 300_000);
+
   test('docker compose build', async () => {
     const compose = fixture.project({
       ...sameProject,

@@ -64,6 +64,8 @@ export class BuildExporter {
   /** Resolves to what there is to tell of an image; undefined: none was made. */
   async export(planned: PlannedOutput): Promise<BuildResult | undefined> {
     switch (planned.output.type) {
+      case 'result':
+        return await this.#result(planned);
       case 'image':
         return await this.#image(planned, planned.output);
       case 'local':
@@ -94,6 +96,17 @@ export class BuildExporter {
         for (const reference of references) await this.#push(stored, reference, { planned, teller });
       return this.#resultOf(stored, references);
     });
+  }
+
+  async #result(planned: PlannedOutput): Promise<BuildResult> {
+    const { store } = this.#ports.rooms;
+    const before = new Set(store.images().map(({ id }) => id));
+    const stored = await this.#store(planned, false);
+    const { imageId } = stored;
+    const letGo = async (): Promise<void> => {
+      if (!before.has(imageId)) await this.#ports.images.discard(imageId);
+    };
+    return { ...this.#resultOf(stored, []), metadata: {}, letGo };
   }
 
   async #push(

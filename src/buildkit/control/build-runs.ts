@@ -35,6 +35,8 @@ export interface DrivenBuild {
   /** The client has said that it's done, or why it failed. */
   returned: PromiseWithResolvers<void>;
   last: BuildResult | undefined;
+  /** Results that go with the build. */
+  held: (() => Promise<void>)[];
 }
 
 /** Inputs of a frontend by their names, as references of images that are here. */
@@ -48,6 +50,7 @@ interface FrontendRequest {
   /** The main context, where the client sent it otherwise than by its session. */
   context?: ContextSource | undefined;
 }
+const RESULT = { type: 'result', names: [], attributes: {} } as const;
 const ANSWERED: ReadonlySet<string> = new Set(SUBREQUESTS.map(({ name }) => name));
 
 /** Runs what clients ask for, under the names that they give it. */
@@ -109,6 +112,7 @@ export class BuildRuns {
       const both = AbortSignal.any([signal, build.signal]);
       const answer = await this.#frontend(build.job, build.request, { ...asked, signal: both });
       build.last = answer.result ?? build.last;
+      if (answer.result?.letGo !== undefined) build.held.push(answer.result.letGo);
       return answer;
     } catch (error) {
       throw buildFailure(error, build.job.dockerfile);
@@ -118,7 +122,7 @@ export class BuildRuns {
   async #drive(job: BuildJob, request: SolveRequest, signal: AbortSignal): Promise<BuildResult | undefined> {
     signal.throwIfAborted();
     const returned = Promise.withResolvers<void>();
-    const build: DrivenBuild = { job, request, signal, returned, last: undefined };
+    const build: DrivenBuild = { job, request, signal, returned, last: undefined, held: [] };
     const onAbort = (): void => returned.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#driven.set(request.ref, build);
@@ -128,6 +132,7 @@ export class BuildRuns {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#driven.delete(request.ref);
+      for (const letGo of build.held) await letGo().catch(() => undefined);
     }
   }
 
@@ -166,9 +171,13 @@ export class BuildRuns {
     asked: FrontendRequest & { session: OpenSession },
   ): Promise<FrontendAnswer> {
     const { attributes, signal, session } = asked;
-    const { outputs, sinks } = exportsOf(request, session, this.#ports.scratch);
+    const exported = exportsOf(request, session, this.#ports.scratch);
+    // Who drives a build may make its result the input of others.
+    const isTree = exported.outputs.every(({ type }) => type === 'local' || type === 'tar');
+    const isReferred = request.frontend === '' && isTree;
+    const outputs = isReferred ? [...exported.outputs, RESULT] : exported.outputs;
     const build = buildRequestOf(attributes, {
-      session: new ClientSession(session, this.#ports, { outputs: sinks, context: asked.context }),
+      session: new ClientSession(session, this.#ports, { outputs: exported.sinks, context: asked.context }),
       outputs,
       cacheFrom: (request.cache?.imports ?? []).map(({ type, attrs }) => cacheSource(type, attrs)),
       cacheTo: (request.cache?.exports ?? []).map(({ type, attrs }) => cacheTarget(type, attrs)),
