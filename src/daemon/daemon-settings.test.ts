@@ -19,6 +19,13 @@ test('without flags and file the defaults stand', () => {
   });
 });
 
+test('TCP is open to all only where TLS was declined in so many words', () => {
+  const isOpen = (...args: string[]) => readSettings(args, noFile).isTcpOpen;
+  expect([isOpen(), isOpen('-H', 'tcp://0.0.0.0:1')]).toEqual([false, false]);
+  expect([isOpen('--tls=false'), isOpen('--tlsverify=false')]).toEqual([true, true]);
+  expect(readSettings([], file({ tls: false })).isTcpOpen).toBe(true);
+});
+
 test("dockerd's flags are taken, -H more than once", () => {
   const args = [
     '-H',

@@ -63,6 +63,8 @@ export interface DaemonSettings {
   logFormat: 'text' | 'json';
   proxy: { http?: string; https?: string; no?: string };
   tls: { verify: boolean; caCert: string; cert: string; key: string } | undefined;
+  /** TLS was declined in so many words: TCP is open to all. */
+  isTcpOpen: boolean;
   configFile: string | undefined;
   warnings: string[];
 }
@@ -160,6 +162,12 @@ class Source {
     return typeof value === 'boolean' ? value : this.#flags.bool(flagName(key));
   }
 
+  /** In so many words. */
+  declines(key: string): boolean {
+    const isGiven = this.#file.values.has(key) || this.#flags.changed(flagName(key));
+    return isGiven && !this.bool(key);
+  }
+
   list(key: string): string[] {
     const value = this.#file.values.get(key);
     return Array.isArray(value) ? value.map(String) : this.#flags.list(flagName(key));
@@ -212,6 +220,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     ...logging(source),
     proxy: proxySettings(source, file),
     tls: tlsSettings(source),
+    isTcpOpen: source.declines('tls') || source.declines('tlsverify'),
     configFile: file.path,
     warnings: file.warnings,
   };

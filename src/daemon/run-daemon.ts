@@ -87,6 +87,8 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     // Closed before the server lets its clients go.
     closers.push(() => lifelines.close());
     await lifelines.recover();
+    if (settings.isTcpOpen && settings.hosts.some((host) => host.startsWith('tcp:')))
+      logger.warn('TCP without TLS: whoever reaches it is root on this machine');
     for (const host of settings.hosts)
       logger.info('API listen on', { address: await server.listen(listenAddress(host, settings)) });
     const idle = new IdleRelease({ cpuMs, release: releaseMemory });
@@ -122,8 +124,8 @@ async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {
 }
 
 function listenAddress(host: string, settings: DaemonSettings): ReturnType<typeof parseListenAddress> {
-  const { tls, group } = settings;
-  if (tls === undefined) return parseListenAddress(host, { group });
+  const { tls, group, isTcpOpen } = settings;
+  if (tls === undefined) return parseListenAddress(host, { group, insecure: isTcpOpen });
   const clientCa = tls.verify ? readFileSync(tls.caCert) : undefined;
   return parseListenAddress(host, {
     group,

@@ -167,8 +167,7 @@ export class ApiServer {
     try {
       const target = parseTarget(message);
       if (target === undefined) throw pageNotFound();
-      if (this.#front.kindOf(message.socket).guarded)
-        refuseBrowsers(message.headers, this.#options.allowedHosts ?? []);
+      if (this.#front.kindOf(message.socket).guarded) refuseBrowsers(message.headers);
       if (target.cleaned !== undefined) {
         response.header('Location', target.cleaned);
         response.empty(301);

@@ -135,6 +135,8 @@ test('over TCP what a web page could send is refused', async () => {
   expect(await status({ Origin: 'http://localhost' })).toBe(403);
   expect(await status({ Origin: 'null' })).toBe(403);
   expect(await status({ Host: 'rebound.example' })).toBe(403);
+  // As a service's container is called: nobody on the internet can give that name an address.
+  expect(await status({ Host: 'docker:2375' })).toBe(200);
 });
 
 test('over TCP an attach without Upgrade is guarded as well', async () => {

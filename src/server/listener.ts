@@ -78,7 +78,9 @@ async function listenTcp(
     throw new EngineError(
       'invalid',
       `Cannot listen on tcp://${host}:${port}: whoever reaches it would be root here`,
-      { hint: 'Use --tlsverify with a CA, or listen on 127.0.0.1.' },
+      {
+        hint: 'Use --tlsverify with a CA, or listen on 127.0.0.1; --tls=false says that all who reach it may be root.',
+      },
     );
   const kind = { guarded: !verified };
   const server =

@@ -3,17 +3,16 @@ import { hostname } from 'node:os';
 import { EngineError } from '../errors/engine-error.ts';
 
 /**
- * Refuse what a web page could have sent to an unauthenticated TCP socket: anything with `Origin`, and anything under a host name that is
- * not ours (DNS rebinding).
+ * Refuse what a web page could have sent to an unauthenticated TCP socket: anything with `Origin`, and anything under a host name that a page's
+ * author could give our address to (DNS rebinding): one with a dot, but our own.
  *
  * @throws EngineError "forbidden".
  */
-export function refuseBrowsers(headers: IncomingHttpHeaders, allowedHosts: readonly string[]): void {
+export function refuseBrowsers(headers: IncomingHttpHeaders): void {
   if (headers.origin !== undefined)
     throw new EngineError('forbidden', 'Cannot serve a browser: the request has an Origin header');
   const host = hostNameOf(headers.host ?? '');
-  const known = host === '' || isIpLiteral(host) || host === 'localhost' || host === hostname().toLowerCase();
-  if (!known && !allowedHosts.includes(host))
+  if (host.includes('.') && !isIpLiteral(host) && host !== hostname().toLowerCase())
     throw new EngineError(
       'forbidden',
       `Cannot serve host ${JSON.stringify(host)}: it is not a name of this engine`,

@@ -46,8 +46,6 @@ export interface ServerOptions {
   logger: Logger;
   /** Told of each call at its end. */
   observe?: (call: ApiCall) => void;
-  /** Names besides localhost and IP literals that a TCP client may put into `Host`. */
-  allowedHosts?: readonly string[];
   /** At one time, for each listener: each takes a file descriptor, and the engine's work needs some too. */
   maxConnections?: number;
 }

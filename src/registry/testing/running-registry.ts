@@ -12,20 +12,22 @@ export function hasDockerRegistry(): boolean {
 }
 
 /**
- * Debian's docker-registry on a free port of loopback, with a folder of its own that goes with it.
+ * Debian's docker-registry on a port of loopback, with a folder of its own that goes with it.
  *
  * @param users Name and password: with any, it wants a login for everything.
+ * @param place By default a free port; `0.0.0.0` listens on all addresses.
  */
 export async function startDockerRegistry(
   users: Readonly<Record<string, string>> = {},
+  place: { port?: number; address?: '127.0.0.1' | '0.0.0.0' } = {},
 ): Promise<RunningRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'sampan-registry-'));
-  const port = await freePort();
+  const port = place.port ?? (await freePort());
   const config = {
     version: '0.1',
     log: { level: 'error' },
     storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}` },
+    http: { addr: `${place.address ?? '127.0.0.1'}:${port}` },
     ...(await authOf(users, join(directory, 'htpasswd'))),
   };
   // JSON is YAML too.
