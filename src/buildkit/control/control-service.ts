@@ -28,7 +28,7 @@ export function controlService({ builder, runs, sessions, worker }: ControlPorts
     solve: async (request, { signal }) => ({ exporterResponse: await runs.solve(request, signal) }),
     status: ({ ref }, call) => status(runs, ref, call),
     session: (messages, call) => session(sessions, messages, call),
-    listWorkers: async () => ({ record: [await workerRecord(worker)] }),
+    listWorkers: async () => ({ record: [await workerRecord(worker, await builder.cachePolicies())] }),
     info: async () => ({ buildkitVersion: buildkitVersion(worker) }),
     diskUsage: async ({ filter, ageLimit }) => ({
       record: (await builder.cache({ filters: filter, unusedForNano: ageOf(ageLimit) })).map(usageRecord),
@@ -71,13 +71,18 @@ interface PruneAsked {
   keepDuration: bigint;
   reservedSpace: bigint;
   maxUsedSpace: bigint;
+  minFreeSpace: bigint;
 }
 
 async function* prune(builder: Builder, asked: PruneAsked, { signal }: GrpcCall) {
-  const keepBytes = Number(asked.maxUsedSpace > 0n ? asked.maxUsedSpace : asked.reservedSpace);
+  const space = {
+    reservedBytes: Number(asked.reservedSpace),
+    maxUsedBytes: Number(asked.maxUsedSpace),
+    minFreeBytes: Number(asked.minFreeSpace),
+  };
   const gone: BuildCacheRecord[] = [];
   await builder.pruneCache(
-    { all: asked.all, keepBytes, filters: asked.filter, unusedForNano: ageOf(asked.keepDuration) },
+    { all: asked.all, ...space, filters: asked.filter, unusedForNano: ageOf(asked.keepDuration) },
     { signal, pruned: (record) => void gone.push(record) },
   );
   for (const record of gone) yield usageRecord(record);
