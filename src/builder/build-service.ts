@@ -2,19 +2,27 @@ import { rm } from 'node:fs/promises';
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageService } from '../images/image-service.ts';
+import { rootsOf } from '../images/store/gc.ts';
 import type { GcRoots } from '../images/store/lease-store.ts';
 import type { BuildBackend, PostedBuild } from './build-backend.ts';
 import { atLines } from './build-error.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
-import type { BuildCachePrune, BuildCacheRecord, BuildResult, CacheSelection } from './builder.ts';
+import type {
+  BuildCachePrune,
+  BuildCacheRecord,
+  BuildResult,
+  CachePolicy,
+  CacheSelection,
+} from './builder.ts';
 import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
 import type { PlanRunner } from './plan/plan-job.ts';
 import { type PostedContext, PostedSession } from './posted-session.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
-import { type CacheLimits, CachePruner } from './solver/prune-cache.ts';
+import type { DiskSpace } from './solver/cache-space.ts';
+import { type CacheCollection, CachePruner } from './solver/prune-cache.ts';
 import { ArchiveContext } from './sources/archive-context.ts';
 import type { LocalContexts } from './sources/local-contexts.ts';
 
@@ -22,7 +30,9 @@ export interface BuildServiceOptions {
   images: ImageService;
   solver: SolverPorts;
   planner: PlanRunner;
-  limits: CacheLimits;
+  collection: CacheCollection;
+  /** Of the file system that the cache lies on. */
+  disk: () => Promise<DiskSpace>;
   /** For contexts that are being built; emptied at start. */
   contextsDirectory: string;
   /** Contexts that are read where they lie. */
@@ -40,14 +50,21 @@ export class BuildService implements BuildBackend {
   readonly #closing = new AbortController();
 
   constructor(options: BuildServiceOptions) {
-    const { solver, images, limits } = options;
+    const { solver, images, collection, disk } = options;
     this.#options = options;
-    const { content, gc } = images.rooms();
+    const { content, gc, store } = images.rooms();
     const directory = options.contextsDirectory;
     this.#blobs = new LayerBlobs({ content, gc, files: solver.layers.files, directory });
     this.#sources = new KeptSources(options.logger);
     const sources = this.#sources;
-    this.#pruner = new CachePruner({ solver, limits, sources, collect: (roots) => images.collect(roots) });
+    this.#pruner = new CachePruner({
+      solver,
+      collection,
+      sources,
+      disk,
+      imageChains: () => new Set(store.images().flatMap((image) => rootsOf(image).chains)),
+      collect: (roots) => images.collect(roots),
+    });
   }
 
   async build(
@@ -82,7 +99,7 @@ export class BuildService implements BuildBackend {
     );
   }
 
-  /** Contexts that are kept elsewhere are part of the cache from now on. */
+  /** Contexts that are kept elsewhere, and what was fetched, are part of the cache from now on. */
   keeps(folders: SourceFolders): void {
     this.#sources.serve(folders);
   }
@@ -96,6 +113,10 @@ export class BuildService implements BuildBackend {
     options: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },
   ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
     return await this.#pruner.prune(prune, options);
+  }
+
+  async cachePolicies(): Promise<readonly CachePolicy[]> {
+    return await this.#pruner.policies();
   }
 
   localProof(): Promise<string> {
@@ -139,5 +160,6 @@ export class BuildService implements BuildBackend {
     await this.#options.solver.layers.files.close();
     await this.#options.planner.close();
     await this.#options.solver.store.close();
+    await this.#options.solver.mounts.close();
   }
 }

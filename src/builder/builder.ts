@@ -24,6 +24,7 @@ export interface BuildCacheRecord {
   inUse: boolean;
   /** A folder that builds write to, no layer. */
   mutable: boolean;
+  /** An image has the layer too. */
   shared: boolean;
   sizeBytes: number;
   createdNano: bigint;
@@ -31,11 +32,24 @@ export interface BuildCacheRecord {
   usageCount: number;
 }
 
+/** How much of the cache is to stay, the longest unused going first. Bytes; 0: not given; nothing given: no limit. */
+export interface CacheSpace {
+  /** So much always may. */
+  reservedBytes: number;
+  /** No more may. */
+  maxUsedBytes: number;
+  /** So much of the disk is to be free. */
+  minFreeBytes: number;
+}
+
 export type BuildCachePrune = {
+  /** Also what images have, and frees nothing. */
   all: boolean;
-  /** Oldest go until no more than this is left; 0: no such limit. */
-  keepBytes: number;
-} & CacheSelection;
+} & CacheSpace &
+  CacheSelection;
+
+/** A rule of the collection that follows builds. */
+export type CachePolicy = BuildCachePrune;
 
 /** Which records are meant. */
 export interface CacheSelection {
@@ -60,4 +74,6 @@ export interface Builder {
     prune: BuildCachePrune,
     options: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },
   ): Promise<{ deleted: string[]; reclaimedBytes: number }>;
+  /** The rules of the collection that follows builds, in their order; none where it is switched off. */
+  cachePolicies(): Promise<readonly CachePolicy[]>;
 }

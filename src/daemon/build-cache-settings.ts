@@ -1,45 +1,72 @@
-import { EngineError } from '../errors/engine-error.ts';
+import type { CachePolicy, CacheSpace } from '../builder/builder.ts';
+import { parseCacheFilters } from '../builder/solver/cache-filter.ts';
+import type { CacheCollection } from '../builder/solver/prune-cache.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
+import { cacheSelection } from '../server/decode/cache-selection.ts';
 
-/** daemon.json's `builder.gc`: how much of the build cache stays. */
-export interface BuildCacheSettings {
-  enabled: boolean;
-  /** Bytes; 0: no limit. */
-  keepBytes: number;
+const SIZE = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i;
+const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
+
+/** Read `builder`: sizes as dockerd reads them (`20GB` is 20 · 2³⁰). @throws EngineError "invalid" naming the key. */
+export function buildCacheSettings(builder: unknown): CacheCollection {
+  const gc = objectAt(objectAt(builder, 'builder')?.['gc'], 'builder.gc') ?? {};
+  return {
+    enabled: flagAt(gc['enabled'], 'builder.gc.enabled') ?? true,
+    space: {
+      reservedBytes:
+        sizeAt(gc['defaultReservedSpace'], 'builder.gc.defaultReservedSpace') ||
+        sizeAt(gc['defaultKeepStorage'], 'builder.gc.defaultKeepStorage'),
+      maxUsedBytes: sizeAt(gc['defaultMaxUsedSpace'], 'builder.gc.defaultMaxUsedSpace'),
+      minFreeBytes: sizeAt(gc['defaultMinFreeSpace'], 'builder.gc.defaultMinFreeSpace'),
+    },
+    policies: policiesAt(gc['policy']),
+  };
 }
 
-/** As dockerd's own default. */
-const DEFAULT_KEEP_BYTES = 20 * 1000 ** 3;
-const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
-
-/**
- * Read `builder`. The limit is `defaultMaxUsedSpace`, `defaultKeepStorage` or `defaultReservedSpace`, or the greatest that a policy's last
- * rule leaves.
- *
- * @throws EngineError "invalid" naming the key.
- */
-export function buildCacheSettings(builder: unknown): BuildCacheSettings {
-  const gc = objectAt(objectAt(builder, 'builder')?.['gc'], 'builder.gc');
-  if (gc === undefined) return { enabled: true, keepBytes: DEFAULT_KEEP_BYTES };
-  const { enabled } = gc;
-  if (enabled !== undefined && typeof enabled !== 'boolean')
-    throw wrong('builder.gc.enabled', 'true or false');
-  const named = ['defaultMaxUsedSpace', 'defaultKeepStorage', 'defaultReservedSpace']
-    .map((key) => sizeAt(gc[key], `builder.gc.${key}`))
-    .find((size) => size !== undefined);
-  return { enabled: enabled ?? true, keepBytes: named ?? policyLimit(gc['policy']) ?? DEFAULT_KEEP_BYTES };
-}
-
-function policyLimit(policy: unknown): number | undefined {
+function policiesAt(policy: unknown): CachePolicy[] | undefined {
   if (policy === undefined || policy === null) return undefined;
   if (!Array.isArray(policy)) throw wrong('builder.gc.policy', 'an array');
-  const limits = policy.flatMap((rule: unknown, at) => {
-    const field = `builder.gc.policy[${at}]`;
-    const object = objectAt(rule, field) ?? {};
-    return ['maxUsedSpace', 'keepStorage', 'reservedSpace'].flatMap(
-      (key) => sizeAt(object[key], `${field}.${key}`) ?? [],
-    );
-  });
-  return limits.length === 0 ? undefined : Math.max(...limits);
+  return policy.map((rule: unknown, at) => policyOf(rule, `builder.gc.policy[${at}]`));
+}
+
+function policyOf(rule: unknown, field: string): CachePolicy {
+  const given = objectAt(rule, field) ?? {};
+  const space: CacheSpace = {
+    reservedBytes:
+      sizeAt(given['reservedSpace'], `${field}.reservedSpace`) ||
+      sizeAt(given['keepStorage'], `${field}.keepStorage`),
+    maxUsedBytes: sizeAt(given['maxUsedSpace'], `${field}.maxUsedSpace`),
+    minFreeBytes: sizeAt(given['minFreeSpace'], `${field}.minFreeSpace`),
+  };
+  const all = flagAt(given['all'], `${field}.all`) ?? false;
+  const filters = filtersAt(given['filter'], `${field}.filter`);
+  try {
+    const selection = cacheSelection(filters);
+    parseCacheFilters(selection.filters ?? []);
+    return { all, ...space, ...selection };
+  } catch (error) {
+    throw new EngineError('invalid', `invalid ${field}.filter: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** `["unused-for=48h", "type=exec.cachemount"]` */
+function filtersAt(value: unknown, field: string): Map<string, string[]> {
+  const filters = new Map<string, string[]>();
+  if (value === undefined || value === null) return filters;
+  if (!Array.isArray(value)) throw wrong(field, 'an array');
+  for (const text of value as unknown[]) {
+    const [, name = '', given = ''] = (typeof text === 'string' && /^([^=]+)=(.*)$/.exec(text)) || [];
+    if (name === '') throw wrong(field, 'of the form name=value');
+    const key = name.trim().toLowerCase();
+    filters.set(key, [...(filters.get(key) ?? []), given.trim()]);
+  }
+  return filters;
+}
+
+function flagAt(value: unknown, field: string): boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'boolean') throw wrong(field, 'true or false');
+  return value;
 }
 
 function objectAt(value: unknown, field: string): Record<string, unknown> | undefined {
@@ -48,15 +75,14 @@ function objectAt(value: unknown, field: string): Record<string, unknown> | unde
   return value as Record<string, unknown>;
 }
 
-/** `20GB`, `512MiB`, or a number of bytes. */
-function sizeAt(value: unknown, field: string): number | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
+/** `20GB`, `512MiB`, or a number of bytes; 0 where it is not given. */
+function sizeAt(value: unknown, field: string): number {
+  if (value === undefined || value === null || value === '') return 0;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(value.trim()) : null;
+  const match = typeof value === 'string' ? SIZE.exec(value) : null;
   if (match === null) throw wrong(field, 'a size such as 20GB');
-  const [, number = '0', unit = '', binary = ''] = match;
-  const scale = UNITS[unit.toLowerCase()] ?? 1;
-  return Math.floor(Number(number) * (binary === '' ? scale : 1024 ** Math.round(Math.log10(scale) / 3)));
+  const [, number = '0', unit = ''] = match;
+  return Math.floor(Number(number) * 1024 ** UNITS.indexOf(unit.toLowerCase()));
 }
 
 function wrong(field: string, what: string): EngineError {

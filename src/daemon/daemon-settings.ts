@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { CacheCollection } from '../builder/solver/prune-cache.ts';
 import type { Flag } from '../cli/flags/flag.ts';
 import { type ParsedFlags, parseFlags } from '../cli/flags/flag-set.ts';
 import { journalLimits } from '../containers/logs/journal-limits.ts';
@@ -8,7 +9,7 @@ import type { SubnetPool } from '../network/subnet-pools.ts';
 import type { RegistrySettings } from '../registry/registry-client.ts';
 import { DEFAULT_CDI_FOLDERS } from '../runtime/cdi/cdi-registry.ts';
 import { addressPools } from './address-pools.ts';
-import { type BuildCacheSettings, buildCacheSettings } from './build-cache-settings.ts';
+import { buildCacheSettings } from './build-cache-settings.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { type ContainerSettings, containerSettings } from './container-settings.ts';
 import { embeddedRegistry } from './embedded-registry/embedded-settings.ts';
@@ -47,7 +48,7 @@ export interface DaemonSettings {
   embeddedRegistry: RegistryOptions | undefined;
   maxConcurrentDownloads: number;
   maxConcurrentUploads: number;
-  buildCache: BuildCacheSettings;
+  buildCache: CacheCollection;
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];

@@ -257,7 +257,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     resolver,
     paths,
     cgroups: { parent: cgroupParent, driver: cgroupDriver, version: cgroupVersion },
-    limits: settings.buildCache,
+    collection: settings.buildCache,
     logger,
   });
   const containers = new ContainerService({

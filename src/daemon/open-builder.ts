@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BuildService } from '../builder/build-service.ts';
@@ -8,7 +9,9 @@ import type { RunPorts } from '../builder/execute/run-ports.ts';
 import { runStep, shellBeforeStep } from '../builder/execute/run-step.ts';
 import { withMountedChain } from '../builder/export/tree-output.ts';
 import { planPool } from '../builder/plan/plan-pool.ts';
+import type { DiskSpace } from '../builder/solver/cache-space.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
+import type { CacheCollection } from '../builder/solver/prune-cache.ts';
 import { SharedWork } from '../builder/solver/shared-work.ts';
 import { Turnstile } from '../builder/solver/turnstile.ts';
 import { FetchedSources } from '../builder/sources/fetched-sources.ts';
@@ -23,7 +26,7 @@ export interface BuilderRooms extends Omit<RunPorts, 'runnablePlatforms'> {
   store: CacheStore;
   content: LocalContentStore;
   images: ImageService;
-  limits: { enabled: boolean; keepBytes: number };
+  collection: CacheCollection;
 }
 
 /** The builder on the engine's rooms. */
@@ -39,9 +42,11 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
     withChain: async (chain, use, signal) => withMountedChain(chain, use, { ports: runs, signal }),
     logger,
   });
-  return new BuildService({
+  const remote = await FetchedSources.open({ root: join(directory, 'remote'), files });
+  const service = new BuildService({
     images,
-    limits: rooms.limits,
+    collection: rooms.collection,
+    disk: async () => await diskSpace(rooms.dataRoot),
     contextsDirectory: join(directory, 'contexts'),
     local: new LocalContexts({
       proofFile: join(rooms.execRoot, 'build-proof'),
@@ -52,7 +57,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
     solver: {
       snapshotter,
       layers: { content, snapshotter, gc, files },
-      remote: await FetchedSources.open({ root: join(directory, 'remote'), files }),
+      remote,
       takeLease: () => leases.take({ resumable: false }),
       holdRoots: (roots) => leases.hold(roots),
       store,
@@ -64,4 +69,12 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       turns: new Turnstile(Math.max(2, availableParallelism())),
     },
   });
+  service.keeps(remote);
+  return service;
+}
+
+/** As BuildKit counts: what is reserved for root is free too. */
+async function diskSpace(path: string): Promise<DiskSpace> {
+  const { bsize, blocks, bfree } = await statfs(path);
+  return { totalBytes: bsize * blocks, freeBytes: bsize * bfree };
 }

@@ -190,7 +190,88 @@ describe('what is listed and pruned', () => {
       expect(String(error)).toContain("failed to prune build cache: invalid filter 'type!'"),
     );
     expect((await cached()).map(({ ID }) => ID)).toContain(first?.ID ?? '');
+    // Without -a, what an image has stays.
     await docker('buildx', 'prune', '-f', '--filter', 'type!=nothing');
+    expect(await typesOf()).toEqual(['regular']);
+    await docker('buildx', 'prune', '-af', '--filter', 'type!=nothing');
     expect(await cached()).toEqual([]);
   }, 120_000);
+});
+
+describe('what stays of the cache', () => {
+  const build = builderOf(() => fixture, 'buildx');
+  const prune = async (query: string) =>
+    JSON.parse((await fixture.daemon.api('POST', `/build/prune${query}`)).body) as {
+      CachesDeleted: string[] | null;
+    };
+  beforeAll(async () => {
+    await docker('builder', 'prune', '-af');
+  }, 300_000);
+
+  test('layers of a tagged image are shared, survive a prune and go with -a', async () => {
+    const folder = fixture.project({
+      Dockerfile: 'FROM busybox\nRUN echo kept > /kept\nRUN echo too > /too\n',
+    });
+    await build(['-t', 'kept', folder]);
+    const told = await docker('buildx', 'du', '--verbose', '--filter', 'type=regular');
+    expect(told.match(/^Shared:\s+true$/gm)).toHaveLength(2);
+    const steps = /RUN echo \w+ > \/\w+\n#\d+ CACHED$/gm;
+    await docker('builder', 'prune', '-f');
+    expect((await build(['-t', 'kept', folder])).stderr.match(steps)).toHaveLength(2);
+    await docker('rmi', 'kept');
+    await docker('image', 'prune', '-f');
+    await docker('builder', 'prune', '-f');
+    expect((await build([folder])).stderr).not.toMatch(steps);
+    await docker('builder', 'prune', '-af');
+    expect(await cached()).toEqual([]);
+  }, 120_000);
+
+  test('enough free space keeps everything, by buildx and by the API', async () => {
+    const folder = fixture.project({ Dockerfile: 'FROM busybox\nRUN echo free > /free\n' });
+    await build([folder]);
+    const count = (await cached()).length;
+    await docker('buildx', 'prune', '-f', '--min-free-space', '1MB');
+    expect(await prune('?min-free-space=1000000')).toMatchObject({ CachesDeleted: null });
+    expect(await cached()).toHaveLength(count);
+    const { CachesDeleted: gone } = await prune('?all=1&min-free-space=1000000000000000');
+    expect(gone).toHaveLength(count);
+    expect(await cached()).toEqual([]);
+  }, 120_000);
+
+  test('a download is listed and pruned', async () => {
+    const body = new Uint8Array(3_000_000);
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response(body) });
+    try {
+      const url = `http://127.0.0.1:${server.port}/blob`;
+      const built = await build([fixture.project({ Dockerfile: `FROM scratch\nADD ${url} /blob\n` })]);
+      expect(built, built.stderr).toMatchObject({ code: 0 });
+      const told = await docker('buildx', 'du', '--verbose', '--filter', 'description~=^http');
+      // As Docker 28.5 has it.
+      for (const line of [
+        'Mutable: +true',
+        `Description: +http url ${url}`,
+        'Type: +regular',
+        'Size: +3(\\.\\d+)?MB',
+      ])
+        expect(told.replaceAll('\t', ' ')).toMatch(new RegExp(`^${line}$`, 'm'));
+      await docker('builder', 'prune', '-af');
+      expect(await cached()).toEqual([]);
+      const { stdout } = Bun.spawnSync(['du', '-sb', `${fixture.daemon.dataRoot}/builder/remote`]);
+      expect(Number.parseInt(stdout.toString(), 10)).toBeLessThan(100_000);
+    } finally {
+      await server.stop(true);
+    }
+  }, 120_000);
+
+  test('the rules of the collection are told', async () => {
+    const told = await docker('buildx', 'inspect');
+    expect(told.match(/^GC Policy rule#\d:$/gm)).toHaveLength(4);
+    expect(told).toMatch(/^ Min Free Space:/m);
+  }, 60_000);
+
+  test('a build’s history counts its steps', async () => {
+    await build([fixture.project({ Dockerfile: 'FROM busybox\nRUN echo counted > /counted\n' })]);
+    const told = await docker('buildx', 'history', 'inspect');
+    expect(told).toMatch(/^Build Steps:\s+(\d+)\/\1 \(\d+% cached\)$/m);
+  }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failureOf } from '../../../test/support/failure-of.ts';
@@ -149,6 +149,63 @@ describe('acquire()', () => {
     await (await second).release();
   });
 
+  test('what one has locked is nobody else’s: shared and private mounts get folders of their own', async () => {
+    const mounts = await openMounts();
+    const locked = await mounts.acquire([asked('a', 'locked')], never);
+    const shared = await mounts.acquire([asked('a', 'shared')], never);
+    const joined = await mounts.acquire([asked('a', 'shared')], never);
+    const alone = await mounts.acquire([asked('a', 'private')], never);
+    expect(joined.directories).toEqual(shared.directories);
+    const all = [locked, shared, alone].flatMap(({ directories }) => directories);
+    expect(new Set(all).size).toBe(3);
+    for (const held of [locked, shared, joined, alone]) await held.release();
+    // And none is made where one is free.
+    const again = await mounts.acquire([asked('a', 'private')], never);
+    expect(all).toContain(again.directories[0] ?? '');
+    await again.release();
+    expect(store.records()).toHaveLength(3);
+  });
+
+  test('what one has privately is not joined', async () => {
+    const mounts = await openMounts();
+    const alone = await mounts.acquire([asked('a', 'private')], never);
+    const shared = await mounts.acquire([asked('a', 'shared')], never);
+    expect(shared.directories).not.toEqual(alone.directories);
+    await alone.release();
+    await shared.release();
+  });
+
+  test('a lock waits until the last of those who share has left', async () => {
+    const mounts = await openMounts();
+    const shared = [
+      await mounts.acquire([asked('a', 'shared')], never),
+      await mounts.acquire([asked('a', 'shared')], never),
+    ];
+    const locked = mounts.acquire([asked('a', 'locked')], never);
+    expect(await hasCome(locked)).toBe(false);
+    await shared[0]?.release();
+    expect(await hasCome(locked)).toBe(false);
+    const last = shared[1]?.release();
+    const held = await locked;
+    await last;
+    expect(held.directories).toEqual(shared[0]?.directories ?? []);
+    await held.release();
+  });
+
+  test('a lock waits for no more than one folder to be free', async () => {
+    const mounts = await openMounts();
+    const [one, two] = [
+      await mounts.acquire([asked('a', 'private')], never),
+      await mounts.acquire([asked('a', 'private')], never),
+    ];
+    const locked = mounts.acquire([asked('a', 'locked')], never);
+    expect(await hasCome(locked)).toBe(false);
+    await two.release();
+    expect((await locked).directories).toEqual(two.directories);
+    await one.release();
+    await (await locked).release();
+  });
+
   test('a cache that is being pruned is not handed out', async () => {
     const mounts = await openMounts();
     await (await mounts.acquire([asked('a', 'shared')], never)).release();
@@ -174,4 +231,40 @@ test('recover() removes records whose folder is not there, and folders without a
   const again = await mounts.acquire([asked('a', 'shared')], never);
   expect(readdirSync(again.directories[0] ?? '')).toEqual([]);
   await again.release();
+});
+
+describe('sizes', () => {
+  const KIB = 1024;
+  const fill = async (mounts: CacheMounts): Promise<HeldCaches> => {
+    const held = await mounts.acquire([asked('a', 'shared')], never);
+    writeFileSync(join(held.directories[0] ?? '', 'big'), new Uint8Array(300 * KIB));
+    return held;
+  };
+
+  test('a daemon that was killed while a build wrote leaves none that is wrong', async () => {
+    await fill(await openMounts());
+    expect(store.records().map(({ sizeBytes }) => sizeBytes)).toEqual([0]);
+    await store.close();
+    store = await CacheStore.open(db);
+    const next = await openMounts();
+    await next.measured;
+    expect(store.records()[0]?.sizeBytes).toBeGreaterThanOrEqual(300 * KIB);
+  });
+
+  test('after an end in order nothing is measured again', async () => {
+    const mounts = await openMounts();
+    const held = await fill(mounts);
+    await held.release();
+    await store.close();
+    await mounts.close();
+    writeFileSync(join(held.directories[0] ?? '', 'more'), new Uint8Array(900 * KIB));
+    store = await CacheStore.open(db);
+    const next = await openMounts();
+    await next.measured;
+    expect(store.records()[0]?.sizeBytes).toBeLessThan(600 * KIB);
+    // Whether this one is killed isn't known yet.
+    const after = await openMounts();
+    await after.measured;
+    expect(store.records()[0]?.sizeBytes).toBeGreaterThan(900 * KIB);
+  });
 });

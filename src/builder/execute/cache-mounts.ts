@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
@@ -11,6 +11,7 @@ import type { StepMount } from '../plan/build-step.ts';
 import { digestOf } from '../plan/step-id.ts';
 import type { CacheRecord } from '../solver/cache-record.ts';
 import type { CacheStore } from '../solver/cache-store.ts';
+import { FolderShares } from './folder-shares.ts';
 
 type CacheMount = Extract<StepMount, { type: 'cache' }>;
 
@@ -56,19 +57,27 @@ interface HeldCache {
   release(): Promise<void>;
 }
 
+/** A record that no prune takes until it is let go. */
+interface ChosenCache {
+  record: CacheRecord;
+  letGo: () => void;
+}
+
 /** The folders of `RUN --mount=type=cache`: durable, records of the build cache. */
 export class CacheMounts {
   readonly #options: CacheMountOptions;
-  /** By record: who has it locked, each waiting for the one before. */
-  readonly #locks = new Map<string, Promise<void>>();
+  readonly #shares = new FolderShares();
   /** By what a mount asks for: finding or making its record, and holding it, is one step. */
   readonly #choosing = new KeyedQueue();
+  #measured: Promise<void> = Promise.resolve();
+  #isMeasured = true;
+  #isClosed = false;
 
   constructor(options: CacheMountOptions) {
     this.#options = options;
   }
 
-  /** Remove folders that no record owns, and records whose folder never came to be. */
+  /** Remove folders that no record owns, and records whose folder never came to be. Sizes that a killed daemon didn't write follow. */
   async recover(): Promise<void> {
     const { directory, store } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -76,6 +85,42 @@ export class CacheMounts {
     await store.remove(store.records().filter(({ id, kind }) => kind === CACHE_MOUNT && !names.has(id)));
     for (const name of names)
       if (store.get(name) === undefined) await rm(join(directory, name), { recursive: true, force: true });
+    const isKnown = await exists(this.#sizesFile);
+    await rm(this.#sizesFile, { force: true });
+    // A start doesn't wait for it.
+    if (!isKnown) this.#measured = this.#measureAll();
+  }
+
+  /** Resolves once every record's size is that of its folder, as of its last use. */
+  get measured(): Promise<void> {
+    return this.#measured;
+  }
+
+  /** After the store is closed: what it has written are the sizes. */
+  async close(): Promise<void> {
+    if (this.#isMeasured) await writeFile(this.#sizesFile, '');
+    this.#isClosed = true;
+  }
+
+  /** There only while no daemon runs, and only where the last one has written all sizes. */
+  get #sizesFile(): string {
+    return `${this.#options.directory}.measured`;
+  }
+
+  async #measureAll(): Promise<void> {
+    this.#isMeasured = false;
+    for (const record of this.#options.store.records())
+      if (record.kind === CACHE_MOUNT && !this.#isClosed) await this.#measure(record);
+    this.#isMeasured = !this.#isClosed;
+  }
+
+  async #measure(record: CacheRecord): Promise<void> {
+    const { store, logger } = this.#options;
+    try {
+      store.setSize(record, await diskUsage(this.path(record.id)));
+    } catch (error) {
+      logger.debug('Cannot measure a cache mount', { error: messageOf(error) });
+    }
   }
 
   path(id: string): string {
@@ -83,8 +128,9 @@ export class CacheMounts {
   }
 
   /**
-   * The folders of a step's mounts: `locked` waits until nobody else has it so, `private` takes one that nobody uses. Mounts of one cache share its
-   * folder; locks are taken in one order, so that no two steps wait for each other.
+   * The folders of a step's mounts, as BuildKit shares them: `shared` joins others of its kind; what one has as `locked` or `private` is nobody else's.
+   * Where no folder is to be had, `locked` waits for one, the others get a new one. Mounts of one step that name the same cache share its folder; caches
+   * are taken in one order, so that no two steps wait for each other.
    *
    * @throws the signal's reason.
    */
@@ -108,31 +154,57 @@ export class CacheMounts {
   }
 
   async #hold(base: string, wanted: WantedCache): Promise<HeldCache> {
-    const { store } = this.#options;
-    const { mount, signal } = wanted;
-    const { record, letGo } = await this.#choosing.run([base], async () => {
-      const chosen = await this.#record(base, wanted);
-      return { record: chosen, letGo: store.hold(chosen.id) };
-    });
-    let unlock = (): void => undefined;
-    try {
-      if (mount.sharing === 'locked') unlock = await this.#lock(record.id, signal);
-    } catch (error) {
-      letGo();
-      throw error;
+    const { sharing } = wanted.mount;
+    for (;;) {
+      const found = await this.#choosing.run([base], async () => {
+        wanted.signal.throwIfAborted();
+        const chosen = this.#choose(base, sharing);
+        if (chosen !== undefined) return { chosen };
+        // Waited for from this very moment: a release that comes next isn't missed.
+        if (sharing === 'locked' && this.#records(base).length > 0)
+          return { change: this.#shares.change(base, wanted.signal) };
+        return { chosen: await this.#makeNext(base, wanted) };
+      });
+      if (found.chosen !== undefined) return this.#use(base, found.chosen);
+      await found.change;
     }
-    store.touch(record);
+  }
+
+  #use(base: string, { record, letGo }: ChosenCache): HeldCache {
+    this.#options.store.touch(record);
     const release = async (): Promise<void> => {
-      try {
-        store.setSize(record, await diskUsage(this.path(record.id)));
-      } catch (error) {
-        this.#options.logger.debug('Cannot measure a cache mount', { error: messageOf(error) });
-      } finally {
-        unlock();
-        letGo();
-      }
+      this.#shares.leave(record.id);
+      this.#shares.tell(base);
+      await this.#measure(record);
+      letGo();
     };
     return { directory: this.path(record.id), release };
+  }
+
+  /** Found and held without a wait in between. */
+  #choose(base: string, sharing: CacheMount['sharing']): ChosenCache | undefined {
+    const { store } = this.#options;
+    const found = this.#records(base);
+    const joined = found.find(({ id }) => sharing === 'shared' && this.#shares.isShared(id));
+    const record = joined ?? found.find(({ id }) => this.#shares.isFree(id));
+    if (record === undefined) return undefined;
+    this.#shares.enter(record.id, sharing);
+    return { record, letGo: store.hold(record.id) };
+  }
+
+  /** One more. */
+  async #makeNext(base: string, wanted: WantedCache): Promise<ChosenCache> {
+    let at = 0;
+    while (this.#options.store.find(keyAt(base, at)) !== undefined) at++;
+    const made = await this.#make(keyAt(base, at), wanted);
+    this.#shares.enter(made.record.id, wanted.mount.sharing);
+    return made;
+  }
+
+  /** The folders of one cache, first made first. */
+  #records(base: string): CacheRecord[] {
+    const all = this.#options.store.records();
+    return all.filter(({ key }) => key === base || key.startsWith(`${base}:`)).sort(byKey);
   }
 
   /** The folder that a mount has come to, kept from prunes until it is released; undefined: none has. A private one is whichever came first. */
@@ -148,28 +220,11 @@ export class CacheMounts {
     await Promise.all(records.map(({ id }) => rm(this.path(id), { recursive: true, force: true })));
   }
 
-  async #record(base: string, wanted: WantedCache): Promise<CacheRecord> {
-    if (wanted.mount.sharing !== 'private') return await this.#findOrMake(base, wanted);
-    for (let at = 0; ; at++) {
-      const key = at === 0 ? base : `${base}:${at}`;
-      const found = this.#options.store.find(key);
-      if (found === undefined || !this.#options.store.inUse(found.id))
-        return found ?? (await this.#findOrMake(key, wanted));
-    }
-  }
-
-  async #findOrMake(key: string, wanted: WantedCache): Promise<CacheRecord> {
-    const found = this.#options.store.find(key);
-    if (found !== undefined) return found;
-    wanted.signal.throwIfAborted();
-    return await this.#make(key, wanted);
-  }
-
   /** The folder first, under a name of its own. A record that a kill leaves without one goes at the next start. */
   async #make(
     key: string,
     { mount, command, imported, signal, ...wanted }: WantedCache,
-  ): Promise<CacheRecord> {
+  ): Promise<ChosenCache> {
     const { directory, store } = this.#options;
     const stage = join(directory, `new-${digestOf(key).slice(7, 27)}`);
     await rm(stage, { recursive: true, force: true });
@@ -185,7 +240,7 @@ export class CacheMounts {
       await chown(stage, mount.uid, mount.gid);
       await chmod(stage, mount.mode);
     }
-    const record = await store.add({
+    const { record, release } = await store.addHeld({
       key,
       kind: CACHE_MOUNT,
       parent: undefined,
@@ -193,35 +248,30 @@ export class CacheMounts {
       sizeBytes: 0,
       description: `cached mount ${mount.target} from exec ${command} with id ${JSON.stringify(`/${mount.id}`)}`,
     });
-    await rename(stage, this.path(record.id));
-    return record;
-  }
-
-  async #lock(id: string, signal: AbortSignal): Promise<() => void> {
-    const before = this.#locks.get(id) ?? Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const mine = before.then(() => promise);
-    this.#locks.set(id, mine);
-    // Who gives up waiting leaves those before it in place.
-    void mine.then(() => {
-      if (this.#locks.get(id) === mine) this.#locks.delete(id);
-    });
-    const unlock = (): void => resolve();
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => undefined);
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
     try {
-      signal.throwIfAborted();
-      await Promise.race([before, aborted.promise]);
-      return unlock;
+      await rename(stage, this.path(record.id));
     } catch (error) {
-      unlock();
+      release();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
     }
+    return { record, letGo: release };
   }
+}
+
+function keyAt(base: string, at: number): string {
+  return at === 0 ? base : `${base}:${at}`;
+}
+
+/** Shorter ones have smaller numbers. */
+function byKey({ key: one }: CacheRecord, { key: other }: CacheRecord): number {
+  return one.length - other.length || (one < other ? -1 : 1);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** As in BuildKit: whoever says whose a cache is gets an empty one of its own, unless he names a folder to begin with, which has an owner. */

@@ -1,13 +1,21 @@
 import { expect, test } from 'bun:test';
+import type { ChainId, DiffId, Digest } from '../../oci/digest.ts';
 import { parseCacheFilters } from './cache-filter.ts';
 import type { CacheRecord } from './cache-record.ts';
 
+const layer: CacheRecord['layer'] = {
+  chainId: 'sha256:c' as ChainId,
+  diffId: 'sha256:d' as DiffId,
+  descriptor: { mediaType: 'x', digest: 'sha256:d' as Digest, size: 1 },
+  tarSize: 1,
+  createdNano: 0n,
+};
 const record = (change: Partial<CacheRecord>): CacheRecord => ({
   id: 'abc',
   key: 'k',
   kind: 'regular',
   parent: undefined,
-  layer: undefined,
+  layer,
   sizeBytes: 1,
   description: '[2/2] RUN npm ci',
   createdNano: 0n,
@@ -18,20 +26,26 @@ const record = (change: Partial<CacheRecord>): CacheRecord => ({
 const records = [
   record({ id: 'layer', description: '[2/2] RUN npm ci' }),
   record({ id: 'busy', description: '[3/3] COPY a, "b" /' }),
-  record({ id: 'mount', kind: 'exec.cachemount', description: 'cached mount /root/.npm' }),
-  record({ id: 'sent', kind: 'source.local', description: 'local source for context' }),
+  record({ id: 'mount', kind: 'exec.cachemount', layer: undefined, description: 'cached mount /root/.npm' }),
+  record({ id: 'sent', kind: 'source.local', layer: undefined, description: 'local source for context' }),
+  record({ id: 'fetched', layer: undefined, description: 'http url http://h/f' }),
 ];
 const found = (filters: string[]) => {
   const matches = parseCacheFilters(filters);
-  return records.filter((one) => matches(one, one.id === 'busy')).map(({ id }) => id);
+  return records
+    .filter((one) => matches(one, { inUse: one.id === 'busy', shared: one.id === 'busy' }))
+    .map(({ id }) => id);
 };
 
 // As containerd's filters over what BuildKit tells of a record.
 test.each<[string[], string[]]>([
-  [[], ['layer', 'busy', 'mount', 'sent']],
-  [[''], ['layer', 'busy', 'mount', 'sent']],
+  [[], ['layer', 'busy', 'mount', 'sent', 'fetched']],
+  [[''], ['layer', 'busy', 'mount', 'sent', 'fetched']],
   [['type==exec.cachemount'], ['mount']],
-  [['type!=exec.cachemount'], ['layer', 'busy', 'sent']],
+  [['type!=exec.cachemount'], ['layer', 'busy', 'sent', 'fetched']],
+  // Docker 28.5 has downloads as mutable records of the type `regular`.
+  [['type==regular'], ['layer', 'busy', 'fetched']],
+  [['type==regular,mutable'], ['fetched']],
   [
     ['type==exec.cachemount', 'type==source.local'],
     ['mount', 'sent'],
@@ -42,13 +56,13 @@ test.each<[string[], string[]]>([
   [['description~=npm,type==regular'], ['layer']],
   [['description=="[3/3] COPY a, \\"b\\" /"'], ['busy']],
   [['inuse'], ['busy']],
-  [['mutable'], ['mount', 'sent']],
+  [['mutable'], ['mount', 'sent', 'fetched']],
   [['immutable'], ['layer', 'busy']],
-  [['private'], ['layer', 'busy', 'mount', 'sent']],
-  [['shared'], []],
+  [['private'], ['layer', 'mount', 'sent', 'fetched']],
+  [['shared'], ['busy']],
   [['inuse==true'], []],
   [['nobody==knows'], []],
-  [['nobody!=knows'], ['layer', 'busy', 'mount', 'sent']],
+  [['nobody!=knows'], ['layer', 'busy', 'mount', 'sent', 'fetched']],
   [['id~=zz['], []],
 ])('%j selects %j', (filters, ids) => {
   expect(found(filters)).toEqual(ids);

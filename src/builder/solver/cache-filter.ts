@@ -1,7 +1,14 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { CacheRecord } from './cache-record.ts';
 
-type Field = (record: CacheRecord, inUse: boolean) => string | undefined;
+/** What isn't in a record itself. */
+export interface RecordState {
+  inUse: boolean;
+  /** An image has the layer too: nothing is freed where the record goes. */
+  shared: boolean;
+}
+
+type Field = (record: CacheRecord, state: RecordState) => string | undefined;
 type Matcher = (value: string | undefined) => boolean;
 
 const PRESENT = '';
@@ -11,18 +18,18 @@ const FIELDS: Readonly<Record<string, Field>> = {
   id: ({ id }) => id,
   type: ({ kind }) => kind,
   description: ({ description }) => description,
-  inuse: (_, inUse) => (inUse ? PRESENT : undefined),
-  mutable: ({ kind }) => (isMutable(kind) ? PRESENT : undefined),
-  immutable: ({ kind }) => (isMutable(kind) ? undefined : PRESENT),
-  shared: () => undefined,
-  private: () => PRESENT,
+  inuse: (_, { inUse }) => (inUse ? PRESENT : undefined),
+  mutable: (record) => (isMutable(record) ? PRESENT : undefined),
+  immutable: (record) => (isMutable(record) ? undefined : PRESENT),
+  shared: (_, { shared }) => (shared ? PRESENT : undefined),
+  private: (_, { shared }) => (shared ? undefined : PRESENT),
 };
 
 const MAX_FILTER = 4096;
 
 /** Folders that builds write to, other than layers, which never change. */
-export function isMutable(kind: CacheRecord['kind']): boolean {
-  return kind !== 'regular';
+export function isMutable({ layer }: CacheRecord): boolean {
+  return layer === undefined;
 }
 
 /**
@@ -33,21 +40,21 @@ export function isMutable(kind: CacheRecord['kind']): boolean {
  */
 export function parseCacheFilters(
   texts: readonly string[],
-): (record: CacheRecord, inUse: boolean) => boolean {
+): (record: CacheRecord, state: RecordState) => boolean {
   const filters = texts.filter((text) => text !== '').map(parseFilter);
   if (filters.length === 0) return () => true;
-  return (record, inUse) => filters.some((selectors) => selectors.every((fits) => fits(record, inUse)));
+  return (record, state) => filters.some((selectors) => selectors.every((fits) => fits(record, state)));
 }
 
-function parseFilter(text: string): ((record: CacheRecord, inUse: boolean) => boolean)[] {
+function parseFilter(text: string): ((record: CacheRecord, state: RecordState) => boolean)[] {
   if (text.length > MAX_FILTER) throw unreadable(text.slice(0, 80));
-  const selectors: ((record: CacheRecord, inUse: boolean) => boolean)[] = [];
+  const selectors: ((record: CacheRecord, state: RecordState) => boolean)[] = [];
   const selector = /([A-Za-z0-9_.\-/]+)(?:(==|!=|~=)("(?:[^"\\]|\\.)*"|[^,]*))?(?:,|$)/gy;
   while (selector.lastIndex < text.length) {
     const [, name = '', operator, value = ''] = selector.exec(text) ?? [];
     if (name === '') throw unreadable(text);
     const fits = matcherOf(operator, value.startsWith('"') ? unquoted(value) : value);
-    selectors.push((record, inUse) => fits(FIELDS[name]?.(record, inUse)));
+    selectors.push((record, state) => fits(FIELDS[name]?.(record, state)));
   }
   return selectors;
 }

@@ -10,15 +10,16 @@ export interface BuiltLayer {
   createdNano: bigint;
 }
 
-/** What the build cache remembers: the layer of a step, the folder of a cache mount, a context that was sent. */
+/** What the build cache remembers: the layer of a step, the folder of a cache mount, a context that was sent, a download, what git fetched. */
 export interface CacheRecord {
   id: string;
   /** What led to it; one record per key. */
   key: string;
-  kind: 'regular' | 'exec.cachemount' | 'source.local';
+  /** BuildKit's names. Its downloads and repositories are `regular`, as layers are. */
+  kind: 'regular' | 'exec.cachemount' | 'source.local' | 'source.git.checkout';
   /** The chain that it stands on. */
   parent: ChainId | undefined;
-  /** Undefined for a cache mount. */
+  /** Undefined for what is no layer. */
   layer: BuiltLayer | undefined;
   /** Bytes that it takes. Of a cache mount as of its last use. */
   sizeBytes: number;

@@ -25,6 +25,8 @@ interface RecordRow {
   uses: number | bigint;
 }
 
+type NewRecord = Omit<CacheRecord, 'id' | 'usedNano' | 'uses' | 'createdNano'>;
+
 /** The build cache's records: a table in `state.db`, a model of it in memory. Reads never wait. */
 export class CacheStore {
   readonly #db: StateDb;
@@ -58,7 +60,14 @@ export class CacheStore {
   }
 
   /** Durable when it resolves; takes the place of what the key had before. */
-  async add(made: Omit<CacheRecord, 'id' | 'usedNano' | 'uses' | 'createdNano'>): Promise<CacheRecord> {
+  async add(made: NewRecord): Promise<CacheRecord> {
+    const { record, release } = await this.addHeld(made);
+    release();
+    return record;
+  }
+
+  /** The same, and no prune takes it until it is released. */
+  async addHeld(made: NewRecord): Promise<{ record: CacheRecord; release: () => void }> {
     const createdNano = made.layer?.createdNano ?? nowNano();
     const record: CacheRecord = { ...made, id: newRecordId(), createdNano, usedNano: nowNano(), uses: 1 };
     const before = this.#byKey.get(record.key);
@@ -68,23 +77,19 @@ export class CacheStore {
     ]);
     if (before !== undefined) this.#forget(before);
     this.#remember(record);
-    return record;
+    return { record, release: this.hold(record.id) };
   }
 
   /** A build came by it. */
   touch(record: CacheRecord): void {
     record.usedNano = nowNano();
     record.uses++;
-    this.#unwritten.add(record.id);
-    this.#writing ??= setTimeout(
-      () => void this.#writeUses().catch(() => undefined),
-      USES_WRITTEN_MS,
-    ).unref();
+    this.#writeLater(record);
   }
 
   setSize(record: CacheRecord, sizeBytes: number): void {
     record.sizeBytes = sizeBytes;
-    this.#unwritten.add(record.id);
+    this.#writeLater(record);
   }
 
   /** Until it is called, no prune takes the record. */
@@ -142,6 +147,14 @@ export class CacheStore {
   #forget(record: CacheRecord): void {
     if (this.#byKey.get(record.key) === record) this.#byKey.delete(record.key);
     this.#byId.delete(record.id);
+  }
+
+  #writeLater({ id }: CacheRecord): void {
+    this.#unwritten.add(id);
+    this.#writing ??= setTimeout(
+      () => void this.#writeUses().catch(() => undefined),
+      USES_WRITTEN_MS,
+    ).unref();
   }
 
   async #writeUses(): Promise<void> {

@@ -1,94 +1,95 @@
 import type { GcRoots } from '../../images/store/lease-store.ts';
+import type { ChainId } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { BuildCachePrune, BuildCacheRecord, CacheSelection } from '../builder.ts';
+import type {
+  BuildCachePrune,
+  BuildCacheRecord,
+  CachePolicy,
+  CacheSelection,
+  CacheSpace,
+} from '../builder.ts';
 import type { KeptSources } from '../kept-sources.ts';
 import type { SolverPorts } from './build-ports.ts';
-import { isMutable, parseCacheFilters } from './cache-filter.ts';
+import { isMutable, parseCacheFilters, type RecordState } from './cache-filter.ts';
 import type { CacheRecord } from './cache-record.ts';
+import { type DiskSpace, defaultPolicies, keepBytesOf } from './cache-space.ts';
+import { planPrune } from './plan-prune.ts';
 
 /** daemon.json's `builder.gc`. */
-export interface CacheLimits {
+export interface CacheCollection {
   enabled: boolean;
-  /** Bytes that may stay. */
-  keepBytes: number;
+  /** Of the default policies. */
+  space: CacheSpace;
+  /** Undefined: the default ones. */
+  policies: readonly CachePolicy[] | undefined;
 }
 
 export interface CachePrunerOptions {
-  solver: Pick<SolverPorts, 'store' | 'mounts' | 'snapshotter'>;
-  limits: CacheLimits;
+  solver: Pick<SolverPorts, 'store' | 'mounts'>;
+  collection: CacheCollection;
   sources: Pick<KeptSources, 'records' | 'remove'>;
+  /** Of the file system that the cache lies on. */
+  disk: () => Promise<DiskSpace>;
+  /** What images stand on. */
+  imageChains: () => ReadonlySet<ChainId>;
   /** Remove those of these that nothing else holds. Resolves to the bytes freed. */
   collect: (roots: GcRoots) => Promise<number>;
 }
 
-type Matches = (record: CacheRecord, inUse: boolean) => boolean;
+type Matches = (record: CacheRecord, state: RecordState) => boolean;
 
-/** What is to go so that no more than `keepBytes` is left: the longest unused first, none before those that stand on it. */
-export function planPrune(
-  records: readonly CacheRecord[],
-  { keepBytes, matches, inUse }: { keepBytes: number; matches: Matches; inUse: (id: string) => boolean },
-): CacheRecord[] {
-  const children = new Map<string, number>();
-  for (const { parent } of records)
-    if (parent !== undefined) children.set(parent, (children.get(parent) ?? 0) + 1);
-  const blocked = (record: CacheRecord): boolean =>
-    record.layer !== undefined && (children.get(record.layer.chainId) ?? 0) > 0;
-  let left = records.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const gone: CacheRecord[] = [];
-  const waiting = records
-    .filter((record) => !inUse(record.id) && matches(record, false))
-    .sort((a, b) => Number(a.usedNano - b.usedNano));
-  for (let found = true; found && (keepBytes === 0 || left > keepBytes); ) {
-    found = false;
-    for (const [at, record] of waiting.entries()) {
-      if (blocked(record)) continue;
-      waiting.splice(at, 1);
-      gone.push(record);
-      left -= record.sizeBytes;
-      if (record.parent !== undefined) children.set(record.parent, (children.get(record.parent) ?? 1) - 1);
-      found = true;
-      break;
-    }
-  }
-  return gone;
+/** Records as they are at this moment: what is in use may be another after any wait. */
+interface Census {
+  records: CacheRecord[];
+  kept: ReadonlySet<CacheRecord>;
+  stateOf: (record: CacheRecord) => RecordState;
 }
 
 /** Keeps the build cache in its limits, lists it, prunes it. */
 export class CachePruner {
   readonly #options: CachePrunerOptions;
   #last: Promise<unknown> = Promise.resolve();
+  #isDue = false;
 
   constructor(options: CachePrunerOptions) {
     this.#options = options;
   }
 
   async list(selection: CacheSelection = {}): Promise<BuildCacheRecord[]> {
-    const { store } = this.#options.solver;
     const matches = selector(selection);
-    const byChain = new Map(store.records().map((record) => [record.layer?.chainId, record.id]));
-    const kept = await this.#options.sources.records({ roughly: false });
-    const all = [...store.records().map((record) => ({ record, inUse: store.inUse(record.id) })), ...kept];
-    return all
-      .filter(({ record, inUse }) => matches(record, inUse))
-      .map(({ record, inUse }) => {
+    const { records, stateOf } = await this.#census({ roughly: false });
+    const byChain = new Map(records.map((record) => [record.layer?.chainId, record.id]));
+    return records
+      .filter((record) => matches(record, stateOf(record)))
+      .map((record) => {
         const parent = record.parent === undefined ? undefined : byChain.get(record.parent);
-        return listed(record, { parents: parent === undefined ? [] : [parent], inUse });
+        return listed(record, { parents: parent === undefined ? [] : [parent], ...stateOf(record) });
       });
   }
 
+  async policies(): Promise<readonly CachePolicy[]> {
+    const { enabled, space, policies } = this.#options.collection;
+    if (!enabled) return [];
+    return policies ?? defaultPolicies(space, await this.#options.disk());
+  }
+
+  /** One collection that is waiting is enough for all builds that end meanwhile. */
   async keepLimits(): Promise<void> {
-    const { enabled, keepBytes } = this.#options.limits;
-    if (!enabled || keepBytes <= 0) return;
-    await this.#serially(() => this.#remove({ keepBytes, matches: () => true, roughly: true }));
+    if (this.#isDue) return;
+    this.#isDue = true;
+    await this.#serially(async () => {
+      this.#isDue = false;
+      for (const policy of await this.policies()) await this.#remove(policy, { roughly: true });
+    });
   }
 
   async prune(
-    { keepBytes, ...selection }: BuildCachePrune,
+    asked: BuildCachePrune,
     { pruned }: { signal: AbortSignal; pruned?: (record: BuildCacheRecord) => void },
   ): Promise<{ deleted: string[]; reclaimedBytes: number }> {
-    const matches = selector(selection);
+    selector(asked);
     const before = new Map((await this.list()).map((record) => [record.id, record]));
-    const { gone, freed } = await this.#serially(() => this.#remove({ keepBytes, matches, roughly: false }));
+    const { gone, freed } = await this.#serially(() => this.#remove(asked, { roughly: false }));
     for (const { id } of gone) {
       const record = before.get(id);
       if (record !== undefined) pruned?.(record);
@@ -102,28 +103,47 @@ export class CachePruner {
     return await run;
   }
 
-  async #remove(options: {
-    keepBytes: number;
-    matches: Matches;
-    roughly: boolean;
-  }): Promise<{ gone: CacheRecord[]; freed: number }> {
-    const { solver, sources } = this.#options;
-    const { store } = solver;
-    const kept = await sources.records(options);
-    const busy = new Set(kept.flatMap(({ record, inUse }) => (inUse ? [record.id] : [])));
-    const records = [...store.records(), ...kept.map(({ record }) => record)];
-    const gone = planPrune(records, { ...options, inUse: (id) => store.inUse(id) || busy.has(id) });
-    if (gone.length === 0) return { gone, freed: 0 };
-    const contexts = await sources.remove(gone.filter(({ kind }) => kind === 'source.local'));
-    const own = gone.filter(({ kind }) => kind !== 'source.local');
-    const freed = await this.#removeOwn(own);
-    return { gone: [...own, ...contexts], freed: freed + bytesOf(contexts) };
+  async #census({ roughly }: { roughly: boolean }): Promise<Census> {
+    const { solver, sources, imageChains } = this.#options;
+    await solver.mounts.measured;
+    const found = await sources.records({ roughly });
+    const busy = new Set(found.flatMap(({ record, inUse }) => (inUse ? [record] : [])));
+    const kept = new Set(found.map(({ record }) => record));
+    const chains = imageChains();
+    const stateOf = (record: CacheRecord): RecordState => ({
+      inUse: kept.has(record) ? busy.has(record) : solver.store.inUse(record.id),
+      shared: record.layer !== undefined && chains.has(record.layer.chainId),
+    });
+    return { records: [...solver.store.records(), ...kept], kept, stateOf };
   }
 
-  async #removeOwn(gone: readonly CacheRecord[]): Promise<number> {
+  async #remove(
+    asked: BuildCachePrune,
+    { roughly }: { roughly: boolean },
+  ): Promise<{ gone: CacheRecord[]; freed: number }> {
+    const { solver, sources, disk } = this.#options;
+    const matches = selector(asked);
+    const { freeBytes } = await disk();
+    const { records, kept, stateOf } = await this.#census({ roughly });
+    const sizeOf = (record: CacheRecord): number => (stateOf(record).shared ? 0 : record.sizeBytes);
+    const usedBytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+    const mayGo = (record: CacheRecord): boolean => {
+      const state = stateOf(record);
+      return !state.inUse && (asked.all || !state.shared) && matches(record, state);
+    };
+    const keepBytes = keepBytesOf(asked, { usedBytes, freeBytes });
+    const gone = planPrune(records, { keepBytes, mayGo, sizeOf });
+    const own = gone.filter((record) => !kept.has(record));
+    // Forgotten before the first wait: from here on no build can take what the plan found unused.
+    await solver.store.remove(own);
+    const freed = await this.#removeFiles(own);
+    const folders = await sources.remove(gone.filter((record) => kept.has(record)));
+    return { gone: [...own, ...folders], freed: freed + bytesOf(folders) };
+  }
+
+  async #removeFiles(gone: readonly CacheRecord[]): Promise<number> {
     const { solver, collect } = this.#options;
     if (gone.length === 0) return 0;
-    await solver.store.remove(gone);
     const folders = gone.filter(({ kind }) => kind === 'exec.cachemount');
     await solver.mounts.remove(folders);
     const layers = gone.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
@@ -141,7 +161,7 @@ function bytesOf(records: readonly CacheRecord[]): number {
 
 function listed(
   record: CacheRecord,
-  { parents, inUse }: { parents: string[]; inUse: boolean },
+  { parents, inUse, shared }: RecordState & { parents: string[] },
 ): BuildCacheRecord {
   return {
     id: record.id,
@@ -149,8 +169,8 @@ function listed(
     type: record.kind,
     description: record.description,
     inUse,
-    mutable: isMutable(record.kind),
-    shared: false,
+    mutable: isMutable(record),
+    shared,
     sizeBytes: record.sizeBytes,
     createdNano: record.createdNano,
     lastUsedNano: record.usedNano,
@@ -162,6 +182,6 @@ function listed(
 function selector({ filters = [], unusedForNano }: CacheSelection): Matches {
   const fits = parseCacheFilters(filters);
   const now = nowNano();
-  return (record, inUse) =>
-    (unusedForNano === undefined || now - record.usedNano >= unusedForNano) && fits(record, inUse);
+  return (record, state) =>
+    (unusedForNano === undefined || now - record.usedNano >= unusedForNano) && fits(record, state);
 }

@@ -294,6 +294,8 @@ export class BuildSolver {
         sizeBytes: layer.tarSize,
         description: step.name,
       });
+      // The record may be pruned as soon as it is there.
+      await this.#options.lease.add({ blobs: [layer.descriptor.digest], chains: [layer.chainId] });
       return layer;
     } finally {
       await lease.release();

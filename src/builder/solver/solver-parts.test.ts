@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { ChainId, DiffId, Digest } from '../../oci/digest.ts';
 import type { CacheRecord } from './cache-record.ts';
-import { planPrune } from './prune-cache.ts';
+import { planPrune } from './plan-prune.ts';
 import { SharedWork } from './shared-work.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -95,9 +95,11 @@ describe('planPrune()', () => {
     record('d', 'a', 3n),
   ];
   const prune = (keepBytes: number, used: string[] = []): string[] =>
-    planPrune(records, { keepBytes, matches: () => true, inUse: (id) => used.includes(id) }).map(
-      ({ id }) => id,
-    );
+    planPrune(records, {
+      keepBytes,
+      mayGo: ({ id }) => !used.includes(id),
+      sizeOf: ({ sizeBytes }) => sizeBytes,
+    }).map(({ id }) => id);
 
   test('takes the longest unused first, and none before what stands on it', () => {
     expect(prune(30)).toEqual(['d']);
@@ -107,5 +109,30 @@ describe('planPrune()', () => {
 
   test('leaves alone what a build uses, and what that stands on', () => {
     expect(prune(0, ['c'])).toEqual(['d']);
+  });
+
+  test('looks at each of many records no more than some times', () => {
+    let looks = 0;
+    const chain = Array.from({ length: 20_000 }, (_, at) => {
+      const one = record(`${at}`, at === 0 ? undefined : `${at - 1}`, BigInt(at));
+      const parent = one.parent;
+      Object.defineProperty(one, 'parent', {
+        get: () => {
+          looks++;
+          return parent;
+        },
+      });
+      return one;
+    });
+    const gone = planPrune(chain, { keepBytes: 0, mayGo: () => true, sizeOf: () => 1 });
+    expect(gone.map(({ id }) => Number(id))).toEqual(chain.map((_, at) => 19_999 - at));
+    expect(looks).toBeLessThan(5 * chain.length);
+  });
+
+  test('takes many that stand on one in the order of their use', () => {
+    const uses = Array.from({ length: 1000 }, (_, at) => (at * 7919) % 1000);
+    const fan = [record('base', undefined, 0n), ...uses.map((use) => record(`${use}`, 'base', BigInt(use)))];
+    const gone = planPrune(fan, { keepBytes: 0, mayGo: () => true, sizeOf: () => 1 });
+    expect(gone.map(({ id }) => id)).toEqual([...Array.from({ length: 1000 }, (_, at) => `${at}`), 'base']);
   });
 });

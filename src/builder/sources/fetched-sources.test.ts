@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { failureOf } from '../../../test/support/failure-of.ts';
 import type { FileRunner } from '../copy/file-job.ts';
 import { filePool } from '../copy/file-pool.ts';
 import { tarOf } from '../copy/testing/copy-fixture.ts';
@@ -49,4 +50,24 @@ test('context() takes what is no archive for a Dockerfile', async () => {
   expect(await context.tree.list('')).toEqual(['Dockerfile']);
   expect(await new Response(context.tree.read('Dockerfile')).text()).toBe('FROM scratch\n');
   await context.release();
+});
+
+test('downloads are listed as Docker lists them, without anybody’s password, and can be removed', async () => {
+  const url = new URL('/listed', server.url);
+  [url.username, url.password] = ['me', 'secret'];
+  const file = await sources.http(url.href, { signal });
+  const listed = async () =>
+    (await sources.list()).filter(({ description }) => description.endsWith('/listed'));
+  const [found] = await listed();
+  expect(found).toMatchObject({
+    kind: 'regular',
+    inUse: true,
+    description: `http url http://me:xxxxx@127.0.0.1:${server.port}/listed`,
+  });
+  expect(await failureOf(sources.remove(found?.id ?? ''))).toHaveProperty('kind', 'conflict');
+  await file.release();
+  expect(await listed()).toMatchObject([{ inUse: false }]);
+  await sources.remove(found?.id ?? '');
+  expect(await listed()).toEqual([]);
+  await sources.remove('absent');
 });

@@ -2,9 +2,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContextTree } from '../build-session.ts';
 import type { FileRunner } from '../copy/file-job.ts';
+import type { SourceFolder, SourceFolders } from '../kept-sources.ts';
 import { downloadContext } from './download-context.ts';
+import { readFolderNote } from './folder-note.ts';
 import { isGitUrl } from './git-reference.ts';
 import { GitSource } from './git-source.ts';
+import type { HeldFolders } from './held-folders.ts';
 import { HttpSource } from './http-source.ts';
 import { openContextTree } from './open-context-tree.ts';
 import type {
@@ -21,8 +24,8 @@ export interface FetchedSourcesOptions {
   files: FileRunner;
 }
 
-/** Remote sources, kept in a folder. */
-export class FetchedSources implements RemoteSources {
+/** Remote sources, kept in a folder as part of the build cache. */
+export class FetchedSources implements RemoteSources, SourceFolders {
   readonly #http: HttpSource;
   readonly #git: GitSource;
   readonly #options: FetchedSourcesOptions;
@@ -59,9 +62,30 @@ export class FetchedSources implements RemoteSources {
     }
   }
 
-  /** Remove what nobody uses and nobody has asked for since `beforeMs`. */
-  async collect(beforeMs: number): Promise<void> {
-    await Promise.all([this.#http.collect(beforeMs), this.#git.collect(beforeMs)]);
+  async list(): Promise<SourceFolder[]> {
+    const found: SourceFolder[] = [];
+    for (const { folders, kind } of this.#shelves())
+      for (const { name, path, ...facts } of await folders.list()) {
+        const { description = '' } = (await readFolderNote(path)) ?? {};
+        found.push({ id: recordId(kind, name), directory: path, kind, description, ...facts });
+      }
+    return found;
+  }
+
+  async remove(id: string): Promise<void> {
+    for (const { folders, kind } of this.#shelves()) {
+      const found = (await folders.list()).find(({ name }) => recordId(kind, name) === id);
+      if (found !== undefined) return await folders.remove(found.name);
+    }
+  }
+
+  /** As BuildKit has them: of what git fetched only the check-outs have a kind of their own. */
+  #shelves(): { folders: HeldFolders; kind: SourceFolder['kind'] }[] {
+    return [
+      { folders: this.#http.folders, kind: 'regular' },
+      { folders: this.#git.repositories, kind: 'regular' },
+      { folders: this.#git.trees, kind: 'source.git.checkout' },
+    ];
   }
 
   async #contextFiles(
@@ -78,4 +102,9 @@ export class FetchedSources implements RemoteSources {
       throw error;
     }
   }
+}
+
+/** As long as BuildKit's. */
+function recordId(kind: string, name: string): string {
+  return new Bun.CryptoHasher('sha256').update(`${kind} ${name}`).digest('hex').slice(0, 25);
 }

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { failureOf } from '../../../test/support/failure-of.ts';
+import { readFolderNote } from './folder-note.ts';
 import { isGitUrl, parseGitReference } from './git-reference.ts';
 import { GitSource } from './git-source.ts';
 import type { RemoteFiles } from './remote-sources.ts';
@@ -126,6 +127,23 @@ describe('GitSource', () => {
       expect(files.key).toMatch(/^[0-9a-f]{40}/);
       await files.release();
     }
+  });
+
+  test('repositories and check-outs that nobody holds can be removed, and are fetched anew', async () => {
+    const sources = await source('removed');
+    const files = await sources.fetch(`${remote}#v1`, { signal });
+    const [tree] = await sources.trees.list();
+    const [repository] = await sources.repositories.list();
+    expect([tree?.inUse, repository?.inUse]).toEqual([true, false]);
+    expect((await readFolderNote(tree?.path ?? ''))?.description).toBe(`git snapshot for ${remote}#v1`);
+    expect((await readFolderNote(repository?.path ?? ''))?.description).toBe(`shared git repo for ${remote}`);
+    await files.release();
+    await sources.trees.remove(tree?.name ?? '');
+    await sources.repositories.remove(repository?.name ?? '');
+    expect([await sources.trees.list(), await sources.repositories.list()]).toEqual([[], []]);
+    const again = await sources.fetch(`${remote}#v1`, { signal });
+    expect(read(again, 'file')).toBe('one');
+    await again.release();
   });
 
   test('fetch() brings no .git, unless it is to keep it', async () => {

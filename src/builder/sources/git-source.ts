@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
+import { writeFolderNote } from './folder-note.ts';
 import { git } from './git-command.ts';
 import { type GitReference, parseGitReference, shownRemote } from './git-reference.ts';
-import { HeldFolders } from './held-folders.ts';
+import { type HeldFolder, HeldFolders } from './held-folders.ts';
 import type { GitOptions, RemoteFiles } from './remote-sources.ts';
 import { SerialKeys } from './serial-keys.ts';
 
@@ -12,27 +13,17 @@ const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /** Repositories by remote, and what was checked out of them by commit: what is here already costs one question to the remote. */
 export class GitSource {
-  readonly #repositories: string;
-  readonly #folders: HeldFolders;
+  readonly repositories: HeldFolders;
+  readonly trees: HeldFolders;
   readonly #serial = new SerialKeys();
 
   constructor(root: string) {
-    this.#repositories = join(root, 'repositories');
-    this.#folders = new HeldFolders(join(root, 'trees'));
+    this.repositories = new HeldFolders(join(root, 'repositories'));
+    this.trees = new HeldFolders(join(root, 'trees'));
   }
 
   async recover(): Promise<void> {
-    await mkdir(this.#repositories, { recursive: true, mode: 0o700 });
-    await this.#folders.recover();
-  }
-
-  async collect(beforeMs: number): Promise<void> {
-    await this.#folders.collect(beforeMs);
-    for (const name of await readdir(this.#repositories))
-      await this.#serial.run(name.replace(/\.git(\.new)?$/, ''), async () => {
-        const path = join(this.#repositories, name);
-        if ((await lstat(path)).mtimeMs < beforeMs) await rm(path, { recursive: true, force: true });
-      });
+    await Promise.all([this.repositories.recover(), this.trees.recover()]);
   }
 
   /** @throws EngineError "unavailable" where there is no git, "invalid" with git's words. */
@@ -52,44 +43,69 @@ export class GitSource {
       checkCommit(resolved.commit, options.checksum ?? reference.checksum, reference);
       const key = `${resolved.commit}${keepGitDir ? '-git' : ''}${reference.submodules ? '' : '-bare'}`;
       const name = `${id}-${key}`;
-      const held =
-        (await this.#folders.hold(name)) ??
-        (await this.#folders.make(name, async (directory) => {
-          const repository = await this.#fetchInto(id, resolved, call);
-          await checkOut(
-            { directory, repository, keepGitDir, ...resolved, submodules: reference.submodules },
-            call,
-          );
-        }));
+      const make = async (directory: string): Promise<string> => {
+        await this.#checkOutInto(directory, { id, keepGitDir, resolved, reference }, call);
+        return name;
+      };
+      const held = (await this.trees.hold(name)) ?? (await this.trees.make(make));
       return await filesOf(held, reference, key);
     });
   }
 
-  /** The commit, with nothing before it where the remote can do that. */
-  async #fetchInto(id: string, { commit, name }: ResolvedRef, call: GitCall): Promise<string> {
-    const repository = join(this.#repositories, `${id}.git`);
-    if (!existsSync(join(repository, 'HEAD'))) await makeRepository(repository, call);
-    const within = { ...call, cwd: repository };
-    if (await has(commit, within)) return repository;
-    // A lock of a process that was killed would stay for ever; ours is the only one.
-    await rm(join(repository, 'shallow.lock'), { force: true });
-    const fetch = ['fetch', '--no-tags', '--update-head-ok'];
+  async #checkOutInto(directory: string, wanted: WantedTree, call: GitCall): Promise<void> {
+    const { id, keepGitDir, resolved, reference } = wanted;
+    const repository = await this.#repository(id, call);
     try {
-      await git([...fetch, '--depth=1', call.remote, commit], within);
-    } catch (error) {
-      call.signal.throwIfAborted();
-      if (!isRefusal(error)) throw error;
-      // No commits by their name, or nothing shallow: all of the branch, or of all branches.
-      const spec = name === undefined ? '+refs/*:refs/fetched/*' : `+${name}:refs/fetched/one`;
-      await git([...fetch, call.remote, spec], within);
+      await fetchInto(repository.path, resolved, call);
+      const { submodules } = reference;
+      await checkOut({ directory, repository: repository.path, keepGitDir, ...resolved, submodules }, call);
+    } finally {
+      await repository.release();
     }
-    if (!(await has(commit, within)))
-      throw new EngineError(
-        'invalid',
-        `repository ${shownRemote(call.remote)} does not contain commit ${commit}`,
-      );
-    return repository;
+    const ref = reference.ref === '' ? resolved.commit : reference.ref;
+    const description = `git snapshot for ${shownRemote(call.remote)}#${ref}`;
+    await writeFolderNote(directory, { description });
   }
+
+  async #repository(id: string, call: GitCall): Promise<HeldFolder> {
+    const name = `${id}.git`;
+    const make = async (directory: string): Promise<string> => {
+      await git(['init', '--quiet', '--bare', '--template=', directory], call);
+      await writeFolderNote(directory, { description: `shared git repo for ${shownRemote(call.remote)}` });
+      return name;
+    };
+    return (await this.repositories.hold(name)) ?? (await this.repositories.make(make));
+  }
+}
+
+interface WantedTree {
+  id: string;
+  keepGitDir: boolean;
+  resolved: ResolvedRef;
+  reference: GitReference;
+}
+
+/** The commit, with nothing before it where the remote can do that. */
+async function fetchInto(repository: string, { commit, name }: ResolvedRef, call: GitCall): Promise<void> {
+  const within = { ...call, cwd: repository };
+  if (await has(commit, within)) return;
+  // A lock of a process that was killed would stay for ever; ours is the only one.
+  await rm(join(repository, 'shallow.lock'), { force: true });
+  const fetch = ['fetch', '--no-tags', '--update-head-ok'];
+  try {
+    await git([...fetch, '--depth=1', call.remote, commit], within);
+  } catch (error) {
+    call.signal.throwIfAborted();
+    if (!isRefusal(error)) throw error;
+    // No commits by their name, or nothing shallow: all of the branch, or of all branches.
+    const spec = name === undefined ? '+refs/*:refs/fetched/*' : `+${name}:refs/fetched/one`;
+    await git([...fetch, call.remote, spec], within);
+  }
+  if (await has(commit, within)) return;
+  throw new EngineError(
+    'invalid',
+    `repository ${shownRemote(call.remote)} does not contain commit ${commit}`,
+  );
 }
 
 type GitCall = Parameters<typeof git>[1];
@@ -98,14 +114,6 @@ interface ResolvedRef {
   commit: string;
   /** Its full name at the remote; undefined for a commit that was named itself. */
   name: string | undefined;
-}
-
-async function makeRepository(path: string, call: GitCall): Promise<void> {
-  const temporary = `${path}.new`;
-  await rm(temporary, { recursive: true, force: true });
-  await rm(path, { recursive: true, force: true });
-  await git(['init', '--quiet', '--bare', '--template=', temporary], call);
-  await rename(temporary, path);
 }
 
 async function has(commit: string, within: GitCall): Promise<boolean> {
@@ -188,7 +196,7 @@ async function checkOut(
 }
 
 async function filesOf(
-  held: { path: string; release: () => Promise<void> },
+  held: HeldFolder,
   { directory, remote }: GitReference,
   key: string,
 ): Promise<RemoteFiles> {

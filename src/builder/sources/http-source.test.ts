@@ -138,12 +138,28 @@ describe('HttpSource', () => {
     expect((await http.fetch(at(`/${'n'.repeat(300)}`), { signal })).name).toBe('__unnamed__');
   });
 
-  test('collect() removes what nobody holds', async () => {
-    const http = await source('collected');
+  test('what nobody holds can be removed, and is then downloaded anew', async () => {
+    const http = await source('removed');
     const held = await http.fetch(at('/held'), { signal });
     await (await http.fetch(at('/free'), { signal })).release();
-    await http.collect(Date.now() + 1000);
+    for (const { name } of await http.folders.list())
+      await http.folders
+        .remove(name)
+        .catch((error: unknown) => expect(error).toHaveProperty('kind', 'conflict'));
     expect(readFileSync(fileOf(held), 'utf8')).toBe(content);
-    expect(readdirSync(join(root, 'collected')).filter((name) => !name.endsWith('.json'))).toHaveLength(1);
+    expect(readdirSync(join(root, 'removed'))).toHaveLength(1);
+    requests = [];
+    await (await http.fetch(at('/free'), { signal })).release();
+    expect(requests).toEqual(['GET /free']);
+  });
+
+  test('who comes while a folder is removed has a whole one', async () => {
+    const http = await source('meanwhile');
+    await (await http.fetch(at('/file'), { signal })).release();
+    const [folder] = await http.folders.list();
+    const removing = http.folders.remove(folder?.name ?? '');
+    const fetched = await http.fetch(at('/file'), { signal });
+    await removing;
+    expect(readFileSync(fileOf(fetched), 'utf8')).toBe(content);
   });
 });

@@ -1,36 +1,27 @@
-import { type FileHandle, mkdir, open, readFile, utimes } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, errnoCodeOf, messageOf } from '../../errors/engine-error.ts';
-import { writeFileAtomic } from '../../storage/atomic-file.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { type FolderNote, readFolderNote, writeFolderNote } from './folder-note.ts';
 import { HeldFolders } from './held-folders.ts';
 import type { HttpOptions, RemoteFiles } from './remote-sources.ts';
 import { SerialKeys } from './serial-keys.ts';
 
-/** What is known of a URL's last download. */
-interface Downloaded {
-  digest: string;
-  name: string;
-  etag: string;
-}
+type Downloaded = NonNullable<FolderNote['download']>;
 
 const MAX_NAME_BYTES = 255;
 const CONNECT_TIMEOUT_MS = 60_000;
 
 /** Downloads of ADD and of contexts: each content once, in a folder by URL and digest, asked for again only where the server's entity tag says so. */
 export class HttpSource {
-  readonly #folders: HeldFolders;
+  readonly folders: HeldFolders;
   readonly #serial = new SerialKeys();
 
   constructor(root: string) {
-    this.#folders = new HeldFolders(root);
+    this.folders = new HeldFolders(root);
   }
 
   async recover(): Promise<void> {
-    await this.#folders.recover();
-  }
-
-  async collect(beforeMs: number): Promise<void> {
-    await this.#folders.collect(beforeMs);
+    await this.folders.recover();
   }
 
   /** @throws EngineError "invalid": BuildKit's words for the server's refusal; code digest-mismatch. */
@@ -39,31 +30,28 @@ export class HttpSource {
     const id = new Bun.CryptoHasher('sha256').update(url).digest('hex');
     return await this.#serial.run(id, async () => {
       options.signal.throwIfAborted();
-      const known = await this.#known(id);
-      const held = known && (await this.#current(url, known, { id, options }));
-      return held ?? (await this.#download(url, id, options));
+      return (await this.#current(url, id, options)) ?? (await this.#download(url, id, options));
     });
   }
 
-  async #current(
-    url: string,
-    known: Downloaded,
-    { id, options }: { id: string; options: HttpOptions },
-  ): Promise<RemoteFiles | undefined> {
-    const isSame =
-      options.checksum === undefined
-        ? known.etag !== '' && (await isUnchanged(url, known.etag, options.signal))
-        : known.digest === options.checksum;
-    const held = isSame ? await this.#folders.hold(folderOf(id, known.digest)) : undefined;
-    return held && remoteFile(held, known);
+  /** Of what is here already that which the server, or the checksum, says is still right. */
+  async #current(url: string, id: string, options: HttpOptions): Promise<RemoteFiles | undefined> {
+    const { checksum, signal } = options;
+    for (const known of await this.#known(id)) {
+      if (checksum === undefined ? known.etag === '' : known.digest !== checksum) continue;
+      if (checksum === undefined && !(await isUnchanged(url, known.etag, signal))) return undefined;
+      const held = await this.folders.hold(folderOf(id, known.digest));
+      return held && remoteFile(held, known);
+    }
+    return undefined;
   }
 
   async #download(url: string, id: string, options: HttpOptions): Promise<RemoteFiles> {
     const response = await get(url, options.signal);
     const name = fileName(url);
-    const download = { digest: '', name, etag: response.headers.get('etag') ?? '' };
-    const temporary = `${id}-new`;
-    const made = await this.#folders.make(temporary, async (directory) => {
+    const download: Downloaded = { digest: '', name, etag: response.headers.get('etag') ?? '' };
+    const note = { description: `http url ${shownUrl(url)}`, download };
+    const held = await this.folders.make(async (directory) => {
       await mkdir(join(directory, 'files'), { mode: 0o755 });
       const file = join(directory, 'files', name);
       download.digest = await writeBody(response, file, options);
@@ -75,23 +63,28 @@ export class HttpSource {
         );
       const modified = timeOf(response.headers.get('last-modified'));
       await utimes(file, modified, modified);
+      await writeFolderNote(directory, note);
+      return folderOf(id, download.digest);
     });
-    await made.release();
-    const folder = folderOf(id, download.digest);
-    const held = (await this.#folders.hold(folder)) ?? (await this.#folders.take(temporary, folder));
-    await writeFileAtomic(join(this.#folders.path(`${id}.json`)), JSON.stringify(download), {
-      durable: false,
-    });
+    try {
+      // The same content may have another tag now.
+      await writeFolderNote(held.path, note);
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
     return remoteFile(held, download);
   }
 
-  async #known(id: string): Promise<Downloaded | undefined> {
-    try {
-      return JSON.parse(await readFile(this.#folders.path(`${id}.json`), 'utf8')) as Downloaded;
-    } catch (error) {
-      if (errnoCodeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
-      throw error;
+  /** The downloads of a URL, the last one first. */
+  async #known(id: string): Promise<Downloaded[]> {
+    const own = (await this.folders.list()).filter(({ name }) => name.startsWith(`${id}-`));
+    const found: Downloaded[] = [];
+    for (const { path } of own.sort((a, b) => b.lastUsedMs - a.lastUsedMs)) {
+      const download = (await readFolderNote(path))?.download;
+      if (download !== undefined) found.push(download);
     }
+    return found;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BuildDockerfile, BuildEvent } from '../../builder/build-progress.ts';
 import type { BuildResult } from '../../builder/builder.ts';
+import { StepCounter, type StepCounts } from './step-counts.ts';
 
 /** What waits of a build's output for one who reads slowly. */
 const MAX_WAITING_BYTES = 32 << 20;
@@ -16,6 +17,8 @@ export class BuildJob {
   readonly #kept = new EventQueue(MAX_KEPT_BYTES);
   readonly #watchers = new Set<EventQueue>();
   readonly #ended = Promise.withResolvers<void>();
+  #counter: StepCounter | undefined = new StepCounter();
+  #counts: StepCounts = { total: 0, completed: 0, cached: 0, warnings: 0 };
   #endedNano: bigint | undefined;
   #dockerfile: BuildDockerfile | undefined;
   #result: BuildResult | undefined;
@@ -48,7 +51,23 @@ export class BuildJob {
     return this.#ended.promise;
   }
 
+  get counts(): StepCounts {
+    return this.#counter?.counts ?? this.#counts;
+  }
+
+  /** About what it takes to tell late comers of it. */
+  get keptBytes(): number {
+    return this.#kept.bytes;
+  }
+
+  /** Late comers hear nothing of it from now on but how it ended. */
+  forgetEvents(): void {
+    this.#kept.clear();
+    this.#dockerfile = undefined;
+  }
+
   tell(event: BuildEvent): void {
+    this.#counter?.count(event);
     if (event.type === 'dockerfile') this.#dockerfile = event.dockerfile;
     // Of a transfer only the end is of interest later.
     if (event.type !== 'transfer' || event.transfer.completedNano !== undefined) this.#kept.push(event);
@@ -60,6 +79,8 @@ export class BuildJob {
     this.#endedNano = nowNano;
     this.#result = outcome.result;
     this.#error = outcome.error;
+    this.#counts = this.counts;
+    this.#counter = undefined;
     for (const watcher of this.#watchers) watcher.close();
     this.#ended.resolve();
   }
@@ -89,6 +110,7 @@ class EventQueue {
   readonly #maxLogBytes: number;
   #events: BuildEvent[] = [];
   #logBytes = 0;
+  #bytes = 0;
   #isClosed = false;
   #wake: (() => void) | undefined;
 
@@ -99,7 +121,18 @@ class EventQueue {
     this.#logBytes = from.#logBytes;
   }
 
+  /** About, of all that was pushed. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  clear(): void {
+    this.#events = [];
+    this.#bytes = 0;
+  }
+
   push(event: BuildEvent): void {
+    if (event.type !== 'log' || this.#logBytes <= this.#maxLogBytes) this.#bytes += bytesOf(event);
     if (event.type === 'log') {
       const before = this.#logBytes;
       this.#logBytes += event.log.data.length;
@@ -128,5 +161,23 @@ class EventQueue {
     }
     this.#logBytes = 0;
     return this.#events.splice(0);
+  }
+}
+
+/** Of an event without its texts. */
+const EVENT_BYTES = 300;
+
+function bytesOf(event: BuildEvent): number {
+  switch (event.type) {
+    case 'log':
+      return EVENT_BYTES + event.log.data.length;
+    case 'vertex':
+      return EVENT_BYTES + 2 * (event.vertex.name.length + (event.vertex.error?.length ?? 0));
+    case 'plan':
+      return event.lines.reduce((sum, { code }) => sum + EVENT_BYTES + 2 * code.length, EVENT_BYTES);
+    case 'dockerfile':
+      return EVENT_BYTES + event.dockerfile.data.length;
+    default:
+      return EVENT_BYTES;
   }
 }

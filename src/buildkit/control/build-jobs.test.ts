@@ -65,3 +65,78 @@ test('a build that nobody begins is not waited for once its asker is gone', asyn
   leaving.abort(new Error('gone'));
   expect(await asked).toMatchObject({ message: 'gone' });
 });
+
+const vertex = (digest: string, more: object = {}): BuildEvent => ({
+  type: 'vertex',
+  vertex: { digest: digest as never, inputs: [], name: digest, cached: false, ...more },
+});
+const dockerfile = (bytes: number): BuildEvent => ({
+  type: 'dockerfile',
+  dockerfile: { name: 'Dockerfile', data: new Uint8Array(bytes) },
+});
+
+test('steps are counted once, however often they are told of', () => {
+  const job = new BuildJobs().begin('r');
+  for (const digest of ['a', 'b', 'c']) job.tell(vertex(digest));
+  job.tell(vertex('a', { startedNano: 1n }));
+  job.tell(vertex('a', { startedNano: 1n, completedNano: 2n }));
+  job.tell(vertex('b', { startedNano: 1n, completedNano: 2n, cached: true }));
+  job.tell(warning('one'));
+  const counts = { total: 3, completed: 2, cached: 1, warnings: 1 };
+  expect(job.counts).toEqual(counts);
+  job.end({}, 3n);
+  expect(job.counts).toEqual(counts);
+});
+
+test('a listener hears of builds that begin, end and are forgotten, until it leaves', async () => {
+  const jobs = new BuildJobs();
+  jobs.begin('before');
+  const leaving = new AbortController();
+  const changes = jobs.changes(leaving.signal);
+  const heard: string[] = [];
+  const listening = (async () => {
+    for await (const { job, change } of changes) heard.push(`${job.ref} ${change}`);
+  })();
+  const told = async (act: () => void): Promise<string[]> => {
+    act();
+    await Bun.sleep(1);
+    return heard.splice(0);
+  };
+  expect(await told(() => jobs.begin('r'))).toEqual(['r begun']);
+  expect(await told(() => jobs.find('r')?.end({}, 1n))).toEqual(['r ended']);
+  expect(await told(() => jobs.forget('r'))).toEqual(['r forgotten']);
+  expect(await told(() => jobs.find('before')?.end({}, 1n))).toEqual(['before ended']);
+  leaving.abort();
+  await listening;
+  expect(await told(() => jobs.begin('later'))).toEqual([]);
+});
+
+test('a listener that doesn’t read costs no more than so many changes', async () => {
+  const jobs = new BuildJobs();
+  const leaving = new AbortController();
+  const changes = jobs.changes(leaving.signal);
+  for (let count = 0; count < 3000; count++) jobs.begin(`r${count}`).end({}, 1n);
+  await Bun.sleep(1);
+  const heard: string[] = [];
+  for await (const { job } of changes) {
+    heard.push(job.ref);
+    if (job.ref === 'r2999') leaving.abort();
+  }
+  expect(heard.length).toBeLessThanOrEqual(1000);
+});
+
+test('of ended builds no more is kept than some megabytes; how they ended is', async () => {
+  const jobs = new BuildJobs();
+  for (let count = 0; count < 10; count++) {
+    const job = jobs.begin(`r${count}`);
+    job.tell(dockerfile(8 << 20));
+    job.tell(vertex('a', { completedNano: 1n }));
+    job.end({}, 1n);
+    await Bun.sleep(1);
+  }
+  const kept = jobs.list().reduce((sum, { dockerfile: file }) => sum + (file?.data.length ?? 0), 0);
+  expect(kept).toBeLessThanOrEqual(32 << 20);
+  expect(jobs.list().map(({ counts }) => counts.completed)).toEqual(Array.from({ length: 10 }, () => 1));
+  expect(jobs.find('r9')?.dockerfile?.data.length).toBe(8 << 20);
+  expect(await Array.fromAsync(jobs.find('r0')?.events(signal) ?? [])).toEqual([]);
+});

@@ -9,6 +9,7 @@ import {
 import { BytesDuplex } from '../session/bytes-duplex.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { BuildJob } from './build-job.ts';
+import type { JobChange } from './build-jobs.ts';
 import type { BuildRuns } from './build-runs.ts';
 import { statusOf, timestampOf } from './status-messages.ts';
 import { buildkitVersion, type WorkerFacts, workerRecord } from './worker-record.ts';
@@ -28,7 +29,7 @@ export function controlService({ builder, runs, sessions, worker }: ControlPorts
     solve: async (request, { signal }) => ({ exporterResponse: await runs.solve(request, signal) }),
     status: ({ ref }, call) => status(runs, ref, call),
     session: (messages, call) => session(sessions, messages, call),
-    listWorkers: async () => ({ record: [await workerRecord(worker)] }),
+    listWorkers: async () => ({ record: [await workerRecord(worker, await builder.cachePolicies())] }),
     info: async () => ({ buildkitVersion: buildkitVersion(worker) }),
     diskUsage: async ({ filter, ageLimit }) => ({
       record: (await builder.cache({ filters: filter, unusedForNano: ageOf(ageLimit) })).map(usageRecord),
@@ -71,13 +72,18 @@ interface PruneAsked {
   keepDuration: bigint;
   reservedSpace: bigint;
   maxUsedSpace: bigint;
+  minFreeSpace: bigint;
 }
 
 async function* prune(builder: Builder, asked: PruneAsked, { signal }: GrpcCall) {
-  const keepBytes = Number(asked.maxUsedSpace > 0n ? asked.maxUsedSpace : asked.reservedSpace);
+  const space = {
+    reservedBytes: Number(asked.reservedSpace),
+    maxUsedBytes: Number(asked.maxUsedSpace),
+    minFreeBytes: Number(asked.minFreeSpace),
+  };
   const gone: BuildCacheRecord[] = [];
   await builder.pruneCache(
-    { all: asked.all, keepBytes, filters: asked.filter, unusedForNano: ageOf(asked.keepDuration) },
+    { all: asked.all, ...space, filters: asked.filter, unusedForNano: ageOf(asked.keepDuration) },
     { signal, pruned: (record) => void gone.push(record) },
   );
   for (const record of gone) yield usageRecord(record);
@@ -105,29 +111,43 @@ function usageRecord(record: BuildCacheRecord): MessageInitShape<typeof UsageRec
   };
 }
 
-async function* history(
-  runs: BuildRuns,
-  asked: { activeOnly: boolean; ref: string; earlyExit: boolean; limit: number },
-  { signal }: GrpcCall,
-) {
-  const jobs = runs.jobs
-    .list()
-    .filter((job) => !job.isInternal && (asked.ref === '' || job.ref === asked.ref));
+async function* history(runs: BuildRuns, asked: HistoryAsked, { signal }: GrpcCall) {
+  const isAsked = (job: BuildJob): boolean => !job.isInternal && (asked.ref === '' || job.ref === asked.ref);
+  // Before the list: what changes while that is sent comes after it.
+  const changes = runs.jobs.changes(asked.earlyExit ? AbortSignal.abort() : signal);
+  const jobs = runs.jobs.list().filter(isAsked);
   const shown = jobs.filter((job) => !asked.activeOnly || job.endedNano === undefined);
-  for (const job of asked.limit > 0 ? shown.slice(-asked.limit) : shown) yield historyEvent(job);
-  if (asked.earlyExit || signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  for (const job of asked.limit > 0 ? shown.slice(-asked.limit) : shown)
+    yield historyEvent(job, job.endedNano === undefined ? 'begun' : 'ended');
+  for await (const { job, change } of changes) if (isAsked(job)) yield historyEvent(job, change);
 }
 
-function historyEvent(job: BuildJob) {
-  const { ref, startedNano, endedNano, result, error } = job;
+interface HistoryAsked {
+  activeOnly: boolean;
+  ref: string;
+  earlyExit: boolean;
+  limit: number;
+}
+
+const EVENT_TYPES: Readonly<Record<JobChange, BuildHistoryEventType>> = {
+  begun: BuildHistoryEventType.STARTED,
+  ended: BuildHistoryEventType.COMPLETE,
+  forgotten: BuildHistoryEventType.DELETED,
+};
+
+function historyEvent(job: BuildJob, change: JobChange) {
+  const { ref, startedNano, endedNano, result, error, counts } = job;
   return {
-    type: endedNano === undefined ? BuildHistoryEventType.STARTED : BuildHistoryEventType.COMPLETE,
+    type: EVENT_TYPES[change],
     record: {
       ref,
       frontend: 'dockerfile.v0',
       createdAt: timestampOf(startedNano),
       exporterResponse: result?.metadata ?? {},
+      numTotalSteps: counts.total,
+      numCompletedSteps: counts.completed,
+      numCachedSteps: counts.cached,
+      numWarnings: counts.warnings,
       ...(endedNano === undefined ? {} : { completedAt: timestampOf(endedNano) }),
       ...(error === undefined ? {} : { error: { code: 2, message: error.message } }),
     },

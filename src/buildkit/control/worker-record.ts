@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { CachePolicy } from '../../builder/builder.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { WorkerRecordSchema } from '../protocol/generated/worker_pb.ts';
 
@@ -25,7 +26,10 @@ export function buildkitVersion({ version }: WorkerFacts): {
   return { package: 'sampan', version: BUILDKIT_VERSION, revision: version };
 }
 
-export async function workerRecord(facts: WorkerFacts): Promise<MessageInitShape<typeof WorkerRecordSchema>> {
+export async function workerRecord(
+  facts: WorkerFacts,
+  policies: readonly CachePolicy[] = [],
+): Promise<MessageInitShape<typeof WorkerRecordSchema>> {
   const [platforms, hostGatewayIp] = [await facts.platforms(), await facts.hostGatewayIp()];
   return {
     id: facts.id,
@@ -42,6 +46,14 @@ export async function workerRecord(facts: WorkerFacts): Promise<MessageInitShape
       os,
       architecture,
       variant: variant ?? '',
+    })),
+    gcPolicy: policies.map((policy) => ({
+      all: policy.all,
+      keepDuration: policy.unusedForNano ?? 0n,
+      filters: [...(policy.filters ?? [])],
+      reservedSpace: BigInt(policy.reservedBytes),
+      maxUsedSpace: BigInt(policy.maxUsedBytes),
+      minFreeSpace: BigInt(policy.minFreeBytes),
     })),
     buildkitVersion: buildkitVersion(facts),
   };

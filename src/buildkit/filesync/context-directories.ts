@@ -18,7 +18,10 @@ export interface ReceivedContext {
 /** A context that is kept for the next build. */
 export interface KeptContext {
   id: string;
+  kind: 'source.local';
+  description: string;
   directory: string;
+  createdMs: number;
   lastUsedMs: number;
   inUse: boolean;
 }
@@ -88,8 +91,10 @@ export class ContextDirectories {
     for (const id of await this.#names()) {
       const { root, directory } = this.#place(id);
       const found = await stat(root).catch(() => undefined);
-      if (found !== undefined)
-        kept.push({ id, directory, lastUsedMs: found.mtimeMs, inUse: this.#busy.has(id) });
+      if (found === undefined) continue;
+      const { birthtimeMs: createdMs, mtimeMs: lastUsedMs } = found;
+      const facts = { createdMs, lastUsedMs, inUse: this.#busy.has(id) };
+      kept.push({ id, kind: 'source.local', description: 'local source for context', directory, ...facts });
     }
     return kept;
   }

@@ -1,6 +1,7 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
 import type { BuildEvent } from '../../builder/build-progress.ts';
 import type { BuildRequest } from '../../builder/build-request.ts';
+import type { CacheSpace } from '../../builder/builder.ts';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import { parseFilters } from '../../wire/filters.ts';
@@ -149,16 +150,34 @@ function exitOf(error: unknown): { code: number; command: string } | undefined {
 }
 
 async function prune(builder: BuildBackend, request: ApiRequest, response: ApiResponse): Promise<void> {
-  const keepBytes = Math.max(
-    ...['keep-storage', 'reserved-space', 'max-used-space'].map((name) => intParam(request, name) ?? 0),
-  );
+  const space = spaceOf(request);
   const selection = cacheSelection(parseFilters(request.query.get('filters')));
   const { deleted, reclaimedBytes } = await builder.pruneCache(
-    { all: boolParam(request, 'all'), keepBytes, ...selection },
+    { all: boolParam(request, 'all'), ...space, ...selection },
     { signal: request.signal },
   );
   response.json(200, {
     CachesDeleted: deleted.length === 0 ? null : deleted,
     SpaceReclaimed: reclaimedBytes,
   });
+}
+
+function spaceOf(request: ApiRequest): CacheSpace {
+  return {
+    // The older name counts where the newer one is not used.
+    reservedBytes: bytesParam(request, 'reserved-space') || bytesParam(request, 'keep-storage'),
+    maxUsedBytes: bytesParam(request, 'max-used-space'),
+    minFreeBytes: bytesParam(request, 'min-free-space'),
+  };
+}
+
+/** 0 where it is missing. @throws EngineError "invalid" in Docker's words. */
+function bytesParam(request: ApiRequest, name: string): number {
+  try {
+    return intParam(request, name) ?? 0;
+  } catch (error) {
+    const given = textParam(request, name) ?? '';
+    const message = `${name} is in bytes and expects an integer, got ${given}: ${messageOf(error)}`;
+    throw new EngineError('invalid', message, { cause: error });
+  }
 }

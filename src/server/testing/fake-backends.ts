@@ -1,4 +1,5 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildCachePrune } from '../../builder/builder.ts';
 import type { BuildkitBackend } from '../../buildkit/buildkit-endpoint.ts';
 import type { PathStat } from '../../containers/archive/path-stat.ts';
 import type { ContainerStatus, ContainerView } from '../../containers/container.ts';
@@ -56,10 +57,16 @@ export class FakeEngine implements Backends {
   info: SystemInfo = systemInfo();
   #nextId = 1;
 
+  readonly cachePrunes: BuildCachePrune[] = [];
+
   readonly builder: BuildBackend = {
     build: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
     cache: async () => [],
-    pruneCache: async () => ({ deleted: [], reclaimedBytes: 0 }),
+    pruneCache: async (asked) => {
+      this.cachePrunes.push(asked);
+      return { deleted: [], reclaimedBytes: 0 };
+    },
+    cachePolicies: async () => [],
     receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
     localProof: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
   };
