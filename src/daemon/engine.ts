@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildService } from '../builder/build-service.ts';
@@ -29,7 +28,8 @@ import { warnOnce } from '../registry/warn-once.ts';
 import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
-import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
+import { chooseSnapshotDriver, openSnapshotter } from '../snapshots/create-snapshotter.ts';
+import type { ProbeResult } from '../snapshots/probe.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
@@ -39,6 +39,7 @@ import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { cgroupParentOf } from './engine-suffix.ts';
 import { renderLogTag } from './log-tag.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
@@ -59,6 +60,8 @@ export class Engine {
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
   readonly runtime: ConmonRuntime;
+  /** Why it is this snapshotter and this runtime, as the start found out. */
+  readonly chosen: Chosen;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
   /** The registry that others may be served from. */
@@ -75,6 +78,7 @@ export class Engine {
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
     this.runtime = rooms.runtime;
+    this.chosen = rooms.chosen;
     this.content = rooms.content;
     this.registry = rooms.registry;
     this.embeddedRegistry = rooms.embeddedRegistry;
@@ -130,7 +134,15 @@ async function startDue(containers: ContainerService, logger: Logger): Promise<v
   clearTimeout(timer);
 }
 
+/** What was chosen by trying. */
+export interface Chosen {
+  storage: ProbeResult;
+  /** Why others were not taken. */
+  rejectedRuntimes: readonly string[];
+}
+
 interface Rooms {
+  chosen: Chosen;
   db: SqliteStateDb;
   events: EventBus;
   content: LocalContentStore;
@@ -146,17 +158,13 @@ interface Rooms {
   builder: BuildService;
 }
 
-/** Tells daemons on one machine apart by their data root. */
-function suffixOf(dataRoot: string): string {
-  return createHash('sha256').update(dataRoot).digest('hex').slice(0, 8);
-}
-
 async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Rooms> {
   const { dataRoot, execRoot } = settings;
-  const cgroupParent = settings.cgroupParent ?? `/sampan-${suffixOf(dataRoot)}`;
-  const [db, snapshotter, probed] = await Promise.all([
+  const cgroupParent = cgroupParentOf(settings);
+  const layers = { root: join(dataRoot, 'layers'), logger };
+  const [db, storage, probed] = await Promise.all([
     SqliteStateDb.open(join(dataRoot, 'state.db'), migrations),
-    createSnapshotter({ driver: settings.storageDriver, root: join(dataRoot, 'layers'), logger }),
+    chooseSnapshotDriver({ driver: settings.storageDriver, ...layers }),
     probeRuntime({
       directory: join(execRoot, 'probe'),
       cgroupParent,
@@ -165,6 +173,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
+  const snapshotter = openSnapshotter(storage.driver, layers);
   const runtime = new ConmonRuntime({
     directory: join(execRoot, 'oci'),
     probed,
@@ -278,6 +287,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const usersOf = (volume: string) => containers.volumeUsers(volume);
   const volumes = new VolumeService({ volumes: localVolumes, usersOf, events, scratch: paths.scratch });
   return {
+    chosen: { storage, rejectedRuntimes: probed.rejected },
     db,
     events,
     content,

@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../storage/atomic-file.ts';
 import { cgroupWarnings, readCgroupFacts, readCgroupHost } from '../sys/cgroup.ts';
 import { nowNano } from '../sys/clock.ts';
 import { readHostFacts } from '../sys/host.ts';
+import type { DoctorReport } from '../wire/doctor.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { accountDisk } from './disk-accounting.ts';
 import type { Engine } from './engine.ts';
@@ -94,6 +95,13 @@ export class SystemService implements SystemBackend {
         { name: 'conmon', version: runtimeInfo.monitorVersion, details: {} },
       ],
     };
+  }
+
+  async doctor({ signal }: { signal: AbortSignal }): Promise<DoctorReport> {
+    // Rarely called, and much to load.
+    const { diagnose } = await import('./doctor/diagnose.ts');
+    const { runningSubject } = await import('./doctor/running-subject.ts');
+    return await diagnose(runningSubject(this.#engine, this.#settings), signal);
   }
 
   async diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }> {
