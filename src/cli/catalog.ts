@@ -131,6 +131,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/export.ts'),
   },
   {
+    paths: ['system doctor', 'doctor'],
+    short: 'Look for what is wrong with the engine and its machine',
+    group: 'command',
+    load: () => import('./commands/system/doctor.ts'),
+  },
+  {
     paths: ['system events', 'events'],
     short: 'Show events of the daemon as they happen',
     group: 'command',

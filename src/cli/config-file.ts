@@ -18,6 +18,7 @@ export interface ConfigFile {
   imagesFormat?: string;
   statsFormat?: string;
   volumesFormat?: string;
+  networksFormat?: string;
   /** `label=a`: added to the filters of every prune. */
   pruneFilters?: string[];
   auths?: Record<string, StoredLogin>;
@@ -70,10 +71,19 @@ export function parseSecretJson(text: string): unknown {
   }
 }
 
+const TEXTS = [
+  'psFormat',
+  'imagesFormat',
+  'statsFormat',
+  'volumesFormat',
+  'networksFormat',
+  'credsStore',
+] as const;
+
 /** Fills `config` until a known field hasn't the type that Docker gives it. */
 function decodeConfig(value: unknown, config: ConfigFile): void {
   const fields = objectOf(value, 'the file');
-  for (const key of ['psFormat', 'imagesFormat', 'statsFormat', 'volumesFormat', 'credsStore'] as const) {
+  for (const key of TEXTS) {
     const text = fields[key];
     if (text !== undefined && text !== null) config[key] = stringOf(text, key);
   }

@@ -3,7 +3,7 @@ import { EngineClient } from '../client/engine-client.ts';
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import { describeError, ExitError } from './cli-error.ts';
 import type { CatalogEntry, Command } from './command.ts';
-import type { CliContext, GlobalOptions } from './context.ts';
+import type { CliContext, GlobalOptions, Invocation } from './context.ts';
 import { checkArguments, findCommand, type Target } from './dispatch.ts';
 import { type ParsedFlags, parseFlags } from './flags/flag-set.ts';
 import { didYouMean, UsageError } from './flags/usage-error.ts';
@@ -17,7 +17,7 @@ import {
   openTransport,
   stockDaemonHint,
 } from './host.ts';
-import { readStartConfig } from './start-config.ts';
+import { readStartConfig, type StartConfig } from './start-config.ts';
 import type { Sink, Source } from './terminal/sink.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -34,10 +34,16 @@ export interface World {
   stderr: Sink;
 }
 
+/** What stands before the command, in the command line and in config.json. */
+interface Start {
+  globals: ParsedFlags;
+  config: StartConfig;
+}
+
 /** Run one command line. @returns the exit status. */
 export async function runProgram(world: World): Promise<number> {
   try {
-    return await dispatch(world);
+    return await begin(world);
   } catch (error) {
     if (errnoCodeOf(error) === 'EPIPE') return 141;
     const text = describeError(error);
@@ -46,7 +52,7 @@ export async function runProgram(world: World): Promise<number> {
   }
 }
 
-async function dispatch(world: World): Promise<number> {
+async function begin(world: World): Promise<number> {
   const configDirectory = world.env.DOCKER_CONFIG || `${world.env.HOME ?? '/root'}/.docker`;
   const flags = globalFlags(configDirectory);
   let globals: ParsedFlags;
@@ -59,26 +65,50 @@ async function dispatch(world: World): Promise<number> {
     });
   }
   await tellOfBriefHelp(world, globals);
+  const start = { globals, config: await readStartConfig(globals.string('config')) };
+  const { aliases } = start.config;
+  if (aliases === undefined) return dispatch(world, start, globals.args);
+  const { aliasedWords } = await import('./plugins/builder-alias.ts');
+  const { words, plugin } = aliasedWords(globals.args, aliases);
+  const before = world.argv.slice(0, world.argv.length - globals.args.length);
+  const aliased = { ...world, argv: [...before, ...words] };
+  if (plugin === undefined) return dispatch(aliased, start, words);
+  return forward(aliased, start, words);
+}
+
+/** To the plugin that config.json names as builder. buildx's words are known here too. */
+async function forward(world: World, start: Start, words: readonly string[]): Promise<number> {
+  const [plugin = ''] = words;
+  await tryPlugin(world, start, plugin);
+  if (plugin === 'buildx') return dispatch(world, start, words);
+  throw (await import('./plugins/builder-alias.ts')).builderMissing();
+}
+
+async function dispatch(world: World, start: Start, words: readonly string[]): Promise<number> {
+  const { globals } = start;
   if (globals.bool('version')) return say(world, `Sampan version ${CLIENT_VERSION}\n`);
   if (!isLogLevel(globals.string('log-level')))
     throw new EngineError('invalid', `Unable to parse logging level: ${globals.string('log-level')}`);
-  const words = globals.args;
-  if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1)) {
-    const { programHelp } = await import('./help.ts');
-    const plugins = await pluginRows(globals);
-    return say(
-      world,
-      programHelp({ program: world.program, columns: world.stdout.size().width }, { flags, plugins }),
-    );
-  }
+  if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1))
+    return overview(world, globals);
   const asked = words[0] === 'help' ? words.slice(1) : words;
-  if (mayBePlugin(asked)) await tryPlugin(world, globals, asked[0] ?? '');
+  if (mayBePlugin(asked)) await tryPlugin(world, start, asked[0] ?? '');
   if (words[0] === 'help') return help(world, asked);
   const target = findCommand(words);
   if (target.kind === 'unknown') return unknownCommand(world, target);
   if (target.kind === 'unbuilt') return unbuiltCommand(world, target);
   if (target.kind === 'noun') return showNoun(world, target);
-  return runCommand(world, globals, target);
+  return runCommand(world, start, target);
+}
+
+async function overview(world: World, globals: ParsedFlags): Promise<number> {
+  const { programHelp } = await import('./help.ts');
+  const plugins = await pluginRows(globals);
+  const flags = globalFlags(globals.string('config'));
+  return say(
+    world,
+    programHelp({ program: world.program, columns: world.stdout.size().width }, { flags, plugins }),
+  );
 }
 
 /** What isn't ours, and the words that a plugin of Docker's says better where it is installed. */
@@ -88,12 +118,12 @@ function mayBePlugin(words: readonly string[]): boolean {
 }
 
 /** Returns when there is no such plugin. */
-async function tryPlugin(world: World, globals: ParsedFlags, name: string): Promise<void> {
+async function tryPlugin(world: World, start: Start, name: string): Promise<void> {
   const { findPlugin } = await import('./plugins/find-plugin.ts');
-  const plugin = await findPlugin({ globals: globalOptions(globals) }, name);
+  const plugin = await findPlugin({ globals: globalOptions(start.globals) }, name);
   if (plugin === undefined) return;
   const { runPlugin } = await import('./plugins/run-plugin.ts');
-  await runPlugin(plugin, world.argv, await hostChoice(world, globals));
+  await runPlugin(plugin, world.argv, hostChoice(world, start));
 }
 
 async function pluginRows(globals: ParsedFlags): Promise<{ name: string; short: string }[]> {
@@ -107,7 +137,7 @@ async function say(world: World, text: string): Promise<number> {
   return 0;
 }
 
-async function help(world: World, words: string[]): Promise<number> {
+async function help(world: World, words: readonly string[]): Promise<number> {
   const target = findCommand(words);
   if (target.kind === 'unknown') throw new EngineError('invalid', `unknown help topic: ${words.join(' ')}`);
   if (target.kind === 'noun') return showNoun(world, { ...target, asked: true });
@@ -184,7 +214,7 @@ async function tellOfBriefHelp(world: World, { asksBriefly }: ParsedFlags): Prom
 
 async function runCommand(
   world: World,
-  globals: ParsedFlags,
+  start: Start,
   { entry, path, args }: { entry: CatalogEntry; path: string; args: string[] },
 ): Promise<number> {
   const { command } = await entry.load();
@@ -204,20 +234,15 @@ async function runCommand(
     const see = max === undefined ? 'See' : 'Run';
     return usageFailure(world, error, { usage: await usage(), path, status: 1, see });
   }
-  return execute(world, { globals, command, flags, path });
+  return execute(world, { start, command, flags, path });
 }
 
 async function execute(
   world: World,
-  {
-    globals,
-    command,
-    flags,
-    path,
-  }: { globals: ParsedFlags; command: Command; flags: ParsedFlags; path: string },
+  { start, command, flags, path }: { start: Start; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
-  const choice = await hostChoice(world, globals);
-  const { config } = choice;
+  const { globals, config } = start;
+  const choice = hostChoice(world, start);
   const host = command.local === true ? LOCAL_HOST : await resolveHost(choice);
   const { endpoint } = host;
   const transport = await openTransport(host, choice);
@@ -241,16 +266,35 @@ async function execute(
     dial: () => dialHost(host, choice),
     now: () => Date.now() / 1000,
   };
+  const invocation = { context, flags, args: flags.args, client, path };
+  let failure = '';
   try {
     if (needsApi(command, flags)) {
       const { checkApiVersion } = await import('./check-api-version.ts');
       checkApiVersion(await client.apiVersion(), { command, flags, path: `${world.program} ${path}` });
     }
     client.presumeVersion();
-    return await command.run({ context, flags, args: flags.args, client, path });
+    return await command.run(invocation);
   } catch (error) {
+    failure = messageOf(error);
     throw await withHint(error, endpoint);
+  } finally {
+    await askHooks(invocation, command, failure);
   }
+}
+
+/** Of the plugins that want to advise after commands, on a terminal alone. */
+async function askHooks(
+  { context, path, flags }: Invocation,
+  command: Command,
+  failure: string,
+): Promise<void> {
+  const { config, env, stdout, stderr, globals } = context;
+  if (config.plugins === undefined || !stdout.isTerminal) return;
+  const { hooksEnabled, runHooks } = await import('./plugins/plugin-hooks.ts');
+  if (!hooksEnabled(env, config)) return;
+  const ran = { path, known: command.flags, flags, failure };
+  await runHooks(ran, { plugins: config.plugins, globals, stderr });
 }
 
 /** Whether the daemon's version has to be asked before the command begins. */
@@ -284,14 +328,14 @@ function globalOptions(globals: ParsedFlags): GlobalOptions {
   };
 }
 
-async function hostChoice(world: World, globals: ParsedFlags): Promise<HostChoice> {
+function hostChoice(world: World, { globals, config }: Start): HostChoice {
   const certificates = world.env.DOCKER_CERT_PATH || globals.string('config');
   const pem = (flag: string, name: string) =>
     globals.changed(flag) ? globals.string(flag) : `${certificates}/${name}`;
   return {
     program: world.program,
     configDirectory: globals.string('config'),
-    config: await readStartConfig(globals.string('config')),
+    config,
     hosts: globals.list('host'),
     context: globals.string('context'),
     tls: globals.bool('tls') || (world.env.DOCKER_TLS ?? '') !== '',

@@ -1,3 +1,4 @@
+import type { DoctorReport } from '../wire/doctor.ts';
 import type { Json } from '../wire/json.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import type { AuthConfig, AuthResponse, DiskUsage, EventMessage } from './model.ts';
@@ -34,6 +35,11 @@ export class SystemClient {
       },
       signal: options.signal,
     });
+  }
+
+  /** What is wrong with the daemon and its machine. Sampan's daemon alone can. */
+  doctor(): Promise<DoctorReport> {
+    return this.#engine.own('examine its machine', () => this.#engine.json<DoctorReport>('GET', '/doctor'));
   }
 
   /** What images, containers, volumes and the build cache take up. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildService } from '../builder/build-service.ts';
@@ -29,7 +28,11 @@ import { warnOnce } from '../registry/warn-once.ts';
 import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
 import { probeRuntime } from '../runtime/probe.ts';
-import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
+import {
+  chooseSnapshotDriver,
+  openSnapshotter,
+  type SnapshotChoice,
+} from '../snapshots/create-snapshotter.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
@@ -39,6 +42,7 @@ import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
+import { cgroupParentOf } from './engine-suffix.ts';
 import { renderLogTag } from './log-tag.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
@@ -58,9 +62,9 @@ export class Engine {
   readonly volumes: VolumeService;
   readonly events: EventBus;
   readonly snapshotter: Snapshotter;
-  /** What was found of the data root that its user should know. */
-  readonly storageWarnings: readonly string[];
   readonly runtime: ConmonRuntime;
+  /** Why it is this snapshotter and this runtime, as the start found out. */
+  readonly chosen: Chosen;
   readonly content: LocalContentStore;
   readonly registry: RegistryAccess;
   /** The registry that others may be served from. */
@@ -76,8 +80,8 @@ export class Engine {
     this.volumes = rooms.volumes;
     this.events = rooms.events;
     this.snapshotter = rooms.snapshotter;
-    this.storageWarnings = rooms.storageWarnings;
     this.runtime = rooms.runtime;
+    this.chosen = rooms.chosen;
     this.content = rooms.content;
     this.registry = rooms.registry;
     this.embeddedRegistry = rooms.embeddedRegistry;
@@ -133,12 +137,19 @@ async function startDue(containers: ContainerService, logger: Logger): Promise<v
   clearTimeout(timer);
 }
 
+/** What was chosen by trying. */
+export interface Chosen {
+  storage: SnapshotChoice;
+  /** Why others were not taken. */
+  rejectedRuntimes: readonly string[];
+}
+
 interface Rooms {
+  chosen: Chosen;
   db: SqliteStateDb;
   events: EventBus;
   content: LocalContentStore;
   snapshotter: Snapshotter;
-  storageWarnings: readonly string[];
   runtime: ConmonRuntime;
   networks: BridgeNetworks;
   networkService: NetworkService;
@@ -150,17 +161,13 @@ interface Rooms {
   builder: BuildService;
 }
 
-/** Tells daemons on one machine apart by their data root. */
-function suffixOf(dataRoot: string): string {
-  return createHash('sha256').update(dataRoot).digest('hex').slice(0, 8);
-}
-
 async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Rooms> {
   const { dataRoot, execRoot } = settings;
-  const cgroupParent = settings.cgroupParent ?? `/sampan-${suffixOf(dataRoot)}`;
-  const [db, { snapshotter, warnings: storageWarnings }, probed] = await Promise.all([
+  const cgroupParent = cgroupParentOf(settings);
+  const layers = { root: join(dataRoot, 'layers'), logger };
+  const [db, storage, probed] = await Promise.all([
     SqliteStateDb.open(join(dataRoot, 'state.db'), migrations),
-    createSnapshotter({ driver: settings.storageDriver, root: join(dataRoot, 'layers'), logger }),
+    chooseSnapshotDriver({ driver: settings.storageDriver, ...layers }),
     probeRuntime({
       directory: join(execRoot, 'probe'),
       cgroupParent,
@@ -169,6 +176,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
+  const snapshotter = openSnapshotter(storage, logger);
   const runtime = new ConmonRuntime({
     directory: join(execRoot, 'oci'),
     probed,
@@ -282,11 +290,11 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
   const usersOf = (volume: string) => containers.volumeUsers(volume);
   const volumes = new VolumeService({ volumes: localVolumes, usersOf, events, scratch: paths.scratch });
   return {
+    chosen: { storage, rejectedRuntimes: probed.rejected },
     db,
     events,
     content,
     snapshotter,
-    storageWarnings,
     runtime,
     networks,
     networkService: new NetworkService({ networks, containers, events }),

@@ -12,6 +12,11 @@ async function main(): Promise<void> {
     const { runRegistryProgram } = await import('./embedded-registry/registry-program.ts');
     return await runRegistryProgram(args.slice(1));
   }
+  if (args[0] === 'doctor') {
+    const { runDoctor } = await import('./doctor/doctor-program.ts');
+    process.exitCode = await runDoctor(args.slice(1));
+    return;
+  }
   if (args.includes('--help') || args.includes('-h')) return write(daemonHelp(daemonFlags));
   if (args.includes('--version') || args.includes('-v'))
     return write(`Sampan version ${buildInfo.version}, build ${buildInfo.gitCommit || 'from source'}\n`);

@@ -36,6 +36,12 @@ function readPid(path: string): number | undefined {
   }
 }
 
+/** The process that has noted itself, where it still runs and is a daemon. */
+export function readDaemonPid(path: string): number | undefined {
+  const pid = readPid(path);
+  return pid !== undefined && isDaemon(pid) ? pid : undefined;
+}
+
 /** A pid may have been given to another program since. */
 function isDaemon(pid: number): boolean {
   try {

@@ -1,13 +1,15 @@
-import { EngineError } from '../errors/engine-error.ts';
+import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import { CatalogClient } from '../registry/catalog-client.ts';
 import { DistributionClient } from '../registry/distribution-client.ts';
 import { DistributionPushClient } from '../registry/distribution-push-client.ts';
 import { LoginClient } from '../registry/login-client.ts';
+import { probeSource, type SourceProbe } from '../registry/probe-source.ts';
 import type { RegistryConfig } from '../registry/registry-client.ts';
 import { RegistryConnection } from '../registry/registry-connection.ts';
 import { SearchClient } from '../registry/search-client.ts';
+import { sourcesOf } from '../registry/sources.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 
 /** In order: a host's folder in the first hides the one in the second. */
@@ -25,6 +27,14 @@ export interface KnownRegistry {
   /** Base URLs in the order in which they are asked. */
   mirrors: string[];
   secure: boolean;
+}
+
+/** How those answer that a registry's images are asked of, in order. */
+export interface ProbedRegistry {
+  name: string;
+  sources: SourceProbe[];
+  /** Why it can't be asked at all: a hosts.toml that is wrong. */
+  problem: string | undefined;
 }
 
 /** The registry clients of the present settings, over one connection each. */
@@ -91,6 +101,27 @@ export class RegistryAccess {
     return { registries: [...known.values()], warnings };
   }
 
+  /** Ask each of those that are settled, docker.io among them, and all at once. Never rejects but for `signal`. */
+  async probe(options: { signal: AbortSignal; headMs: number }): Promise<ProbedRegistry[]> {
+    const { registries } = await this.known();
+    return await Promise.all(registries.map(({ name }) => this.#probe(name, options)));
+  }
+
+  async #probe(name: string, options: { signal: AbortSignal; headMs: number }): Promise<ProbedRegistry> {
+    const { connection } = this.#clients;
+    const { config, certs, names } = connection;
+    try {
+      const sources = await sourcesOf(name, { config, certs, names });
+      const asked = sources.filter(
+        ({ capabilities, isOffered }) => capabilities.has('pull') && isOffered === undefined,
+      );
+      const probes = await Promise.all(asked.map((source) => probeSource(connection, source, options)));
+      return { name, sources: withoutSpare(probes), problem: undefined };
+    } catch (error) {
+      return { name, sources: [], problem: messageOf(error) };
+    }
+  }
+
   #connect(settings: RegistryDaemonSettings): Clients {
     const config: RegistryConfig = {
       mirrors: settings.registryMirrors,
@@ -111,6 +142,13 @@ export class RegistryAccess {
       login: new LoginClient(connection),
     };
   }
+}
+
+/** An insecure registry is asked over HTTPS, then over HTTP: one of them will do. */
+function withoutSpare(probes: readonly SourceProbe[]): SourceProbe[] {
+  const origins = probes.filter(({ mirror }) => !mirror);
+  const origin = origins.find(({ problem }) => problem === undefined) ?? origins[0];
+  return [...probes.filter(({ mirror }) => mirror), ...(origin === undefined ? [] : [origin])];
 }
 
 interface Clients {

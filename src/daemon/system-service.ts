@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EngineEvent } from '../events/event.ts';
 import { blobsOf } from '../images/store/image-record.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
+import { diskImageWarning } from '../snapshots/disk-image.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
 import { cgroupWarnings, readCgroupFacts, readCgroupHost } from '../sys/cgroup.ts';
 import { nowNano } from '../sys/clock.ts';
 import { readHostFacts } from '../sys/host.ts';
+import type { DoctorReport } from '../wire/doctor.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { accountDisk } from './disk-accounting.ts';
 import type { Engine } from './engine.ts';
@@ -30,8 +32,7 @@ export class SystemService implements SystemBackend {
   }
 
   async info(): Promise<SystemInfo> {
-    const { containers, images, snapshotter, storageWarnings, runtime, events, registry, networks } =
-      this.#engine;
+    const { containers, images, snapshotter, chosen, runtime, events, registry, networks } = this.#engine;
     const { insecure } = registry.config();
     const known = await registry.known();
     const registries = known.registries.map((entry) => ({
@@ -40,6 +41,8 @@ export class SystemService implements SystemBackend {
     }));
     const runtimeInfo = await runtime.info();
     const host = readHostFacts();
+    const diskWarnings =
+      chosen.storage.ownDisk === undefined ? [] : [diskImageWarning(join(this.#settings.dataRoot, 'layers'))];
     const limits = readCgroupFacts(readCgroupHost());
     const { proxy, labels, containerLog, cdiFolders, debug, dataRoot } = this.#settings;
     return {
@@ -78,7 +81,7 @@ export class SystemService implements SystemBackend {
           ...runtimeInfo.warnings,
           ...cgroupWarnings(limits),
           ...networks.warnings(),
-          ...[...storageWarnings, ...known.warnings].map((warning) => `WARNING: ${warning}`),
+          ...[...diskWarnings, ...known.warnings].map((warning) => `WARNING: ${warning}`),
         ]),
       ],
       debug,
@@ -95,6 +98,13 @@ export class SystemService implements SystemBackend {
         { name: 'conmon', version: runtimeInfo.monitorVersion, details: {} },
       ],
     };
+  }
+
+  async doctor({ signal }: { signal: AbortSignal }): Promise<DoctorReport> {
+    // Rarely called, and much to load.
+    const { diagnose } = await import('./doctor/diagnose.ts');
+    const { runningSubject } = await import('./doctor/running-subject.ts');
+    return await diagnose(runningSubject(this.#engine, this.#settings), signal);
   }
 
   async diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }> {

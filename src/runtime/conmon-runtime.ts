@@ -116,6 +116,11 @@ export class ConmonRuntime implements Runtime {
     return this.#info;
   }
 
+  /** Whether what makes starts faster is done: with a binary that was seen to do it, and as long as it is that binary. */
+  get takesShortcuts(): boolean {
+    return this.#proven.proof() !== undefined;
+  }
+
   anticipate(): void {
     this.#warmth.anticipate();
   }

@@ -30,6 +30,8 @@ export interface ProbeOptions {
 
 export interface ProbedRuntime {
   info: RuntimeInfo;
+  /** Those that were looked at before it, each with why it won't do. */
+  rejected: readonly string[];
   binary: OciBinary;
   conmonPath: string;
   /** Whether the binary, as it is when this is called, enforces a compiled seccomp filter. Undefined: it does not. */
@@ -61,6 +63,7 @@ export async function probeRuntime(options: ProbeOptions): Promise<ProbedRuntime
       const place = probePlace(options, 'seccomp');
       return {
         info: await describe(binary, conmonPath, options),
+        rejected: failures,
         binary,
         conmonPath,
         trySeccompFilter: () => trySeccompFilter(binary, place),

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
-import { hasDiskImage, mountDiskImage } from './disk-image.ts';
+import { diskImageWarning, hasDiskImage, mountDiskImage } from './disk-image.ts';
 import { ErofsSnapshotter } from './erofs/erofs-snapshotter.ts';
 import { OverlaySnapshotter } from './overlay/overlay-snapshotter.ts';
 import { type ProbeResult, probeSnapshotDriver } from './probe.ts';
@@ -14,48 +14,55 @@ export interface SnapshotterOptions {
   logger: Logger;
 }
 
-export interface ChosenSnapshotter {
-  snapshotter: Snapshotter;
-  /** What its user should know. */
-  warnings: string[];
+export interface SnapshotChoice {
+  driver: SnapshotDriver;
+  reason: string;
+  /** The folder for all drivers. */
+  root: string;
+  /** That folder is in a file system of its own, in a file; why nothing else would do. */
+  ownDisk: string | undefined;
 }
 
 /**
- * The driver that works in the root. Where none does (the root lies on a container's overlay, on a network), layers have a file system of their own, in
- * a file; one that has been made is gone on with.
+ * Find out which driver it is to be, and why. Where none works in the root (which lies on a container's overlay, on a network), layers have a file system of
+ * their own, in a file; one that has been made is gone on with.
  *
  * @throws EngineError "unavailable" when the named driver does not work here, or none does.
  */
-export async function createSnapshotter({
+export async function chooseSnapshotDriver({
   driver,
   root,
   logger,
-}: SnapshotterOptions): Promise<ChosenSnapshotter> {
+}: SnapshotterOptions): Promise<SnapshotChoice> {
   const here = hasDiskImage(root) ? undefined : await probeSnapshotDriver(root);
-  if (here?.driver !== undefined) {
-    if (driver === 'erofs' && here.driver !== 'erofs')
-      throw new EngineError('unavailable', `Cannot use the erofs snapshotter: ${here.reason}`);
-    return { snapshotter: open(driver, { root, probed: here, logger }), warnings: [] };
-  }
+  if (here?.driver !== undefined) return chosen({ driver, root, logger }, here, undefined);
   const disk = await mountDiskImage(root);
-  const probed = await probeSnapshotDriver(disk);
-  if (probed.driver === undefined || (driver === 'erofs' && probed.driver !== 'erofs'))
-    throw new EngineError(
-      'unavailable',
-      `Cannot keep layers in ${root}: ${here?.reason ?? ''}; in a file system of their own: ${probed.reason}`,
-    );
-  const warning = `${root} is on a file system that nothing can be stacked on: layers and containers are in ${root}/disk.img. A data root on ext4 or XFS (in a container: a volume) does without.`;
-  logger.warn(warning, here === undefined ? {} : { reason: here.reason });
-  return { snapshotter: open(driver, { root: disk, probed, logger }), warnings: [warning] };
+  const ownDisk = here?.reason ?? 'it was so when the data root was made';
+  logger.warn(diskImageWarning(root), { reason: ownDisk });
+  return chosen({ driver, root: disk, logger }, await probeSnapshotDriver(disk), ownDisk);
 }
 
-function open(
-  wanted: SnapshotterOptions['driver'],
-  { root, probed, logger }: { root: string; probed: ProbeResult; logger: Logger },
+/** The driver that was chosen. */
+export function openSnapshotter(
+  { driver, root }: Pick<SnapshotChoice, 'driver' | 'root'>,
+  logger: Logger,
 ): Snapshotter {
-  const driver = wanted === 'overlay' ? wanted : probed.driver;
-  logger.info('snapshot driver', { driver, reason: driver === wanted ? 'asked for' : probed.reason });
   return driver === 'erofs'
     ? new ErofsSnapshotter({ root: `${root}/erofs`, logger })
     : new OverlaySnapshotter(`${root}/overlay`);
+}
+
+function chosen(
+  { driver: wanted, root, logger }: SnapshotterOptions,
+  probed: ProbeResult,
+  ownDisk: string | undefined,
+): SnapshotChoice {
+  const driver = wanted === 'auto' ? probed.driver : wanted;
+  if (driver === undefined)
+    throw new EngineError('unavailable', `Cannot keep layers in ${root}: ${probed.reason}`);
+  if (driver === 'erofs' && probed.driver !== 'erofs')
+    throw new EngineError('unavailable', `Cannot use the erofs snapshotter: ${probed.reason}`);
+  const reason = driver === probed.driver ? probed.reason : 'asked for';
+  logger.info('snapshot driver', { driver, reason });
+  return { driver, reason, root, ownDisk };
 }

@@ -21,6 +21,11 @@ export function hasDiskImage(root: string): boolean {
   return existsSync(imagePath(root));
 }
 
+/** For those who may give the root another place. */
+export function diskImageWarning(root: string): string {
+  return `${root} is on a file system that nothing can be stacked on: layers and containers are in ${imagePath(root)}. A data root on ext4 or XFS (in a container: a volume) does without.`;
+}
+
 /**
  * A file system of its own for a root on which none can be stacked (an overlay of a container's, a network's): ext4 in a sparse file that can
  * grow to the size of what it lies on and gives back what is deleted in it. Made at first use, mounted by a loop device, found again while it is mounted.

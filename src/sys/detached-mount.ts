@@ -11,7 +11,7 @@ const cloexec = 0o2000000n;
 const recursiveFlag = 0x8000n;
 const emptyPath = 0x1000n;
 const moveMountEmptyPath = 0x4n;
-const attributeBits = { readonly: 0x1n, nodev: 0x4n } as const;
+const attributeBits = { readonly: 0x1n, nodev: 0x4n, idmap: 0x10_0000n } as const;
 const msPrivate = 0x4_0000n;
 const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x2_0000;
@@ -31,19 +31,33 @@ export function cloneMount(path: string, { recursive = false } = {}): number {
 /** For a copy, with all that is mounted below it: nothing comes or goes by propagation, no device can be opened, and, if asked for, nothing written. */
 export function restrictMount(fd: number, { readonly }: { readonly: boolean }): void {
   const set = attributeBits.nodev | (readonly ? attributeBits.readonly : 0n);
-  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd (linux/mount.h).
-  const attributes = new BigUint64Array([set, 0n, msPrivate, 0n]);
+  setAttributes(fd, [set, 0n, msPrivate, 0n], { flags: recursiveFlag, what: 'restrict a mount' });
+}
+
+/** For a copy: its files have the owners that a user namespace gives them. @throws SyscallError where the file system can't. */
+export function idmapMount(fd: number, namespaceFd: number): void {
+  const attributes = [attributeBits.idmap, 0n, 0n, BigInt(namespaceFd)] as const;
+  setAttributes(fd, attributes, { flags: 0n, what: 'map the owners of a mount' });
+}
+
+/** @param attributes struct mount_attr: attr_set, attr_clr, propagation, userns_fd (linux/mount.h). */
+function setAttributes(
+  fd: number,
+  attributes: readonly [bigint, bigint, bigint, bigint],
+  { flags, what }: { flags: bigint; what: string },
+): void {
+  const values = new BigUint64Array(attributes);
   const empty = cString('');
   const result = libc.syscall(
     syscalls.mountSetattr,
     BigInt(fd),
     BigInt(ptr(empty)),
-    emptyPath | recursiveFlag,
-    BigInt(ptr(attributes)),
-    BigInt(attributes.byteLength),
+    emptyPath | flags,
+    BigInt(ptr(values)),
+    BigInt(values.byteLength),
     0n,
   );
-  checked(result, 'mount_setattr', 'restrict a mount');
+  checked(result, 'mount_setattr', what);
 }
 
 /** Put a copy where `target` leads from this process's root. @throws SyscallError. */

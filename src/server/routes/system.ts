@@ -33,6 +33,12 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
     },
     {
       method: 'GET',
+      pattern: '/doctor',
+      handler: async (request, response) =>
+        response.json(200, await system.doctor({ signal: request.signal })),
+    },
+    {
+      method: 'GET',
       pattern: '/events',
       handler: (request, response) => events(backends, request, response),
     },

@@ -23,6 +23,7 @@ import { parseDigest } from '../../oci/digest.ts';
 import { familiarName, type Reference } from '../../oci/reference.ts';
 import type { VolumeBackend, VolumeView } from '../../volumes/volume-backend.ts';
 import type { NewVolume } from '../../volumes/volumes.ts';
+import type { DoctorReport } from '../../wire/doctor.ts';
 import type { RegistryBackend } from '../registry-backend.ts';
 import type { Backends } from '../server-options.ts';
 import type { EventRequest, SystemInfo } from '../system-backend.ts';
@@ -365,6 +366,16 @@ export class FakeEngine implements Backends {
   };
 
   readonly system = {
+    doctor: async (): Promise<DoctorReport> => ({
+      Version: 1,
+      EngineVersion: '0.1.0',
+      Running: true,
+      State: 'ok',
+      OperatingSystem: 'Debian',
+      KernelVersion: '6.12',
+      Architecture: 'x86_64',
+      Checks: [],
+    }),
     diskUsage: async () => ({
       owners: new Map([
         ['images', 2000],

@@ -4,6 +4,7 @@ import { EngineError } from '../../../errors/engine-error.ts';
 import type { Invocation } from '../../context.ts';
 import { readImageName } from '../../image-name.ts';
 import type { CreateBody } from './create-options/create-body.ts';
+import { withMissingSpace } from './missing-space.ts';
 
 /**
  * Create the container of `body`, pulling its image first where `--pull` says so or it isn't there.
@@ -12,7 +13,7 @@ import type { CreateBody } from './create-options/create-body.ts';
  */
 export async function createContainer(invocation: Invocation, body: CreateBody): Promise<ContainerCreated> {
   const { flags, client, context } = invocation;
-  const name = readImageName(body.Image);
+  const name = await named(invocation, async () => readImageName(body.Image));
   const policy = flags.string('pull');
   if (!/^(?:always|missing|never)?$/.test(policy))
     throw new EngineError(
@@ -25,17 +26,19 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
   if (flags.bool('publish-shared'))
     await client.connection.requireSampan('have containers share a published port');
   const cidfile = await claimCidFile(flags.string('cidfile'));
-  const pull = async () => {
-    const { pullForCreate } = await import('../image/pull-for-create.ts');
-    await pullForCreate(invocation, { name, platform });
-  };
+  const pull = () =>
+    named(invocation, async () => {
+      const { pullForCreate } = await import('../image/pull-for-create.ts');
+      await pullForCreate(invocation, { name, platform });
+    });
   if (policy === 'always') await pull();
   const create = () => client.containers.create(body, { name: flags.string('name'), platform });
   let created: ContainerCreated;
   try {
     created = await create();
   } catch (error) {
-    if (!isMissingImage(error) || policy !== 'missing') throw error;
+    if (!isMissingImage(error)) throw error;
+    if (policy !== 'missing') throw await withMissingSpace(invocation, error);
     if (!flags.bool('quiet')) await context.stderr.write(`Unable to find image '${name.familiar}' locally\n`);
     await pull();
     created = await create();
@@ -43,6 +46,15 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
   for (const warning of created.Warnings ?? []) await context.stderr.write(`WARNING: ${warning}\n`);
   if (cidfile !== undefined) await Bun.write(cidfile, created.Id);
   return created;
+}
+
+/** What depends on the image's name being one. */
+async function named<T>(invocation: Invocation, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw await withMissingSpace(invocation, error);
+  }
 }
 
 function isMissingImage(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { NetworkSummary } from '../../../client/model.ts';
 import { parseTime } from '../../../wire/time.ts';
 import type { Command } from '../../command.ts';
+import { readConfigFile } from '../../config-file.ts';
 import { labelList, shortId } from '../../output/labels.ts';
 import { formatList, LIST_FORMAT_FLAG } from '../../output/list-format.ts';
 import { localTime } from '../../output/local-time.ts';
@@ -32,12 +33,14 @@ export const command: Command = {
   async run({ context, client, flags }) {
     const networks = await client.networks.list(parseFilters(flags.list('filter')));
     const truncate = !flags.bool('no-trunc');
-    const format = flags.string('format');
+    const quiet = flags.bool('quiet');
+    const format =
+      flags.string('format') || (quiet ? '' : ((await readConfigFile(context)).networksFormat ?? ''));
     const rows = networks
       .toSorted((a, b) => compareNatural(a.Name, b.Name))
       .map((network) => row(network, truncate));
     const text = formatList(rows, {
-      format: flags.bool('quiet') && (format === '' || format === 'table') ? '{{.ID}}' : format,
+      format: quiet && (format === '' || format === 'table') ? '{{.ID}}' : format,
       table: '{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}',
       headers: HEADERS,
     });

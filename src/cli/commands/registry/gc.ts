@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { execDaemon } from './exec-daemon.ts';
+import { execDaemon } from '../../exec-daemon.ts';
 import { GC_FLAGS } from './flags.ts';
 
 export const command: Command = {
@@ -8,5 +8,5 @@ export const command: Command = {
   flags: GC_FLAGS,
   args: { min: 0, max: 0 },
   examples: ['registry gc --dry-run --untagged', 'registry gc --root /var/lib/sampan/registry'],
-  run: async ({ flags, args }) => execDaemon('gc', { flags, args, known: GC_FLAGS }),
+  run: async ({ flags, args }) => execDaemon(['registry', 'gc'], { flags, args, known: GC_FLAGS }),
 };

@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { execDaemon } from './exec-daemon.ts';
+import { execDaemon } from '../../exec-daemon.ts';
 import { LIST_FLAGS } from './flags.ts';
 
 export const command: Command = {
@@ -8,5 +8,5 @@ export const command: Command = {
   flags: LIST_FLAGS,
   args: { min: 0, max: 1 },
   examples: ['registry ls', 'registry ls --root /var/lib/sampan/registry library/busybox'],
-  run: async ({ flags, args }) => execDaemon('ls', { flags, args, known: LIST_FLAGS }),
+  run: async ({ flags, args }) => execDaemon(['registry', 'ls'], { flags, args, known: LIST_FLAGS }),
 };

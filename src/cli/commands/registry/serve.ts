@@ -1,5 +1,5 @@
 import type { Command } from '../../command.ts';
-import { execDaemon } from './exec-daemon.ts';
+import { execDaemon } from '../../exec-daemon.ts';
 import { SERVE_FLAGS } from './flags.ts';
 
 export const command: Command = {
@@ -13,5 +13,5 @@ fetches what it does not have from another registry, and keeps what was used las
     'registry serve --addr 0.0.0.0:5000 --htpasswd users --tls-cert cert.pem --tls-key key.pem',
     'registry serve --addr 0.0.0.0:5000 --proxy https://registry-1.docker.io --max-size 50GB',
   ],
-  run: async ({ flags, args }) => execDaemon('serve', { flags, args, known: SERVE_FLAGS }),
+  run: async ({ flags, args }) => execDaemon(['registry', 'serve'], { flags, args, known: SERVE_FLAGS }),
 };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { EngineError } from '../../../errors/engine-error.ts';
-import { execute } from '../../../sys/execute.ts';
-import type { Flag } from '../../flags/flag.ts';
-import type { ParsedFlags } from '../../flags/flag-set.ts';
+import { EngineError } from '../errors/engine-error.ts';
+import { execute } from '../sys/execute.ts';
+import type { Flag } from './flags/flag.ts';
+import type { ParsedFlags } from './flags/flag-set.ts';
 
 /**
  * Become `sampand registry <verb> …`: registries are the daemon program's, this one only speaks to daemons. The flags go on as they were given.
@@ -11,7 +11,7 @@ import type { ParsedFlags } from '../../flags/flag-set.ts';
  * @throws EngineError when the program is not there or can't be started; otherwise it does not return.
  */
 export function execDaemon(
-  verb: string,
+  words: readonly string[],
   { flags, known, args }: { flags: ParsedFlags; known: readonly Flag[]; args: readonly string[] },
 ): never {
   const given = known.flatMap(({ name, kind }) => {
@@ -19,17 +19,17 @@ export function execDaemon(
     const values = kind === 'list' || kind === 'strings' ? flags.list(name) : [flags.string(name)];
     return values.map((value) => `--${name}=${value}`);
   });
-  execute([daemonProgram(), 'registry', verb, ...given, ...args], process.env);
+  execute([daemonProgram(), ...words, ...given, ...args], process.env);
 }
 
 function daemonProgram(): string {
   const beside = [
     join(dirname(process.execPath), '../bin/sampand'),
-    join(import.meta.dirname, '../../../../bin/sampand'),
+    join(import.meta.dirname, '../../bin/sampand'),
   ];
   const found = beside.find((path) => existsSync(path)) ?? Bun.which('sampand');
   if (found !== null) return found;
-  throw new EngineError('not-found', 'Cannot find sampand, the program that serves registries', {
+  throw new EngineError('not-found', 'Cannot find sampand, the program of the daemon', {
     hint: 'Put it on the PATH.',
   });
 }
