@@ -1,4 +1,5 @@
 import { EngineError } from '../errors/engine-error.ts';
+import { goPatternOrNone } from '../text/go-pattern.ts';
 import { hasLabel } from '../text/has-label.ts';
 import type { ContainerView } from './container.ts';
 
@@ -91,12 +92,8 @@ async function compile({
 
 /** Docker takes a name filter as an expression over `/name` and over `name`; what is none fits nothing. */
 function nameTest(value: string): Test {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(value);
-  } catch {
-    return () => false;
-  }
+  const expression = goPatternOrNone(value);
+  if (expression === undefined) return () => false;
   return ({ name }) => expression.test(name) || expression.test(`/${name}`);
 }
 

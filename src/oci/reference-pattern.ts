@@ -15,25 +15,53 @@ export function isReferencePattern(pattern: string): boolean {
   return compile(pattern) !== undefined;
 }
 
-function compile(pattern: string): RegExp | undefined {
-  let source = '';
+/** One character of a pattern, or a star. */
+type Piece = RegExp | '*';
+
+function compile(pattern: string): { test(text: string): boolean } | undefined {
+  const pieces: Piece[] = [];
   let rest = pattern;
   while (rest !== '') {
     const piece = nextPiece(rest);
     if (piece === undefined) return undefined;
-    source += piece.source;
+    try {
+      pieces.push(piece.source === '*' ? '*' : new RegExp(`^${piece.source}$`, 's'));
+    } catch {
+      return undefined;
+    }
     rest = rest.slice(piece.length);
   }
-  try {
-    return new RegExp(`^${source}$`, 's');
-  } catch {
-    return undefined;
+  return { test: (text) => isMatch(pieces, text) };
+}
+
+/** Going back to the last star alone, which is enough: time grows with both lengths, whatever a client asks for. */
+function isMatch(pieces: readonly Piece[], text: string): boolean {
+  let [piece, at] = [0, 0];
+  let retry: { piece: number; at: number } | undefined;
+  while (at < text.length || piece < pieces.length) {
+    const wanted = pieces[piece];
+    if (wanted === '*') {
+      retry = { piece, at };
+      piece++;
+      continue;
+    }
+    if (wanted !== undefined && at < text.length && wanted.test(text[at] ?? '')) {
+      piece++;
+      at++;
+      continue;
+    }
+    // The star takes one character more, but no slash.
+    if (retry === undefined || retry.at >= text.length || text[retry.at] === '/') return false;
+    retry.at++;
+    piece = retry.piece + 1;
+    at = retry.at;
   }
+  return true;
 }
 
 function nextPiece(rest: string): { source: string; length: number } | undefined {
   const stars = /^\*+/.exec(rest)?.[0];
-  if (stars !== undefined) return { source: '[^/]*', length: stars.length };
+  if (stars !== undefined) return { source: '*', length: stars.length };
   if (rest.startsWith('?')) return { source: '[^/]', length: 1 };
   if (rest.startsWith('[')) return characterClass(rest);
   const escaped = rest.startsWith('\\');

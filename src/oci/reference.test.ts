@@ -322,3 +322,13 @@ test('isReferencePattern() knows what path.Match refuses', () => {
     expect(isReferencePattern(pattern)).toBe(true);
   for (const pattern of ['[', 'a[b', '[]', 'a\\', '[z-a]']) expect(isReferencePattern(pattern)).toBe(false);
 });
+
+test('matchesReference() with many stars takes no longer than the name is long', () => {
+  const long = parseReference(`${'a'.repeat(200)}`);
+  expect(matchesReference(`${'*a'.repeat(60)}*b`, long)).toBe(false);
+  expect(matchesReference(`${'*a'.repeat(60)}*`, long)).toBe(true);
+  const nested = parseReference('one/two/three');
+  expect(['*/*/*', 'o*/t*o/*e', '*/*', 'one*three', '*'].map((one) => matchesReference(one, nested))).toEqual(
+    [true, true, false, false, false],
+  );
+});

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { type GoPattern, goPatternOrNone } from '../../text/go-pattern.ts';
 import type { CacheRecord } from './cache-record.ts';
 
 /** What isn't in a record itself. */
@@ -74,19 +75,9 @@ function matcherOf(operator: string | undefined, wanted: string): Matcher {
   }
 }
 
-/** A group that is repeated, or more repetitions than these, can take for ever: unlike Go's, these patterns backtrack. */
-const MAX_REPETITIONS = 2;
-
-/** As in containerd, what is no pattern fits nothing. @throws EngineError "invalid" for one that could hold up the daemon. */
-function patternOf(text: string): RegExp {
-  const repetitions = text.replace(/\\./g, '').match(/[*+{]/g)?.length ?? 0;
-  if (repetitions > MAX_REPETITIONS || /\)[*+?{]/.test(text))
-    throw new EngineError('invalid', `filter pattern ${JSON.stringify(text)} repeats too much`);
-  try {
-    return new RegExp(text);
-  } catch {
-    return /(?!)/;
-  }
+/** As in containerd, what is no pattern fits nothing. */
+function patternOf(text: string): GoPattern {
+  return goPatternOrNone(text) ?? { test: () => false };
 }
 
 function unquoted(text: string): string {

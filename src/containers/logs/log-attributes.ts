@@ -1,4 +1,5 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { type GoPattern, goPattern } from '../../text/go-pattern.ts';
 import type { ContainerConfig } from '../container.ts';
 import type { LogConfig } from './log-options.ts';
 
@@ -36,12 +37,11 @@ function chosen(
   return Object.entries(from).filter(([name]) => wanted.has(name) || matcher?.test(name) === true);
 }
 
-function regularExpression(pattern: string): RegExp {
+function regularExpression(pattern: string): GoPattern {
   try {
-    return new RegExp(pattern, 'u');
+    return goPattern(pattern);
   } catch (error) {
-    const why = /^\((?!.*\))/.test(pattern) ? `missing closing ): \`${pattern}\`` : `\`${pattern}\``;
-    throw new EngineError('invalid', `error parsing regexp: ${why}`, { cause: error });
+    throw new EngineError('invalid', messageOf(error), { cause: error });
   }
 }
 

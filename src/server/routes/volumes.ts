@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { goPatternOrNone } from '../../text/go-pattern.ts';
 import { parseBool, parseBoolRefusal } from '../../text/parse-bool.ts';
 import type { VolumeView } from '../../volumes/volume-backend.ts';
 import {
@@ -95,13 +96,7 @@ function listFilter(filters: Filters): VolumeTest {
 
 /** As Docker, by regular expressions anywhere in the name; one that is none matches nothing. */
 function nameTest(values: readonly string[]): VolumeTest {
-  const patterns = values.flatMap((value) => {
-    try {
-      return [new RegExp(value)];
-    } catch {
-      return [];
-    }
-  });
+  const patterns = values.flatMap((value) => goPatternOrNone(value) ?? []);
   return ({ name }) => values.length === 0 || patterns.some((pattern) => pattern.test(name));
 }
 
