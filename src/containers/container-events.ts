@@ -1,4 +1,5 @@
 import type { EventSink } from '../events/event.ts';
+import { eventLabels } from '../events/event-size.ts';
 import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { volumePoints } from './mounts/mount-point.ts';
@@ -15,7 +16,7 @@ export function publishContainerEvent(
     action,
     actorId: record.id,
     attributes: {
-      ...record.config.labels,
+      ...eventLabels(record.config.labels),
       image: record.config.image,
       name: record.name,
       ...extra.attributes,

@@ -93,7 +93,6 @@ export class Engine {
    * mount namespace.
    */
   static async open(settings: DaemonSettings, logger: Logger): Promise<Engine> {
-    await mkdir(settings.dataRoot, { recursive: true, mode: 0o710 });
     await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
     const rooms = await openRooms(settings, logger);
     await rooms.networks.start();

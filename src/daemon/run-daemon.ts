@@ -17,6 +17,7 @@ import { type DaemonSettings, reloadRegistries } from './daemon-settings.ts';
 import { serveEmbeddedRegistry } from './embedded-registry/embedded-registry.ts';
 import { Engine } from './engine.ts';
 import { IdleRelease } from './idle-release.ts';
+import { makeDataRoot } from './make-data-root.ts';
 import { serveMetrics } from './metrics/serve-metrics.ts';
 import { openBuildkit } from './open-buildkit.ts';
 import { writePidFile } from './pid-file.ts';
@@ -112,7 +113,7 @@ function connectionLimit(listeners: number): number {
 }
 
 async function lockRoots(settings: DaemonSettings): Promise<FileLock[]> {
-  await mkdir(settings.dataRoot, { recursive: true, mode: 0o710 });
+  await makeDataRoot(settings.dataRoot);
   await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
   const data = lockFile(join(settings.dataRoot, 'lock'), 'the data root');
   try {

@@ -3,6 +3,7 @@ import { silentLogger } from '../errors/logger.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import type { EngineEvent } from './event.ts';
 import { EventBus, eventTables } from './event-bus.ts';
+import { eventLabels } from './event-size.ts';
 
 const migrations = [{ version: 1, name: 'events', statements: eventTables }];
 const none = { sinceNano: undefined, untilNano: undefined, filters: new Map<string, string[]>() };
@@ -96,3 +97,48 @@ test('the last 1,000 survive a restart', async () => {
   await again.close();
   await db.close();
 });
+
+test('what is kept is bounded by its length too, over a restart', async () => {
+  const db = await SqliteStateDb.open(':memory:', migrations);
+  const bus = await EventBus.open(db, silentLogger);
+  const long = 'x'.repeat(60_000);
+  for (let count = 0; count < 400; count++)
+    bus.publish({ ...event(`e${count}`, { long }), timeNano: BigInt(count + 1) });
+  const past = (from: EventBus) =>
+    Array.fromAsync(from.subscribe({ ...none, sinceNano: 0n, untilNano: 5000n }, AbortSignal.timeout(5000)));
+  const kept = await past(bus);
+  expect(kept.at(-1)?.action).toBe('e399');
+  expect(kept.length).toBe(Math.floor((8 * 1024 * 1024) / (60_000 + 'longe399'.length)));
+  await bus.close();
+  const rows = await db.query<{ length: number }>('SELECT SUM(LENGTH(event)) AS length FROM events');
+  expect(Number(rows[0]?.length)).toBeLessThan(9_000_000);
+  const again = await EventBus.open(db, silentLogger);
+  expect((await past(again)).at(-1)?.action).toBe('e399');
+  await again.close();
+  await db.close();
+});
+
+test('a reader that lags behind by many bytes is cut off', () =>
+  withBus(async (bus) => {
+    const events = bus.subscribe(none, AbortSignal.timeout(5000))[Symbol.asyncIterator]();
+    for (let count = 0; count < 700; count++) bus.publish(event('a', { long: 'x'.repeat(60_000) }));
+    const read = async (): Promise<void> => {
+      for (;;) await events.next();
+    };
+    expect(String(await read().catch((error: unknown) => error))).toContain('events behind');
+  }));
+
+test('labels of megabytes are left out, what an event is about is not; an action has an end', () =>
+  withBus(async (bus) => {
+    const labels = {
+      small: 's',
+      ...Object.fromEntries(['a', 'b', 'c'].map((name) => [name, 'x'.repeat(40_000)])),
+    };
+    expect(Object.keys(eventLabels(labels))).toEqual(['small', 'a']);
+    expect(eventLabels(labels)).toBe(eventLabels(labels));
+    const few = { a: '1' };
+    expect(eventLabels(few)).toBe(few);
+    const events = bus.subscribe(none, AbortSignal.timeout(5000));
+    bus.publish(event(`exec_create: ${'y'.repeat(1_000_000)}`));
+    expect((await take(events, 1))[0]?.action.length).toBe(32 * 1024);
+  }));

@@ -4,20 +4,31 @@ import type { StateDb } from '../storage/state-db.ts';
 import { nowNano } from '../sys/clock.ts';
 import type { EngineEvent, EventSink } from './event.ts';
 import { compileEventFilters, type EventTest } from './event-filters.ts';
+import { boundedAction, lengthOf } from './event-size.ts';
 
 const KEPT = 1000;
+/** UTF-16 units of all that is kept. */
+const KEPT_LENGTH = 8 * 1024 * 1024;
 const FLUSH_MS = 500;
 /** A reader that lags this many events behind is told so and cut off. */
 const READER_LIMIT = 10_000;
+const READER_LENGTH = 32 * 1024 * 1024;
 
 /** The tables of this room, as the steps of a migration. */
 export const eventTables = [
   'CREATE TABLE events (time_nano INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT',
 ];
 
+interface Sized {
+  event: EngineEvent;
+  length: number;
+}
+
 interface Reader {
   test: EventTest;
-  queue: EngineEvent[];
+  queue: Sized[];
+  /** Of what is queued. */
+  length: number;
   wake: () => void;
   overrun: boolean;
 }
@@ -28,9 +39,10 @@ interface Reader {
 export class EventBus implements EventSink {
   readonly #db: StateDb;
   readonly #logger: Logger;
-  readonly #kept: EngineEvent[] = [];
+  readonly #kept: Sized[] = [];
+  #keptLength = 0;
   readonly #readers = new Set<Reader>();
-  #unwritten: EngineEvent[] = [];
+  #unwritten: Sized[] = [];
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #lastNano = 0n;
   readonly #counts = new Map<string, number>();
@@ -43,11 +55,14 @@ export class EventBus implements EventSink {
   static async open(db: StateDb, logger: Logger): Promise<EventBus> {
     const bus = new EventBus(db, logger);
     const rows = await db.query<{ time_nano: number | bigint; event: string }>(
-      'SELECT time_nano, event FROM events ORDER BY time_nano',
+      // The latest, as many as are kept: an earlier version bounded them by number alone.
+      `SELECT time_nano, event FROM (
+         SELECT time_nano, event, SUM(LENGTH(event)) OVER (ORDER BY time_nano DESC) AS length FROM events
+       ) WHERE length <= ${KEPT_LENGTH} ORDER BY time_nano`,
     );
     for (const row of rows) {
       const timeNano = BigInt(row.time_nano);
-      bus.#kept.push({ ...(JSON.parse(row.event) as Omit<EngineEvent, 'timeNano'>), timeNano });
+      bus.#keep({ ...(JSON.parse(row.event) as Omit<EngineEvent, 'timeNano'>), timeNano });
       bus.#lastNano = timeNano;
     }
     return bus;
@@ -66,14 +81,15 @@ export class EventBus implements EventSink {
     const wanted = event.timeNano ?? nowNano();
     const timeNano = wanted > this.#lastNano ? wanted : this.#lastNano + 1n;
     this.#lastNano = timeNano;
-    const sequenced: EngineEvent = { ...event, timeNano };
+    const sequenced: EngineEvent = { ...event, action: boundedAction(event.action), timeNano };
     const [action = ''] = event.action.split(':', 1);
     const key = `${event.type} ${action}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
-    this.#kept.push(sequenced);
-    if (this.#kept.length > KEPT) this.#kept.shift();
-    for (const reader of this.#readers) deliver(reader, sequenced);
-    this.#unwritten.push(sequenced);
+    const sized = this.#keep(sequenced);
+    for (const reader of this.#readers) deliver(reader, sized);
+    this.#unwritten.push(sized);
+    // What would not be kept need not be written.
+    if (this.#unwritten.length > KEPT) this.#unwritten.shift();
     this.#flushTimer ??= setTimeout(() => void this.#flush(), FLUSH_MS);
   }
 
@@ -94,10 +110,13 @@ export class EventBus implements EventSink {
     const past =
       sinceNano === undefined && untilNano === undefined
         ? []
-        : this.#kept.filter((event) => event.timeNano >= (sinceNano ?? 0n) && inRange(event) && test(event));
+        : this.#kept.filter(
+            ({ event }) => event.timeNano >= (sinceNano ?? 0n) && inRange(event) && test(event),
+          );
     const reader: Reader = {
       test: (event) => inRange(event) && test(event),
       queue: past,
+      length: past.reduce((sum, { length }) => sum + length, 0),
       wake: () => undefined,
       overrun: false,
     };
@@ -125,9 +144,11 @@ export class EventBus implements EventSink {
     signal.addEventListener('abort', stop, { once: true });
     try {
       while (!signal.aborted) {
-        const event = reader.queue.shift();
-        if (event !== undefined) yield event;
-        else if (reader.overrun)
+        const next = reader.queue.shift();
+        if (next !== undefined) {
+          reader.length -= next.length;
+          yield next.event;
+        } else if (reader.overrun)
           throw new EngineError('internal', `The client fell ${READER_LIMIT} events behind`);
         else if (ended) return;
         else
@@ -142,16 +163,28 @@ export class EventBus implements EventSink {
     }
   }
 
+  /** The latest stay, as many as have room. */
+  #keep(event: EngineEvent): Sized {
+    const sized = { event, length: lengthOf(event.action, event.attributes) };
+    this.#kept.push(sized);
+    this.#keptLength += sized.length;
+    while (this.#kept.length > KEPT || (this.#keptLength > KEPT_LENGTH && this.#kept.length > 1))
+      this.#keptLength -= this.#kept.shift()?.length ?? 0;
+    return sized;
+  }
+
   async #flush(): Promise<void> {
     const events = this.#unwritten;
     this.#unwritten = [];
     this.#flushTimer = undefined;
     if (events.length === 0) return;
-    const inserts = events.slice(-KEPT).map(({ timeNano, ...event }) => ({
+    const [first] = this.#kept;
+    const oldest = first?.event.timeNano ?? 0n;
+    const current = events.filter(({ event }) => event.timeNano >= oldest);
+    const inserts = current.map(({ event: { timeNano, ...event } }) => ({
       sql: 'INSERT INTO events (time_nano, event) VALUES (?, ?)',
       params: [timeNano, JSON.stringify(event)],
     }));
-    const oldest = this.#kept[0]?.timeNano ?? 0n;
     try {
       await this.#db.transact([
         ...inserts,
@@ -163,10 +196,13 @@ export class EventBus implements EventSink {
   }
 }
 
-function deliver(reader: Reader, event: EngineEvent): void {
-  if (reader.overrun || !reader.test(event)) return;
-  if (reader.queue.length >= READER_LIMIT) reader.overrun = true;
-  else reader.queue.push(event);
+function deliver(reader: Reader, sized: Sized): void {
+  if (reader.overrun || !reader.test(sized.event)) return;
+  if (reader.queue.length >= READER_LIMIT || reader.length > READER_LENGTH) reader.overrun = true;
+  else {
+    reader.queue.push(sized);
+    reader.length += sized.length;
+  }
   reader.wake();
 }
 

@@ -1,4 +1,5 @@
 import type { EventSink } from '../events/event.ts';
+import { eventLabels } from '../events/event-size.ts';
 import type { Digest } from '../oci/digest.ts';
 import { familiarName, familiarRepository, type Reference } from '../oci/reference.ts';
 
@@ -13,15 +14,21 @@ export class ImageEvents {
   }
 
   pulled(reference: Reference, labels: Labels): void {
-    this.#publish('pull', familiarName(reference), { ...labels, name: familiarRepository(reference) });
+    this.#publish('pull', familiarName(reference), {
+      ...eventLabels(labels),
+      name: familiarRepository(reference),
+    });
   }
 
   tagged(id: Digest, target: Reference, labels: Labels): void {
-    this.#publish('tag', id, { ...labels, name: familiarName(target) });
+    this.#publish('tag', id, { ...eventLabels(labels), name: familiarName(target) });
   }
 
   pushed(reference: Reference, labels: Labels): void {
-    this.#publish('push', familiarName(reference), { ...labels, name: familiarRepository(reference) });
+    this.#publish('push', familiarName(reference), {
+      ...eventLabels(labels),
+      name: familiarRepository(reference),
+    });
   }
 
   /** These name the image by its ID. */
@@ -30,7 +37,7 @@ export class ImageEvents {
     id: Digest,
     labels: Labels,
   ): void {
-    this.#publish(action, id, { ...labels, name: id });
+    this.#publish(action, id, { ...eventLabels(labels), name: id });
   }
 
   pruned(reclaimedBytes: number): void {
