@@ -82,7 +82,13 @@ export class ContainerStops {
 
   /** A task that has ended meanwhile has no note any more. */
   #note(container: LiveContainer, task: LiveTask): void {
-    if (container.task === task && !task.exited) noteTask(container, task, this.#deps);
+    if (container.task !== task || task.exited) return;
+    try {
+      noteTask(container, task, this.#deps);
+    } catch (error) {
+      // On a full tmpfs: a daemon that dies now would forget the stop, which is no reason not to stop.
+      this.#deps.logger.warn('Cannot note a stop', { container: container.id, reason: messageOf(error) });
+    }
   }
 
   async #finish(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {

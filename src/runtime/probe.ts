@@ -74,8 +74,11 @@ export async function probeRuntime(options: ProbeOptions): Promise<ProbedRuntime
       logger.info('OCI runtime does not work here', { path, reason: messageOf(error) });
     }
   }
+  const isFull = failures.some((failure) => /ENOSPC|No space left/i.test(failure));
   throw new EngineError('unavailable', `No OCI runtime works on this host: ${failures.join('; ')}`, {
-    hint: 'Install crun or runc.',
+    hint: isFull
+      ? `Make room in the exec root: ${options.directory} is on a full file system.`
+      : 'Install crun or runc.',
   });
 }
 

@@ -4,10 +4,8 @@ import { goPattern, goPatternOrNone } from './go-pattern.ts';
 test('found anywhere, in linear time', () => {
   expect(goPattern('we.').test('/web1')).toBe(true);
   expect(goPattern('^web$').test('/web')).toBe(false);
-  const startedMs = performance.now();
-  expect(goPattern('^/?(a+)+$').test(`${'a'.repeat(5000)}_1`)).toBe(false);
   // Backtracking would outlast the machine.
-  expect(performance.now() - startedMs).toBeLessThan(20_000);
+  expect(goPattern('^/?(a+)+$').test(`${'a'.repeat(5000)}_1`)).toBe(false);
 });
 
 test.each([

@@ -3,7 +3,7 @@ import { readFileInLiveRoot } from '../../sys/open-in-root.ts';
 import type { SpecProcess } from '../runtime-spec.ts';
 import { hostCapabilities } from './capabilities.ts';
 import { type EnvironmentInput, processEnvironment } from './environment.ts';
-import { type ResolvedUser, resolveUser } from './user.ts';
+import { homeOf, type ResolvedUser, resolveUser } from './user.ts';
 
 /** What an exec is to be; the rest is as the container's own process has it. */
 export interface ExecWish extends EnvironmentInput {
@@ -31,15 +31,16 @@ export function execProcess(base: SpecProcess, root: string, wish: ExecWish): Sp
   const cwd = wish.workingDir === '' ? '/' : wish.workingDir;
   if (!cwd.startsWith('/'))
     throw new EngineError('internal', 'OCI runtime exec failed: exec failed: Cwd must be an absolute path');
-  const user = resolveLiveUser(root, wish);
+  const user = wish.user === '' ? undefined : resolveLiveUser(root, wish);
+  const home = user === undefined ? homeOf(root, '', readFileInLiveRoot) : user.home;
   const { consoleSize: _containers, ...inherited } = base;
   return {
     ...inherited,
     terminal: wish.terminal,
     ...consoleSizeOf(wish),
-    user: wish.user === '' ? base.user : idsOf(user),
+    user: user === undefined ? base.user : idsOf(user),
     args: [...wish.args],
-    env: processEnvironment(wish, user.home),
+    env: processEnvironment(wish, home),
     cwd,
     ...(wish.privileged ? { capabilities: allCapabilities() } : {}),
   };
