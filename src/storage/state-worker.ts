@@ -102,6 +102,8 @@ function runInSavepoint(db: Database, statements: Statement[]): SerializedError 
     db.run('RELEASE one');
     return undefined;
   } catch (error) {
+    // A full disk may have undone all of the transaction, those before this one too.
+    if (!db.inTransaction) throw error;
     db.run('ROLLBACK TO one');
     db.run('RELEASE one');
     return describe(error);
