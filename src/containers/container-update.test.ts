@@ -113,3 +113,11 @@ test('the next daemon brings to its limits what a daemon died amid updating, and
   await bench.reboot();
   expect(updates()).toEqual([]);
 });
+
+test('swap without a memory limit is refused before it keeps the container from its next start', () => {
+  const { change: possible } = checkChange(change({ memorySwapBytes: 20n * 1024n * 1024n }), v1);
+  expect(() => changedRecord(record({}), possible)).toThrow(
+    'You should always set the Memory limit when using Memoryswap limit',
+  );
+});
+

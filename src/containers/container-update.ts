@@ -54,6 +54,11 @@ function changedResources(set: SpecResources, change: ContainerChange['resources
     throw conflict(
       'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
     );
+  if ((change.memoryBytes || set.memoryBytes) === 0n && change.memorySwapBytes > 0n)
+    throw new EngineError(
+      'invalid',
+      'You should always set the Memory limit when using Memoryswap limit, see usage',
+    );
   return {
     memoryBytes: change.memoryBytes || set.memoryBytes,
     memoryReservationBytes: change.memoryReservationBytes || set.memoryReservationBytes,

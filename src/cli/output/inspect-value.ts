@@ -1,4 +1,5 @@
 import type { Json } from '../../wire/json.ts';
+import { omittedFields } from './omitted-fields.ts';
 import { NIL_MAP, NIL_SLICE, STRUCT, type Value } from './template/value.ts';
 
 const MAPS =
@@ -21,6 +22,7 @@ export function inspectValue(json: Json, field = '', typeName: string | true = t
     Object.entries(json).map(([key, value]) => [key, inspectValue(value, key)]),
   );
   if (MAPS.test(field)) return object;
+  addOmitted(object, field);
   addGoNames(object);
   Object.defineProperty(object, STRUCT, { value: typeName, enumerable: false });
   return object;
@@ -41,6 +43,12 @@ const GO_NAMES: Readonly<Record<string, string>> = {
   DnsSearch: 'DNSSearch',
   HostIp: 'HostIP',
 };
+
+/** Reachable, but neither listed nor printed. */
+function addOmitted(object: Record<string, Value>, field: string): void {
+  for (const [name, value] of Object.entries(omittedFields(field, object) ?? {}))
+    if (!Object.hasOwn(object, name)) Object.defineProperty(object, name, { value, enumerable: false });
+}
 
 /** Names that Go has besides the JSON's: reachable, but neither listed nor printed. */
 function addGoNames(object: Record<string, Value>): void {

@@ -8,11 +8,12 @@ import { execProcess, resolveLiveUser } from '../../runtime/spec/exec-process.ts
 import { bootId, nowNano } from '../../sys/clock.ts';
 import type { AttachClient } from '../container-backend.ts';
 import { publishContainerEvent } from '../container-events.ts';
+import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerIndex } from '../container-store.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { DEFAULT_DETACH_KEYS, untilDetached } from '../detach-keys.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
-import { notRunning } from '../running-task.ts';
+import { notRunning, runningTask } from '../running-task.ts';
 import { startFailureCode } from '../task-starter.ts';
 import { EndedExecs } from './ended-execs.ts';
 import type { ExecBackend, ExecConfig, ExecView } from './exec-backend.ts';
@@ -273,7 +274,7 @@ export class ExecService implements ExecBackend {
     const { process } = await runtime.specOf(exec.task.handle);
     return execProcess(process, paths.rootfs(container.id), {
       args: config.command,
-      env: [...own.env, ...config.env],
+      env: [...linkedEnvironment(process, container.record), ...own.env, ...config.env],
       hostname: own.hostname,
       workingDir: config.workingDir === '' ? own.workingDir : config.workingDir,
       user: config.user === '' ? own.user : config.user,
@@ -370,6 +371,14 @@ export class ExecService implements ExecBackend {
   }
 }
 
+/** Of the containers that it is linked to, as its start found them. */
+function linkedEnvironment({ env }: SpecProcess, { links, config }: ContainerRecord): string[] {
+  if (links.length === 0) return [];
+  const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
+  const others = new Set([...config.env.map(nameOf), 'PATH', 'HOSTNAME', 'HOME', 'TERM']);
+  return env.filter((entry) => !others.has(nameOf(entry)));
+}
+
 /** As Docker tells it: the command's words, with a blank also behind one that stands alone. */
 function commandLine({ command }: ExecConfig): string {
   const [entrypoint = '', ...args] = command;
@@ -378,8 +387,7 @@ function commandLine({ command }: ExecConfig): string {
 
 /** @throws EngineError "conflict" in Docker's words; `name` is how the user called it. */
 function activeTask(container: LiveContainer, name: string): LiveTask {
-  const { task } = container;
-  if (task === undefined || task.exited) throw notRunning(container);
+  const task = runningTask(container);
   if (task.paused)
     throw new EngineError('conflict', `Container ${name} is paused, unpause the container before exec`);
   return task;

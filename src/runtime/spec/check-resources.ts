@@ -43,7 +43,8 @@ function checkSwappiness({ memorySwappiness }: SpecResources): void {
     throw invalid(`Invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
 }
 
-function checkCpu({ nanoCpus, cpuPeriodUs, cpuQuotaUs }: SpecResources): void {
+function checkCpu({ nanoCpus, cpuShares, cpuPeriodUs, cpuQuotaUs }: SpecResources): void {
+  if (cpuShares < 0) throw invalid(`invalid CPU shares (${cpuShares}): value must be a positive integer`);
   const cpus = availableParallelism();
   if (nanoCpus < 0n || nanoCpus > BigInt(cpus) * NANO) {
     throw invalid(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);

@@ -5,6 +5,8 @@ import { parseTimeParameter } from '../../wire/time.ts';
 
 const FIELDS = ['id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
 const AGES = ['until', 'unused-for'];
+/** `system prune` hands its filters on to all: what is built has no labels, and as in Docker none is looked for. */
+const PASSED_OVER = ['label', 'label!'];
 
 /** Docker's filters of `POST /build/prune`, as the builder takes them. @throws EngineError "invalid" in Docker's words. */
 export function cacheSelection(
@@ -12,7 +14,7 @@ export function cacheSelection(
   nowNano: bigint = BigInt(Date.now()) * 1_000_000n,
 ): CacheSelection {
   try {
-    checkFilterNames(filters, [...FIELDS, ...AGES]);
+    checkFilterNames(filters, [...FIELDS, ...AGES, ...PASSED_OVER]);
     const selectors = [...filters]
       .filter(([name]) => FIELDS.includes(name))
       .map(([name, values]) => selectorOf(name, only(values)));

@@ -2,6 +2,7 @@ import type { ContainerConfig } from '../../containers/container.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ContainerConfig as WireConfig } from '../../wire/container-config.ts';
 import type { Json } from '../../wire/json.ts';
+import { checkEnvironment } from './check-environment.ts';
 import { applyRules, type FieldRule, honour, ignore } from './field-rule.ts';
 import { boolean, Fields, int, keys, string, stringMap, stringOrList, strings } from './go-json.ts';
 import { decodeHealthcheck } from './healthcheck.ts';
@@ -39,6 +40,7 @@ export const CONFIG_RULES = {
     config.stdinOnce = value;
   }),
   Env: honour(strings, (config, value) => {
+    checkEnvironment(value);
     config.env = value;
   }),
   Cmd: honour(stringOrList, (config, value) => {

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { ExecCreateRequest, ExecStartRequest } from '../../wire/exec.ts';
 import type { Json } from '../../wire/json.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
+import { checkEnvironment } from './check-environment.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import { boolean, type Decoder, Fields, int, string, strings } from './go-json.ts';
 
@@ -17,9 +18,11 @@ export function decodeExecCreate(body: Json | undefined, version: string): ExecC
     fields.get(name, decoder);
   const command = get('Cmd', strings) ?? [];
   const keys = get('DetachKeys', string) ?? '';
+  const env = get('Env', strings) ?? [];
+  checkEnvironment(env);
   const config: ExecConfig = {
     command,
-    env: get('Env', strings) ?? [],
+    env,
     user: get('User', string) ?? '',
     workingDir: get('WorkingDir', string) ?? '',
     privileged: get('Privileged', boolean) ?? false,

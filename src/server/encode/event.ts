@@ -6,7 +6,8 @@ export function encodeEvent(event: EngineEvent): EventMessage {
   const { type, action, actorId, attributes, timeNano } = event;
   const from = attributes['image'];
   return {
-    ...(type === 'container' || type === 'image' ? { status: action, id: actorId } : {}),
+    ...(type === 'container' || type === 'image' ? { status: action } : {}),
+    ...((type === 'container' || type === 'image') && actorId !== '' ? { id: actorId } : {}),
     ...(type === 'container' && from !== undefined ? { from } : {}),
     Type: type,
     Action: action,

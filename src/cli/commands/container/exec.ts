@@ -3,6 +3,7 @@ import { ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
 import { detachKeysOf } from '../../terminal/detach-keys.ts';
+import { checkEnv } from './create-options/checks.ts';
 import { readEnvironment } from './create-options/environment.ts';
 import { followTerminalSize } from './signals.ts';
 import { StreamSession } from './stream-session.ts';
@@ -12,7 +13,7 @@ export const command: Command = {
   flags: [
     { name: 'detach', short: 'd', kind: 'bool', usage: 'Run the command in the background' },
     { name: 'detach-keys', kind: 'string', usage: 'Key sequence that leaves the command running' },
-    { name: 'env', short: 'e', kind: 'list', usage: 'Set environment variables' },
+    { name: 'env', short: 'e', kind: 'list', usage: 'Set environment variables', check: checkEnv },
     { name: 'env-file', kind: 'list', usage: 'Read environment variables from a file' },
     { name: 'interactive', short: 'i', kind: 'bool', usage: 'Keep STDIN open' },
     { name: 'privileged', kind: 'bool', usage: 'Give the command extended privileges' },

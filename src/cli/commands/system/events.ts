@@ -6,6 +6,7 @@ import type { Command } from '../../command.ts';
 import { localRfc3339Nano } from '../../output/local-time.ts';
 import { Template } from '../../output/template/template.ts';
 import { TemplateError } from '../../output/template/template-error.ts';
+import { STRUCT } from '../../output/template/value.ts';
 import { FILTER_FLAG, parseFilters } from '../filters.ts';
 
 export const command: Command = {
@@ -34,11 +35,24 @@ export const command: Command = {
   },
 };
 
+const NO_EVENT: EventMessage = {
+  Type: '',
+  Action: '',
+  Actor: { ID: '', Attributes: {} },
+  scope: 'local',
+  time: 0,
+  timeNano: 0n,
+};
+
 function printer(format: string): (event: EventMessage) => string {
   if (format === '') return plain;
   if (format === 'json') return (event) => stringifyJson(ordered(event), { escapeHtml: true });
   try {
-    const template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
+    const template = new Template(format.replaceAll('\\t', '\t').replaceAll('\\n', '\n'), {
+      missingKey: 'error',
+    });
+    // What can't be shown of any is told before there is one.
+    template.execute(templateData(NO_EVENT));
     return (event) => template.execute(templateData(event));
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
@@ -54,7 +68,10 @@ function ordered(event: EventMessage): EventMessage {
 /** Fields go by Go's names; what is shown whole has JSON's. */
 function templateData(event: EventMessage): object {
   const { id, status, from, scope, time, timeNano } = event;
-  return Object.defineProperties(ordered(event), {
+  const data = ordered(event);
+  Object.defineProperty(data.Actor, STRUCT, { value: 'events.Actor' });
+  return Object.defineProperties(data, {
+    [STRUCT]: { value: '*events.Message' },
     ID: { value: id },
     Status: { value: status },
     From: { value: from },
