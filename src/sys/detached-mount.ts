@@ -11,7 +11,7 @@ const cloexec = 0o2000000n;
 const recursiveFlag = 0x8000n;
 const emptyPath = 0x1000n;
 const moveMountEmptyPath = 0x4n;
-const attributeBits = { readonly: 0x1n, nodev: 0x4n } as const;
+const attributeBits = { readonly: 0x1n, nodev: 0x4n, idmap: 0x10_0000n } as const;
 const msPrivate = 0x4_0000n;
 const CLONE_FS = 0x200;
 const CLONE_NEWNS = 0x2_0000;
@@ -31,19 +31,44 @@ export function cloneMount(path: string, { recursive = false } = {}): number {
 /** For a copy, with all that is mounted below it: nothing comes or goes by propagation, no device can be opened, and, if asked for, nothing written. */
 export function restrictMount(fd: number, { readonly }: { readonly: boolean }): void {
   const set = attributeBits.nodev | (readonly ? attributeBits.readonly : 0n);
+  setAttributes(fd, { set, flags: recursiveFlag, what: 'restrict a mount' });
+}
+
+/**
+ * Show what a copy has with other owners: its ids are those within the user namespace, seen as the host's that they are there (Linux 5.12, and
+ * the file system must know of it). Once for a copy, before it is attached. @throws SyscallError.
+ */
+export function mapMountIds(fd: number, userNamespace: number): void {
+  setAttributes(fd, { set: attributeBits.idmap, userNamespace, what: 'map the owners of a mount' });
+}
+
+function setAttributes(
+  fd: number,
+  {
+    set,
+    flags = 0n,
+    userNamespace = 0,
+    what,
+  }: {
+    set: bigint;
+    flags?: bigint;
+    userNamespace?: number;
+    what: string;
+  },
+): void {
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd (linux/mount.h).
-  const attributes = new BigUint64Array([set, 0n, msPrivate, 0n]);
+  const attributes = new BigUint64Array([set, 0n, msPrivate, BigInt(userNamespace)]);
   const empty = cString('');
   const result = libc.syscall(
     syscalls.mountSetattr,
     BigInt(fd),
     BigInt(ptr(empty)),
-    emptyPath | recursiveFlag,
+    emptyPath | flags,
     BigInt(ptr(attributes)),
     BigInt(attributes.byteLength),
     0n,
   );
-  checked(result, 'mount_setattr', 'restrict a mount');
+  checked(result, 'mount_setattr', what);
 }
 
 /** Put a copy where `target` leads from this process's root. @throws SyscallError. */

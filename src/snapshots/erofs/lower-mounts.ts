@@ -13,6 +13,7 @@ import {
   unmountIfMounted,
 } from '../../sys/mount.ts';
 import { UnmountThread } from '../../sys/unmount-thread.ts';
+import { MappedOverlays } from '../mapped-overlays.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
 import type { LayerRecord } from './layer-store.ts';
@@ -33,9 +34,11 @@ const upperOption = 'upperdir=';
 export class LowerMounts {
   readonly #layout: ErofsLayout;
   readonly #thread = new UnmountThread();
+  readonly #mapped: MappedOverlays;
 
   constructor(layout: ErofsLayout) {
     this.#layout = layout;
+    this.#mapped = new MappedOverlays(layout.root);
   }
 
   /**
@@ -54,13 +57,7 @@ export class LowerMounts {
       }
       // The mark that a volatile mount leaves: the kernel would refuse to mount again.
       rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
-      const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
-      mountOverlay({
-        lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
-        writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
-        ...options,
-        target: place,
-      });
+      this.#mountOverlay(key, stack, { ...options, target: place });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
       throw error;
@@ -75,12 +72,14 @@ export class LowerMounts {
       if (type !== 'overlay') continue;
       const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
       const upper = option?.slice(upperOption.length) ?? '';
-      if (upper.startsWith(prefix) && upper.endsWith('/upper'))
-        found.push({
-          key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey,
-          target,
-          volatile: superOptions.split(',').includes('volatile'),
-        });
+      const plain =
+        upper.startsWith(prefix) && upper.endsWith('/upper')
+          ? upper.slice(prefix.length, -'/upper'.length)
+          : undefined;
+      const key = plain ?? this.#mapped.keyOf(upper);
+      if (key === undefined) continue;
+      const volatile = superOptions.split(',').includes('volatile');
+      found.push({ key: key as SnapshotKey, target, volatile });
     }
     return found;
   }
@@ -128,6 +127,30 @@ export class LowerMounts {
     const devices = [this.#layout.tar(layer.diffId)];
     if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
     return { image: this.#layout.index(layer.chainId), devices, target };
+  }
+
+  /** What a crash has left of a mount's making. */
+  recover(): void {
+    this.#mapped.recover();
+  }
+
+  close(): void {
+    this.#mapped.close();
+  }
+
+  #mountOverlay(
+    key: SnapshotKey,
+    stack: readonly LayerRecord[],
+    { idMap, ...options }: MountOptions & { target: string },
+  ): void {
+    const layers = stack.map(({ chainId }) => this.#layout.lower(chainId));
+    const lowers = layers.length === 0 ? [this.#layout.empty] : layers;
+    if (idMap !== undefined) {
+      this.#mapped.mount({ ...options, lowers, key, snapshot: this.#layout.snapshot(key) }, idMap);
+      return;
+    }
+    const writable = { upper: this.#layout.upper(key), work: this.#layout.work(key) };
+    mountOverlay({ ...options, lowers, writable });
   }
 
   #mountLayer(layer: LayerRecord): void {
