@@ -42,6 +42,17 @@ export function mapMountIds(fd: number, userNamespace: number): void {
   setAttributes(fd, { set: attributeBits.idmap, userNamespace, what: 'map the owners of a mount' });
 }
 
+/** Mount what is at `path` on `target` too, with other owners: `mapMountIds`. A failure leaves nothing. */
+export function mountMapped(path: string, target: string, userNamespace: number): void {
+  const copy = cloneMount(path);
+  try {
+    mapMountIds(copy, userNamespace);
+    attachMount(copy, target);
+  } finally {
+    closeSync(copy);
+  }
+}
+
 function setAttributes(
   fd: number,
   {

@@ -16,6 +16,10 @@ export interface Ids {
   gid: number;
 }
 
+export function sameIds(one: Ids, other: Ids): boolean {
+  return one.uid === other.uid && one.gid === other.gid;
+}
+
 /** What the kernel shows in the place of an id that a namespace hasn't got (/proc/sys/kernel/overflowuid). */
 const OVERFLOW_ID = 65534;
 /** The highest id that is one. */

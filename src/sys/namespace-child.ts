@@ -46,3 +46,8 @@ function awaitReady(fd: number, enter: readonly string[]): void {
     said += buffer.toString('utf8', 0, length);
   }
 }
+
+/** What other processes may open it by, as long as this one lives. */
+export function descriptorPath(fd: number): string {
+  return `/proc/${process.pid}/fd/${fd}`;
+}
