@@ -104,7 +104,7 @@ export class ContainerCreations {
         this.#deps.snapshotter.prepare(key, record.image.chainId, { signal }),
       );
       await prepareImageSnapshots(record, this.#deps, signal);
-      const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {
+      const made = await withVolumes(record, plan, this.#deps, async (mounts, statements) => {
         record.mounts = mounts;
         await timed(timeline, 'commit', () => this.#deps.store.insert(record, statements));
         this.#index.add(new LiveContainer(record));

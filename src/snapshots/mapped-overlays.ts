@@ -1,6 +1,6 @@
-import { closeSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { attachMount, cloneMount, mapMountIds } from '../sys/detached-mount.ts';
+import { mountMapped } from '../sys/detached-mount.ts';
 import { type IdMap, withHostRoot } from '../sys/id-map.ts';
 import { mountOverlay, type OverlayMount, unmountIfMounted } from '../sys/mount.ts';
 import { UserNamespaces } from '../sys/user-namespaces.ts';
@@ -34,7 +34,7 @@ export class MappedOverlays {
     const attached: string[] = [];
     const attach = (from: string, to: string, ids: IdMap): string => {
       mkdirSync(to, { recursive: true, mode: 0o700 });
-      this.#attach(from, to, ids);
+      mountMapped(from, to, this.#namespaces.of(ids));
       attached.push(to);
       return to;
     };
@@ -69,16 +69,6 @@ export class MappedOverlays {
 
   close(): void {
     this.#namespaces.close();
-  }
-
-  #attach(from: string, to: string, ids: IdMap): void {
-    const copy = cloneMount(from);
-    try {
-      mapMountIds(copy, this.#namespaces.of(ids));
-      attachMount(copy, to);
-    } finally {
-      closeSync(copy);
-    }
   }
 }
 

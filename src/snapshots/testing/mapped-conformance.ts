@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test';
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IdMap } from '../../sys/id-map.ts';
-import { descriptorPath, UserNamespaces } from '../../sys/user-namespaces.ts';
+import { descriptorPath } from '../../sys/namespace-child.ts';
+import { UserNamespaces } from '../../sys/user-namespaces.ts';
 import { dir, file, whiteout } from './layer-tar.ts';
 import { type CreateSnapshotter, key, SnapshotFixture } from './snapshot-fixture.ts';
 
