@@ -107,7 +107,7 @@ export class ContainerCreations {
         }),
       );
       await prepareImageSnapshots(record, this.#deps, signal);
-      const made = await withVolumes(record.id, plan, this.#deps, async (mounts, statements) => {
+      const made = await withVolumes(record, plan, this.#deps, async (mounts, statements) => {
         record.mounts = mounts;
         await timed(timeline, 'commit', () => this.#deps.store.insert(record, statements));
         this.#index.add(new LiveContainer(record));

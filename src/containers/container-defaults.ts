@@ -1,3 +1,4 @@
+import type { IdMap } from '../sys/id-map.ts';
 import type { HostOptions } from './container.ts';
 
 /** What the daemon's settings give a container where its user has said nothing; kept in it from its creation on. */
@@ -8,6 +9,8 @@ export interface ContainerDefaults {
   /** 0: Docker's 64 MB. */
   shmSizeBytes: number;
   ulimits: HostOptions['ulimits'];
+  /** The ids of those that don't ask for the host's; undefined: all have them. */
+  idMap?: IdMap | undefined;
 }
 
 export const plainDefaults: ContainerDefaults = {

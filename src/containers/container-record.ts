@@ -1,3 +1,4 @@
+import type { IdMap } from '../sys/id-map.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import { membershipOf, type NetworkMembership, networkOfMode } from './container-networks.ts';
 import type { ContainerLink } from './links/container-link.ts';
@@ -36,6 +37,8 @@ export interface ContainerRecord {
   links: ContainerLink[];
   /** What is mounted in it, settled at its creation. */
   mounts: MountPoint[];
+  /** Its ids on the host, for life, whatever a later daemon's are; absent: the host's own. */
+  idMap?: IdMap;
 }
 
 export function encodeRecord(record: ContainerRecord): string {

@@ -120,4 +120,3 @@ test('swap without a memory limit is refused before it keeps the container from 
     'You should always set the Memory limit when using Memoryswap limit',
   );
 });
-

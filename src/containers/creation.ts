@@ -7,7 +7,7 @@ import type { Healthcheck, ImageProcessConfig } from '../oci/image-config.ts';
 import { checkHostOptions } from '../runtime/spec/check-host.ts';
 import { checkResources } from '../runtime/spec/check-resources.ts';
 import { nowNano } from '../sys/clock.ts';
-import { checkIpcMode } from './check-options.ts';
+import { checkIpcMode, checkRemapped } from './check-options.ts';
 import { commandOf } from './command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from './container.ts';
 import type { CreateRequest } from './container-backend.ts';
@@ -46,6 +46,8 @@ export function newRecord(
   const config = withHostname(mergeConfig(request.config, image.config.config), request.host, id);
   checkOptions(config, request.host);
   checkIpcMode(request.host);
+  const idMap = request.host.usernsMode === 'host' ? undefined : defaults.idMap;
+  if (idMap !== undefined) checkRemapped(request.host);
   const host = {
     ...effectiveOptions(request.host, engine, defaults),
     logConfig: withLogDefaults(request.host.logConfig, identity.logDefaults),
@@ -53,7 +55,10 @@ export function newRecord(
   checkLogOptions(host.logConfig);
   const { warnings, ...possible } = checkHostOptions(host, engine.cgroupVersion);
   return {
-    record: newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
+    record: {
+      ...newRecordOf({ id, name, config, host: { ...host, ...possible } }, image),
+      ...(idMap === undefined ? {} : { idMap }),
+    },
     warnings,
   };
 }

@@ -5,6 +5,7 @@ import type { Networks } from '../network/network-driver.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
+import type { UserNamespaces } from '../sys/user-namespaces.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { ContainerDefaults } from './container-defaults.ts';
 import type { ContainerPaths } from './container-paths.ts';
@@ -25,6 +26,8 @@ export interface SpecContext {
   rootDirectory: string;
   /** Namespaces that are there already: its own network's, and those that it joins. */
   namespaces: { network?: string; pid?: string; ipc?: string };
+  /** The path of the user namespace to be in, where the record has ids of its own. */
+  userNamespace: string | undefined;
   /** What is its `/dev/shm`, where others see it too. */
   sharedMemory: string | undefined;
   paths: ContainerPaths;
@@ -40,6 +43,7 @@ export interface ContainerDependencies {
   images: Pick<ImageService, 'get' | 'hold' | 'commit' | 'used' | 'containerGone'>;
   snapshotter: Snapshotter;
   runtime: Runtime;
+  userNamespaces: Pick<UserNamespaces, 'of' | 'keep'>;
   networks: Networks;
   buildSpec: (context: SpecContext) => Promise<RuntimeSpec>;
   /** What containers without own `--dns` options get in their resolv.conf; `names`: what their name server asks, also on the host's loopback. */

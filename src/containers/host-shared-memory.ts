@@ -2,6 +2,7 @@ import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
+import type { Ids } from '../sys/id-map.ts';
 import { mount, mountFlags, unmountIfMounted } from '../sys/mount.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
@@ -19,12 +20,13 @@ export class HostSharedMemory implements SharedMemory {
     return join(this.#directory, containerId);
   }
 
-  async mount(containerId: string, sizeBytes: number): Promise<string> {
+  async mount(containerId: string, sizeBytes: number, owner: Ids = { uid: 0, gid: 0 }): Promise<string> {
     const target = this.path(containerId);
     await this.unmount(containerId);
     await mkdir(target, { recursive: true, mode: 0o700 });
     const flags = mountFlags.nosuid | mountFlags.nodev | mountFlags.noexec;
-    mount({ source: 'shm', target, type: 'tmpfs', flags, data: `mode=1777,size=${sizeBytes}` });
+    const data = `mode=1777,size=${sizeBytes},uid=${owner.uid},gid=${owner.gid}`;
+    mount({ source: 'shm', target, type: 'tmpfs', flags, data });
     return target;
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { EngineError, kindOf, messageOf } from '../errors/engine-error.ts';
 import { processStartTicks } from '../sys/clock.ts';
+import { sameIdMap } from '../sys/id-map.ts';
 import type { HostOptions } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { statusOf } from './container-status.ts';
@@ -60,6 +61,7 @@ export function joinNamespaces(record: ContainerRecord, containers: Containers):
   const ipcOwner = findOwner(record.host.ipcMode, 'IPC', containers);
   const pidOwner = findOwner(record.host.pidMode, 'PID', containers);
   if (ipcOwner !== undefined) checkShares(ipcOwner);
+  if (record.idMap !== undefined) checkIds(record, { network: networkOwner, IPC: ipcOwner, PID: pidOwner });
   const open: number[] = [];
   const close = () => {
     for (const descriptor of open.splice(0)) closeSync(descriptor);
@@ -79,6 +81,21 @@ export function joinNamespaces(record: ContainerRecord, containers: Containers):
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** A namespace can be joined from the user namespace that it belongs to: containers with the same ids share one. @throws EngineError "invalid". */
+function checkIds(
+  record: ContainerRecord,
+  owners: Record<'network' | 'IPC' | 'PID', LiveContainer | undefined>,
+): void {
+  for (const [what, owner] of Object.entries(owners)) {
+    if (owner === undefined || sameIdMap(owner.record.idMap, record.idMap)) continue;
+    throw new EngineError(
+      'invalid',
+      `failed to join ${what} namespace: container ${owner.id} is in another user namespace`,
+      { hint: 'Use --userns=host for a container that joins one with the host’s ids.' },
+    );
   }
 }
 

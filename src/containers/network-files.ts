@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { chown, readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import { NAME_SERVER_ADDRESS } from '../network/names/redirect-rules.ts';
 import type { Endpoint } from '../network/network-driver.ts';
 import { servesNames } from '../network/predefined-networks.ts';
+import { rootOf } from '../sys/id-map.ts';
 import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -27,8 +28,11 @@ export async function writeNetworkFiles(
     resolver: Promise<ResolverSettings>;
   },
 ): Promise<void> {
-  const write = async (path: string, text: string | Promise<string>): Promise<void> =>
+  const owner = record.idMap === undefined ? undefined : rootOf(record.idMap);
+  const write = async (path: string, text: string | Promise<string>): Promise<void> => {
     await writeFile(path, await text, { mode: 0o644 });
+    if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  };
   await Promise.all([
     write(paths.hostname(record.id), `${record.config.hostname}\n`),
     write(

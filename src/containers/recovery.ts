@@ -91,6 +91,8 @@ async function recoverHost(
   for (const name of await readdir(deps.paths.tasksAll).catch(() => [])) {
     if (!ids.has(name)) await rm(deps.paths.tasks(name), { recursive: true, force: true });
   }
+  const running = [...known.values()].filter(({ id }) => ids.has(id));
+  deps.userNamespaces.keep(running.flatMap(({ record: { idMap } }) => idMap ?? []));
   await deps.sharedMemory.recover(ids);
   // Only starts need them, and none is under way.
   for (const name of await readdir(deps.paths.mountsAll).catch(() => []))

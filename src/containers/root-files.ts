@@ -3,7 +3,7 @@ import { applyChanges } from '../images/making/import-changes.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageProcessConfig } from '../oci/image-config.ts';
 import { familiarName, withDefaultTag } from '../oci/reference.ts';
-import type { WrittenNode } from '../snapshots/reading/read-request.ts';
+import type { ReadRequest, WrittenNode } from '../snapshots/reading/read-request.ts';
 import { readRoot } from '../snapshots/reading/read-root.ts';
 import type { ContainerConfig } from './container.ts';
 import type { ContainerCommit } from './container-backend.ts';
@@ -21,11 +21,12 @@ export async function exportRoot(
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   refuseGone(container, 'export');
-  const root =
+  const request: ReadRequest =
     container.task === undefined
-      ? await deps.snapshotter.view(snapshotKeyOf(container.id))
-      : deps.paths.rootfs(container.id);
-  const tar = readRoot({ form: 'tree', root }, signal);
+      ? { form: 'tree', root: await deps.snapshotter.view(snapshotKeyOf(container.id)) }
+      : // Only what is mounted for a run has the host's ids.
+        { form: 'tree', root: deps.paths.rootfs(container.id), idMap: container.record.idMap };
+  const tar = readRoot(request, signal);
   return tar.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       flush: () => publishContainerEvent(deps.events, container.record, 'export'),

@@ -1,7 +1,9 @@
+import type { Ids } from '../sys/id-map.ts';
+
 /** Shared memory (`/dev/shm`) that several containers see: a tmpfs on the host for each container that lets others join its IPC namespace. */
 export interface SharedMemory {
-  /** Make it, for a container that starts. Idempotent. @returns where it is mounted. */
-  mount(containerId: string, sizeBytes: number): Promise<string>;
+  /** Make it, for a container that starts, whose root `owner` is on the host. Idempotent. @returns where it is mounted. */
+  mount(containerId: string, sizeBytes: number, owner?: Ids): Promise<string>;
   /** Those who still have it keep it. Absent is fine. */
   unmount(containerId: string): Promise<void>;
   path(containerId: string): string;

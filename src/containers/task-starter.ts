@@ -6,6 +6,8 @@ import type { OpenTaskRequest, TaskHandle } from '../runtime/runtime.ts';
 import { DEFAULT_SHM_BYTES } from '../runtime/spec/mounts.ts';
 import type { SnapshotKey } from '../snapshots/snapshotter.ts';
 import { nowNano } from '../sys/clock.ts';
+import { rootOf } from '../sys/id-map.ts';
+import { descriptorPath } from '../sys/namespace-child.ts';
 import { type Timeline, timed } from '../sys/timeline.ts';
 import { usesOwnNetwork } from './container-networks.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -127,6 +129,7 @@ interface NetworkSide {
 interface HostSide {
   endpoints: Endpoint[];
   namespaces: JoinedNamespaces['paths'];
+  userNamespace: string | undefined;
   sharedMemory: string | undefined;
   mounts: ReadyMounts;
 }
@@ -151,9 +154,14 @@ async function prepareHost(
   return {
     endpoints: network?.endpoints ?? [],
     namespaces: { ...joined.paths, ...(own === undefined ? {} : { network: own }) },
+    userNamespace: userNamespaceOf(container.record, deps),
     sharedMemory,
     mounts,
   };
+}
+
+function userNamespaceOf({ idMap }: ContainerRecord, deps: ContainerDependencies): string | undefined {
+  return idMap === undefined ? undefined : descriptorPath(deps.userNamespaces.of(idMap));
 }
 
 async function mountSharedMemory(
@@ -166,7 +174,8 @@ async function mountSharedMemory(
     return ipcOwner.record.host.ipcMode === 'host' ? '/dev/shm' : sharedMemory.path(ipcOwner.id);
   if (record.host.ipcMode !== 'shareable') return undefined;
   undo.add('remove the shared memory', () => sharedMemory.unmount(id));
-  return await sharedMemory.mount(id, record.host.shmSizeBytes || DEFAULT_SHM_BYTES);
+  const owner = record.idMap === undefined ? undefined : rootOf(record.idMap);
+  return await sharedMemory.mount(id, record.host.shmSizeBytes || DEFAULT_SHM_BYTES, owner);
 }
 
 /** As `Promise.all`, but nothing is still under way when it fails: what was made can be taken back. */
@@ -188,7 +197,8 @@ async function mountRoot(
   mkdirSync(target, { recursive: true, mode: 0o700 });
   undo.add('remove the mount point', () => rmdir(target).catch(() => undefined));
   // Its changes go with it, so they need not reach the disk.
-  await deps.snapshotter.mount(key, target, { volatile: container.record.host.autoRemove });
+  const { host, idMap } = container.record;
+  await deps.snapshotter.mount(key, target, { volatile: host.autoRemove, idMap });
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, target));
 }
 
@@ -212,10 +222,13 @@ async function makeNetwork(
   record: ContainerRecord,
   { deps, undo, timeline }: { deps: ContainerDependencies; undo: UndoStack; timeline: Timeline | undefined },
 ): Promise<NetworkSide> {
-  const { id: containerId, host } = record;
+  const { id: containerId, host, idMap } = record;
   let networkNamespace: string | undefined;
   if (usesOwnNetwork(host.networkMode)) {
-    networkNamespace = await timed(timeline, 'namespace', () => deps.networks.createNamespace(containerId));
+    const userNamespace = idMap === undefined ? undefined : deps.userNamespaces.of(idMap);
+    networkNamespace = await timed(timeline, 'namespace', () =>
+      deps.networks.createNamespace(containerId, { userNamespace }),
+    );
     undo.add('remove the network namespace', () => deps.networks.removeNamespace(containerId));
   }
   const endpoints = await timed(timeline, 'endpoints', () => joinNetworks(record, deps, undo));
@@ -243,9 +256,17 @@ async function createTask(
   };
   const rootDirectory = deps.paths.rootfs(record.id);
   // The monitor starts meanwhile.
-  const spec = preparing.then(({ namespaces, sharedMemory, mounts: { mounts } }) =>
+  const spec = preparing.then(({ mounts: { mounts }, namespaces, userNamespace, sharedMemory }) =>
     timed(timeline, 'spec', () =>
-      deps.buildSpec({ record: told, rootDirectory, namespaces, sharedMemory, paths: deps.paths, mounts }),
+      deps.buildSpec({
+        namespaces,
+        userNamespace,
+        sharedMemory,
+        record: told,
+        rootDirectory,
+        paths: deps.paths,
+        mounts,
+      }),
     ),
   );
   spec.catch(() => undefined);
@@ -259,6 +280,7 @@ async function createTask(
     leaveStdinOpen: record.config.tty || !record.config.stdinOnce,
     logPath,
     timeline,
+    ...(record.idMap === undefined ? {} : { root: rootOf(record.idMap) }),
   };
   undo.add('remove the task directory', () => rmdir(deps.paths.tasks(record.id)).catch(() => undefined));
   try {

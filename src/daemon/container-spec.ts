@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
@@ -12,7 +11,9 @@ import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
 import { layOutRoot } from '../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../runtime/spec/root-path.ts';
-import type { SpecBind } from '../runtime/spec/spec-input.ts';
+import type { SpecBind, SpecInput } from '../runtime/spec/spec-input.ts';
+import { makeDirectories } from '../snapshots/make-directories.ts';
+import { type Ids, rootOf } from '../sys/id-map.ts';
 
 const INIT_PATH = '/sbin/docker-init';
 
@@ -36,8 +37,9 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
   const { config } = record;
   const init = usesInit(record.host, host) ? (host.initPath ?? findInitProgram()) : undefined;
   const mounts = [...networkFileMounts(paths, record.networkFilesOf || record.id), ...initMounts(init)];
-  layOutRoot(rootDirectory);
-  await makeVolumeFolders(rootDirectory, config.volumes);
+  const owner = record.idMap === undefined ? undefined : rootOf(record.idMap);
+  layOutRoot(rootDirectory, owner);
+  makeVolumeFolders(rootDirectory, config.volumes, owner);
   const { spec, warnings } = buildSpec({
     containerId: record.id,
     rootDirectory,
@@ -54,6 +56,7 @@ export async function containerSpec(context: SpecContext, host: SpecHost): Promi
     binds: context.mounts.flatMap(bindOf),
     mounts,
     namespacePaths: namespaces,
+    userNamespace: userNamespaceOf(context),
     sharedMemory,
     cgroupParent: host.cgroupParent,
     cgroupDriver: host.cgroupDriver,
@@ -86,8 +89,14 @@ function networkFileMounts(paths: SpecContext['paths'], id: string): SpecMount[]
 }
 
 /** Also where something else is mounted in a volume's place: programs rely on it being there. */
-async function makeVolumeFolders(root: string, volumes: readonly string[]): Promise<void> {
-  for (const volume of volumes) await mkdir(resolveInRoot(root, volume), { recursive: true, mode: 0o755 });
+function makeVolumeFolders(root: string, volumes: readonly string[], owner: Ids | undefined): void {
+  for (const volume of volumes) makeDirectories(resolveInRoot(root, volume), owner);
+}
+
+function userNamespaceOf({ record, userNamespace }: SpecContext): SpecInput['userNamespace'] {
+  const { idMap } = record;
+  if (idMap === undefined || userNamespace === undefined) return undefined;
+  return { path: userNamespace, map: idMap };
 }
 
 function tmpfsMounts(mounts: readonly ReadyMount[]): Record<string, string> {

@@ -96,7 +96,6 @@ test.each([
   [{ 'data-root': 'relative' }, 'must be an absolute path'],
   [{ 'storage-driver': 'btrfs' }, 'unknown storage-driver "btrfs"'],
   [{ 'log-level': 'loud' }, 'invalid logging level: loud'],
-  [{ 'userns-remap': 'default' }, 'userns-remap: "default" is not supported'],
   [{ 'embedded-registry': '0.0.0.0:5000' }, 'expected a loopback address'],
   [{ tlsverify: true }, 'TLS needs --tlscacert, --tlscert, --tlskey'],
 ])('%p is refused: %p', (object, message) => expect(() => readSettings([], file(object))).toThrow(message));

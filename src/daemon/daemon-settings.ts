@@ -57,6 +57,8 @@ export interface DaemonSettings {
   containerLog: LogConfig;
   /** Where CDI specifications lie. */
   cdiFolders: string[];
+  /** Whose subordinate ids containers have; '': the host's own ids. */
+  usernsRemap: string;
   /** Where metrics are served; undefined: nowhere. */
   metrics: MetricsAddress | undefined;
   debug: boolean;
@@ -216,6 +218,7 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
     labels: source.list('labels'),
     containerLog: containerLog(source, file),
     cdiFolders: cdiFolders(source),
+    usernsRemap: source.string('userns-remap'),
     metrics: metricsAddress(source.optional('metrics-addr')),
     debug: source.bool('debug'),
     ...logging(source),

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildService } from '../builder/build-service.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
@@ -36,7 +36,9 @@ import {
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
+import { type IdMap, rootOf } from '../sys/id-map.ts';
 import { spreadDirectories } from '../sys/spread-directories.ts';
+import { UserNamespaces } from '../sys/user-namespaces.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
@@ -47,6 +49,8 @@ import { renderLogTag } from './log-tag.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
 import { migrations } from './schema.ts';
+import { checkRemap } from './userns-remap/check-remap.ts';
+import { remappedIds } from './userns-remap/remapped-ids.ts';
 
 /** How long the daemon waits with serving for containers that start with it. */
 const START_PATIENCE_MS = 20_000;
@@ -69,6 +73,9 @@ export class Engine {
   readonly registry: RegistryAccess;
   /** The registry that others may be served from. */
   readonly embeddedRegistry: EngineRegistry;
+  /** Of new containers; undefined: the host's. */
+  readonly idMap: IdMap | undefined;
+  readonly #userNamespaces: UserNamespaces;
   readonly #db: SqliteStateDb;
 
   private constructor(rooms: Rooms) {
@@ -85,6 +92,8 @@ export class Engine {
     this.content = rooms.content;
     this.registry = rooms.registry;
     this.embeddedRegistry = rooms.embeddedRegistry;
+    this.idMap = rooms.idMap;
+    this.#userNamespaces = rooms.userNamespaces;
     this.#db = rooms.db;
   }
 
@@ -119,6 +128,7 @@ export class Engine {
     await this.snapshotter.close();
     await this.events.close();
     this.embeddedRegistry.close();
+    this.#userNamespaces.close();
     await this.#db.close();
   }
 }
@@ -158,10 +168,13 @@ interface Rooms {
   images: ImageService;
   containers: ContainerService;
   builder: BuildService;
+  idMap: IdMap | undefined;
+  userNamespaces: UserNamespaces;
 }
 
 async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Rooms> {
   const { dataRoot, execRoot } = settings;
+  const idMap = await remappedIds(settings.usernsRemap, logger);
   const cgroupParent = cgroupParentOf(settings);
   const layers = { root: join(dataRoot, 'layers'), logger };
   const [db, storage, probed] = await Promise.all([
@@ -229,6 +242,11 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     bootId: bootId(),
   });
   const paths = new ContainerPaths({ dataRoot, execRoot });
+  // Containers' roots lie there, whose processes have to get through. Mounts below are seen by ours alone.
+  await mkdir(paths.rootfsAll, { recursive: true });
+  await chmod(paths.rootfsAll, 0o711);
+  if (idMap !== undefined) await checkRemap(idMap, { snapshotter, rootfsAll: paths.rootfsAll });
+  const userNamespaces = new UserNamespaces(join(execRoot, 'userns'));
   await mkdir(paths.all, { recursive: true, mode: 0o710 });
   spreadDirectories(paths.all);
   const { cgroupDriver, cgroupVersion } = probed.info;
@@ -249,7 +267,12 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     defaults: settings.containerLog,
     renderTag: renderLogTag,
   });
-  const localVolumes = new LocalVolumes({ root: join(dataRoot, 'volumes'), db, logger });
+  const localVolumes = new LocalVolumes({
+    root: join(dataRoot, 'volumes'),
+    db,
+    logger,
+    owner: idMap === undefined ? undefined : rootOf(idMap),
+  });
   const resolver = async (network: 'host' | 'own' | 'names'): Promise<ResolverSettings> =>
     resolverOf(settings, await networks.resolvConf(network === 'own' ? 'own' : 'host'));
   const builder = await openBuilder({
@@ -263,6 +286,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     networks,
     resolver,
     paths,
+    idMap,
+    userNamespaces,
     cgroups: { parent: cgroupParent, driver: cgroupDriver, version: cgroupVersion },
     collection: settings.buildCache,
     logger,
@@ -279,7 +304,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     volumes: localVolumes,
     mountSources: new SourceThreads(),
     resolver,
-    defaults: settings.containers.defaults,
+    defaults: { ...settings.containers.defaults, idMap },
+    userNamespaces,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
     logs,
     events,
@@ -303,6 +329,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     images,
     containers,
     builder,
+    idMap,
+    userNamespaces,
   };
 }
 

@@ -487,7 +487,12 @@ export const settings: Setting[] = [
     },
   },
   { key: 'selinux-enabled', type: 'bool', use: 'refused', neutral: ['false'] },
-  { key: 'userns-remap', type: 'string', use: 'refused', neutral: ['""'] },
+  {
+    key: 'userns-remap',
+    type: 'string',
+    use: 'honoured',
+    flag: { name: 'userns-remap', kind: 'string', usage: 'User/Group setting for user namespaces' },
+  },
   {
     key: 'tls',
     type: 'bool',

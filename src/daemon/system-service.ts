@@ -32,7 +32,8 @@ export class SystemService implements SystemBackend {
   }
 
   async info(): Promise<SystemInfo> {
-    const { containers, images, snapshotter, chosen, runtime, events, registry, networks } = this.#engine;
+    const { containers, images, snapshotter, chosen, runtime, events, registry, networks, idMap } =
+      this.#engine;
     const { insecure } = registry.config();
     const known = await registry.known();
     const registries = known.registries.map((entry) => ({
@@ -68,6 +69,7 @@ export class SystemService implements SystemBackend {
       runtimeCommit: runtimeInfo.commit,
       securityOptions: [
         'name=seccomp,profile=builtin',
+        ...(idMap === undefined ? [] : ['name=userns']),
         ...(runtimeInfo.cgroupVersion === '2' ? ['name=cgroupns'] : []),
       ],
       registryMirrors: registries.find(({ name }) => name === DEFAULT_DOMAIN)?.mirrors ?? [],

@@ -190,8 +190,8 @@ export class BridgeNetworks implements Networks {
     return this.#interfaces.namespaceCounts;
   }
 
-  createNamespace(containerId: string): Promise<string> {
-    return this.#interfaces.createNamespace(containerId);
+  createNamespace(containerId: string, options?: { userNamespace?: number | undefined }): Promise<string> {
+    return this.#interfaces.createNamespace(containerId, options);
   }
 
   removeNamespace(containerId: string): Promise<void> {

@@ -54,9 +54,12 @@ export class ContainerInterfaces {
     return this.#namespaces.size > 0;
   }
 
-  async createNamespace(containerId: string): Promise<string> {
+  async createNamespace(
+    containerId: string,
+    { userNamespace }: { userNamespace?: number | undefined } = {},
+  ): Promise<string> {
     const path = this.namespacePath(containerId);
-    const wasReady = await this.#host.createNamespace(path);
+    const wasReady = await this.#host.createNamespace(path, userNamespace);
     this.namespaceCounts[wasReady ? 'ready' : 'made']++;
     this.#namespaces.add(containerId);
     return path;

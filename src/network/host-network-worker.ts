@@ -34,7 +34,7 @@ export type Operation =
   | { name: 'addressesOf'; link: string }
   | { name: 'ensureBridge'; request: BridgeRequest }
   | { name: 'ensureParent'; request: ParentRequest }
-  | { name: 'createNamespace'; path: string }
+  | { name: 'createNamespace'; path: string; userNamespace: number | undefined }
   | { name: 'removeNamespace'; path: string }
   | { name: 'attach'; request: AttachRequest }
   | { name: 'setWays'; path: string; ways: DefaultWays }
@@ -67,27 +67,54 @@ if (!Bun.isMainThread) serve();
 function serve(): void {
   const host = new NetlinkSocket();
   const visitor = new NamespaceVisitor();
-  const reserve = new NamespaceReserve({ make: () => blankNamespace(visitor) });
+  const reserves = new Reserves(visitor);
   self.addEventListener('message', ({ data }: MessageEvent<Call>) => {
     const answer: Answer = { id: data.id };
     try {
-      answer.value = perform(data.operation, { host, visitor, reserve });
+      answer.value = perform(data.operation, { host, visitor, reserves });
     } catch (error) {
       answer.error = serializeError(error);
     }
     self.postMessage(answer);
     // The thread that removes has no use for one.
-    if (!REMOVALS.has(data.operation.name)) reserve.worked();
+    if (!REMOVALS.has(data.operation.name)) reserves.worked();
   });
 }
 
 interface Tools {
   host: NetlinkSocket;
   visitor: NamespaceVisitor;
-  reserve: NamespaceReserve;
+  reserves: Reserves;
 }
 
-function perform(operation: Operation, { host, visitor, reserve }: Tools): unknown {
+/** One for each user namespace that namespaces are to belong to, by its descriptor; undefined is ours. */
+class Reserves {
+  readonly #visitor: NamespaceVisitor;
+  readonly #all = new Map<number | undefined, NamespaceReserve>();
+
+  constructor(visitor: NamespaceVisitor) {
+    this.#visitor = visitor;
+    this.of(undefined);
+  }
+
+  of(userNamespace: number | undefined): NamespaceReserve {
+    const known = this.#all.get(userNamespace);
+    if (known !== undefined) return known;
+    const made = new NamespaceReserve({ make: () => blankNamespace(this.#visitor, userNamespace) });
+    this.#all.set(userNamespace, made);
+    return made;
+  }
+
+  worked(): void {
+    for (const reserve of this.#all.values()) reserve.worked();
+  }
+
+  close(): void {
+    for (const reserve of this.#all.values()) reserve.close();
+  }
+}
+
+function perform(operation: Operation, { host, visitor, reserves }: Tools): unknown {
   switch (operation.name) {
     case 'links':
       return listLinks(host).map(({ name, kind, alias }): HostLink => ({ name, kind, alias }));
@@ -100,7 +127,7 @@ function perform(operation: Operation, { host, visitor, reserve }: Tools): unkno
     case 'ensureParent':
       return ensureParent(host, operation.request);
     case 'createNamespace':
-      return createNamespace(reserve, operation.path);
+      return createNamespace(reserves.of(operation.userNamespace), operation.path);
     case 'removeNamespace':
       return removePinnedNamespace(operation.path);
     case 'attach':
@@ -121,7 +148,7 @@ function perform(operation: Operation, { host, visitor, reserve }: Tools): unkno
       return runNft(operation.commands);
     case 'close':
       host.close();
-      reserve.close();
+      reserves.close();
       return visitor.close();
   }
 }
@@ -146,13 +173,14 @@ function createNamespace(reserve: NamespaceReserve, path: string): boolean {
 }
 
 /** As every container's is before anything is put into it. */
-function blankNamespace(visitor: NamespaceVisitor): number {
-  return visitor.create(() => {
+function blankNamespace(visitor: NamespaceVisitor, userNamespace: number | undefined): number {
+  const prepare = (): void => {
     const inside = new NetlinkSocket();
     try {
       setLinkUp(inside, LOOPBACK_INDEX);
     } finally {
       inside.close();
     }
-  });
+  };
+  return userNamespace === undefined ? visitor.create(prepare) : visitor.createOwned(userNamespace, prepare);
 }

@@ -112,8 +112,11 @@ export interface HostNetwork {
   ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
   /** What macvlan and ipvlan stand on. @throws EngineError "invalid" when it is not there and can't be made. */
   ensureParent(request: ParentRequest): Promise<void>;
-  /** A namespace with `lo` up, pinned at `path`. There already is fine. Resolves to whether one was ready. */
-  createNamespace(path: string): Promise<boolean>;
+  /**
+   * A namespace with `lo` up, pinned at `path`. There already is fine. Resolves to whether one was ready. `userNamespace`: a descriptor of the one
+   * that it is to belong to; default: ours.
+   */
+  createNamespace(path: string, userNamespace?: number): Promise<boolean>;
   /** Absent is fine. */
   removeNamespace(path: string): Promise<void>;
   /**

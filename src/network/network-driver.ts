@@ -135,8 +135,11 @@ export interface Networks {
   remove(networkId: string): Promise<void>;
   /** Those that are on a network now. */
   endpointsOf(networkId: string): Endpoint[];
-  /** A namespace with `lo` up, pinned at the path that it returns, for this container. Idempotent. */
-  createNamespace(containerId: string): Promise<string>;
+  /**
+   * A namespace with `lo` up, pinned at the path that it returns, for this container. Idempotent. `userNamespace`: a descriptor of the one whose
+   * root has power over it; default: the host's.
+   */
+  createNamespace(containerId: string, options?: { userNamespace?: number | undefined }): Promise<string>;
   removeNamespace(containerId: string): Promise<void>;
   /** Where the namespace of a container is pinned. */
   namespacePath(containerId: string): string;

@@ -96,8 +96,8 @@ export class WorkerHostNetwork implements HostNetwork {
     return (await this.#maker.call({ name: 'ensureBridge', request })) as { forwardingEnabled: boolean };
   }
 
-  async createNamespace(path: string): Promise<boolean> {
-    return (await this.#maker.call({ name: 'createNamespace', path })) === true;
+  async createNamespace(path: string, userNamespace?: number): Promise<boolean> {
+    return (await this.#maker.call({ name: 'createNamespace', path, userNamespace })) === true;
   }
 
   async removeNamespace(path: string): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import { prepareCall } from './call-for-root.ts';
 import type { CgroupWarmth } from './cgroup-warmth.ts';
 import { type ConmonOptions, control, type ExecMonitor, startExecMonitor, taskFiles } from './conmon.ts';
 import { MonitorReport } from './conmon-report.ts';
@@ -90,6 +91,7 @@ export class ConmonExecs implements ExecRuntime {
         streams = await openStreams({ ...streamPlace(request), stdin: request.stdin });
         options.joined(streams);
       }
+      if (task.root !== undefined) prepareCall(directory, process);
       const pid = await this.#inTime(abortable(letGo(monitor, directory, process), options.signal));
       const handle = handleOf(task, request, {
         pid,
@@ -169,7 +171,14 @@ export class ConmonExecs implements ExecRuntime {
     const { directory, terminal } = request;
     const joined = options.joined !== undefined;
     return startExecMonitor(
-      { containerId: task.id.containerId, directory, terminal, stdin: request.stdin && joined, joined },
+      {
+        containerId: task.id.containerId,
+        directory,
+        terminal,
+        stdin: request.stdin && joined,
+        joined,
+        root: task.root,
+      },
       { ...this.#options.conmon, executable: this.#options.proven.proof()?.executable },
     );
   }

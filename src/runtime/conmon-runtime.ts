@@ -5,6 +5,7 @@ import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
 import { timed } from '../sys/timeline.ts';
+import { prepareCall } from './call-for-root.ts';
 import { CgroupWarmth } from './cgroup-warmth.ts';
 import {
   type ConmonOptions,
@@ -147,6 +148,7 @@ export class ConmonRuntime implements Runtime {
       this.#records.add(record);
       const prepared = this.#prepare(spec, proof);
       writeSpec(request, prepared.spec);
+      if (request.root !== undefined) prepareCall(directory, spec.process);
       monitor.release();
       const pid = await timed(timeline, 'runtime', () =>
         this.#inTime(abortable(started.created, options.signal)),
@@ -346,6 +348,7 @@ export class ConmonRuntime implements Runtime {
       terminal: request.terminal,
       stdin: request.stdin,
       leaveStdinOpen: request.leaveStdinOpen,
+      ...(request.root === undefined ? {} : { root: request.root }),
       runtimePath: this.#conmon.binary.path,
     };
     this.#watch(handle);

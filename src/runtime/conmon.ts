@@ -1,8 +1,10 @@
 import { closeSync, constants, existsSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
+import type { Ids } from '../sys/id-map.ts';
 import { closeFd, openPipe, openSocketPair, unreadBytes } from '../sys/pipe.ts';
 import { type DetachedChild, spawnDetached } from '../sys/spawn.ts';
+import { callForRoot } from './call-for-root.ts';
 import { ReportLines, readAttachable, readPid } from './conmon-report.ts';
 import { globalArguments, type OciCommandOptions } from './oci-binary.ts';
 import type { TaskRequest } from './runtime.ts';
@@ -60,6 +62,8 @@ export interface ExecMonitorRequest {
   stdin: boolean;
   /** Whether its streams are joined first. */
   joined: boolean;
+  /** As in the container's request. */
+  root: Ids | undefined;
 }
 
 export interface ExecMonitor extends Monitor {
@@ -178,10 +182,13 @@ function logsOf(directory: string): string[] {
 }
 
 function commonArguments(
-  of: { containerId: string; directory: string; terminal: boolean; stdin: boolean },
+  of: { containerId: string; directory: string; terminal: boolean; stdin: boolean; root?: Ids | undefined },
   options: ConmonOptions,
 ): string[] {
-  const { containerId: id, directory } = of;
+  const { containerId: id, directory, root } = of;
+  const executable = options.executable ?? options.binary.path;
+  const [program, ...before] =
+    root === undefined ? [executable] : callForRoot(executable, { root, directory });
   return [
     '--api-version=1',
     '--sync',
@@ -194,8 +201,8 @@ function commonArguments(
     '--name',
     id,
     '--runtime',
-    options.executable ?? options.binary.path,
-    ...globalArguments(options).map((argument) => `--runtime-arg=${argument}`),
+    program,
+    ...[...before, ...globalArguments(options)].map((argument) => `--runtime-arg=${argument}`),
     '--bundle',
     directory,
     '--container-pidfile',

@@ -26,6 +26,12 @@ export interface SpecProcess {
   oomScoreAdj?: number;
 }
 
+export interface SpecIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
 export interface SpecMount {
   destination: string;
   type?: string;
@@ -35,6 +41,8 @@ export interface SpecMount {
 
 export interface SpecLinux {
   namespaces: { type: string; path?: string }[];
+  uidMappings?: SpecIdMapping[];
+  gidMappings?: SpecIdMapping[];
   cgroupsPath?: string;
   resources?: Record<string, unknown>;
   devices?: {

@@ -1,3 +1,4 @@
+import type { Ids } from '../sys/id-map.ts';
 import type { Timeline } from '../sys/timeline.ts';
 import type { ExecHandle, ExecRuntime } from './exec.ts';
 import type { RuntimeSpec } from './runtime-spec.ts';
@@ -22,6 +23,8 @@ export interface TaskRequest {
   leaveStdinOpen: boolean;
   /** conmon's log (k8s-file format), appended to over restarts; undefined: nothing is kept. */
   logPath: string | undefined;
+  /** Whom on the host the container's root is, where it is not the host's. */
+  root?: Ids | undefined;
 }
 
 /** A request whose spec may still be in the making while other things are done. */
@@ -45,6 +48,8 @@ export interface TaskHandle {
   stdin: boolean;
   /** As in the request; absent: false. */
   leaveStdinOpen?: boolean;
+  /** As in the request. */
+  root?: Ids | undefined;
   runtimePath: string;
 }
 

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { EngineError } from '../errors/engine-error.ts';
 import { capability, withoutCapability } from '../sys/capabilities.ts';
-import { mountOverlay, type OverlayMount } from '../sys/mount.ts';
 import {
   enforcesProjectQuotas,
   isProjectUnused,
@@ -58,12 +57,11 @@ export class SizeLimits {
   }
 
   /**
-   * Overlayfs writes with the rights of who has mounted it, and ext4 lets CAP_SYS_RESOURCE pass every limit: a bounded snapshot is mounted
+   * Mount a snapshot. Overlayfs writes with the rights of who has mounted it, and ext4 lets CAP_SYS_RESOURCE pass every limit: a bounded one is mounted
    * without.
    */
-  mount(overlay: OverlayMount & { writable: { upper: string; work: string } }): void {
-    const bounded = this.#enforced && projectOf(overlay.writable.upper) !== 0;
-    if (bounded) withoutCapability(capability.sysResource, () => mountOverlay(overlay));
-    else mountOverlay(overlay);
+  mount(upper: string, mounting: () => void): void {
+    if (this.#enforced && projectOf(upper) !== 0) withoutCapability(capability.sysResource, mounting);
+    else mounting();
   }
 }

@@ -1,5 +1,6 @@
 import type { Tree } from '../archive/tree.ts';
 import type { ChainId, DiffId } from '../oci/digest.ts';
+import type { IdMap } from '../sys/id-map.ts';
 import type { ErofsMount } from '../sys/mount.ts';
 
 /** Names a writable snapshot: a container's id, or a build step's. `[a-zA-Z0-9_.-]{1,128}`. */
@@ -80,6 +81,8 @@ export interface PrepareOptions {
 export interface MountOptions {
   readonly?: boolean;
   volatile?: boolean;
+  /** Show all with the ids that the container's have on the host; what is written is kept with the container's own. */
+  idMap?: IdMap | undefined;
 }
 
 /**
@@ -134,6 +137,8 @@ export interface Snapshotter {
    *
    * `volatile` leaves out every sync of what is written: for a container that is removed when it ends. Its unmount need not wait for
    * the disk.
+   *
+   * With `idMap` only the ids of it can own what is made: the host's root gives what it makes there to the container's itself.
    *
    * @throws EngineError "not-found" if `key` does not exist; "internal" code syscall-failed, with everything unwound.
    */

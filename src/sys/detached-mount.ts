@@ -31,30 +31,52 @@ export function cloneMount(path: string, { recursive = false } = {}): number {
 /** For a copy, with all that is mounted below it: nothing comes or goes by propagation, no device can be opened, and, if asked for, nothing written. */
 export function restrictMount(fd: number, { readonly }: { readonly: boolean }): void {
   const set = attributeBits.nodev | (readonly ? attributeBits.readonly : 0n);
-  setAttributes(fd, [set, 0n, msPrivate, 0n], { flags: recursiveFlag, what: 'restrict a mount' });
+  setAttributes(fd, { set, flags: recursiveFlag, what: 'restrict a mount' });
 }
 
-/** For a copy: its files have the owners that a user namespace gives them. @throws SyscallError where the file system can't. */
-export function idmapMount(fd: number, namespaceFd: number): void {
-  const attributes = [attributeBits.idmap, 0n, 0n, BigInt(namespaceFd)] as const;
-  setAttributes(fd, attributes, { flags: 0n, what: 'map the owners of a mount' });
+/**
+ * Show what a copy has with other owners: its ids are those within the user namespace, seen as the host's that they are there (Linux 5.12, and
+ * the file system must know of it). Once for a copy, before it is attached. @throws SyscallError.
+ */
+export function mapMountIds(fd: number, userNamespace: number): void {
+  setAttributes(fd, { set: attributeBits.idmap, userNamespace, what: 'map the owners of a mount' });
 }
 
-/** @param attributes struct mount_attr: attr_set, attr_clr, propagation, userns_fd (linux/mount.h). */
+/** Mount what is at `path` on `target` too, with other owners: `mapMountIds`. A failure leaves nothing. */
+export function mountMapped(path: string, target: string, userNamespace: number): void {
+  const copy = cloneMount(path);
+  try {
+    mapMountIds(copy, userNamespace);
+    attachMount(copy, target);
+  } finally {
+    closeSync(copy);
+  }
+}
+
 function setAttributes(
   fd: number,
-  attributes: readonly [bigint, bigint, bigint, bigint],
-  { flags, what }: { flags: bigint; what: string },
+  {
+    set,
+    flags = 0n,
+    userNamespace = 0,
+    what,
+  }: {
+    set: bigint;
+    flags?: bigint;
+    userNamespace?: number;
+    what: string;
+  },
 ): void {
-  const values = new BigUint64Array(attributes);
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd (linux/mount.h).
+  const attributes = new BigUint64Array([set, 0n, msPrivate, BigInt(userNamespace)]);
   const empty = cString('');
   const result = libc.syscall(
     syscalls.mountSetattr,
     BigInt(fd),
     BigInt(ptr(empty)),
     emptyPath | flags,
-    BigInt(ptr(values)),
-    BigInt(values.byteLength),
+    BigInt(ptr(attributes)),
+    BigInt(attributes.byteLength),
     0n,
   );
   checked(result, 'mount_setattr', what);

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import { checked, libc } from './libc.ts';
 import { mount, mountFlags, unmountIfMounted } from './mount.ts';
+import { descriptorPath, visitChild } from './namespace-child.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
@@ -43,17 +44,27 @@ export class NamespaceVisitor {
     }
   }
 
+  /**
+   * As `create`, of a namespace that belongs to a user namespace: those who are root there may do in it what the host's root may in others. A
+   * namespace belongs to the user namespace of who makes it (namespaces(7)), and no thread may enter one: a child makes it.
+   */
+  createOwned(userNamespace: number, visit: () => void): number {
+    const enter = ['nsenter', `--user=${descriptorPath(userNamespace)}`, 'unshare', '--net'];
+    const fd = visitChild(enter, (pid) => openSync(`/proc/${pid}/ns/net`, 'r'));
+    try {
+      this.#visit(fd, visit);
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
   /** Run `visit` in the namespace that is pinned at `path`. */
   visit<T>(path: string, visit: () => T): T {
-    const home = this.#openHome();
     const fd = openSync(path, 'r');
     try {
-      checked(libc.setns(fd, CLONE_NEWNET), 'setns', `enter the network namespace ${path}`);
-      try {
-        return visit();
-      } finally {
-        comeHome(home);
-      }
+      return this.#visit(fd, visit);
     } finally {
       closeSync(fd);
     }
@@ -62,6 +73,16 @@ export class NamespaceVisitor {
   close(): void {
     if (this.#home !== undefined) closeSync(this.#home);
     this.#home = undefined;
+  }
+
+  #visit<T>(fd: number, visit: () => T): T {
+    const home = this.#openHome();
+    checked(libc.setns(fd, CLONE_NEWNET), 'setns', 'enter a network namespace');
+    try {
+      return visit();
+    } finally {
+      comeHome(home);
+    }
   }
 
   #openHome(): number {

@@ -6,6 +6,7 @@ import { diskUsage } from '../storage/disk-usage.ts';
 import { KeyedQueue } from '../storage/keyed-queue.ts';
 import type { StateDb, Statement } from '../storage/state-db.ts';
 import { nowNano } from '../sys/clock.ts';
+import type { Ids } from '../sys/id-map.ts';
 import { VolumeMounts } from './volume-mounts.ts';
 import { anonymousName, checkVolumeName, isVolumeName } from './volume-name.ts';
 import { checkVolumeOptions, isMountedVolume } from './volume-options.ts';
@@ -17,10 +18,13 @@ export class LocalVolumes implements Volumes {
   readonly #root: string;
   readonly #db: StateDb;
   readonly #logger: Logger;
+  readonly #owner: Ids | undefined;
   readonly #queue = new KeyedQueue();
   readonly #mounts = new VolumeMounts();
 
-  constructor(options: { root: string; db: StateDb; logger: Logger }) {
+  /** `owner`: of new ones, where they name none; default: the host's root. */
+  constructor(options: { root: string; db: StateDb; logger: Logger; owner?: Ids | undefined }) {
+    this.#owner = options.owner;
     this.#root = options.root;
     this.#db = options.db;
     this.#logger = options.logger;
@@ -71,6 +75,7 @@ export class LocalVolumes implements Volumes {
       mode,
     };
     await chmod(path, 0o755);
+    if (this.#owner !== undefined) await chown(path, this.#owner.uid, this.#owner.gid);
     await this.applyAttributes(volume);
     return volume;
   }

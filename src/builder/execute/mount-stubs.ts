@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
+import type { Ids } from '../../sys/id-map.ts';
 
 /**
  * Places that the runtime will make in a root to mount on: those of `targets` that aren't there, with the missing directories above them.
@@ -28,11 +30,12 @@ export function missingPlaces(root: string, targets: readonly string[]): string[
 }
 
 /** Where the runtime mounts its own, made as runc makes it: crun's /dev has a sticky bit. They stay in the layer, as BuildKit's do. */
-export function makeRootPlaces(root: string): void {
+export function makeRootPlaces(root: string, owner: Ids | undefined): void {
   for (const name of ['proc', 'sys', 'dev']) {
     const place = join(root, name);
     if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) continue;
     mkdirSync(place);
+    if (owner !== undefined) chownSync(place, owner.uid, owner.gid);
     chmodSync(place, 0o755);
   }
 }

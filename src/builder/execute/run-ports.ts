@@ -3,6 +3,8 @@ import type { Networks } from '../../network/network-driver.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
+import type { IdMap } from '../../sys/id-map.ts';
+import type { UserNamespaces } from '../../sys/user-namespaces.ts';
 import type { Resolver } from './run-files.ts';
 
 /**
@@ -17,6 +19,9 @@ export interface RunPorts {
   runnablePlatforms: () => Promise<readonly Platform[]>;
   resolver: (network: 'host' | 'own') => Promise<Resolver>;
   paths: RunPaths;
+  /** The ids that steps have on the host; undefined: the host's own. */
+  idMap: IdMap | undefined;
+  userNamespaces: Pick<UserNamespaces, 'of'>;
   cgroups: { parent: string; driver: 'cgroupfs' | 'systemd'; version: '1' | '2' };
   logger: Logger;
 }
@@ -28,4 +33,6 @@ export interface RunPaths {
   /** A step's files; the runtime's below. */
   tasks(id: string): string;
   task(id: string, generation: number): string;
+  /** What is mounted for a step besides roots. */
+  mounts(id: string): string;
 }

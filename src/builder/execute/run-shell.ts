@@ -1,4 +1,5 @@
 import type { TaskStreams } from '../../runtime/runtime.ts';
+import { rootOf } from '../../sys/id-map.ts';
 import type { ClientTerminal } from '../client-terminal.ts';
 import { followTask } from './follow-task.ts';
 import type { RunPorts } from './run-ports.ts';
@@ -35,6 +36,7 @@ export async function runShell(
       stdin: true,
       leaveStdinOpen: true,
       logPath: undefined,
+      ...(parts.idMap === undefined ? {} : { root: rootOf(parts.idMap) }),
     },
     { signal: both },
   );

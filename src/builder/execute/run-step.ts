@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { TaskHandle } from '../../runtime/runtime.ts';
 import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
+import { rootOf } from '../../sys/id-map.ts';
 import { quote } from '../../wire/quote.ts';
 import { BuildError, type BuildErrorDetails } from '../build-error.ts';
 import { followTask } from './follow-task.ts';
@@ -15,6 +16,7 @@ import { hostsText, resolvConfText } from './run-files.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { RunOptions, RunRequest, ShellOptions } from './run-request.ts';
 import { runShell } from './run-shell.ts';
+import { ownerOnHost, stepIds, stepNetwork } from './step-ids.ts';
 import { mountStep } from './step-mounts.ts';
 import { type StepSpecParts, stepSpec } from './step-spec.ts';
 
@@ -99,7 +101,8 @@ async function runMounted(id: string, run: Run, work: Work): Promise<void> {
   const root = ports.paths.rootfs(id);
   await mkdir(root, { recursive: true, mode: 0o700 });
   undo('remove the mount point', () => rmdir(root));
-  await ports.snapshotter.mount(id as SnapshotKey, root, { volatile: true });
+  const idMap = stepIds(run.request, ports);
+  await ports.snapshotter.mount(id as SnapshotKey, root, { volatile: true, idMap });
   undo('unmount the root', () => ports.snapshotter.unmount(id as SnapshotKey, root));
   const { signal } = run.options;
   const [network, mounted] = await settled([
@@ -108,12 +111,19 @@ async function runMounted(id: string, run: Run, work: Work): Promise<void> {
   ] as const);
   signal.throwIfAborted();
   const mounts = [...(await networkFiles(files, network, run)), ...mounted.mounts];
-  makeRootPlaces(root);
+  makeRootPlaces(root, idMap === undefined ? undefined : rootOf(idMap));
   const places = missingPlaces(
     root,
     mounts.map(({ destination }) => destination),
   );
-  const parts = { id, rootDirectory: root, mounts, env: mounted.env, networkNamespace: network.namespace };
+  const parts = {
+    id,
+    rootDirectory: root,
+    mounts,
+    env: mounted.env,
+    networkNamespace: network.namespace,
+    idMap,
+  };
   await work(parts);
   removePlaces(root, places);
 }
@@ -132,12 +142,13 @@ interface StepNetwork {
   gateway: string | undefined;
 }
 
-/** A step's own word counts before the build's. */
 async function joinNetwork(id: string, { request, ports }: Run, undo: Undo): Promise<StepNetwork> {
   const { networks } = ports;
-  const asked = request.step.network === 'default' ? request.network : request.step.network;
+  const asked = stepNetwork(request);
   if (asked === 'host') return { namespace: undefined, gateway: await networks.hostGateway([]) };
-  const namespace = await networks.createNamespace(id);
+  const idMap = stepIds(request, ports);
+  const userNamespace = idMap === undefined ? undefined : ports.userNamespaces.of(idMap);
+  const namespace = await networks.createNamespace(id, { userNamespace });
   undo('remove the network namespace', () => networks.removeNamespace(id));
   if (asked === 'none') return { namespace, gateway: await networks.hostGateway([]) };
   const network = asked === '' || asked === 'default' ? 'bridge' : asked;
@@ -151,6 +162,7 @@ async function networkFiles(
   { namespace, gateway }: StepNetwork,
   { request, ports }: Run,
 ): Promise<SpecMount[]> {
+  const owner = ownerOnHost(stepIds(request, ports), { uid: 0, gid: 0 });
   const resolver = await ports.resolver(namespace === undefined ? 'host' : 'own');
   const files = [
     { name: 'resolv.conf', text: resolvConfText(resolver) },
@@ -160,6 +172,7 @@ async function networkFiles(
     files.map(async ({ name, text }) => {
       const source = join(directory, name);
       await writeFile(source, text, { mode: 0o644 });
+      await chown(source, owner.uid, owner.gid);
       const options = ['bind', 'ro', 'nosuid', 'nodev', 'noexec', 'rprivate'];
       return { destination: `/etc/${name}`, type: 'bind', source, options };
     }),
@@ -209,6 +222,7 @@ async function runCommand(parts: StepSpecParts, { request, ports, options }: Ste
         stdin: false,
         leaveStdinOpen: false,
         logPath: undefined,
+        ...(parts.idMap === undefined ? {} : { root: rootOf(parts.idMap) }),
       },
       { signal },
     );

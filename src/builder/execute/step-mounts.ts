@@ -5,8 +5,11 @@ import type { ChainId } from '../../oci/digest.ts';
 import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
+import { mountMapped } from '../../sys/detached-mount.ts';
+import { unmountIfMounted } from '../../sys/mount.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { ReadyMount, RunRequest } from './run-request.ts';
+import { ownerOnHost, stepIds } from './step-ids.ts';
 
 export interface MountedStep {
   mounts: SpecMount[];
@@ -41,7 +44,10 @@ async function mountOne(mount: ReadyMount, at: number, context: MountingContext)
     case 'bind':
       return { mounts: [await bind(mount, at, context)], env: [] };
     case 'cache':
-      return { mounts: [bindOf(mount.directory, mount.target, mount.readOnly)], env: [] };
+      return {
+        mounts: [bindOf(await cacheOf(mount.directory, at, context), mount.target, mount.readOnly)],
+        env: [],
+      };
     case 'tmpfs':
       return { mounts: [tmpfs(mount)], env: [] };
     case 'secret':
@@ -49,6 +55,24 @@ async function mountOne(mount: ReadyMount, at: number, context: MountingContext)
     case 'ssh':
       return await agent(mount, at, context);
   }
+}
+
+/** A cache keeps the ids that steps see, whatever those are on the host. */
+async function cacheOf(
+  directory: string,
+  at: number,
+  { id, request, ports, undo }: MountingContext,
+): Promise<string> {
+  const idMap = stepIds(request, ports);
+  if (idMap === undefined) return directory;
+  const folder = ports.paths.mounts(id);
+  const place = join(folder, String(at));
+  undo('remove a mount point', () => rmdir(folder).catch(() => undefined));
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  undo('remove a mount point', () => rmdir(place));
+  mountMapped(directory, place, ports.userNamespaces.of(idMap));
+  undo('unmount a cache', async () => unmountIfMounted(place, { detach: true }));
+  return place;
 }
 
 function bindOf(source: string, destination: string, readOnly: boolean): SpecMount {
@@ -73,18 +97,19 @@ async function bind(
 }
 
 /** A writable snapshot of a chain, mounted until the step is over. */
-export async function mountChain(
+async function mountChain(
   chain: ChainId | undefined,
   id: string,
-  { ports: { snapshotter, paths }, signal, undo }: Pick<MountingContext, 'ports' | 'signal' | 'undo'>,
+  { ports, request, signal, undo }: MountingContext,
 ): Promise<string> {
+  const { snapshotter, paths } = ports;
   const key = id as SnapshotKey;
   const target = paths.rootfs(id);
   await mkdir(target, { recursive: true, mode: 0o700 });
   undo('remove a mount point', () => rmdir(target));
   await snapshotter.prepare(key, chain, { signal });
   undo('remove a snapshot', () => snapshotter.remove(key));
-  await snapshotter.mount(key, target, { volatile: true });
+  await snapshotter.mount(key, target, { volatile: true, idMap: stepIds(request, ports) });
   undo('unmount a snapshot', () => snapshotter.unmount(key, target));
   return target;
 }
@@ -105,7 +130,8 @@ async function secret(
   if (mount.target === undefined) return { mounts: [], env };
   const file = join(ports.paths.tasks(id), `secret-${at}`);
   await writeFile(file, value, { mode: 0o600, flag: 'wx' });
-  await chown(file, mount.uid, mount.gid);
+  const owner = ownerOnHost(stepIds(request, ports), mount);
+  await chown(file, owner.uid, owner.gid);
   await chmod(file, mount.mode);
   const options = ['bind', 'ro', 'nosuid', 'nodev', 'noexec', 'rprivate'];
   return { mounts: [{ destination: mount.target, type: 'bind', source: file, options }], env };
@@ -124,7 +150,8 @@ async function agent(
     if (kindOf(error) !== 'not-found' || mount.required) throw error;
     return { mounts: [], env: [] };
   }
-  await chown(socket, mount.uid, mount.gid);
+  const owner = ownerOnHost(stepIds(request, ports), mount);
+  await chown(socket, owner.uid, owner.gid);
   await chmod(socket, mount.mode);
   const options = ['bind', 'nosuid', 'nodev', 'noexec', 'rprivate'];
   return {

@@ -1,7 +1,9 @@
 import type { RuntimeSpec, SpecMount } from '../../runtime/runtime-spec.ts';
 import { buildSpec } from '../../runtime/spec/build-spec.ts';
 import { plainHostOptions } from '../../runtime/spec/plain-host-options.ts';
-import type { SpecHostOptions } from '../../runtime/spec/spec-input.ts';
+import type { SpecHostOptions, SpecInput } from '../../runtime/spec/spec-input.ts';
+import type { IdMap } from '../../sys/id-map.ts';
+import { descriptorPath } from '../../sys/namespace-child.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { RunRequest } from './run-request.ts';
@@ -13,6 +15,8 @@ export interface StepSpecParts {
   /** Variables of secrets and agents. */
   env: readonly string[];
   networkNamespace: string | undefined;
+  /** Its ids on the host; undefined: the host's own. */
+  idMap: IdMap | undefined;
   /** It is a person's. */
   terminal?: boolean;
 }
@@ -21,7 +25,7 @@ export interface StepSpecParts {
 export function stepSpec(
   { step, limits, network }: RunRequest,
   parts: StepSpecParts,
-  { cgroups, logger }: Pick<RunPorts, 'cgroups' | 'logger'>,
+  { cgroups, logger, userNamespaces }: Pick<RunPorts, 'cgroups' | 'logger' | 'userNamespaces'>,
 ): RuntimeSpec {
   const isInsecure = step.security === 'insecure';
   const host: SpecHostOptions = {
@@ -47,12 +51,20 @@ export function stepSpec(
     binds: [],
     mounts: parts.mounts,
     namespacePaths: parts.networkNamespace === undefined ? {} : { network: parts.networkNamespace },
+    userNamespace: userNamespaceOf(parts.idMap, userNamespaces),
     cgroupParent: cgroups.parent,
     cgroupDriver: cgroups.driver,
     cgroupVersion: cgroups.version,
   });
   for (const warning of warnings) logger.debug(warning);
   return spec;
+}
+
+function userNamespaceOf(
+  map: IdMap | undefined,
+  userNamespaces: RunPorts['userNamespaces'],
+): SpecInput['userNamespace'] {
+  return map === undefined ? undefined : { path: descriptorPath(userNamespaces.of(map)), map };
 }
 
 function hostLimits(

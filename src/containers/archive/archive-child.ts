@@ -10,7 +10,15 @@ import { resolveUser } from '../../runtime/spec/user.ts';
 import { fsPath, nodeAttributes } from '../../snapshots/node-attributes.ts';
 import { requestFd } from '../../snapshots/reading/read-request.ts';
 import { RootTar } from '../../snapshots/reading/root-tar.ts';
-import { type ArchiveRequest, maxMatches, type ViewMount, type WriteRequest } from './archive-request.ts';
+import type { IdMap } from '../../sys/id-map.ts';
+import {
+  type ArchiveRequest,
+  type ArchiveView,
+  maxMatches,
+  type ReadPathRequest,
+  type ViewMount,
+  type WriteRequest,
+} from './archive-request.ts';
 import { enterView } from './enter-view.ts';
 import { matchPaths } from './match-paths.ts';
 import type { PathStat } from './path-stat.ts';
@@ -42,7 +50,7 @@ function statPath(path: string): PathStat {
 }
 
 /** One node with all below it, members named after the last part of the path that was asked for. */
-function read(path: string): void {
+function read({ path, view }: ReadPathRequest): void {
   const found = statPath(path);
   line(found);
   const directory = found.type === 'directory';
@@ -55,14 +63,28 @@ function read(path: string): void {
     const rest = real === '' ? `/${name}` : name.slice(real.length);
     return name === real ? found.name : `${prefix}${rest}`;
   };
-  new RootTar(output, { layer: false, nameOf, wholeSeconds: true }).writeFrom({ path: real, stat });
+  new RootTar(output, { layer: false, nameOf, wholeSeconds: true, mapOf: mapOf(view) }).writeFrom({
+    path: real,
+    stat,
+  });
+}
+
+/** Whose ids are the host's. */
+function mapOf({ ids, mounts }: ArchiveView): (path: string) => IdMap | undefined {
+  if (ids === undefined) return () => undefined;
+  const places = mounts.map(({ destination }) => destination);
+  return (path) => (ids.root || places.some((place) => isWithin(`/${path}`, place)) ? ids.map : undefined);
 }
 
 async function write(request: WriteRequest): Promise<void> {
   const base = writable(request);
   const owner = request.owner === undefined ? undefined : resolveUser('/', request.owner, []);
   line({});
-  const unpacker = new RootUnpacker(base, { keepKinds: request.keepKinds, owner });
+  const unpacker = new RootUnpacker(base, {
+    keepKinds: request.keepKinds,
+    owner,
+    idMap: request.view.ids?.map,
+  });
   const reader = new TarReader(unpacker);
   if (request.compression === 'none') for (const chunk of input()) reader.write(chunk);
   else for await (const chunk of decompress(inputStream(), request.compression)) reader.write(chunk);
@@ -132,7 +154,7 @@ function asRefusal(error: unknown, request: ArchiveRequest | undefined): unknown
 async function serve(request: ArchiveRequest): Promise<void> {
   enterView(request.view);
   if (request.form === 'stat') line(statPath(request.path));
-  else if (request.form === 'read') read(request.path);
+  else if (request.form === 'read') read(request);
   else if (request.form === 'match') line(matchPaths(request.pattern, maxMatches));
   else await write(request);
 }

@@ -1,5 +1,6 @@
 import type { Compression } from '../../archive/compression.ts';
 import type { SnapshotView } from '../../snapshots/snapshotter.ts';
+import type { IdMap } from '../../sys/id-map.ts';
 
 /** Something of the host that the container has in its tree. */
 export interface ViewMount {
@@ -14,6 +15,8 @@ export interface ArchiveView {
   /** A mounted root, or what has to be mounted to see a stopped container's; writes to that are lost. */
   root: string | SnapshotView;
   mounts: ViewMount[];
+  /** Where its ids are not the host's: what is mounted has the host's, the root only where it is mounted for the container. */
+  ids?: { map: IdMap; root: boolean };
   /** Kept in memory as long as the container runs, and taken from its own mount namespace. */
   memory?: { places: string[]; process: { pid: number; startTicks: number } };
 }

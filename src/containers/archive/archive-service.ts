@@ -107,13 +107,16 @@ export class ArchiveService implements Backend {
 
   async #view(container: LiveContainer, root: ArchiveView['root']): Promise<ArchiveView> {
     const view = await this.#viewOf(container);
+    const { task, record } = container;
+    const ids =
+      record.idMap === undefined ? {} : { ids: { map: record.idMap, root: typeof root === 'string' } };
     const mounts = mountsOf(view);
-    const { task } = container;
     const places = Object.keys(view.host.tmpfs).map((place) => posix.resolve('/', place));
-    if (task === undefined || places.length === 0) return { root, mounts };
+    if (task === undefined || places.length === 0) return { root, mounts, ...ids };
     return {
       root,
       mounts,
+      ...ids,
       memory: { places, process: { pid: task.handle.pid, startTicks: task.handle.pidStartTicks } },
     };
   }
@@ -195,7 +198,7 @@ export class ArchiveService implements Backend {
     const key = snapshotKeyOf(container.id);
     await mkdir(root, { recursive: true, mode: 0o700 });
     try {
-      await this.#deps.snapshotter.mount(key, root);
+      await this.#deps.snapshotter.mount(key, root, { idMap: container.record.idMap });
       return await act();
     } finally {
       await this.#deps.snapshotter.unmount(key, root);

@@ -1,8 +1,10 @@
-import { closeSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { makeDirectories } from '../../snapshots/make-directories.ts';
 import { mountView } from '../../snapshots/reading/mount-view.ts';
 import { attachMount, cloneMount, restrictMount, visitMountNamespace } from '../../sys/detached-mount.ts';
 import { enterRoot } from '../../sys/enter-root.ts';
+import { type Ids, rootOf } from '../../sys/id-map.ts';
 import { SyscallError } from '../../sys/libc.ts';
 import type { ArchiveView } from './archive-request.ts';
 
@@ -24,7 +26,7 @@ export function enterView(view: ArchiveView): void {
   enterRoot(typeof view.root === 'string' ? view.root : mountView(view.root, { scratch: true }));
   copies.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
   for (const copy of copies) {
-    makePlace(copy);
+    makePlace(copy, view.ids?.root === true ? rootOf(view.ids.map) : undefined);
     attachMount(copy.fd, copy.destination);
     closeSync(copy.fd);
   }
@@ -66,8 +68,10 @@ function depthOf(path: string): number {
 }
 
 /** As at a start, for a container that has had none. */
-function makePlace({ destination, isDirectory }: Copy): void {
+function makePlace({ destination, isDirectory }: Copy, owner: Ids | undefined): void {
   if (statSync(destination, { throwIfNoEntry: false }) !== undefined) return;
-  mkdirSync(isDirectory ? destination : posix.dirname(destination), { recursive: true, mode: 0o755 });
-  if (!isDirectory) writeFileSync(destination, '', { mode: 0o755 });
+  makeDirectories(isDirectory ? destination : posix.dirname(destination), owner);
+  if (isDirectory) return;
+  writeFileSync(destination, '', { mode: 0o755 });
+  if (owner !== undefined) chownSync(destination, owner.uid, owner.gid);
 }

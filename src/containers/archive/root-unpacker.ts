@@ -19,6 +19,7 @@ import type { TarEntry } from '../../archive/entry.ts';
 import { layerXattrs } from '../../archive/layer-role.ts';
 import type { TarVisitor } from '../../archive/tar-reader.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { makeDirectories } from '../../snapshots/make-directories.ts';
 import {
   fsPath,
   makeDevice,
@@ -28,12 +29,16 @@ import {
   statNode,
 } from '../../snapshots/node-attributes.ts';
 import { errnoOf, fsTarget, SparseCursor, writeAll } from '../../snapshots/unpacked-file.ts';
+import { type IdMap, type Ids, idsOnHost, rootOf } from '../../sys/id-map.ts';
+import { xattrOnHost } from '../../sys/mapped-xattrs.ts';
 
 export interface UnpackOptions {
   /** Refuse a directory in the place of a file, and the other way round. */
   keepKinds: boolean;
   /** Who gets everything, whatever the archive says. */
   owner: { uid: number; gid: number } | undefined;
+  /** Of the container, where the archive's ids are not the host's. */
+  idMap?: IdMap | undefined;
   /** Members at most. */
   limit?: number;
 }
@@ -102,7 +107,11 @@ export class RootUnpacker implements TarVisitor {
   #makeParents(path: string): void {
     const slash = path.lastIndexOf('/');
     if (slash === -1) return;
-    mkdirSync(fsPath(posix.join(this.#base, path.slice(0, slash))), { recursive: true, mode: 0o755 });
+    const { idMap } = this.#options;
+    makeDirectories(
+      posix.join(this.#base, path.slice(0, slash)),
+      idMap === undefined ? undefined : rootOf(idMap),
+    );
   }
 
   /** Whether a directory is joined with what is there; anything else has been taken away. */
@@ -143,7 +152,7 @@ export class RootUnpacker implements TarVisitor {
       case 'socket':
         throw hostileArchive(entry.path, 'cannot unpack a socket');
     }
-    const { uid, gid } = this.#options.owner ?? entry;
+    const { uid, gid } = this.#ownerOf(entry);
     if (uid !== 0 || gid !== 0) lchownSync(fsPath(path), uid, gid);
     this.#timesAndXattrs(path, entry);
   }
@@ -170,19 +179,34 @@ export class RootUnpacker implements TarVisitor {
     } finally {
       closeSync(fd);
     }
-    for (const [name, value] of layerXattrs(entry.xattrs)) setXattr(path, name, value);
+    this.#setXattrs(path, entry);
     this.#directories.set(path, entry);
   }
 
   /** Owner first: it clears set-id bits. */
   #own(fd: number, entry: TarEntry): void {
-    const { uid, gid } = this.#options.owner ?? entry;
+    const { uid, gid } = this.#ownerOf(entry);
     fchownSync(fd, uid, gid);
     fchmodSync(fd, entry.mode);
   }
 
+  #ownerOf(entry: TarEntry): Ids {
+    const { owner = entry, idMap } = this.#options;
+    if (idMap === undefined) return owner;
+    const onHost = idsOnHost(idMap, owner);
+    if (onHost !== undefined) return onHost;
+    const id = idsOnHost(idMap, { uid: owner.uid, gid: 0 }) === undefined ? owner.uid : owner.gid;
+    throw new EngineError('invalid', `container ID ${id} cannot be mapped to a host ID`);
+  }
+
+  #setXattrs(path: string, entry: TarEntry): void {
+    const { idMap } = this.#options;
+    for (const [name, value] of layerXattrs(entry.xattrs))
+      setXattr(path, name, idMap === undefined ? value : xattrOnHost(name, value, idMap));
+  }
+
   #timesAndXattrs(path: string, entry: TarEntry): void {
-    for (const [name, value] of layerXattrs(entry.xattrs)) setXattr(path, name, value);
+    this.#setXattrs(path, entry);
     setTimes(path, entry.mtimeSeconds, entry.mtimeNanoseconds);
   }
 }

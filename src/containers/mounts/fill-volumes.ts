@@ -4,13 +4,17 @@ import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import { layOutRoot } from '../../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 import { copyDirectory } from '../../snapshots/copying/copy-directory.ts';
+import { rootOf } from '../../sys/id-map.ts';
 import { copyContent } from '../../volumes/copy-content.ts';
 import { isMountedVolume } from '../../volumes/volume-options.ts';
 import type { Volume } from '../../volumes/volumes.ts';
+import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { snapshotKeyOf } from '../task-starter.ts';
 import { UndoStack } from '../undo.ts';
 import { inPatience } from './source-threads.ts';
+
+type Owner = Pick<ContainerRecord, 'id' | 'idMap'>;
 
 export interface VolumeToFill {
   volume: Volume;
@@ -27,7 +31,7 @@ export interface VolumeToFill {
  * @throws EngineError "invalid" in Docker's words where a file is in the way.
  */
 export async function fillVolumes(
-  id: string,
+  container: Owner,
   volumes: readonly VolumeToFill[],
   deps: ContainerDependencies,
 ): Promise<void> {
@@ -36,7 +40,7 @@ export async function fillVolumes(
   if (wanted.length === 0) return;
   const mounted = new UndoStack(deps.logger);
   try {
-    const root = await mountForFilling(id, deps, mounted);
+    const root = await mountForFilling(container, deps, mounted);
     for (const one of wanted) {
       const source = contentOf(root, one);
       if (source !== undefined) await fill(source, one, deps);
@@ -80,14 +84,18 @@ async function fillShared(source: string, volume: Volume, deps: ContainerDepende
   }
 }
 
-async function mountForFilling(id: string, deps: ContainerDependencies, undo: UndoStack): Promise<string> {
+async function mountForFilling(
+  { id, idMap }: Owner,
+  deps: ContainerDependencies,
+  undo: UndoStack,
+): Promise<string> {
   const key = snapshotKeyOf(id);
   const root = deps.paths.rootfs(id);
   await mkdir(root, { recursive: true, mode: 0o700 });
   undo.add('remove the mount point', () => rmdir(root));
-  await deps.snapshotter.mount(key, root);
+  await deps.snapshotter.mount(key, root, { idMap });
   undo.add('unmount the root', () => deps.snapshotter.unmount(key, root));
-  layOutRoot(root);
+  layOutRoot(root, idMap === undefined ? undefined : rootOf(idMap));
   return root;
 }
 

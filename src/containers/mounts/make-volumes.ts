@@ -2,6 +2,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { Statement } from '../../storage/state-db.ts';
 import { isMountedVolume } from '../../volumes/volume-options.ts';
 import type { Volume } from '../../volumes/volumes.ts';
+import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { fillVolumes, type VolumeToFill } from './fill-volumes.ts';
 import { type MountPoint, volumePoints } from './mount-point.ts';
@@ -17,7 +18,7 @@ import type { MountPlan } from './plan-mounts.ts';
  * @throws EngineError in Docker's words.
  */
 export async function withVolumes(
-  id: string,
+  container: Pick<ContainerRecord, 'id' | 'idMap'>,
   plan: MountPlan,
   deps: ContainerDependencies,
   insert: (mounts: MountPoint[], statements: Statement[]) => Promise<void>,
@@ -28,7 +29,7 @@ export async function withVolumes(
     const made: Volume[] = [];
     try {
       const volumes = await findOrMake(names, plan, deps, made);
-      await fillVolumes(id, toFill(plan, volumes, made), deps);
+      await fillVolumes(container, toFill(plan, volumes, made), deps);
       const mounts = plan.points.map((point) => settled(point, volumes));
       await insert(mounts, deps.volumes.insertions(made));
       return made;

@@ -140,6 +140,7 @@ class MountStart {
     await this.#deps.snapshotter.mount(imageMountKey(this.#record, point), target, {
       readonly: true,
       volatile: true,
+      idMap: this.#record.idMap,
     });
     return point.subpath === '' ? { source: target } : await this.#below(target, point.subpath);
   }

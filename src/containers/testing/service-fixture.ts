@@ -166,6 +166,7 @@ export async function bootDaemon(
     mountSources: new SourceThreads(),
     sharedMemory: fakeSharedMemory(machine),
     defaults: plainDefaults,
+    userNamespaces: { of: () => -1, keep: () => undefined },
     logs: new ContainerLogs({
       paths,
       runtime,

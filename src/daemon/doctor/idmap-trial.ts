@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors/engine-error.ts';
-import { cloneMount, idmapMount } from '../../sys/detached-mount.ts';
+import { cloneMount, mapMountIds } from '../../sys/detached-mount.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 
 const PATIENCE_MS = 2000;
@@ -46,7 +46,7 @@ function applyOwners(path: string, namespaceFile: string): void {
   const namespace = openSync(namespaceFile, 'r');
   const copy = cloneMount(path);
   try {
-    idmapMount(copy, namespace);
+    mapMountIds(copy, namespace);
   } finally {
     closeSync(copy);
     closeSync(namespace);

@@ -254,6 +254,24 @@ describe('seccomp lets through what Docker lets through', () => {
   });
 });
 
+test('in a user namespace: joined by its path, its maps told, and nothing asked for that the kernel keeps for the host', () => {
+  const map = {
+    uids: [{ containerId: 0, hostId: 100_000, size: 65_536 }],
+    gids: [{ containerId: 0, hostId: 200_000, size: 65_536 }],
+  };
+  const { linux, mounts } = buildSpec(
+    input(
+      { ipcMode: 'host' },
+      { userNamespace: { path: '/proc/1/ns/user', map }, process: process_({ domainname: 'dom' }) },
+    ),
+  ).spec;
+  expect(linux.namespaces).toContainEqual({ type: 'user', path: '/proc/1/ns/user' });
+  expect(linux.uidMappings).toEqual([{ containerID: 0, hostID: 100_000, size: 65_536 }]);
+  expect(linux.gidMappings).toEqual([{ containerID: 0, hostID: 200_000, size: 65_536 }]);
+  expect(linux.sysctl).toEqual({ 'net.ipv4.ip_unprivileged_port_start': '0' });
+  expect(mounts.filter(({ type }) => type === 'mqueue')).toEqual([]);
+});
+
 function limits(more: Partial<SpecHostOptions['resources']>): Partial<SpecHostOptions> {
   return { resources: { ...plainResources, ...more } };
 }

@@ -9,7 +9,7 @@ import { containerDevices } from './devices.ts';
 import { processEnvironment } from './environment.ts';
 import { type LimitHost, limitHost, processOomScoreAdj, processRlimits } from './limits.ts';
 import { containerMounts, rootPropagation } from './mounts.ts';
-import { containerNamespaces, containerSysctls } from './namespaces.ts';
+import { containerNamespaces, containerSysctls, idMappings } from './namespaces.ts';
 import { containerResources, resourceHost } from './resources.ts';
 import { compileSeccomp, defaultSeccomp, type SeccompHost } from './seccomp.ts';
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
@@ -149,6 +149,7 @@ function linuxOf(input: SpecInput, parts: LinuxParts): SpecLinux {
   const unmasked = host.privileged || parts.security.unmaskedPaths;
   return {
     namespaces: containerNamespaces(input),
+    ...idMappings(input),
     cgroupsPath: cgroupsPath(input),
     resources,
     ...(devices.length === 0 ? {} : { devices }),

@@ -73,6 +73,15 @@ export function processRlimits(
   });
 }
 
+/** Those that are above what a process of ours may have as it is, by the names of prlimit(1). */
+export function raisedLimits(rlimits: readonly Rlimit[], limits: string): { name: string; hard: number }[] {
+  return rlimits.flatMap(({ type, hard }) => {
+    const name = type.replace(/^RLIMIT_/, '').toLowerCase();
+    const label = NAMES[name];
+    return label === undefined || hard <= ownHardLimit(limits, label) ? [] : [{ name, hard }];
+  });
+}
+
 /** The score asked for, or ours when a lower one is out of reach. */
 export function processOomScoreAdj(wanted: number, host: LimitHost, warnings: string[]): number {
   if (!Number.isInteger(wanted) || wanted < -1000 || wanted > 1000) {

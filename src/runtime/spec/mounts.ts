@@ -63,9 +63,19 @@ function defaultMounts(input: SpecInput): SpecMount[] {
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...HARDENED, ...lock] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...lock, ...HARDENED] },
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: HARDENED },
+    ...messageQueues(input),
     ...sharedMemory(ipcMode, input),
   ];
+}
+
+/** From a user namespace the host's can't be mounted; what the host has mounted itself can be seen there. */
+function messageQueues({ host: { ipcMode }, userNamespace }: SpecInput): SpecMount[] {
+  const destination = '/dev/mqueue';
+  if (ipcMode !== 'host' || userNamespace === undefined)
+    return [{ destination, type: 'mqueue', source: 'mqueue', options: HARDENED }];
+  const isThere = statSync(destination, { throwIfNoEntry: false }) !== undefined;
+  const options = ['rbind', 'rprivate', ...HARDENED];
+  return isThere ? [{ destination, type: 'bind', source: destination, options }] : [];
 }
 
 function sharedMemory(ipcMode: string, { sharedMemory: shared, host }: SpecInput): SpecMount[] {

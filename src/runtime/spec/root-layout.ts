@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readlinkSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Ids } from '../../sys/id-map.ts';
 
 type Want = { kind: 'directory' } | { kind: 'file'; empty?: true } | { kind: 'link'; target: string };
 
@@ -29,23 +31,21 @@ export const ROOT_LAYOUT: readonly (readonly [path: string, want: Want])[] = [
  * Make what a container's root has in Docker whatever the image is: places to mount on, `/.dockerenv`, `/etc/mtab`. A link or file of the
  * image in such a place is replaced, never followed; a directory stays.
  *
- * Only for a mounted root in which nobody else works, before a start.
+ * Only for a mounted root in which nobody else works, before a start. `owner`: whom on the host its root is.
  */
-export function layOutRoot(root: string): void {
-  for (const [path, want] of ROOT_LAYOUT) layOut(join(root, path), want);
+export function layOutRoot(root: string, owner?: Ids): void {
+  for (const [path, want] of ROOT_LAYOUT) layOut(join(root, path), want, owner);
 }
 
-function layOut(path: string, want: Want): void {
+function layOut(path: string, want: Want, owner: Ids | undefined): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory() === true || (found !== undefined && fits(path, found, want))) return;
   if (found !== undefined) unlinkSync(path);
-  if (want.kind === 'link') {
-    symlinkSync(want.target, path);
-    return;
-  }
-  if (want.kind === 'directory') mkdirSync(path);
+  if (want.kind === 'link') symlinkSync(want.target, path);
+  else if (want.kind === 'directory') mkdirSync(path);
   else writeFileSync(path, '', { flag: 'wx' });
-  chmodSync(path, 0o755);
+  if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+  if (want.kind !== 'link') chmodSync(path, 0o755);
 }
 
 function fits(path: string, found: Stats, want: Want): boolean {

@@ -1,3 +1,4 @@
+import type { IdMap } from '../../sys/id-map.ts';
 import type { SpecMount } from '../runtime-spec.ts';
 import type { HardwareOptions } from './hardware-options.ts';
 
@@ -14,6 +15,8 @@ export interface SpecInput {
   mounts: readonly SpecMount[];
   /** Paths of namespaces to join; those absent are made new or are the host's, by `host`'s modes. */
   namespacePaths: { network?: string; pid?: string; ipc?: string; uts?: string };
+  /** The user namespace to run in, by a path, with its map; absent: the host's. Those at `namespacePaths` belong to it. */
+  userNamespace?: { path: string; map: IdMap } | undefined;
   /** `--security-opt`s before the container's own: the daemon's defaults. */
   securityDefaults?: readonly string[];
   /** A tmpfs that others see too, to be its `/dev/shm`; absent: one of its own. */

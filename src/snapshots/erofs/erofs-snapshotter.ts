@@ -198,6 +198,7 @@ export class ErofsSnapshotter implements Snapshotter {
 
   async recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
     await this.#lock.exclusive(async () => {
+      this.#mounts.recover();
       for (const name of await readdir(this.#layout.staging))
         if (!name.startsWith(`${this.#instance}-`)) await removeAll(join(this.#layout.staging, name));
       this.#removeLater((await readdir(this.#layout.trash)).map((name) => join(this.#layout.trash, name)));
@@ -211,6 +212,7 @@ export class ErofsSnapshotter implements Snapshotter {
   async close(): Promise<void> {
     await this.#lock.exclusive(async () => this.#mounts.releaseAllBut(await this.#chainsInUse()));
     await Promise.all(this.#removals);
+    this.#mounts.close();
   }
 
   async #dropSnapshots(keep: ReadonlySet<SnapshotKey>): Promise<void> {

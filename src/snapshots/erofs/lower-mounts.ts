@@ -9,9 +9,11 @@ import {
   listMountsWith,
   type MountInfo,
   mountErofs,
+  mountOverlay,
   unmountIfMounted,
 } from '../../sys/mount.ts';
 import { UnmountThread } from '../../sys/unmount-thread.ts';
+import { MappedOverlays } from '../mapped-overlays.ts';
 import type { SizeLimits } from '../size-limits.ts';
 import type { MountOptions, SnapshotKey } from '../snapshotter.ts';
 import type { ErofsLayout } from './erofs-layout.ts';
@@ -35,11 +37,13 @@ export class LowerMounts {
   readonly #limits: SizeLimits;
   readonly #byLoop: boolean;
   readonly #thread = new UnmountThread();
+  readonly #mapped: MappedOverlays;
 
   constructor(layout: ErofsLayout, { limits, byLoop }: { limits: SizeLimits; byLoop: boolean }) {
     this.#layout = layout;
     this.#limits = limits;
     this.#byLoop = byLoop;
+    this.#mapped = new MappedOverlays(layout.root);
   }
 
   /**
@@ -58,13 +62,7 @@ export class LowerMounts {
       }
       // The mark that a volatile mount leaves: the kernel would refuse to mount again.
       rmSync(join(this.#layout.work(key), 'work', 'incompat'), { recursive: true, force: true });
-      const lowers = stack.map(({ chainId }) => this.#layout.lower(chainId));
-      this.#limits.mount({
-        lowers: lowers.length === 0 ? [this.#layout.empty] : lowers,
-        writable: { upper: this.#layout.upper(key), work: this.#layout.work(key) },
-        ...options,
-        target: place,
-      });
+      this.#mountOverlay(key, stack, { ...options, target: place });
     } catch (error) {
       for (const target of made.reverse()) unmountIfMounted(target, { detach: true });
       throw error;
@@ -79,12 +77,14 @@ export class LowerMounts {
       if (type !== 'overlay') continue;
       const option = superOptions.split(',').find((text) => text.startsWith(upperOption));
       const upper = option?.slice(upperOption.length) ?? '';
-      if (upper.startsWith(prefix) && upper.endsWith('/upper'))
-        found.push({
-          key: upper.slice(prefix.length, -'/upper'.length) as SnapshotKey,
-          target,
-          volatile: superOptions.split(',').includes('volatile'),
-        });
+      const plain =
+        upper.startsWith(prefix) && upper.endsWith('/upper')
+          ? upper.slice(prefix.length, -'/upper'.length)
+          : undefined;
+      const key = plain ?? this.#mapped.keyOf(upper);
+      if (key === undefined) continue;
+      const volatile = superOptions.split(',').includes('volatile');
+      found.push({ key: key as SnapshotKey, target, volatile });
     }
     return found;
   }
@@ -132,6 +132,29 @@ export class LowerMounts {
     const devices = [this.#layout.tar(layer.diffId)];
     if (layer.sideSize > 0) devices.push(this.#layout.side(layer.diffId));
     return { image: this.#layout.index(layer.chainId), devices, target, byLoop: this.#byLoop };
+  }
+
+  /** What a crash has left of a mount's making. */
+  recover(): void {
+    this.#mapped.recover();
+  }
+
+  close(): void {
+    this.#mapped.close();
+  }
+
+  #mountOverlay(
+    key: SnapshotKey,
+    stack: readonly LayerRecord[],
+    { idMap, ...options }: MountOptions & { target: string },
+  ): void {
+    const layers = stack.map(({ chainId }) => this.#layout.lower(chainId));
+    const lowers = layers.length === 0 ? [this.#layout.empty] : layers;
+    const writable = { upper: this.#layout.upper(key), work: this.#layout.work(key) };
+    this.#limits.mount(writable.upper, () => {
+      if (idMap === undefined) mountOverlay({ ...options, lowers, writable });
+      else this.#mapped.mount({ ...options, lowers, key, snapshot: this.#layout.snapshot(key) }, idMap);
+    });
   }
 
   #mountLayer(layer: LayerRecord): void {

@@ -1,13 +1,13 @@
 import { listMounts } from '../../sys/mount.ts';
 
-export interface MountedSnapshot {
+export interface MountedOverlay {
   target: string;
   upper: string;
 }
 
 /** The overlays with an upper directory in this process's mount namespace. */
-export function mountedSnapshots(): MountedSnapshot[] {
-  const mounts: MountedSnapshot[] = [];
+export function mountedOverlays(): MountedOverlay[] {
+  const mounts: MountedOverlay[] = [];
   for (const { type, target, superOptions } of listMounts()) {
     if (type !== 'overlay') continue;
     const upper = superOptions.split(',').find((option) => option.startsWith(upperOption));

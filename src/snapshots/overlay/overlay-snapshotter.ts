@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
 import { diskUsage } from '../../storage/disk-usage.ts';
-import { unmountIfMounted } from '../../sys/mount.ts';
+import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import { spreadDirectories } from '../../sys/spread-directories.ts';
+import { MappedOverlays } from '../mapped-overlays.ts';
 import { applyToDirectory, nodeAttributes, statNode } from '../node-attributes.ts';
 import { SizeLimits } from '../size-limits.ts';
 import type {
   LayerInfo,
   LayerPlace,
   LayerStaging,
+  MountOptions,
   PrepareOptions,
   SnapshotKey,
   Snapshotter,
@@ -24,7 +26,7 @@ import type {
 import { fileStream } from './file-stream.ts';
 import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
-import { mountedSnapshots } from './overlay-mounts.ts';
+import { mountedOverlays } from './overlay-mounts.ts';
 import { OverlayTree } from './overlay-tree.ts';
 
 /**
@@ -36,6 +38,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #layout: OverlayLayout;
   readonly #layers: OverlayLayers;
   readonly #limits: SizeLimits;
+  readonly #mapped: MappedOverlays;
   readonly #removals = new Set<Promise<void>>();
   /** Stages of this instance are told from those of one that died. */
   readonly #instance = randomUUID();
@@ -51,6 +54,7 @@ export class OverlaySnapshotter implements Snapshotter {
     spreadDirectories(this.#layout.staging);
     this.#layers = new OverlayLayers(this.#layout);
     this.#limits = new SizeLimits(root);
+    this.#mapped = new MappedOverlays(root);
   }
 
   stage(): LayerStaging {
@@ -121,14 +125,19 @@ export class OverlaySnapshotter implements Snapshotter {
     });
   }
 
-  mount(key: SnapshotKey, target: string, options: { readonly?: boolean } = {}): Promise<void> {
+  mount(key: SnapshotKey, target: string, options: MountOptions = {}): Promise<void> {
     return this.#inTurn(async () => {
       const parent = await this.#parent(key);
-      const { upper, work } = this.#layout.snapshot(key);
-      if (isMounted(upper, target)) return;
+      const { directory, upper, work } = this.#layout.snapshot(key);
+      if (this.#isMounted(key, target)) return;
       const stack = parent === undefined ? [] : await this.#layers.stack(parent);
       const lowers = stack.length === 0 ? [await this.#emptyLower()] : stack;
-      this.#limits.mount({ lowers, writable: { upper, work }, target, readonly: options.readonly === true });
+      const overlay = { lowers, target, readonly: options.readonly === true };
+      const { idMap } = options;
+      this.#limits.mount(upper, () => {
+        if (idMap === undefined) mountOverlay({ ...overlay, writable: { upper, work } });
+        else this.#mapped.mount({ ...overlay, key, snapshot: directory }, idMap);
+      });
     });
   }
 
@@ -136,7 +145,7 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.#inTurn(() => {
       checkKey(key);
       // A container's init may be on its way out still: the mount goes with it.
-      if (isMounted(this.#layout.snapshot(key).upper, target)) unmountIfMounted(target, { detach: true });
+      if (this.#isMounted(key, target)) unmountIfMounted(target, { detach: true });
     });
   }
 
@@ -167,10 +176,11 @@ export class OverlaySnapshotter implements Snapshotter {
 
   recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {
     return this.#inTurn(async () => {
+      this.#mapped.recover();
       const unwanted = (await this.snapshots()).filter((key) => !keep.has(key));
-      const uppers = new Set(unwanted.map((key) => this.#layout.snapshot(key).upper));
-      for (const { upper, target } of mountedSnapshots())
-        if (uppers.has(upper)) unmountIfMounted(target, { detach: true });
+      const keys = new Set(unwanted);
+      for (const { key, target } of this.#mounted())
+        if (keys.has(key)) unmountIfMounted(target, { detach: true });
       for (const key of unwanted) await this.#remove(key);
       await this.#settle();
       for (const name of await namesIn(this.#layout.removing))
@@ -185,12 +195,13 @@ export class OverlaySnapshotter implements Snapshotter {
   async close(): Promise<void> {
     await this.#last;
     await this.#settle();
+    this.#mapped.close();
   }
 
   async #remove(key: SnapshotKey): Promise<void> {
     checkKey(key);
     const { directory, upper } = this.#layout.snapshot(key);
-    if (isMounted(upper))
+    if (this.#isMounted(key))
       throw new EngineError('conflict', `Cannot remove snapshot ${JSON.stringify(key)}: it is mounted`);
     await mkdir(this.#layout.removing, { recursive: true, mode: 0o700 });
     const away = join(this.#layout.removing, randomUUID());
@@ -212,6 +223,20 @@ export class OverlaySnapshotter implements Snapshotter {
     for (const key of await this.snapshots())
       if ((await this.#parent(key)) === chainId)
         throw new EngineError('conflict', `Cannot remove layer ${chainId}: snapshot ${key} uses it`);
+  }
+
+  #mounted(): { key: SnapshotKey; target: string }[] {
+    const prefix = `${this.#layout.snapshots}/`;
+    return mountedOverlays().flatMap(({ upper, target }) => {
+      const key = upper.startsWith(prefix) ? basename(dirname(upper)) : this.#mapped.keyOf(upper);
+      return key === undefined ? [] : [{ key: key as SnapshotKey, target }];
+    });
+  }
+
+  #isMounted(key: SnapshotKey, target?: string): boolean {
+    return this.#mounted().some(
+      (mount) => mount.key === key && (target === undefined || mount.target === target),
+    );
   }
 
   #newStage(): string {
@@ -266,12 +291,6 @@ async function makeSnapshot(
   await mkdir(work, { mode: 0o700 });
   likeRootOf(lowers, upper);
   if (chain !== undefined) await symlink(chain, parent);
-}
-
-function isMounted(upper: string, target?: string): boolean {
-  return mountedSnapshots().some(
-    (mount) => mount.upper === upper && (target === undefined || mount.target === target),
-  );
 }
 
 function checkKey(key: SnapshotKey): void {

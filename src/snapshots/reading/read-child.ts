@@ -45,7 +45,8 @@ try {
   if (request.form === 'list') list();
   else {
     const skip = new Set(request.form === 'layer' ? request.skip : []);
-    const tar = new RootTar(output, { layer: request.form === 'layer' });
+    const idMap = request.form === 'tree' ? request.idMap : undefined;
+    const tar = new RootTar(output, { layer: request.form === 'layer', mapOf: () => idMap });
     if (request.form === 'tree' && request.withRoot === true) tar.root();
     tar.write((path) => skip.has(path));
   }

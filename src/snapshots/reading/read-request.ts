@@ -1,14 +1,15 @@
+import type { IdMap } from '../../sys/id-map.ts';
 import type { SnapshotView } from '../snapshotter.ts';
 
 /** Where a child finds its request, as JSON. */
 export const requestFd = 3;
 
 /**
- * What is to be read of a root file system. `tree`: all of it, as a tar, with `withRoot` the directory itself as its first member. `layer`: a snapshot's written directory as the tar of a layer, whiteouts in the OCI's
+ * What is to be read of a root file system. `tree`: all of it, as a tar, with `withRoot` the directory itself as its first member, with `idMap` its owners as those within see them. `layer`: a snapshot's written directory as the tar of a layer, whiteouts in the OCI's
  * form. `list`: the same directory, one `WrittenNode` per line of JSON.
  */
 export type ReadRequest =
-  | { form: 'tree'; root: string | SnapshotView; withRoot?: boolean }
+  | { form: 'tree'; root: string | SnapshotView; withRoot?: boolean; idMap?: IdMap | undefined }
   | {
       form: 'layer';
       root: string /** Paths to leave out, each with what is below. */;

@@ -1,12 +1,17 @@
 import type { BigIntStats } from 'node:fs';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { TarWriter } from '../../archive/tar-writer.ts';
+import { type IdMap, idsWithin } from '../../sys/id-map.ts';
+import { xattrWithin } from '../../sys/mapped-xattrs.ts';
 import { fsPath, isOpaque, isWhiteout, nodeAttributes, statNode } from '../node-attributes.ts';
 import { isGone, type WalkedNode, walkRoot } from './root-walk.ts';
 
 const BUFFER_BYTES = 1 << 20;
 /** What belongs to the host's security module and not to the files. */
 const HOST_XATTRS = new Set(['security.selinux', 'security.ima', 'security.evm']);
+
+/** Whose ids are the host's, and the archive's are to be those within; undefined: as they are. */
+export type MapOf = (path: string) => IdMap | undefined;
 
 /** Takes the bytes of an archive, in order. Each piece is valid during the call. */
 export type ByteSink = (bytes: Uint8Array) => void;
@@ -22,18 +27,20 @@ export class RootTar {
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   readonly #wholeSeconds: boolean;
   readonly #nameOf: (path: string) => string;
+  readonly #mapOf: MapOf;
   /** First names of files with several, by device and inode. */
   readonly #links = new Map<string, string>();
 
   /** `nameOf`: what a member is called; default: by its path. `wholeSeconds`: of times, as Docker's copies have them. */
   constructor(
     out: ByteSink,
-    options: { layer: boolean; nameOf?: (path: string) => string; wholeSeconds?: boolean },
+    options: { layer: boolean; nameOf?: (path: string) => string; wholeSeconds?: boolean; mapOf?: MapOf },
   ) {
     this.#out = out;
     this.#layer = options.layer;
     this.#wholeSeconds = options.wholeSeconds === true;
     this.#nameOf = options.nameOf ?? ((path) => path);
+    this.#mapOf = options.mapOf ?? (() => undefined);
   }
 
   /** The root itself, `./`. Before anything else. */
@@ -126,6 +133,14 @@ export class RootTar {
   #attributesOf(path: string, stat: BigIntStats) {
     const node = nodeAttributes(`/${path}`, stat);
     const xattrs = new Map([...node.xattrs].filter(([name]) => !HOST_XATTRS.has(name)));
-    return { ...node, ...(this.#wholeSeconds ? { mtimeNanoseconds: 0 } : {}), xattrs };
+    const map = this.#mapOf(path);
+    if (map !== undefined)
+      for (const [name, value] of xattrs) xattrs.set(name, xattrWithin(name, value, map));
+    return {
+      ...node,
+      ...(this.#wholeSeconds ? { mtimeNanoseconds: 0 } : {}),
+      ...(map === undefined ? {} : idsWithin(map, node)),
+      xattrs,
+    };
   }
 }

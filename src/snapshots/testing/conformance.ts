@@ -5,6 +5,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import { openLayerSink } from '../layer-sink.ts';
 import { dir, file, layerTar, layerTime, link, opaque, symlink, whiteout } from './layer-tar.ts';
+import { mappedTests } from './mapped-conformance.ts';
 import { absentChain, type CreateSnapshotter, key, refusal, SnapshotFixture } from './snapshot-fixture.ts';
 import { listMounted, listTree } from './tree-listing.ts';
 
@@ -13,6 +14,7 @@ export function snapshotterConformance(name: string, create: CreateSnapshotter):
   describe(`${name} snapshotter: layers`, () => layerTests(create));
   describe(`${name} snapshotter: what a mount shows`, () => contentTests(create));
   describe(`${name} snapshotter: snapshots`, () => snapshotTests(create));
+  describe(`${name} snapshotter: ids of a user namespace`, () => mappedTests(create));
   describe(`${name} snapshotter: refusals`, () => refusalTests(create));
   describe(`${name} snapshotter: recovery`, () => recoveryTests(create));
 }
