@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../../errors/logger.ts';
 import { ProcessPortHolder } from './process-port-holder.ts';
 import type { PortHolding } from './published-ports.ts';
+import { freePorts, listenAnywhere } from './testing/free-ports.ts';
 
 let directory: string;
 let pids: number[];
@@ -46,20 +47,6 @@ const holding = (hostPort: number): PortHolding => ({
   containerId: 'a',
   containerName: 'a',
 });
-
-/** Two that are free at this moment. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  const [first, second] = await Promise.all(servers.map(portOf));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return [first ?? 0, second ?? 0];
-}
-
-async function portOf(server: Server): Promise<number> {
-  await new Promise<void>((done) => server.listen({ host: '127.0.0.1', port: 0 }, done));
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 function isTaken(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -114,3 +101,43 @@ test('one that answers is left running when the daemon goes', async () => {
   expect((await holder.find()).map(({ hostPort }) => hostPort)).toEqual([first]);
   expect(pids).toHaveLength(1);
 }, 30_000);
+
+test('however many connections are relayed, ports can still be held', async () => {
+  const [first, second] = await freePorts();
+  const server = createServer();
+  const target = await listenAnywhere(server);
+  const program = join(import.meta.dir, 'serve-ports.ts');
+  const path = join(directory, 'ports.sock');
+  const limited = Bun.spawn([
+    'sh',
+    '-c',
+    'ulimit -n 256 && exec "$@"',
+    'sh',
+    process.execPath,
+    program,
+    path,
+  ]);
+  pids.push(limited.pid);
+  const clients: Socket[] = [];
+  try {
+    while (!existsSync(path)) await Bun.sleep(5);
+    await holder.find();
+    await holder.hold([{ ...holding(first), containerPort: target }]);
+    for (let at = 0; at < 300; at++) clients.push(await connected(first));
+    await holder.hold([holding(second)]);
+    expect(pids).toEqual([limited.pid]);
+  } finally {
+    for (const client of clients) client.destroy();
+    server.close();
+  }
+}, 30_000);
+
+/** Perhaps cut off at once. */
+async function connected(port: number): Promise<Socket> {
+  const client = connect({ host: '127.0.0.1', port });
+  await new Promise<void>((done) => {
+    client.once('connect', done);
+    client.on('error', () => done());
+  });
+  return client;
+}
