@@ -76,3 +76,37 @@ test('what is too much even for TCP is cut to what it holds', () => {
   expect(cut.bytes).toBeLessThanOrEqual(65_535);
   expect(dataOf(cut).size).toBeGreaterThan(3000);
 });
+
+/** As a container may make them: a question, and records whose names all lead through the longest one. */
+function stuffed(count: number): Buffer {
+  const name = Array.from({ length: 100 }, () => 'a').join('.');
+  const head = encode({ type: 'query', id: 9, flags: 0x100, questions: [{ type: 'A', name, class: 'IN' }] });
+  const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt16BE(count, 6);
+  return Buffer.concat([head, ...Array.from({ length: count }, () => record)]);
+}
+
+function rcodeOf(query: Buffer): string | undefined {
+  const verdict = answerQuery(query, ASKER, replicas(1), udpLimit);
+  if (verdict === undefined || !('answer' in verdict)) throw new Error('It was not answered');
+  return (decode(verdict.answer) as unknown as { rcode: string }).rcode;
+}
+
+test('a query of more than 4 KiB is refused; records of a smaller one are not followed', () => {
+  expect(stuffed(310).length).toBeWithin(3800, 4097);
+  expect(rcodeOf(stuffed(310))).toBe('SERVFAIL');
+  expect(rcodeOf(stuffed(340))).toBe('FORMERR');
+  expect(rcodeOf(stuffed(5000))).toBe('FORMERR');
+  // A pointer that leads nowhere costs nothing, as nobody goes there.
+  const astray = stuffed(1);
+  astray.writeUInt16BE(0xffff, astray.length - 12);
+  expect(rcodeOf(astray)).toBe('SERVFAIL');
+});
+
+test('a query that ends before its records do is refused', () => {
+  const whole = stuffed(2);
+  for (const missing of [1, 11, 12, 23]) expect(rcodeOf(whole.subarray(0, -missing))).toBe('FORMERR');
+  const long = stuffed(1);
+  long.writeUInt16BE(1, long.length - 2);
+  expect(rcodeOf(long)).toBe('FORMERR');
+});

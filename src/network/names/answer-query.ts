@@ -1,6 +1,7 @@
-import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
+import { type Answer, type DecodedPacket, encode, type Packet } from 'dns-packet';
 import { formatIp } from '../../sys/ip.ts';
 import { questionOf } from './check-answer.ts';
+import { decodeQuery } from './decode-query.ts';
 import type { NamedContainer } from './name-server.ts';
 import type { NameTable } from './name-table.ts';
 
@@ -48,15 +49,6 @@ export function udpLimit(packet: DecodedPacket): number {
 /** SERVFAIL for a query that nobody has answered. */
 export function servfail(query: Buffer): Buffer {
   return failure(query, RCODE.SERVFAIL);
-}
-
-function decodeQuery(query: Buffer): DecodedPacket | undefined {
-  try {
-    const packet = decode(query);
-    return packet.type === 'query' ? packet : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function answersTo(

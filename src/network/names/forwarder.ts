@@ -12,6 +12,8 @@ import { fitted, isAnswerTo, isTruncated } from './check-answer.ts';
 import { FramedStream } from './framed-stream.ts';
 
 export interface ForwardRequest {
+  /** Who asks: none has more than a part of what may be under way. */
+  asker: string;
   query: Buffer;
   protocol: 'udp' | 'tcp';
   /** How long an answer the asker takes. */
@@ -31,7 +33,9 @@ interface Attempt {
   fail: () => void;
 }
 
-const MAX_IN_FLIGHT = 1024;
+/** Of all askers, and of one. */
+const MAX_IN_FLIGHT = 2048;
+const MAX_OF_ONE = 256;
 const MAX_SERVERS = 3;
 /** Of one server; stub resolvers wait 5 s for all. */
 const PATIENCE_MS = { udp: 2000, tcp: 4000 };
@@ -49,6 +53,8 @@ export class Forwarder {
   readonly #loop: EventLoop;
   readonly #port: number;
   readonly #attempts = new Set<Attempt>();
+  /** How many of them are whose. */
+  readonly #counts = new Map<string, number>();
 
   /** `port`: of the servers. */
   constructor(loop: EventLoop, { port = DNS_PORT }: { port?: number } = {}) {
@@ -57,7 +63,9 @@ export class Forwarder {
   }
 
   ask(request: ForwardRequest): void {
-    if (this.#attempts.size >= MAX_IN_FLIGHT) return request.reply(servfail(request.query));
+    const isFull =
+      this.#attempts.size >= MAX_IN_FLIGHT || (this.#counts.get(request.asker) ?? 0) >= MAX_OF_ONE;
+    if (isFull) return request.reply(servfail(request.query));
     this.#try(request, 0);
   }
 
@@ -140,6 +148,7 @@ export class Forwarder {
   ): { fail: () => void; succeed: (answer: Buffer) => void; retry: (again: () => void) => void } {
     const end = (): boolean => {
       if (!this.#attempts.delete(attempt)) return false;
+      this.#count(request.asker, -1);
       close();
       return true;
     };
@@ -154,7 +163,14 @@ export class Forwarder {
     };
     const attempt: Attempt = { deadlineMs: performance.now() + PATIENCE_MS[request.protocol], fail };
     this.#attempts.add(attempt);
+    this.#count(request.asker, 1);
     return { fail, succeed, retry };
+  }
+
+  #count(asker: string, change: 1 | -1): void {
+    const count = (this.#counts.get(asker) ?? 0) + change;
+    if (count === 0) this.#counts.delete(asker);
+    else this.#counts.set(asker, count);
   }
 }
 

@@ -85,6 +85,14 @@ export class NameService {
     const { servers = [], fromContainer = false } = container.forwarding ?? {};
     const inNetwork = <T>(open: () => T): T =>
       fromContainer ? this.#visitor.visit(container.namespacePath, open) : open();
-    this.forwarder.ask({ query: data, protocol, limitBytes: verdict.limitBytes, servers, inNetwork, reply });
+    this.forwarder.ask({
+      asker: containerId,
+      query: data,
+      protocol,
+      limitBytes: verdict.limitBytes,
+      servers,
+      inNetwork,
+      reply,
+    });
   }
 }

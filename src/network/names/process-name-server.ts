@@ -6,10 +6,13 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { type ControlAnswer, type ControlRequest, LineReader } from './control-messages.ts';
+import { HelperProcess } from './helper-process.ts';
 import type { NamedContainer, NamedEndpoint, NamePorts, NameServer, NameState } from './name-server.ts';
 
 const START_PATIENCE_MS = 5000;
 const CALL_PATIENCE_MS = 10_000;
+/** What a container's namespace adds to the time of a call. */
+const CONTAINER_PATIENCE_MS = 10;
 
 type Unnumbered<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 type Command = Unnumbered<ControlRequest>;
@@ -17,6 +20,7 @@ type Command = Unnumbered<ControlRequest>;
 interface Waiting {
   resolve: (value: unknown) => void;
   reject: (error: EngineError) => void;
+  deadlineMs: number;
 }
 
 /** The daemon's side of a name-server process, found again by the socket in the exec root. */
@@ -24,13 +28,16 @@ export class ProcessNameServer implements NameServer {
   readonly #path: string;
   readonly #directory: string;
   readonly #logger: Logger;
+  readonly #patienceMs: number;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
   #lost: () => void = () => undefined;
   #closed = false;
 
-  constructor(options: { directory: string; logger: Logger }) {
+  /** `patienceMs`: what has not answered a call by then is ended, and its work goes to another. */
+  constructor(options: { directory: string; logger: Logger; patienceMs?: number }) {
+    this.#patienceMs = options.patienceMs ?? CALL_PATIENCE_MS;
     this.#directory = options.directory;
     this.#path = join(options.directory, 'names.sock');
     this.#logger = options.logger;
@@ -79,11 +86,9 @@ export class ProcessNameServer implements NameServer {
     const socket = await this.#socket;
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(
-      () => reject(new EngineError('internal', 'The name server does not answer')),
-      CALL_PATIENCE_MS,
-    );
-    this.#waiting.set(id, { resolve, reject });
+    const deadlineMs = this.#deadlineOf(command);
+    const timer = setTimeout(() => socket.destroy(), deadlineMs - performance.now());
+    this.#waiting.set(id, { resolve, reject, deadlineMs });
     socket.write(`${JSON.stringify({ id, ...command })}\n`);
     try {
       return await promise;
@@ -91,6 +96,13 @@ export class ProcessNameServer implements NameServer {
       clearTimeout(timer);
       this.#waiting.delete(id);
     }
+  }
+
+  /** It does one thing after the other: a call is given the time of those before it. */
+  #deadlineOf(command: Command): number {
+    const containers = command.do === 'adopt' ? command.state.containers.length : 0;
+    const ownMs = performance.now() + this.#patienceMs + containers * CONTAINER_PATIENCE_MS;
+    return Math.max(ownMs, ...[...this.#waiting.values()].map(({ deadlineMs }) => deadlineMs));
   }
 
   async #open(): Promise<Socket> {
@@ -124,6 +136,7 @@ export class ProcessNameServer implements NameServer {
 
   #listen(socket: Socket): void {
     const lines = new LineReader();
+    const helper = HelperProcess.behind(socket, this.#path);
     socket.unref();
     socket.on('error', () => undefined);
     socket.on('data', (data: Uint8Array) => {
@@ -134,11 +147,20 @@ export class ProcessNameServer implements NameServer {
         socket.destroy();
       }
     });
-    socket.on('close', () => {
-      this.#socket = undefined;
-      this.#fail(new EngineError('internal', 'The name server is gone'));
-      if (!this.#closed) this.#lost();
-    });
+    socket.on('close', () => void this.#lose(helper));
+  }
+
+  /** What hangs is ended, so that another takes its place. */
+  async #lose(helper: HelperProcess | undefined): Promise<void> {
+    try {
+      if (!this.#closed) await helper?.kill();
+    } catch (error) {
+      this.#logger.warn('Cannot end the name server', { error: messageOf(error) });
+    }
+    helper?.close();
+    this.#socket = undefined;
+    this.#fail(new EngineError('internal', 'The name server does not answer'));
+    if (!this.#closed) this.#lost();
   }
 
   #answered({ id, value, error }: ControlAnswer): void {

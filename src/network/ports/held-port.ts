@@ -1,5 +1,6 @@
 import type { PortHolding } from './published-ports.ts';
 import { shares } from './published-ports.ts';
+import type { RelayBudget } from './relay-budget.ts';
 import { openReservation, type Reservation } from './reservation.ts';
 
 /** One port with its socket, and the containers that it leads to: one, or those that share it. */
@@ -13,9 +14,9 @@ export class HeldPort {
   }
 
   /** @throws with errno's name as `code`. */
-  static async open(first: PortHolding): Promise<HeldPort> {
+  static async open(first: PortHolding, budget: RelayBudget): Promise<HeldPort> {
     const port = new HeldPort(first);
-    port.#reservation = await openReservation(first, () => port.#choose());
+    port.#reservation = await openReservation(first, () => port.#choose(), budget);
     return port;
   }
 

@@ -268,3 +268,21 @@ test('flows without connections are forgotten with the port, and those that were
   await ports.withdraw('a');
   expect(flows).toEqual([{ ...flow, target: { address: '10.0.0.2', port: 80 } }]);
 });
+
+test('a table that can not be changed keeps no socket', async () => {
+  let refuses = false;
+  const ports = new PortPublisher({
+    holder,
+    table: 't',
+    changeRules: async () => {
+      if (refuses) throw new Error('no');
+    },
+    forgetFlows: async () => undefined,
+    logger: silentLogger,
+  });
+  await ports.publish(request('a', fixed(1)));
+  refuses = true;
+  await ports.withdraw('a');
+  expect(keys()).toEqual([]);
+  expect(ports.all()).toEqual([]);
+});

@@ -182,16 +182,19 @@ export class PortPublisher implements PublishedPorts {
     else for (let port = from; port <= to; port++) yield port;
   }
 
-  /** Off the book, then out of the table, then the sockets. */
+  /** Off the book, then out of the table, then the sockets: these lead to the container by themselves, and go even if the table stays. */
   async #drop(holdings: readonly PortHolding[]): Promise<void> {
     if (holdings.length === 0) return;
-    const { holder, logger } = this.#options;
     this.#book.drop(holdings);
+    await this.#attemptToFree(() => this.#change('delete', holdings));
+    await this.#attemptToFree(() => this.#options.holder.drop(holdings));
+  }
+
+  async #attemptToFree(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#change('delete', holdings);
-      await holder.drop(holdings);
+      await work();
     } catch (error) {
-      logger.error('Cannot free published ports', { error: messageOf(error) });
+      this.#options.logger.error('Cannot free published ports', { error: messageOf(error) });
     }
   }
 

@@ -6,6 +6,7 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { LineReader } from '../names/control-messages.ts';
+import { HelperProcess } from '../names/helper-process.ts';
 import type { ControlAnswer, ControlRequest } from './control-messages.ts';
 import { type PortHolder, PortTaken } from './port-holder.ts';
 import { keyOf, type PortHolding } from './published-ports.ts';
@@ -35,6 +36,7 @@ export class ProcessPortHolder implements PortHolder {
   readonly #directory: string;
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #patienceMs: number;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
@@ -43,7 +45,9 @@ export class ProcessPortHolder implements PortHolder {
   /** Found, and of a release that knows no shared ports. */
   #isOld = false;
 
-  constructor(options: { directory: string; logger: Logger }) {
+  /** `patienceMs`: what has not answered a call by then is ended, and its work goes to another. */
+  constructor(options: { directory: string; logger: Logger; patienceMs?: number }) {
+    this.#patienceMs = options.patienceMs ?? CALL_PATIENCE_MS;
     this.#directory = options.directory;
     this.#path = join(options.directory, 'ports.sock');
     this.#logger = options.logger;
@@ -99,10 +103,8 @@ export class ProcessPortHolder implements PortHolder {
     const socket = await this.#socket;
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<ControlAnswer>();
-    const timer = setTimeout(
-      () => reject(new EngineError('internal', 'The holder of published ports does not answer')),
-      CALL_PATIENCE_MS,
-    );
+    // What it has done of the call is unknown, and what it will yet do: only its end settles that.
+    const timer = setTimeout(() => socket.destroy(), this.#patienceMs);
     this.#waiting.set(id, { resolve, reject });
     socket.write(`${JSON.stringify({ id, ...command })}\n`);
     try {
@@ -147,6 +149,7 @@ export class ProcessPortHolder implements PortHolder {
 
   #listen(socket: Socket): void {
     const lines = new LineReader();
+    const helper = HelperProcess.behind(socket, this.#path);
     socket.unref();
     socket.on('error', () => undefined);
     socket.on('data', (data: Uint8Array) => {
@@ -157,11 +160,20 @@ export class ProcessPortHolder implements PortHolder {
         socket.destroy();
       }
     });
-    socket.on('close', () => {
-      this.#socket = undefined;
-      this.#fail(new EngineError('internal', 'The holder of published ports is gone'));
-      if (!this.#closed) this.#lost();
-    });
+    socket.on('close', () => void this.#lose(helper));
+  }
+
+  /** Nobody is told before it is gone with all its sockets: the next one takes the same ports. */
+  async #lose(helper: HelperProcess | undefined): Promise<void> {
+    try {
+      if (!this.#closed) await helper?.kill();
+    } catch (error) {
+      this.#logger.warn('Cannot end the holder of published ports', { error: messageOf(error) });
+    }
+    helper?.close();
+    this.#socket = undefined;
+    this.#fail(new EngineError('internal', 'The holder of published ports does not answer'));
+    if (!this.#closed) this.#lost();
   }
 
   #answered(answer: ControlAnswer): void {

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { PortHolding, PublishedPort } from './published-ports.ts';
+import type { RelayBudget } from './relay-budget.ts';
 import type { Choice, Reservation } from './reservation.ts';
 
 /** As long as the kernel remembers a flow of datagrams that goes both ways (nf_conntrack_udp_timeout_stream). */
@@ -18,6 +19,7 @@ interface Sender {
 export async function relayDatagrams(
   { hostAddress, hostPort }: PublishedPort,
   choose: Choice,
+  budget: RelayBudget,
 ): Promise<Reservation> {
   const front = createSocket(hostAddress.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -27,23 +29,33 @@ export async function relayDatagrams(
   front.on('error', () => undefined);
   const senders = new Map<string, Sender>();
   const forget = (key: string): void => {
-    senders.get(key)?.socket.close();
+    const sender = senders.get(key);
+    if (sender === undefined) return;
+    sender.socket.close();
     senders.delete(key);
+    budget.give(sender.member.containerId, 1);
+  };
+  /** The place of the one that was silent for the longest, where there is no other. */
+  const makeRoom = ({ containerId }: PortHolding): boolean => {
+    const [oldest] = senders.keys();
+    if (oldest !== undefined && senders.size >= MAX_SENDERS) forget(oldest);
+    if (budget.take(containerId, 1)) return true;
+    const own = [...senders].find(([, { member }]) => member.containerId === containerId)?.[0];
+    if (own === undefined) return false;
+    forget(own);
+    return budget.take(containerId, 1);
   };
   front.on('message', (data, from) => {
     const key = `${from.address} ${from.port}`;
     const known = senders.get(key);
     const member = known?.member ?? choose();
-    if (member === undefined) return;
+    if (member === undefined || (known === undefined && !makeRoom(member))) return;
     const sender = known ?? { socket: socketTo(member.target), member, lastMs: 0 };
     // The one that was silent for the longest comes first.
     senders.delete(key);
     senders.set(key, { ...sender, lastMs: performance.now() });
-    if (known === undefined) {
+    if (known === undefined)
       sender.socket.on('message', (answer) => front.send(answer, from.port, from.address, ignore));
-      const [oldest] = senders.keys();
-      if (senders.size > MAX_SENDERS && oldest !== undefined) forget(oldest);
-    }
     sender.socket.send(data, member.containerPort, member.target, ignore);
   });
   const sweep = setInterval(() => {
@@ -59,8 +71,7 @@ export async function relayDatagrams(
     },
     close: async () => {
       clearInterval(sweep);
-      for (const { socket } of senders.values()) socket.close();
-      senders.clear();
+      for (const key of senders.keys()) forget(key);
       const closed = Promise.withResolvers<void>();
       front.close(() => closed.resolve());
       await closed.promise;

@@ -1,23 +1,32 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { hostPortText, type PublishedPort } from './published-ports.ts';
+import type { RelayBudget } from './relay-budget.ts';
 import type { Choice, Reservation } from './reservation.ts';
 
-/** Listens, and joins what connects with the container: each direction ends by itself, a failure of one side ends both. */
+/** Descriptors of one connection: towards the client, and the container. */
+const ENDS = 2;
+
+/**
+ * Listens, and joins what connects with the container: each direction ends by itself, a failure of one side ends both. What is beyond the
+ * budget is refused; silence ends no connection.
+ */
 export async function relayStreams(
   { hostAddress, hostPort }: PublishedPort,
   choose: Choice,
+  budget: RelayBudget,
 ): Promise<Reservation> {
   /** With where they go to. */
   const open = new Map<Socket, string>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     const member = choose();
-    if (member === undefined) {
+    if (member === undefined || !budget.take(member.containerId, ENDS)) {
       client.on('error', () => undefined);
       client.resetAndDestroy();
       return;
     }
-    const { target, containerPort } = member;
+    const { containerId, target, containerPort } = member;
     const container = connect({ host: target, port: containerPort, allowHalfOpen: true });
+    for (const end of [client, container]) end.on('close', () => budget.give(containerId, 1));
     join(client, container, { open, place: hostPortText(target, containerPort) });
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ import { errnoName } from '../../sys/errno.ts';
 import { SyscallError } from '../../sys/libc.ts';
 import { bindSocket, closeSocket, openSocket } from '../../sys/socket.ts';
 import type { PortHolding, PublishedPort } from './published-ports.ts';
+import type { RelayBudget } from './relay-budget.ts';
 import { relayDatagrams } from './relay-datagrams.ts';
 import { relayStreams } from './relay-streams.ts';
 
@@ -16,12 +17,16 @@ export interface Reservation {
 export type Choice = () => PortHolding | undefined;
 
 /** @throws with errno's name as `code`. */
-export async function openReservation(port: PublishedPort, choose: Choice): Promise<Reservation> {
+export async function openReservation(
+  port: PublishedPort,
+  choose: Choice,
+  budget: RelayBudget,
+): Promise<Reservation> {
   switch (port.protocol) {
     case 'tcp':
-      return await relayStreams(port, choose);
+      return await relayStreams(port, choose, budget);
     case 'udp':
-      return await relayDatagrams(port, choose);
+      return await relayDatagrams(port, choose, budget);
     case 'sctp':
       return reserveSctp(port);
   }

@@ -9,6 +9,7 @@ import { LineReader } from '../names/control-messages.ts';
 import type { ControlAnswer, ControlRequest } from './control-messages.ts';
 import { HeldPort } from './held-port.ts';
 import { keyOf, type PortHolding } from './published-ports.ts';
+import { RelayBudget } from './relay-budget.ts';
 
 /** For a daemon to connect to what it has started. */
 const FIRST_CONNECTION_MS = 10_000;
@@ -17,6 +18,7 @@ if (import.meta.main) serve(process.argv[2] ?? '');
 
 function serve(controlPath: string): void {
   const held = new Map<string, HeldPort>();
+  const budget = new RelayBudget();
   const daemons = new Set<Socket>();
   const endIfUnused = (): void => {
     if (held.size > 0 || daemons.size > 0) return;
@@ -33,19 +35,19 @@ function serve(controlPath: string): void {
       daemons.delete(socket);
       endIfUnused();
     });
-    converse(socket, held);
+    converse(socket, held, budget);
   });
   server.on('error', () => process.exit(1));
   server.listen(controlPath);
   setTimeout(endIfUnused, FIRST_CONNECTION_MS);
 }
 
-function converse(socket: Socket, held: Map<string, HeldPort>): void {
+function converse(socket: Socket, held: Map<string, HeldPort>, budget: RelayBudget): void {
   const lines = new LineReader();
   let last: Promise<void> = Promise.resolve();
   const answer = async (line: string): Promise<void> => {
     const request = JSON.parse(line) as ControlRequest;
-    socket.write(`${JSON.stringify(await perform(held, request))}\n`);
+    socket.write(`${JSON.stringify(await perform(held, request, budget))}\n`);
   };
   socket.on('data', (data: Uint8Array) => {
     try {
@@ -57,11 +59,15 @@ function converse(socket: Socket, held: Map<string, HeldPort>): void {
   });
 }
 
-async function perform(held: Map<string, HeldPort>, request: ControlRequest): Promise<ControlAnswer> {
+async function perform(
+  held: Map<string, HeldPort>,
+  request: ControlRequest,
+  budget: RelayBudget,
+): Promise<ControlAnswer> {
   const { id } = request;
   switch (request.do) {
     case 'hold':
-      return { id, ...(await hold(held, request.holdings)) };
+      return { id, ...(await hold(held, request.holdings, budget)) };
     case 'drop':
       await drop(held, request.keys);
       return { id };
@@ -76,6 +82,7 @@ async function perform(held: Map<string, HeldPort>, request: ControlRequest): Pr
 async function hold(
   held: Map<string, HeldPort>,
   holdings: readonly PortHolding[],
+  budget: RelayBudget,
 ): Promise<Omit<ControlAnswer, 'id'>> {
   const made: PortHolding[] = [];
   for (const [at, holding] of holdings.entries()) {
@@ -88,7 +95,7 @@ async function hold(
       }
       // The same again, for another container: its port is freed only after it was given anew.
       await drop(held, [key]);
-      held.set(key, await HeldPort.open(holding));
+      held.set(key, await HeldPort.open(holding, budget));
       made.push(holding);
     } catch (error) {
       await leave(held, made);
