@@ -216,6 +216,7 @@ export const CATALOG: readonly CatalogEntry[] = [
   },
   {
     paths: ['image rm', 'image remove', 'rmi'],
+    hiddenPaths: ['image rmi'],
     short: 'Remove one or more images',
     group: 'command',
     load: () => import('./commands/image/remove.ts'),
