@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../errors/engine-error.ts';
+import { isDaemon } from '../pid-file.ts';
 
 const END_MS = 30_000;
 /** For one that has not answered either. */
@@ -14,7 +15,8 @@ const OWN_SCRIPTS = /\/src\/(?:network|daemon|containers|snapshots|builder|image
 /** SIGTERM, then, for one that hangs, SIGKILL. @throws EngineError "internal" when it is still there. */
 export async function endDaemon(pid: number, { answers }: { answers: boolean }): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!kill(pid, signal)) return;
+    // systemd may have ended it, and another have its pid.
+    if (!isDaemon(pid) || !kill(pid, signal)) return;
     if (await gone(() => isAlive(pid), signal === 'SIGTERM' && !answers ? SILENT_MS : END_MS)) return;
   }
   throw new EngineError('internal', `The daemon, process ${pid}, does not end`);
