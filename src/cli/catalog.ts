@@ -131,6 +131,12 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: () => import('./commands/container/export.ts'),
   },
   {
+    paths: ['system uninstall', 'uninstall'],
+    short: 'Take the engine off this machine',
+    group: 'command',
+    load: () => import('./commands/system/uninstall.ts'),
+  },
+  {
     paths: ['system doctor', 'doctor'],
     short: 'Look for what is wrong with the engine and its machine',
     group: 'command',
@@ -210,6 +216,7 @@ export const CATALOG: readonly CatalogEntry[] = [
   },
   {
     paths: ['image rm', 'image remove', 'rmi'],
+    hiddenPaths: ['image rmi'],
     short: 'Remove one or more images',
     group: 'command',
     load: () => import('./commands/image/remove.ts'),

@@ -32,6 +32,8 @@ export interface Command {
 export interface CatalogEntry {
   /** All the ways to say it, the noun form first: `container ls`, `container list`, `container ps`, `ps`. */
   paths: readonly string[];
+  /** More, which help doesn't tell of. */
+  hiddenPaths?: readonly string[];
   short: string;
   /** Where top-level help lists it; left out when only the noun form shows. */
   group?: 'common' | 'command';

@@ -30,7 +30,9 @@ export function findCommand(words: readonly string[]): Target {
 }
 
 function entryOf(path: string): CatalogEntry | undefined {
-  return CATALOG.find((entry) => entry.paths.includes(path));
+  return CATALOG.find(
+    ({ paths, hiddenPaths }) => paths.includes(path) || hiddenPaths?.includes(path) === true,
+  );
 }
 
 function topLevelNames(): string[] {

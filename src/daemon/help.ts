@@ -16,6 +16,7 @@ Examples:
   sampand --validate                               check flags and configuration, start nothing
 
 \`sampand registry serve|ls|gc\` serves a registry alone, without an engine: see \`sampan registry --help\`.
+\`sampand doctor\` looks for what is wrong where no daemon answers; \`sampand uninstall\` takes the engine off this machine.
 
 SIGHUP reads registry-mirrors and insecure-registries anew. SIGTERM ends the daemon; containers run on.
 `;

@@ -17,6 +17,11 @@ async function main(): Promise<void> {
     process.exitCode = await runDoctor(args.slice(1));
     return;
   }
+  if (args[0] === 'uninstall') {
+    const { runUninstall } = await import('./uninstall/uninstall-program.ts');
+    process.exitCode = await runUninstall(args.slice(1));
+    return;
+  }
   if (args.includes('--help') || args.includes('-h')) return write(daemonHelp(daemonFlags));
   if (args.includes('--version') || args.includes('-v'))
     return write(`Sampan version ${buildInfo.version}, build ${buildInfo.gitCommit || 'from source'}\n`);

@@ -43,7 +43,7 @@ export function readDaemonPid(path: string): number | undefined {
 }
 
 /** A pid may have been given to another program since. */
-function isDaemon(pid: number): boolean {
+export function isDaemon(pid: number): boolean {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     return program.endsWith('/sampand') || script.endsWith('/daemon/main.ts');

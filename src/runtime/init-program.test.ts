@@ -25,3 +25,10 @@ test('what an image would have to bring a loader for, is no program or may not b
   expect(() => findInitProgram(folder)).toThrow('exec: "docker-init": executable file not found in $PATH');
   expect(() => findInitProgram('')).toThrow('executable file not found in $PATH');
 });
+
+test('what cannot be looked at is passed over too', () => {
+  symlinkSync('docker-init', join(folder, 'docker-init'));
+  copyFileSync('/bin/busybox', join(folder, 'catatonit'));
+  chmodSync(join(folder, 'catatonit'), 0o755);
+  expect(findInitProgram(folder)).toBe(join(folder, 'catatonit'));
+});

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 
@@ -32,7 +32,7 @@ export function findInitProgram(path: string = process.env['PATH'] ?? ''): strin
 
 /** An executable ELF file (64-bit, little-endian) that names no interpreter. */
 function isStaticProgram(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat === undefined || !stat.isFile() || (stat.mode & 0o111) === 0) return false;
   const head = readHead(path);
   if (head.length < 64 || head.readUInt32BE(0) !== 0x7f454c46 || head[4] !== 2 || head[5] !== 1) return false;
@@ -41,6 +41,15 @@ function isStaticProgram(path: string): boolean {
   if (size < 56 || table + size * count > head.length) return false;
   const types = Array.from({ length: count }, (_, index) => head.readUInt32LE(table + index * size));
   return !types.includes(PROGRAM_HEADER_INTERP);
+}
+
+/** Undefined too where a folder on the way may not be entered. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Headers lie at the beginning of every linker's work. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Comparison } from './comparison.ts';
-import { commandsOf } from './page.ts';
+import { commandsOf, keysOf, stepsOf } from './page.ts';
 import { screenOf } from './screen.ts';
 
 const fence = '```';
@@ -25,6 +25,39 @@ test('commandsOf() takes commands and their output from console blocks alone', (
     { command: 'docker pull \\\nbusybox', printed: ['latest: Pulling', '> is printed'], line: 4 },
     { command: 'true', printed: [], line: 9 },
   ]);
+});
+
+test('stepsOf() takes what is typed on several terminals, and the screen that they share, between the commands', () => {
+  const page = [
+    `${fence}console`,
+    '$ before',
+    fence,
+    `${fence}terminals`,
+    '1$ docker attach box',
+    '2$ docker attach box',
+    '2> echo hi',
+    '1> ^P^Q',
+    '/ # echo hi',
+    'hi',
+    '',
+    fence,
+    `${fence}console`,
+    '$ after',
+    fence,
+  ].join('\n');
+  const [before, scene, after] = stepsOf(page);
+  expect([before, after]).toMatchObject([{ command: 'before' }, { command: 'after' }]);
+  expect(scene).toEqual({
+    acts: [
+      { terminal: 1, kind: 'start', text: 'docker attach box' },
+      { terminal: 2, kind: 'start', text: 'docker attach box' },
+      { terminal: 2, kind: 'type', text: 'echo hi' },
+      { terminal: 1, kind: 'type', text: '^P^Q' },
+    ],
+    screen: ['/ # echo hi', 'hi'],
+    line: 4,
+  });
+  expect([keysOf('echo hi'), keysOf('^P^Q'), keysOf('a^b')]).toEqual(['echo hi\r', '\x10\x11', 'a^b\r']);
 });
 
 test('screenOf() shows what a terminal shows after progress was drawn over itself', () => {

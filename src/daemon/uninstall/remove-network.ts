@@ -1,0 +1,63 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { kindOf } from '../../errors/engine-error.ts';
+import { NftFirewall } from '../../network/firewall.ts';
+import type { HostLink } from '../../network/host-network.ts';
+import { WorkerHostNetwork } from '../../network/worker-host-network.ts';
+import { lockFile } from '../../storage/file-lock.ts';
+import { engineSuffix, nftTableOf } from '../engine-suffix.ts';
+
+/** By it the engines of a machine take turns. */
+const LOCK = '/run/sampan-network.lock';
+
+/** Rules and interfaces that bear the mark of the engine with this data root. The lock of all engines goes with the last of them. */
+export async function removeNetwork(dataRoot: string): Promise<void> {
+  const host = new WorkerHostNetwork();
+  try {
+    await host.exclusively(async () => {
+      const state = { table: nftTableOf(dataRoot), bridges: [], ports: [], shared: [] };
+      await new NftFirewall(host).remove(state);
+      const links = (await host.links()).filter((link) => isOf(link, engineSuffix(dataRoot)));
+      for (const { name } of links) await host.removeLink(name);
+    });
+  } finally {
+    await host.close();
+  }
+  if (!hasOtherEngine()) removeLock();
+}
+
+/** Bridges and what stands for networks have an alias; the host's ends of containers have a name. */
+function isOf({ name, alias, kind }: HostLink, suffix: string): boolean {
+  const mark = `sampan ${suffix}`;
+  return (
+    alias === mark ||
+    alias.startsWith(`${mark} `) ||
+    (kind === 'veth' && name.startsWith(`ve${suffix.slice(0, 5)}`))
+  );
+}
+
+function hasOtherEngine(): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      const program = words.findIndex((word) => /\/(?:daemon\/main\.ts|sampand)$/.test(word));
+      return (
+        program >= 0 && program < 2 && !['registry', 'doctor', 'uninstall'].includes(words[program + 1] ?? '')
+      );
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Somebody who holds it has need of it. */
+function removeLock(): void {
+  if (!existsSync(LOCK)) return;
+  try {
+    const lock = lockFile(LOCK, 'the network set-up of this machine');
+    rmSync(LOCK);
+    lock.release();
+  } catch (error) {
+    if (kindOf(error) !== 'conflict') throw error;
+  }
+}
