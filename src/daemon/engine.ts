@@ -33,6 +33,7 @@ import { createSnapshotter } from '../snapshots/create-snapshotter.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
+import { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import { spreadDirectories } from '../sys/spread-directories.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
 import { defaultSecurity } from './container-settings.ts';
@@ -165,10 +166,12 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
       ...(settings.defaultRuntime === undefined ? {} : { runtime: settings.defaultRuntime }),
     }),
   ]);
+  const lasting = new LastingCgroup({ parent: `/sampan-${suffixOf(dataRoot)}`, logger });
   const runtime = new ConmonRuntime({
     directory: join(execRoot, 'oci'),
     probed,
     cgroupParent,
+    lasting,
     ownMountNamespace: true,
     logger,
   });
@@ -178,6 +181,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     owner: dataRoot,
     logger,
     mtu: settings.mtu,
+    lasting,
     ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),
     ...(settings.hostGateway === undefined ? {} : { hostGateway: settings.hostGateway }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import type { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import type { CgroupWarmth } from './cgroup-warmth.ts';
 import { type ConmonOptions, control, type ExecMonitor, startExecMonitor, taskFiles } from './conmon.ts';
 import { MonitorReport } from './conmon-report.ts';
@@ -26,6 +27,7 @@ export interface ConmonExecsOptions {
   conmon: ConmonOptions;
   proven: ProvenBinary;
   warmth: CgroupWarmth;
+  lasting: LastingCgroup | undefined;
   /** For records, ours alone, on tmpfs. */
   directory: string;
   logger: Logger;
@@ -96,6 +98,7 @@ export class ConmonExecs implements ExecRuntime {
         monitorPid: monitor.child.pid,
         monitorStartTicks: ticks,
       });
+      this.#options.lasting?.adopt(monitor.child.pid);
       this.#checkFiltered(handle);
       this.#guard(handle, streams);
       return handle;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import type { LastingCgroup } from '../../sys/lasting-cgroup.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { type ControlAnswer, type ControlRequest, LineReader } from './control-messages.ts';
 import type { NamedContainer, NamedEndpoint, NamePorts, NameServer, NameState } from './name-server.ts';
@@ -24,16 +25,18 @@ export class ProcessNameServer implements NameServer {
   readonly #path: string;
   readonly #directory: string;
   readonly #logger: Logger;
+  readonly #lasting: LastingCgroup | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
   #lost: () => void = () => undefined;
   #closed = false;
 
-  constructor(options: { directory: string; logger: Logger }) {
+  constructor(options: { directory: string; logger: Logger; lasting?: LastingCgroup | undefined }) {
     this.#directory = options.directory;
     this.#path = join(options.directory, 'names.sock');
     this.#logger = options.logger;
+    this.#lasting = options.lasting;
   }
 
   async adopt(state: NameState): Promise<Map<string, NamePorts>> {
@@ -111,6 +114,7 @@ export class ProcessNameServer implements NameServer {
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
+    this.#lasting?.adopt(pid);
     this.#logger.debug('Started the name server', { pid });
     const endMs = performance.now() + START_PATIENCE_MS;
     for (;;) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import type { LastingCgroup } from '../../sys/lasting-cgroup.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { LineReader } from '../names/control-messages.ts';
 import type { ControlAnswer, ControlRequest } from './control-messages.ts';
@@ -35,6 +36,7 @@ export class ProcessPortHolder implements PortHolder {
   readonly #directory: string;
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #lasting: LastingCgroup | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
@@ -43,10 +45,11 @@ export class ProcessPortHolder implements PortHolder {
   /** Found, and of a release that knows no shared ports. */
   #isOld = false;
 
-  constructor(options: { directory: string; logger: Logger }) {
+  constructor(options: { directory: string; logger: Logger; lasting?: LastingCgroup | undefined }) {
     this.#directory = options.directory;
     this.#path = join(options.directory, 'ports.sock');
     this.#logger = options.logger;
+    this.#lasting = options.lasting;
   }
 
   async hold(holdings: readonly PortHolding[]): Promise<void> {
@@ -134,6 +137,7 @@ export class ProcessPortHolder implements PortHolder {
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
+    this.#lasting?.adopt(pid);
     this.#logger.debug('Started the holder of published ports', { pid });
     const endMs = performance.now() + START_PATIENCE_MS;
     for (;;) {
