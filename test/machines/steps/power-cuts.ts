@@ -22,7 +22,7 @@ const PREPARATION: readonly Check[] = [
     `until sampan version
 printf 'FROM busybox\\nCOPY node_modules/@types /types\\nCOPY src /src\\nRUN cd / && find src types -type f -exec sha256sum {} + > /sums\\n' | sampan build -q -t kept -f - .
 ${REGISTRY}
-until curl -sf http://127.0.0.1:5096/v2/; sampan tag kept ${PULLED}; sampan push -q ${PULLED}; sampan rmi ${PULLED}; pkill -f 'addr 127.0.0.1:5096'
+until listens 5096; sampan tag kept ${PULLED}; sampan push -q ${PULLED}; sampan rmi ${PULLED}; pkill -f 'addr 127.0.0.1:5096'
 sampan run -d --name kept-running --restart always kept sleep 1000000
 sampan volume create kept-volume; sampan run --rm -v kept-volume:/v kept sh -c 'cp /sums /v/sums; sync'
 sync`,

@@ -20,13 +20,13 @@ ${SAME}`,
   [
     'READY: the service is active only once it answers',
     `systemctl stop sampan.service; systemctl start sampan.service
-[ "$(curl -s --max-time 60 --unix-socket /run/sampan.sock http://d/_ping)" = OK ]
+[ "$(ping)" = OK ]
 [ "$(systemctl show -p Type --value sampan.service)" = notify ]`,
   ],
   [
     'the socket starts the service, and keeps the request that did',
     `systemctl stop sampan.service; [ "$(systemctl is-active sampan.service)" = inactive ]; systemctl is-active sampan.socket
-[ "$(curl -s --max-time 300 --unix-socket /run/sampan.sock http://d/_ping)" = OK ]
+[ "$(ping)" = OK ]
 ${STARTS}`,
   ],
   [
@@ -65,7 +65,7 @@ const MIRROR: readonly Check[] = [
   [
     'registry-mirrors in /etc/docker/daemon.json, daemon-reload, restart docker',
     `work=$(mktemp -d); setsid sampan registry serve --writable --addr 127.0.0.1:5098 --root $work > /dev/null 2>&1 &
-until curl -sf http://127.0.0.1:5098/v2/
+until listens 5098
 sampan tag busybox 127.0.0.1:5098/library/mirrored; sampan push -q 127.0.0.1:5098/library/mirrored; sampan rmi 127.0.0.1:5098/library/mirrored
 mkdir -p /etc/docker; mv /etc/sampan/daemon.json /root/sampan-daemon.json || true
 tee /etc/docker/daemon.json <<'END'

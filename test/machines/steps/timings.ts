@@ -21,7 +21,7 @@ COPY node_modules/@types node_modules/typescript /packages/
 COPY src /src/
 COPY test /test/
 END
-for wait in $(seq 60); do curl -s http://127.0.0.1:5099/v2/ && break; sleep 1; done
+for wait in $(seq 120); do (: < /dev/tcp/127.0.0.1/5099) 2> /dev/null && break; sleep 1; done
 sampan build -q -f $work/Dockerfile -t $IMAGE ${CHECKOUT} && sampan push -q $IMAGE || exit 1
 sampan run -d --name C busybox sleep 100000 || exit 1
 timed() { before=$1; shift; eval "$before" > /dev/null 2>&1; s=$(date +%s%N); eval "$*" > /dev/null || exit 1; e=$(date +%s%N); echo "TOOK $(( (e - s) / 1000 ))"; }
