@@ -4,7 +4,7 @@ import type { StepContext, StepOutcome } from '../step.ts';
 /** The container that everything is done over: it must stay the same process, and answer. */
 const SAME = `[ "$(sampan inspect -f '{{.State.Pid}}' survivor)" = "$(cat /root/survivor.pid)" ]
 [ "$(sampan exec survivor echo in)" = in ]`;
-const STARTS = 'until systemctl is-active sampan.service && until sampan version';
+const STARTS = 'eventually systemctl is-active sampan.service && eventually sampan version';
 
 const KEPT: readonly Check[] = [
   [
@@ -12,7 +12,7 @@ const KEPT: readonly Check[] = [
     `sampan rm -f survivor || true
 sampan run -d --name survivor --restart always busybox sh -c 'while :; do date; sleep 1; done'
 sampan inspect -f '{{.State.Pid}}' survivor > /root/survivor.pid
-kill $(cat /run/sampan.pid); until '! kill -0 $(cat /run/sampan.pid)'
+kill $(cat /run/sampan.pid); eventually '! kill -0 $(cat /run/sampan.pid)'
 node scripts/systemd.mjs install --docker-alias
 ${STARTS}
 ${SAME}`,
@@ -32,7 +32,7 @@ ${STARTS}`,
   [
     'RELOADING: systemctl reload ends when the configuration is read',
     `pid=$(systemctl show -p MainPID --value sampan.service); since=$(date +%s); sleep 1
-systemctl reload sampan.service; until 'journalctl -u sampan.service --since @'$since' | grep -q Reloaded'
+systemctl reload sampan.service; eventually 'journalctl -u sampan.service --since @'$since' | grep -q Reloaded'
 [ "$pid" = "$(systemctl show -p MainPID --value sampan.service)" ]; systemctl is-active sampan.service`,
   ],
   [
@@ -45,7 +45,7 @@ ${SAME}`,
   [
     'containers survive systemctl kill -s KILL, and the service comes again',
     `pid=$(systemctl show -p MainPID --value sampan.service); systemctl kill -s KILL sampan.service
-until '[ "$(systemctl show -p MainPID --value sampan.service)" != '$pid' ]'; ${STARTS}
+eventually '[ "$(systemctl show -p MainPID --value sampan.service)" != '$pid' ]'; ${STARTS}
 ${SAME}`,
   ],
   [
@@ -65,7 +65,7 @@ const MIRROR: readonly Check[] = [
   [
     'registry-mirrors in /etc/docker/daemon.json, daemon-reload, restart docker',
     `work=$(mktemp -d); setsid sampan registry serve --writable --addr 127.0.0.1:5098 --root $work > /dev/null 2>&1 &
-until listens 5098
+eventually listens 5098
 sampan tag busybox 127.0.0.1:5098/library/mirrored; sampan push -q 127.0.0.1:5098/library/mirrored; sampan rmi 127.0.0.1:5098/library/mirrored
 mkdir -p /etc/docker; mv /etc/sampan/daemon.json /root/sampan-daemon.json || true
 tee /etc/docker/daemon.json <<'END'
@@ -84,7 +84,7 @@ pkill -f 'addr 127.0.0.1:5098'; rm -rf $work`,
 const BOOTED: readonly Check[] = [
   [
     'after a reboot the service is there, and what is to run always runs',
-    `${STARTS}; until '[ "$(sampan inspect -f "{{.State.Running}}" survivor)" = true ]'
+    `${STARTS}; eventually '[ "$(sampan inspect -f "{{.State.Running}}" survivor)" = true ]'
 [ "$(sampan exec survivor echo in)" = in ]; systemctl is-system-running || systemctl --failed
 [ -z "$(systemctl list-units --failed --plain --no-legend 'sampan*' 'docker*')" ]`,
   ],
