@@ -6,6 +6,9 @@ const SAME = `[ "$(sampan inspect -f '{{.State.Pid}}' survivor)" = "$(cat /root/
 [ "$(sampan exec survivor echo in)" = in ]`;
 const STARTS = 'eventually systemctl is-active sampan.service && eventually sampan version';
 
+/** Three starts a minute are allowed, as Docker's unit allows them, and a `systemctl restart` counts. */
+const PATIENCE = 'systemctl reset-failed sampan.service sampan.socket 2> /dev/null || true';
+
 const KEPT: readonly Check[] = [
   [
     'systemd takes over from `npm start`, containers run on',
@@ -92,7 +95,8 @@ const BOOTED: readonly Check[] = [
 
 /** The units, live. Leaves the engine with systemd. */
 export async function systemd({ guest, machine, hardware, log, say }: StepContext): Promise<StepOutcome> {
-  const problems = await runChecks(guest, [...KEPT, ...MIRROR], log);
+  const patient = [...KEPT, ...MIRROR].map(([what, script]): Check => [what, `${PATIENCE}\n${script}`]);
+  const problems = await runChecks(guest, patient, log);
   say('reboots');
   await machine.shutDown();
   problems.push(...(await runChecks(await machine.boot(hardware), BOOTED, log)));
