@@ -17,6 +17,7 @@ import {
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { step } from './progress.mjs';
+import { isStaticProgram } from './static-program.mjs';
 import { unpackStockClients } from './stock-clients.mjs';
 import { findBun, root } from './toolchain.mjs';
 
@@ -43,6 +44,8 @@ const TEST_PROGRAMS = {
   'ssh-add': 'openssh-client',
   'systemd-analyze': 'systemd',
 };
+/** Goes into an image alone, so it has to be whole: the `busybox` that Debian's installer brings needs a libc beside it. */
+const STATIC_PROGRAMS = new Set(['busybox']);
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** A problem that the user has to solve; shown as one line. */
@@ -77,11 +80,16 @@ function hasBun() {
   }
 }
 
-async function installOsPackages(programs) {
+export async function installOsPackages(programs) {
   const missing = [
     ...new Set(
       Object.entries(programs)
-        .filter(([name]) => !onPath(name))
+        .filter(
+          ([name]) =>
+            !(STATIC_PROGRAMS.has(name)
+              ? folders().some((at) => isStaticProgram(join(at, name)))
+              : onPath(name)),
+        )
         .map(([, debian]) => debian),
     ),
   ];
@@ -158,9 +166,10 @@ function hasCandidate(name) {
   return /Candidate: (?!\(none\))/.test(stdout ?? '');
 }
 
+const folders = () => [...(process.env.PATH ?? '').split(delimiter), ...FOLDERS];
+
 function onPath(name) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...FOLDERS];
-  return folders.some((folder) => {
+  return folders().some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);
       return true;

@@ -7,6 +7,7 @@ import { OwnBlobCollector } from '../../src/registry/server/blob-collector.ts';
 import { publishImage } from '../../src/registry/server/publish-image.ts';
 import { StoreBlobBackend } from '../../src/registry/server/store-blob-backend.ts';
 import { lockFile } from '../../src/storage/file-lock.ts';
+import { isStaticProgram } from '../static-program.mjs';
 import { busybox, helloWorld, packSeed } from './seed-images.ts';
 
 const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'];
@@ -23,7 +24,7 @@ const backend = new StoreBlobBackend({
   index,
   keeper: new OwnBlobCollector(store, () => index.digests()),
 });
-const path = BUSYBOX.find((candidate) => readable(candidate));
+const path = BUSYBOX.find((candidate) => isStaticProgram(candidate));
 if (path === undefined)
   throw new Error('Cannot find the static busybox. Install the package busybox-static.');
 const applets = execFileSync(path, ['--list-full'], { encoding: 'utf8' }).split('\n').filter(Boolean);
@@ -38,11 +39,3 @@ for (const seed of seeds) {
 }
 registry.release();
 lock.release();
-
-function readable(path: string): boolean {
-  try {
-    return readFileSync(path).length > 0;
-  } catch {
-    return false;
-  }
-}

@@ -37,6 +37,7 @@ import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import { SqliteStateDb } from '../storage/sqlite-state-db.ts';
 import { bootId } from '../sys/clock.ts';
 import { type IdMap, rootOf } from '../sys/id-map.ts';
+import { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import { spreadDirectories } from '../sys/spread-directories.ts';
 import { UserNamespaces } from '../sys/user-namespaces.ts';
 import { LocalVolumes } from '../volumes/local-volumes.ts';
@@ -44,7 +45,7 @@ import { defaultSecurity } from './container-settings.ts';
 import { containerSpec } from './container-spec.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import { EngineRegistry } from './embedded-registry/engine-registry.ts';
-import { cgroupParentOf } from './engine-suffix.ts';
+import { cgroupParentOf, engineSuffix } from './engine-suffix.ts';
 import { renderLogTag } from './log-tag.ts';
 import { openBuilder } from './open-builder.ts';
 import { RegistryAccess, type RegistryDaemonSettings } from './registry-access.ts';
@@ -189,10 +190,12 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     }),
   ]);
   const snapshotter = openSnapshotter(storage, logger);
+  const lasting = new LastingCgroup({ parent: `/sampan-${engineSuffix(dataRoot)}`, logger });
   const runtime = new ConmonRuntime({
     directory: join(execRoot, 'oci'),
     probed,
     cgroupParent,
+    lasting,
     ownMountNamespace: true,
     logger,
   });
@@ -202,6 +205,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     owner: dataRoot,
     logger,
     mtu: settings.mtu,
+    lasting,
     ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),
     ...(settings.hostGateway === undefined ? {} : { hostGateway: settings.hostGateway }),

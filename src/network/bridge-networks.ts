@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { nowNano } from '../sys/clock.ts';
+import type { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import { checkInterfaceName } from './bridge-options.ts';
 import { ContainerInterfaces } from './container-interfaces.ts';
 import { ContainerNames } from './container-names.ts';
@@ -64,6 +65,8 @@ export interface BridgeNetworksOptions {
   firewall?: Firewall;
   names?: NameServer;
   portHolder?: PortHolder;
+  /** Takes the helpers out of the daemon's unit; default: they stay. */
+  lasting?: LastingCgroup;
 }
 
 const DEFAULT_MTU = 1500;
@@ -118,7 +121,8 @@ export class BridgeNetworks implements Networks {
       logger,
     });
     this.#nameServer =
-      options.names ?? new ProcessNameServer({ directory: join(options.execRoot, 'names'), logger });
+      options.names ??
+      new ProcessNameServer({ directory: join(options.execRoot, 'names'), logger, lasting: options.lasting });
     this.#names = new ContainerNames({
       book: this.#book,
       server: this.#nameServer,
@@ -140,7 +144,12 @@ export class BridgeNetworks implements Networks {
     });
     this.ports = new PortPublisher({
       holder:
-        options.portHolder ?? new ProcessPortHolder({ directory: join(options.execRoot, 'ports'), logger }),
+        options.portHolder ??
+        new ProcessPortHolder({
+          directory: join(options.execRoot, 'ports'),
+          logger,
+          lasting: options.lasting,
+        }),
       table: this.#table,
       changeRules: (commands) => this.#firewall.change(commands),
       forgetFlows: (flows) => host.forgetFlows(flows),

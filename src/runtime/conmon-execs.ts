@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import type { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import { prepareCall } from './call-for-root.ts';
 import type { CgroupWarmth } from './cgroup-warmth.ts';
 import { type ConmonOptions, control, type ExecMonitor, startExecMonitor, taskFiles } from './conmon.ts';
@@ -27,6 +28,7 @@ export interface ConmonExecsOptions {
   conmon: ConmonOptions;
   proven: ProvenBinary;
   warmth: CgroupWarmth;
+  lasting: LastingCgroup | undefined;
   /** For records, ours alone, on tmpfs. */
   directory: string;
   logger: Logger;
@@ -98,6 +100,7 @@ export class ConmonExecs implements ExecRuntime {
         monitorPid: monitor.child.pid,
         monitorStartTicks: ticks,
       });
+      this.#options.lasting?.adopt(monitor.child.pid);
       this.#checkFiltered(handle);
       this.#guard(handle, streams);
       return handle;

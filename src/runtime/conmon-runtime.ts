@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { type Logger, silentLogger } from '../errors/logger.ts';
 import { bootId, processStartTicks } from '../sys/clock.ts';
+import type { LastingCgroup } from '../sys/lasting-cgroup.ts';
 import { timed } from '../sys/timeline.ts';
 import { prepareCall } from './call-for-root.ts';
 import { CgroupWarmth } from './cgroup-warmth.ts';
@@ -42,6 +43,8 @@ export interface ConmonRuntimeOptions {
   /** Parent of all our cgroups (cgroupfs driver), removed by `close` when it is empty. */
   cgroupParent?: string;
   probed: ProbedRuntime;
+  /** Takes the monitors out of the daemon's unit; default: they stay. */
+  lasting?: LastingCgroup;
   /** Whether a mount of ours concerns nobody else. Default: no. */
   ownMountNamespace?: boolean;
   logger?: Logger;
@@ -65,6 +68,7 @@ export class ConmonRuntime implements Runtime {
   readonly #logger: Logger;
   readonly #createTimeoutMs: number;
   readonly #cgroupParent: string | undefined;
+  readonly #lasting: LastingCgroup | undefined;
   readonly #watches = new Map<string, TaskWatch>();
   readonly #proven: ProvenBinary;
   readonly #seccomp: SeccompCache;
@@ -90,6 +94,7 @@ export class ConmonRuntime implements Runtime {
     this.#command = new OciCommand(this.#conmon, () => this.#proven.proof()?.executable ?? binary.path);
     this.#records = new TaskRecords(join(options.directory, 'tasks'));
     this.#cgroupParent = options.cgroupParent;
+    this.#lasting = options.lasting;
     this.#createTimeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
     this.#proven = new ProvenBinary({
       path: binary.path,
@@ -102,6 +107,7 @@ export class ConmonRuntime implements Runtime {
       conmon: this.#conmon,
       proven: this.#proven,
       warmth: this.#warmth,
+      lasting: this.#lasting,
       directory: join(options.directory, 'execs'),
       logger: this.#logger,
       createTimeoutMs: this.#createTimeoutMs,
@@ -154,6 +160,7 @@ export class ConmonRuntime implements Runtime {
         this.#inTime(abortable(started.created, options.signal)),
       );
       this.#seccomp.settle(id.containerId, prepared);
+      this.#lasting?.adopt(monitor.child.pid);
       if (proof !== undefined && !hasHooks(spec)) this.#plain.add(taskKey(id));
       return this.#adopt(request, monitor, pid);
     } catch (error) {
@@ -288,6 +295,8 @@ export class ConmonRuntime implements Runtime {
         });
       }
     }
+    // Those of a daemon that was killed before it came to it, or of an earlier release.
+    for (const { monitorPid } of [...keep, ...keepExecs]) this.#lasting?.adopt(monitorPid);
     await this.#execs.recover(keepExecs);
     await Promise.all(keep.map((handle) => this.#letGoOn(handle)));
   }
@@ -315,6 +324,7 @@ export class ConmonRuntime implements Runtime {
 
   async close(): Promise<void> {
     await this.#proven.close();
+    await this.#lasting?.close();
     if (this.#cgroupParent !== undefined) new TaskCgroup(this.#cgroupParent).removeIfEmpty();
     this.#execs.close();
     for (const watch of this.#watches.values()) watch.close();

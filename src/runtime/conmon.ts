@@ -44,8 +44,8 @@ export interface Monitor {
  * Start conmon, which makes the container by the OCI runtime once it is released: its own start takes some 2 ms, in which the bundle can
  * be completed. Should we die meanwhile it goes on, with a bundle that has no spec, and fails.
  *
- * conmon runs in a session of its own with nothing of ours open, and outlives us. It stays in the daemon's cgroup: what stops the
- * daemon must not kill that whole cgroup (`KillMode=process`).
+ * conmon runs in a session of its own with nothing of ours open, and outlives us. It begins in the daemon's cgroup; `LastingCgroup` takes it
+ * out of a unit of systemd's, where there is one, so that not even `systemctl kill` ends it.
  */
 export function startMonitor(request: Omit<TaskRequest, 'spec'>, options: ConmonOptions): Monitor {
   const { child, lines, start } = launch(conmonArguments(request, options), request.directory, options);

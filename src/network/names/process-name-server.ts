@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import type { LastingCgroup } from '../../sys/lasting-cgroup.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { type ControlAnswer, type ControlRequest, LineReader } from './control-messages.ts';
 import { HelperProcess } from './helper-process.ts';
@@ -29,6 +30,7 @@ export class ProcessNameServer implements NameServer {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #patienceMs: number;
+  readonly #lasting: LastingCgroup | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
@@ -36,11 +38,17 @@ export class ProcessNameServer implements NameServer {
   #closed = false;
 
   /** `patienceMs`: what has not answered a call by then is ended, and its work goes to another. */
-  constructor(options: { directory: string; logger: Logger; patienceMs?: number }) {
+  constructor(options: {
+    directory: string;
+    logger: Logger;
+    lasting?: LastingCgroup | undefined;
+    patienceMs?: number;
+  }) {
     this.#patienceMs = options.patienceMs ?? CALL_PATIENCE_MS;
     this.#directory = options.directory;
     this.#path = join(options.directory, 'names.sock');
     this.#logger = options.logger;
+    this.#lasting = options.lasting;
   }
 
   async adopt(state: NameState): Promise<Map<string, NamePorts>> {
@@ -123,6 +131,7 @@ export class ProcessNameServer implements NameServer {
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
+    this.#lasting?.adopt(pid);
     this.#logger.debug('Started the name server', { pid });
     const endMs = performance.now() + START_PATIENCE_MS;
     for (;;) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
+import type { LastingCgroup } from '../../sys/lasting-cgroup.ts';
 import { spawnDetached } from '../../sys/spawn.ts';
 import { LineReader } from '../names/control-messages.ts';
 import { HelperProcess } from '../names/helper-process.ts';
@@ -37,6 +38,7 @@ export class ProcessPortHolder implements PortHolder {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #patienceMs: number;
+  readonly #lasting: LastingCgroup | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #socket: Promise<Socket> | undefined;
@@ -46,11 +48,17 @@ export class ProcessPortHolder implements PortHolder {
   #isOld = false;
 
   /** `patienceMs`: what has not answered a call by then is ended, and its work goes to another. */
-  constructor(options: { directory: string; logger: Logger; patienceMs?: number }) {
+  constructor(options: {
+    directory: string;
+    logger: Logger;
+    lasting?: LastingCgroup | undefined;
+    patienceMs?: number;
+  }) {
     this.#patienceMs = options.patienceMs ?? CALL_PATIENCE_MS;
     this.#directory = options.directory;
     this.#path = join(options.directory, 'ports.sock');
     this.#logger = options.logger;
+    this.#lasting = options.lasting;
   }
 
   async hold(holdings: readonly PortHolding[]): Promise<void> {
@@ -136,6 +144,7 @@ export class ProcessPortHolder implements PortHolder {
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
+    this.#lasting?.adopt(pid);
     this.#logger.debug('Started the holder of published ports', { pid });
     const endMs = performance.now() + START_PATIENCE_MS;
     for (;;) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { busybox, helloWorld, packSeed } from '../../../scripts/seed/seed-images.ts';
+import { isStaticProgram } from '../../../scripts/static-program.mjs';
 import { MemoryBlobBackend } from '../../../src/registry/server/memory-blob-backend.ts';
 import { publishImage } from '../../../src/registry/server/publish-image.ts';
 import { createRegistryHandler } from '../../../src/registry/server/registry-handler.ts';
@@ -41,7 +42,7 @@ export async function startSeedRegistry(): Promise<SeedRegistry> {
 
 /** The static busybox of this machine. */
 export function busyboxPath(): string {
-  const path = ['/usr/bin/busybox', '/bin/busybox'].find((candidate) => existsSync(candidate));
+  const path = ['/usr/bin/busybox', '/bin/busybox'].find((candidate) => isStaticProgram(candidate));
   if (path === undefined)
     throw new Error('Cannot find the static busybox. Install the package busybox-static.');
   return path;

@@ -1,0 +1,86 @@
+import type { PlatformResults } from './machine-results.ts';
+
+export interface PageColumn {
+  title: string;
+  results: PlatformResults;
+}
+
+/** Cells whose names begin so are milliseconds; the page shows ratios. */
+const TIME = 'ms:';
+
+/**
+ * docs/platforms.md: a column for each machine that was run, the first being what times are compared with. Rows are in the order in which
+ * the steps found them.
+ */
+export function renderPlatformsPage(columns: readonly PageColumn[]): string {
+  const cells = columns.map(({ results }) =>
+    Object.assign({}, ...Object.values(results).map((step) => step.cells)),
+  );
+  const rows = [...new Set(cells.flatMap((found) => Object.keys(found)))];
+  const plain = rows.filter((row) => !row.startsWith(TIME));
+  const timed = rows.filter((row) => row.startsWith(TIME));
+  return [
+    HEAD,
+    table(
+      columns,
+      plain.map((row) => [row, ...cells.map((found) => found[row] ?? 'not run')]),
+    ),
+    timesHead(columns[0]?.title ?? ''),
+    table(
+      columns,
+      timed.map((row) => [`\`${row.slice(TIME.length)}\``, ...ratios(cells.map((found) => found[row]))]),
+    ),
+    PROBLEMS_HEAD,
+    problems(columns),
+    REPEAT,
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+const HEAD = `# Platforms
+
+Written by \`npm run machines\`, which boots machines of Debian's own kernels, with systemd as process 1 and cgroup v2 only, and runs the engine in each. Change nothing here by hand.`;
+
+const timesHead = (first: string): string => `## Times
+
+As ratios to ${first}: the same work on the same processors, medians; below 1 is faster. The pull is of an image of some thousand files from a registry beside the engine.`;
+
+const PROBLEMS_HEAD = '## What did not work';
+
+const REPEAT = `## To repeat it
+
+\`\`\`sh
+sudo npm run machines                                     # all; what has passed with this very commit is passed over
+sudo npm run machines -- --machine debian-13 --again      # one of them, from the start
+sudo npm run machines -- --machine debian-13 --step tour  # one step of it (and \`npm start\` before it)
+\`\`\``;
+
+function table(columns: readonly PageColumn[], rows: readonly (readonly string[])[]): string {
+  const line = (texts: readonly string[]) => `| ${texts.map(escapeCell).join(' | ')} |`;
+  return [
+    line(['', ...columns.map(({ title }) => title)]),
+    `|${'---|'.repeat(columns.length + 1)}`,
+    ...rows.map(line),
+  ].join('\n');
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function ratios(times: readonly (string | undefined)[]): string[] {
+  const first = Number(times[0]);
+  return times.map((time) =>
+    time === undefined || !(first > 0) ? 'not run' : (Number(time) / first).toFixed(2),
+  );
+}
+
+function problems(columns: readonly PageColumn[]): string {
+  const lines = columns.flatMap(({ title, results }) =>
+    Object.values(results).flatMap((step) =>
+      step.problems.map((problem) => `- ${title}: ${problem.split('\n')[0]}`),
+    ),
+  );
+  return lines.length === 0 ? 'Nothing.' : lines.join('\n');
+}

@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must } from '../../support/engine/command.ts';
+import { CHECKOUT, type StepContext, type StepOutcome } from '../step.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** README's first command on a machine that has seen nothing of it, as it is typed, and the first container. */
+export async function newcomer(context: StepContext): Promise<StepOutcome> {
+  await putCheckout(context);
+  const problems = await typeAll(context, [
+    ['npm start', /Hello from/],
+    ['npm start', /runs already/],
+    ['bin/sampan run --rm busybox echo hi', /^hi$/m],
+  ]);
+  return { cells: { '`npm start`, and again': problems.length === 0 ? 'works' : 'fails' }, problems };
+}
+
+async function typeAll(
+  { guest, say, log }: StepContext,
+  typed: readonly (readonly [command: string, expected: RegExp])[],
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [command, expected] of typed) {
+    say(command);
+    const { code, output } = await guest.run(`cd ${CHECKOUT} && ${command}`, {
+      terminal: true,
+      limitMs: HOUR_MS,
+      log,
+    });
+    if (code !== 0 || !expected.test(output)) problems.push(`${command} ended with ${code}: ${tail(output)}`);
+  }
+  return problems;
+}
+
+/** README's "Taking it away", on the way to a disk that other runs begin with: everything installed, and no engine. */
+export async function takeAway(context: StepContext): Promise<string[]> {
+  const { guest, log, say } = context;
+  const text = readFileSync(join(context.root, 'README.md'), 'utf8');
+  const commands = /## Taking it away[^]*?```sh\n([^]*?)```/
+    .exec(text)?.[1]
+    ?.split('\n')
+    .filter((line) => line !== '' && !line.includes('systemd.mjs'));
+  if (commands === undefined) return ['README does not say how to take it away'];
+  say("README's way of taking it away");
+  const script = [
+    `cd ${CHECKOUT}`,
+    'set -ex',
+    ...commands.map((line) => line.replaceAll('sudo ', '')),
+    LEFT,
+  ].join('\n');
+  const { code, output } = await guest.run('bash -s', { stdin: new Blob([script]), log });
+  return code === 0 ? [] : [`Taking it away ended with ${code}: ${tail(output)}`];
+}
+
+const LEFT = `
+left=$(grep sampan /proc/mounts; nft list tables | grep sampan; ip -o link | grep sampan; find /sys/fs/cgroup -name '*sampan*'; pgrep -a conmon) || true
+[ -z "$left" ] || { echo "left: $left"; exit 1; }`;
+
+export const tail = (output: string): string => output.trim().split('\n').slice(-12).join('\n');
+
+/** What was installed into an older checkout is kept: set-up finds out by itself whether it will do. */
+const KEEP_INSTALLED = `mkdir -p ${CHECKOUT} && cd ${CHECKOUT} && find . -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .cache -exec rm -rf {} +`;
+
+/** A clone with no more than that commit, and the host's ways to packages. */
+async function putCheckout({ guest, root, commit, npm, environment }: StepContext): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), 'sampan-clone-'));
+  try {
+    const clone = join(work, 'sampan');
+    await must(['git', 'init', '-q', clone]);
+    const anyCommit = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack';
+    await must(['git', '-C', clone, 'fetch', '-q', '--depth', '1', anyCommit, `file://${root}`, commit]);
+    await must(['git', '-C', clone, 'checkout', '-q', '-b', 'main', 'FETCH_HEAD']);
+    await must(['tar', '-C', work, '-cf', join(work, 'sampan.tar'), 'sampan']);
+    await guest.must(`${KEEP_INSTALLED} && tar -x --no-same-owner -C /root`, {
+      stdin: Bun.file(join(work, 'sampan.tar')),
+    });
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+  await guest.must('umask 077 && cat > /root/.npmrc', { stdin: new Blob([`${npm.join('\n')}\n`]) });
+  await guest.must('cat > /etc/environment', {
+    stdin: new Blob([environment.map((line) => `${line}\n`).join('')]),
+  });
+}
