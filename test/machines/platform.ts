@@ -29,6 +29,7 @@ export const PACKAGES: readonly string[] = [
   'dbus',
   'initramfs-tools',
   'busybox',
+  'apparmor',
   'openssh-server',
   'ca-certificates',
   'git',

@@ -42,7 +42,7 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
   const job: MachineJob = {
     run,
     image,
-    facts: { platform, hardware, say, root, npm, environment },
+    facts: { platform, hardware, say, root, commit: run.commit, npm, environment },
     logOf: (name) => join(cache.logs, `${platform.name}-${name}.log`),
   };
   rmSync(job.logOf('console'), { force: true });

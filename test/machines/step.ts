@@ -18,6 +18,8 @@ export interface StepContext {
   say: (line: string) => void;
   /** The checkout on this host. */
   root: string;
+  /** Of it, what is tried. */
+  commit: string;
   /** Lines of a `.npmrc`. */
   npm: readonly string[];
   environment: readonly string[];

@@ -63,11 +63,15 @@ export const tail = (output: string): string => output.trim().split('\n').slice(
 /** What was installed into an older checkout is kept: set-up finds out by itself whether it will do. */
 const KEEP_INSTALLED = `mkdir -p ${CHECKOUT} && cd ${CHECKOUT} && find . -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .cache -exec rm -rf {} +`;
 
-/** A clone of HEAD with no more than its last commit, and the host's ways to packages. */
-async function putCheckout({ guest, root, npm, environment }: StepContext): Promise<void> {
+/** A clone with no more than that commit, and the host's ways to packages. */
+async function putCheckout({ guest, root, commit, npm, environment }: StepContext): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'sampan-clone-'));
   try {
-    await must(['git', 'clone', '-q', '--depth', '1', `file://${root}`, join(work, 'sampan')]);
+    const clone = join(work, 'sampan');
+    await must(['git', 'init', '-q', clone]);
+    const anyCommit = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack';
+    await must(['git', '-C', clone, 'fetch', '-q', '--depth', '1', anyCommit, `file://${root}`, commit]);
+    await must(['git', '-C', clone, 'checkout', '-q', '-b', 'main', 'FETCH_HEAD']);
     await must(['tar', '-C', work, '-cf', join(work, 'sampan.tar'), 'sampan']);
     await guest.must(`${KEEP_INSTALLED} && tar -x --no-same-owner -C /root`, {
       stdin: Bun.file(join(work, 'sampan.tar')),

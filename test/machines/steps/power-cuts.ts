@@ -19,10 +19,10 @@ wait
 const PREPARATION: readonly Check[] = [
   [
     'the images that are pulled',
-    `until sampan version
+    `eventually sampan version
 printf 'FROM busybox\\nCOPY node_modules/@types /types\\nCOPY src /src\\nRUN cd / && find src types -type f -exec sha256sum {} + > /sums\\n' | sampan build -q -t kept -f - .
 ${REGISTRY}
-until curl -sf http://127.0.0.1:5096/v2/; sampan tag kept ${PULLED}; sampan push -q ${PULLED}; sampan rmi ${PULLED}; pkill -f 'addr 127.0.0.1:5096'
+eventually listens 5096; sampan tag kept ${PULLED}; sampan push -q ${PULLED}; sampan rmi ${PULLED}; pkill -f 'addr 127.0.0.1:5096'
 sampan run -d --name kept-running --restart always kept sleep 1000000
 sampan volume create kept-volume; sampan run --rm -v kept-volume:/v kept sh -c 'cp /sums /v/sums; sync'
 sync`,
@@ -31,10 +31,10 @@ sync`,
 
 /** Of what was there before, nothing may have changed; of what was under way, nothing may be half there. */
 const AFTER: readonly Check[] = [
-  ['the engine starts by itself', 'until systemctl is-active sampan.service; until sampan version'],
+  ['the engine starts by itself', 'eventually systemctl is-active sampan.service; eventually sampan version'],
   [
     'what is to run always runs',
-    `until '[ "$(sampan inspect -f "{{.State.Running}}" kept-running)" = true ]'; [ "$(sampan exec kept-running echo in)" = in ]`,
+    `eventually '[ "$(sampan inspect -f "{{.State.Running}}" kept-running)" = true ]'; [ "$(sampan exec kept-running echo in)" = in ]`,
   ],
   [
     'files of an image are what they were',

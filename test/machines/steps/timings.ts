@@ -6,7 +6,7 @@ const WORK: Readonly<Record<string, { command: string; before?: string; times: n
   pull: { before: 'sampan rmi -f $IMAGE', command: 'sampan pull -q $IMAGE', times: 3 },
   'removal of the image': { before: 'sampan pull -q $IMAGE', command: 'sampan rmi $IMAGE', times: 3 },
   'run --rm busybox true': { command: 'sampan run --rm busybox true', times: 7 },
-  'exec C true': { command: 'sampan exec C true', times: 7 },
+  'exec CONTAINER true': { command: 'sampan exec bench true', times: 7 },
 };
 
 /** An image of some thousand files, in a registry beside the engine; both go when it's done. */
@@ -14,16 +14,16 @@ const PREPARATION = `
 export PATH=${CHECKOUT}/bin:$PATH IMAGE=127.0.0.1:5099/bench DOCKER_HOST=unix:///run/sampan.sock
 work=$(mktemp -d)
 sampan registry serve --writable --addr 127.0.0.1:5099 --root $work/registry > $work/log 2>&1 & registry=$!
-trap 'sampan rm -f C; sampan rmi -f $IMAGE; kill $registry; wait $registry; rm -rf $work' EXIT
+trap 'sampan rm -f bench; sampan rmi -f $IMAGE; kill $registry; wait $registry; rm -rf $work' EXIT
 cat > $work/Dockerfile <<END
 FROM busybox
 COPY node_modules/@types node_modules/typescript /packages/
 COPY src /src/
 COPY test /test/
 END
-for wait in $(seq 60); do curl -s http://127.0.0.1:5099/v2/ && break; sleep 1; done
+for wait in $(seq 120); do (: < /dev/tcp/127.0.0.1/5099) 2> /dev/null && break; sleep 1; done
 sampan build -q -f $work/Dockerfile -t $IMAGE ${CHECKOUT} && sampan push -q $IMAGE || exit 1
-sampan run -d --name C busybox sleep 100000 || exit 1
+sampan run -d --name bench busybox sleep 100000 || exit 1
 timed() { before=$1; shift; eval "$before" > /dev/null 2>&1; s=$(date +%s%N); eval "$*" > /dev/null || exit 1; e=$(date +%s%N); echo "TOOK $(( (e - s) / 1000 ))"; }
 `;
 
