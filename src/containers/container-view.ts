@@ -121,6 +121,7 @@ function mountView(point: MountPoint, { volumes }: ViewContext): MountView {
         ...placed,
         name: point.name,
         source: volumes.path(point.name),
+        ...(point.subpath === '' ? {} : { subpath: point.subpath }),
         driver: 'local',
         propagation: '',
       };

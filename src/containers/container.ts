@@ -171,6 +171,8 @@ export interface MountView {
   type: 'bind' | 'volume' | 'tmpfs' | 'image';
   name?: string;
   source: string;
+  /** What of the source is mounted; absent or '': all of it. */
+  subpath?: string;
   destination: string;
   driver?: string;
   mode: string;

@@ -5,6 +5,8 @@ import type { IdMap } from '../../sys/id-map.ts';
 /** Something of the host that the container has in its tree. */
 export interface ViewMount {
   source: string;
+  /** What of it is mounted; absent: all. */
+  subpath?: string | undefined;
   /** Absolute, in the container. */
   destination: string;
   readonly: boolean;

@@ -263,7 +263,12 @@ async function sendArchive(
 function mountsOf(view: ContainerView): ViewMount[] {
   const mounts = view.mounts
     .filter(({ type }) => type !== 'tmpfs')
-    .map(({ source, destination, readWrite }) => ({ source, destination, readonly: !readWrite }));
+    .map(({ source, subpath, destination, readWrite }) => ({
+      source,
+      subpath,
+      destination,
+      readonly: !readWrite,
+    }));
   const own = [
     { source: view.resolvConfPath, destination: '/etc/resolv.conf' },
     { source: view.hostnamePath, destination: '/etc/hostname' },

@@ -6,6 +6,7 @@ import { attachMount, cloneMount, restrictMount, visitMountNamespace } from '../
 import { enterRoot } from '../../sys/enter-root.ts';
 import { type Ids, rootOf } from '../../sys/id-map.ts';
 import { SyscallError } from '../../sys/libc.ts';
+import { openSubpath } from '../mounts/open-subpath.ts';
 import type { ArchiveView } from './archive-request.ts';
 
 /** TMPFS_MAGIC (linux/magic.h). */
@@ -33,12 +34,19 @@ export function enterView(view: ArchiveView): void {
 }
 
 /** What is gone from the host, or never was, is not in the container either. */
-function copyOf({ source, destination, readonly }: ArchiveView['mounts'][number]): Copy[] {
-  const stat = statSync(source, { throwIfNoEntry: false });
-  if (stat === undefined) return [];
-  const fd = cloneMount(source, { recursive: true });
-  restrictMount(fd, { readonly });
-  return [{ fd, destination, isDirectory: stat.isDirectory() }];
+function copyOf({ source, subpath, destination, readonly }: ArchiveView['mounts'][number]): Copy[] {
+  if (statSync(source, { throwIfNoEntry: false }) === undefined) return [];
+  // By its descriptor: who writes in the volume may have put a link there by now.
+  const part = subpath === undefined ? undefined : openSubpath(source, subpath);
+  const place = part === undefined ? source : `/proc/self/fd/${part}`;
+  try {
+    const isDirectory = statSync(place).isDirectory();
+    const fd = cloneMount(place, { recursive: true });
+    restrictMount(fd, { readonly });
+    return [{ fd, destination, isDirectory }];
+  } finally {
+    if (part !== undefined) closeSync(part);
+  }
 }
 
 function copiesOfMemory({ memory }: ArchiveView): Copy[] {

@@ -196,6 +196,32 @@ describe.each(MATRIX)('mounts on $driver with $runtime', ({ driver, runtime }) =
     });
   });
 
+  test('cp sees of a volume what the container sees', async () => {
+    await engine.out([
+      'run',
+      '--rm',
+      '-v',
+      'parts:/v',
+      'box',
+      'sh',
+      '-c',
+      'mkdir /v/sub; echo in > /v/sub/f',
+    ]);
+    const part = 'type=volume,src=parts,dst=/m,volume-subpath=sub';
+    await engine.out(['run', '-d', '--name', 'part', '--mount', part, 'box', 'sleep', '1000']);
+    try {
+      const tar = await engine.run(['cp', 'part:/m', '-']);
+      expect([tar.code, tar.stdout.includes('m/f'), tar.stdout.includes('m/sub')]).toEqual([0, true, false]);
+      const file = join(engine.root, 'to-part');
+      writeFileSync(file, 'from outside');
+      await engine.out(['cp', file, 'part:/m/new']);
+      expect(await engine.out(['exec', 'part', 'cat', '/m/new'])).toBe('from outside');
+    } finally {
+      await engine.out(['rm', '-f', 'part']);
+      await engine.out(['volume', 'rm', 'parts']);
+    }
+  });
+
   test('a subpath: folders, files, links inside; whatever leads out is refused', async () => {
     const data = join(engine.dataRoot, 'volumes/tree/_data');
     await out(['type=volume,src=tree,dst=/data'], 'ln -s sub /data/in; ln -s loop /data/loop');
