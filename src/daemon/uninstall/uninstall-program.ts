@@ -59,9 +59,13 @@ export async function runUninstall(args: readonly string[]): Promise<number> {
   if (!flags.bool('force') && !(await isConfirmed())) return 0;
   if (client !== undefined && running.length > 0) {
     const left = await stopContainers(client, running);
-    write(`Stopped ${running.length - left} containers\n`);
+    write(`Stopped ${containers(running.length - left)}\n`);
   }
   return await takeAway(found, { ...choice, answers: client !== undefined });
+}
+
+function containers(count: number): string {
+  return `${count} running container${count === 1 ? '' : 's'}`;
 }
 
 function isEmpty({ pid, hasDataRoot, hasExecRoot, units, files }: Installation): boolean {
@@ -71,7 +75,7 @@ function isEmpty({ pid, hasDataRoot, hasExecRoot, units, files }: Installation):
 function planText(found: Installation, { keepData }: Choice, running: number): string {
   const { settings, pid, units, files, hasDataRoot, hasExecRoot } = found;
   const lines = [
-    ...(running > 0 ? [`${running} running containers, which are stopped`] : []),
+    ...(running > 0 ? [`${containers(running)}, stopped first`] : []),
     ...(pid === undefined ? [] : [`the daemon, process ${pid}`]),
     ...(units.length === 0 ? [] : [`systemd's units ${units.join(', ')}`]),
     ...(hasDataRoot && !keepData
