@@ -142,7 +142,9 @@ async function startDaemon() {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const tail = readFileSync(LOG, 'utf8').trim().split('\n').slice(-3).join('\n  ');
-  throw new SetupProblem(`The engine did not start. The end of ${LOG}:\n  ${tail}`);
+  throw new SetupProblem(
+    `The engine did not start. The end of ${LOG}:\n  ${tail}\nWhat may be wrong: ${command()} doctor`,
+  );
 }
 
 async function helloWorld() {

@@ -59,6 +59,20 @@ beforeAll(async () => {
     'POST /containers/web/kill': { status: 204, body: '' },
     'GET /containers/web/json': { body: { Config: { Tty: false }, State: { Running: true } } },
     'POST /volumes/prune': { body: { VolumesDeleted: null, SpaceReclaimed: 0 } },
+    'POST /containers/create': { status: 201, body: { Id: 'abc', Warnings: [] } },
+    'POST /containers/web/exec': { status: 201, body: { Id: 'def' } },
+    'POST /exec/def/start': { body: '' },
+    'GET /containers/web/stats': {
+      body: {
+        name: '/web',
+        id: 'b'.repeat(64),
+        pids_stats: { current: 7 },
+        cpu_stats: {},
+        precpu_stats: {},
+        memory_stats: {},
+        blkio_stats: {},
+      },
+    },
     'POST /auth': { status: 200, body: { Status: 'Login Succeeded', IdentityToken: '' } },
   });
   await daemon.listen();
@@ -189,6 +203,30 @@ const rows: Row[] = [
     args: ['kill', 'web'],
     stdout: 'web\n',
     sent: (requests) => requests.at(-1)?.headers['x-meta'] === 'm',
+  },
+  {
+    keys: 'proxies',
+    config: (of) => ({
+      proxies: { [of.host]: { httpProxy: 'http://p:1' }, default: { httpProxy: 'http://q:1' } },
+    }),
+    args: ['create', '-e', 'A=1', 'busybox'],
+    stdout: 'abc\n',
+    // Docker's has them in any order.
+    sent: (requests) =>
+      String((JSON.parse(requests.at(-1)?.body ?? '') as { Env: string[] }).Env.toSorted()) ===
+      'A=1,HTTP_PROXY=http://p:1,http_proxy=http://p:1',
+  },
+  {
+    keys: 'detachKeys',
+    config: () => ({ detachKeys: 'ctrl-x,d' }),
+    args: ['exec', '-d', 'web', 'ls'],
+    sent: (requests) => requests.some(({ body }) => body.includes('"DetachKeys":"ctrl-x,d"')),
+  },
+  {
+    keys: 'statsFormat',
+    config: () => ({ statsFormat: '{{.Name}} has {{.PIDs}}' }),
+    args: ['stats', '--no-stream', 'web'],
+    stdout: 'web has 7\n',
   },
   {
     keys: 'pruneFilters',

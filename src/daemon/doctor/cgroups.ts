@@ -47,7 +47,7 @@ function layoutFinding(layout: 'v1' | 'hybrid' | 'v2') {
       ? 'version 1'
       : 'hybrid: version 1, with the unified hierarchy beside it, which crun is started without';
   return finding('cgroups', 'note', found, {
-    cost: 'no limits of version 2 (memory.high, io.latency, pressure), a mount more for each start',
+    cost: 'no limits and figures of version 2: memory.high, io.latency, pressure',
     ...bootWith(PARAMETER),
   });
 }

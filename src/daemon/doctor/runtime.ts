@@ -15,7 +15,7 @@ export const checkRuntime: Check = {
       return [
         finding('runtime', 'note', `${found}, on the plain way`, {
           details: [...rejected, ...(isCrun ? ['crun does not enforce a filter that is handed over'] : [])],
-          cost: `each start takes about ${isCrun ? 15 : 20} ms more`,
+          cost: `each start takes about ${isCrun ? 20 : 40} ms more`,
           command:
             isCrun || rejected.some((text) => !text.includes('not installed')) ? '' : 'apt-get install crun',
         }),

@@ -128,7 +128,7 @@ test('a machine that an engine was taken off is as it was before', async () => {
   expect(left().length).toBeGreaterThan(10);
   const { code, stdout, stderr } = await uninstall(engine as TestDaemon, ['-f']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(stdout).toContain('2 running containers, which are stopped');
+  expect(stdout).toContain('2 running containers, stopped first');
   expect(stdout).toEndWith('Removed\n');
   expect(left()).toEqual([]);
   expect(
