@@ -31,7 +31,7 @@ const ENGINE_PROGRAMS = {
   busybox: 'busybox-static',
   'tini-static': 'tini',
 };
-/** What only the tests need: a real registry, the stock client, checkers. */
+/** What only the tests need: a real registry, the stock client, checkers, shells. */
 const TEST_PROGRAMS = {
   runc: 'runc',
   'docker-registry': 'docker-registry',
@@ -42,6 +42,9 @@ const TEST_PROGRAMS = {
   mmdebstrap: 'mmdebstrap',
   'ssh-add': 'openssh-client',
   'systemd-analyze': 'systemd',
+  fish: 'fish',
+  zsh: 'zsh',
+  man: 'man-db',
 };
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 

@@ -41,4 +41,6 @@ export interface CatalogEntry {
 export interface Noun {
   name: string;
   short: string;
+  /** Not in the program's help. */
+  hidden?: boolean;
 }

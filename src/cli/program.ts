@@ -5,6 +5,7 @@ import { describeError, ExitError } from './cli-error.ts';
 import type { CatalogEntry, Command } from './command.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { checkArguments, findCommand, type Target } from './dispatch.ts';
+import type { Flag } from './flags/flag.ts';
 import { type ParsedFlags, parseFlags } from './flags/flag-set.ts';
 import { didYouMean, UsageError } from './flags/usage-error.ts';
 import { globalFlags, isLogLevel } from './global-flags.ts';
@@ -63,6 +64,7 @@ async function dispatch(world: World): Promise<number> {
   if (!isLogLevel(globals.string('log-level')))
     throw new EngineError('invalid', `Unable to parse logging level: ${globals.string('log-level')}`);
   const words = globals.args;
+  if (words[0] === '__complete' || words[0] === '__completeNoDesc') return complete(world, globals, flags);
   if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1)) {
     const { programHelp } = await import('./help.ts');
     const plugins = await pluginRows(globals);
@@ -79,6 +81,28 @@ async function dispatch(world: World): Promise<number> {
   if (target.kind === 'unbuilt') return unbuiltCommand(world, target);
   if (target.kind === 'noun') return showNoun(world, target);
   return runCommand(world, globals, target);
+}
+
+/** Global flags before the call, as those behind it, say which daemon is asked. */
+async function complete(world: World, globals: ParsedFlags, flags: readonly Flag[]): Promise<number> {
+  const [call = '', ...asked] = globals.args;
+  const words = [...world.argv.slice(0, -globals.args.length), ...asked];
+  const meant = () => parseFlags(flags, words.slice(0, -1), { interspersed: false });
+  if (asked.length > 1 && mayBePlugin(asked)) await tryPlugin(world, globals, asked[0] ?? '');
+  const { answerCompletion } = await import('./completion/answer-completion.ts');
+  const place = {
+    globals: flags,
+    env: world.env,
+    configDirectory: globals.string('config'),
+    client: async () => (await connect(world, meant())).client,
+    plugins: async () =>
+      (await import('./plugins/plugin-metadata.ts')).usablePlugins({ globals: globalOptions(globals) }),
+  };
+  return answerCompletion([call, ...(asked.length === 0 ? [] : words)], {
+    place,
+    stdout: world.stdout,
+    stderr: world.stderr,
+  });
 }
 
 /** What isn't ours, and the words that a plugin of Docker's says better where it is installed. */
@@ -216,16 +240,8 @@ async function execute(
     path,
   }: { globals: ParsedFlags; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
-  const choice = await hostChoice(world, globals);
-  const { config } = choice;
-  const host = command.local === true ? LOCAL_HOST : await resolveHost(choice);
+  const { choice, host, client } = await connect(world, globals, { local: command.local === true });
   const { endpoint } = host;
-  const transport = await openTransport(host, choice);
-  const client = new EngineClient(transport, {
-    apiVersion: world.env.DOCKER_API_VERSION || undefined,
-    userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
-    ...(config.headers === undefined ? {} : { headers: config.headers }),
-  });
   const context: CliContext = {
     program: world.program,
     stdin: world.stdin,
@@ -234,7 +250,7 @@ async function execute(
     env: world.env,
     cwd: world.cwd,
     globals: globalOptions(globals),
-    config,
+    config: choice.config,
     client: () => client,
     endpoint: endpoint.url,
     hostChoice: choice,
@@ -251,6 +267,23 @@ async function execute(
   } catch (error) {
     throw await withHint(error, endpoint);
   }
+}
+
+/** The daemon that the flags mean, and a client of it. `local`: none is needed, whatever they say. */
+async function connect(
+  world: World,
+  globals: ParsedFlags,
+  { local = false }: { local?: boolean } = {},
+): Promise<{ choice: HostChoice; host: ChosenHost; client: EngineClient }> {
+  const choice = await hostChoice(world, globals);
+  const { config } = choice;
+  const host = local ? LOCAL_HOST : await resolveHost(choice);
+  const client = new EngineClient(await openTransport(host, choice), {
+    apiVersion: world.env.DOCKER_API_VERSION || undefined,
+    userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
+    ...(config.headers === undefined ? {} : { headers: config.headers }),
+  });
+  return { choice, host, client };
 }
 
 /** Whether the daemon's version has to be asked before the command begins. */
