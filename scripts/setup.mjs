@@ -67,9 +67,14 @@ async function installNpmPackages() {
   // Shared with another checkout, by a link: not ours to replace.
   if (hasBun() && lstatSync(join(root, 'node_modules')).isSymbolicLink()) return;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs && hasBun()) return;
-  await step('Installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: root,
-  });
+  await step(
+    'Installing npm packages',
+    'npm',
+    ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
+    {
+      cwd: root,
+    },
+  );
 }
 
 function hasBun() {
