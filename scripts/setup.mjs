@@ -32,7 +32,7 @@ const ENGINE_PROGRAMS = {
   busybox: 'busybox-static',
   'tini-static': 'tini',
 };
-/** What only the tests need: a real registry, the stock client, checkers. */
+/** What only the tests need: a real registry, the stock client, checkers, shells. */
 const TEST_PROGRAMS = {
   runc: 'runc',
   'docker-registry': 'docker-registry',
@@ -43,6 +43,9 @@ const TEST_PROGRAMS = {
   mmdebstrap: 'mmdebstrap',
   'ssh-add': 'openssh-client',
   'systemd-analyze': 'systemd',
+  fish: 'fish',
+  zsh: 'zsh',
+  man: 'man-db',
 };
 /** Goes into an image alone, so it has to be whole: the `busybox` that Debian's installer brings needs a libc beside it. */
 const STATIC_PROGRAMS = new Set(['busybox']);
@@ -67,9 +70,14 @@ async function installNpmPackages() {
   // Shared with another checkout, by a link: not ours to replace.
   if (hasBun() && lstatSync(join(root, 'node_modules')).isSymbolicLink()) return;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs && hasBun()) return;
-  await step('Installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: root,
-  });
+  await step(
+    'Installing npm packages',
+    'npm',
+    ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
+    {
+      cwd: root,
+    },
+  );
 }
 
 function hasBun() {

@@ -3,6 +3,7 @@ import type { CatalogEntry, Noun } from './command.ts';
 export const NOUNS: readonly Noun[] = [
   { name: 'builder', short: 'Manage builds' },
   { name: 'buildx', short: 'Build, by the words of buildx' },
+  { name: 'completion', short: 'Make a shell complete command lines', hidden: true },
   { name: 'container', short: 'Manage containers' },
   { name: 'context', short: 'Manage contexts: the daemons to talk to, by name' },
   { name: 'image', short: 'Manage images' },
@@ -439,6 +440,21 @@ export const CATALOG: readonly CatalogEntry[] = [
     paths: ['system prune'],
     short: 'Remove what is not in use',
     load: () => import('./commands/system/prune.ts'),
+  },
+  {
+    paths: ['completion bash'],
+    short: 'Print what makes bash complete command lines',
+    load: () => import('./commands/completion/bash.ts'),
+  },
+  {
+    paths: ['completion fish'],
+    short: 'Print what makes fish complete command lines',
+    load: () => import('./commands/completion/fish.ts'),
+  },
+  {
+    paths: ['completion zsh'],
+    short: 'Print what makes zsh complete command lines',
+    load: () => import('./commands/completion/zsh.ts'),
   },
   {
     paths: ['context create'],

@@ -43,4 +43,6 @@ export interface CatalogEntry {
 export interface Noun {
   name: string;
   short: string;
+  /** Not in the program's help. */
+  hidden?: boolean;
 }

@@ -71,7 +71,7 @@ export function programHelp(
     `Usage:  ${program} [OPTIONS] COMMAND\n`,
     '\nContainers, images and networks, from the command line\n',
     `\nCommon Commands:\n${listing(common, false)}`,
-    `\nManagement Commands:\n${listing([...NOUNS.filter(({ name }) => !isPlugin(name)), ...plugins])}`,
+    `\nManagement Commands:\n${listing([...NOUNS.filter(({ name, hidden }) => hidden !== true && !isPlugin(name)), ...plugins])}`,
     `\nCommands:\n${listing(others)}`,
     `\nGlobal Options:\n${flagUsages(flags, width(columns))}`,
     `\nRun '${program} COMMAND --help' for more information on a command.\n`,

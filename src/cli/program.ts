@@ -89,6 +89,7 @@ async function dispatch(world: World, start: Start, words: readonly string[]): P
   if (globals.bool('version')) return say(world, `Sampan version ${CLIENT_VERSION}\n`);
   if (!isLogLevel(globals.string('log-level')))
     throw new EngineError('invalid', `Unable to parse logging level: ${globals.string('log-level')}`);
+  if (words[0] === '__complete' || words[0] === '__completeNoDesc') return complete(world, start, words);
   if (words.length === 0 || globals.bool('help') || (words[0] === 'help' && words.length === 1))
     return overview(world, globals);
   const asked = words[0] === 'help' ? words.slice(1) : words;
@@ -109,6 +110,33 @@ async function overview(world: World, globals: ParsedFlags): Promise<number> {
     world,
     programHelp({ program: world.program, columns: world.stdout.size().width }, { flags, plugins }),
   );
+}
+
+/** Global flags before the call, as those behind it, say which daemon is asked. */
+async function complete(world: World, start: Start, args: readonly string[]): Promise<number> {
+  const { globals, config } = start;
+  const flags = globalFlags(globals.string('config'));
+  const [call = '', ...asked] = args;
+  const words = [...world.argv.slice(0, -args.length), ...asked];
+  const meant = (): Start => ({
+    globals: parseFlags(flags, words.slice(0, -1), { interspersed: false }),
+    config,
+  });
+  if (asked.length > 1 && mayBePlugin(asked)) await tryPlugin(world, start, asked[0] ?? '');
+  const { answerCompletion } = await import('./completion/answer-completion.ts');
+  const place = {
+    globals: flags,
+    env: world.env,
+    configDirectory: globals.string('config'),
+    client: async () => (await connect(world, meant())).client,
+    plugins: async () =>
+      (await import('./plugins/plugin-metadata.ts')).usablePlugins({ globals: globalOptions(globals) }),
+  };
+  return answerCompletion([call, ...(asked.length === 0 ? [] : words)], {
+    place,
+    stdout: world.stdout,
+    stderr: world.stderr,
+  });
 }
 
 /** What isn't ours, and the words that a plugin of Docker's says better where it is installed. */
@@ -241,16 +269,9 @@ async function execute(
   world: World,
   { start, command, flags, path }: { start: Start; command: Command; flags: ParsedFlags; path: string },
 ): Promise<number> {
-  const { globals, config } = start;
-  const choice = hostChoice(world, start);
-  const host = command.local === true ? LOCAL_HOST : await resolveHost(choice);
+  const { globals } = start;
+  const { choice, host, client } = await connect(world, start, { local: command.local === true });
   const { endpoint } = host;
-  const transport = await openTransport(host, choice);
-  const client = new EngineClient(transport, {
-    apiVersion: world.env.DOCKER_API_VERSION || undefined,
-    userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
-    ...(config.headers === undefined ? {} : { headers: config.headers }),
-  });
   const context: CliContext = {
     program: world.program,
     stdin: world.stdin,
@@ -259,7 +280,7 @@ async function execute(
     env: world.env,
     cwd: world.cwd,
     globals: globalOptions(globals),
-    config,
+    config: choice.config,
     client: () => client,
     endpoint: endpoint.url,
     hostChoice: choice,
@@ -295,6 +316,23 @@ async function askHooks(
   if (!hooksEnabled(env, config)) return;
   const ran = { path, known: command.flags, flags, failure };
   await runHooks(ran, { plugins: config.plugins, globals, stderr });
+}
+
+/** The daemon that the flags mean, and a client of it. `local`: none is needed, whatever they say. */
+async function connect(
+  world: World,
+  start: Start,
+  { local = false }: { local?: boolean } = {},
+): Promise<{ choice: HostChoice; host: ChosenHost; client: EngineClient }> {
+  const choice = hostChoice(world, start);
+  const { headers } = start.config;
+  const host = local ? LOCAL_HOST : await resolveHost(choice);
+  const client = new EngineClient(await openTransport(host, choice), {
+    apiVersion: world.env.DOCKER_API_VERSION || undefined,
+    userAgent: `Sampan-Client/${CLIENT_VERSION} (linux)`,
+    ...(headers === undefined ? {} : { headers }),
+  });
+  return { choice, host, client };
 }
 
 /** Whether the daemon's version has to be asked before the command begins. */

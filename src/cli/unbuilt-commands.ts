@@ -13,6 +13,7 @@ const PLUGIN = 'The stock docker client has this as a plugin; point it here with
 const UNBUILT: readonly UnbuiltCommand[] = [
   { paths: ['volume update'], instead: `It is for volumes of a cluster. ${SWARM}` },
   { paths: ['compose'], instead: PLUGIN },
+  { paths: ['completion powershell'], instead: 'There is one for bash, for zsh and for fish.' },
   { paths: ['trust', 'plugin', 'checkpoint'], instead: 'Nothing here does the same.' },
   { paths: ['swarm', 'node', 'service', 'stack', 'secret', 'config'], instead: SWARM },
 ];
