@@ -1,7 +1,7 @@
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 
 const RESERVE_BYTES = 1 << 20;
-const RETRY_MS = 60_000;
+const RETRY_MS = 1000;
 
 /**
  * Space set aside on the disk of a database: when a container's log has filled that disk, there is room to record that the container is

@@ -1,3 +1,4 @@
+import { EngineError } from '../../errors/engine-error.ts';
 import type { GcRoots } from '../../images/store/lease-store.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
@@ -134,11 +135,33 @@ export class CachePruner {
     const keepBytes = keepBytesOf(asked, { usedBytes, freeBytes });
     const gone = planPrune(records, { keepBytes, mayGo, sizeOf });
     const own = gone.filter((record) => !kept.has(record));
-    // Forgotten before the first wait: from here on no build can take what the plan found unused.
-    await solver.store.remove(own);
+    const folders = await this.#forget(own, { kept: gone.filter((record) => kept.has(record)) });
     const freed = await this.#removeFiles(own);
-    const folders = await sources.remove(gone.filter((record) => kept.has(record)));
     return { gone: [...own, ...folders], freed: freed + bytesOf(folders) };
+  }
+
+  /**
+   * Records go before the first wait: from then on no build can take what the plan found unused. A disk that is so full that not even that can be written gets
+   * room first: by contexts, and by cache mounts that nobody has meanwhile.
+   *
+   * @returns the contexts and downloads that are gone.
+   */
+  async #forget(
+    own: readonly CacheRecord[],
+    { kept }: { kept: readonly CacheRecord[] },
+  ): Promise<readonly CacheRecord[]> {
+    const { solver, sources } = this.#options;
+    try {
+      await solver.store.remove(own);
+      return await sources.remove(kept);
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'no-space') throw error;
+    }
+    const folders = await sources.remove(kept);
+    const unused = own.filter(({ id, kind }) => kind === 'exec.cachemount' && !solver.store.inUse(id));
+    await solver.mounts.remove(unused);
+    await solver.store.remove(own);
+    return folders;
   }
 
   async #removeFiles(gone: readonly CacheRecord[]): Promise<number> {
