@@ -6,6 +6,7 @@ export interface GoPattern {
   test(text: string): boolean;
 }
 
+const require = createRequire(import.meta.url);
 let engine: typeof import('re2js').RE2JS | undefined;
 
 /**
@@ -15,7 +16,7 @@ let engine: typeof import('re2js').RE2JS | undefined;
  */
 export function goPattern(source: string): GoPattern {
   // At first use: few ask, and it takes 30 ms.
-  engine ??= (createRequire(import.meta.url)('re2js') as typeof import('re2js')).RE2JS;
+  engine ??= (require('re2js') as typeof import('re2js')).RE2JS;
   const compiled = engine.compile(source);
   return { test: (text) => compiled.matcher(text).find() };
 }
