@@ -122,7 +122,7 @@ export class CachePruner {
     asked: BuildCachePrune,
     { roughly }: { roughly: boolean },
   ): Promise<{ gone: CacheRecord[]; freed: number }> {
-    const { solver, sources, disk } = this.#options;
+    const { disk } = this.#options;
     const matches = selector(asked);
     const { freeBytes } = await disk();
     const { records, kept, stateOf } = await this.#census({ roughly });
