@@ -44,10 +44,17 @@ export function readDaemonPid(path: string): number | undefined {
 
 /** A pid may have been given to another program since. */
 export function isDaemon(pid: number): boolean {
+  return daemonFlags(pid) !== undefined;
+}
+
+/** What a daemon was started with, behind `sampand` or `bun [OPTION…] …/daemon/main.ts`; undefined: it has ended or is another program. */
+export function daemonFlags(pid: number): string[] | undefined {
   try {
-    const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return program.endsWith('/sampand') || script.endsWith('/daemon/main.ts');
+    const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    if (program.endsWith('/sampand')) return words;
+    const script = words.findIndex((word) => !word.startsWith('-'));
+    return words[script]?.endsWith('/daemon/main.ts') === true ? words.slice(script + 1) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -1,9 +1,9 @@
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { OWN_CONFIG } from '../config-file.ts';
 import { type DaemonSettings, readSettings } from '../daemon-settings.ts';
-import { readDaemonPid } from '../pid-file.ts';
+import { daemonFlags, readDaemonPid } from '../pid-file.ts';
 import { checkRoot } from './engine-roots.ts';
 import { installedUnits } from './units.ts';
 
@@ -69,14 +69,13 @@ function refuseHalf(args: readonly string[]): void {
   throw new EngineError('invalid', 'An engine has two roots: name --data-root and --exec-root');
 }
 
-/** Of a daemon that runs, by its command line: `bun …/daemon/main.ts FLAGS`. */
+/** Of a daemon that runs. */
 function settingsOf(pid: number): DaemonSettings | undefined {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
-    const program = words.findIndex((word) => /\/(?:daemon\/main\.ts|sampand)$/.test(word));
-    return readSettings(words.slice(program + 1));
+    const flags = daemonFlags(pid);
+    return flags === undefined ? undefined : readSettings(flags);
   } catch {
-    // It has ended just now, or its configuration was changed into one that isn't read.
+    // Its configuration was changed into one that isn't read.
     return undefined;
   }
 }
