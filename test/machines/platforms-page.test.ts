@@ -34,3 +34,18 @@ test('renderPlatformsPage() tells what did not work, by its first line', () => {
   expect(renderPlatformsPage([broken])).toContain('- Debian 13: npm start ended with 1: no\n');
   expect(renderPlatformsPage([{ title: 'Debian 13', results: {} }])).toContain('Nothing.');
 });
+
+test('renderPlatformsPage() has a row for each power cut', () => {
+  const cut = { commit: '0123456789', seconds: '7.5', seen: '4 images', problems: [] };
+  const cuts = [cut, { ...cut, problems: ['each blob: ended with 1\nmore'] }];
+  const page = renderPlatformsPage([
+    { title: 'Debian 13', results: { 'power-cuts': { ...step({}), cuts } } },
+    { title: 'Debian 12', results: {} },
+  ]);
+  expect(page).toContain('## Power cuts of Debian 13');
+  expect(page).not.toContain('## Power cuts of Debian 12');
+  expect(linesOf(page).slice(-2)).toEqual([
+    '| 1 | 0123456 | 7.5 | 4 images | nothing lost, nothing half there |',
+    '| 2 | 0123456 | 7.5 | 4 images | each blob: ended with 1 |',
+  ]);
+});

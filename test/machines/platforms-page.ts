@@ -30,6 +30,7 @@ export function renderPlatformsPage(columns: readonly PageColumn[]): string {
       columns,
       timed.map((row) => [`\`${row.slice(TIME.length)}\``, ...ratios(cells.map((found) => found[row]))]),
     ),
+    ...powerCuts(columns),
     PROBLEMS_HEAD,
     problems(columns),
     REPEAT,
@@ -46,6 +47,10 @@ const timesHead = (first: string): string => `## Times
 
 As ratios to ${first}: the same work on the same processors, medians; below 1 is faster. The pull is of an image of some thousand files from a registry beside the engine.`;
 
+const cutsHead = (title: string): string => `## Power cuts of ${title}
+
+The machine is stopped as by a pulled plug, at a random moment while it pulls, builds and runs over and over. After each boot: the engine starts by itself, what is to run always runs, images and volumes from before have the bytes they had, each listed image and each blob is whole, what the engine had answered for is there.`;
+
 const PROBLEMS_HEAD = '## What did not work';
 
 const REPEAT = `## To repeat it
@@ -53,16 +58,16 @@ const REPEAT = `## To repeat it
 \`\`\`sh
 sudo npm run machines                                     # all; what has passed with this very commit is passed over
 sudo npm run machines -- --machine debian-13 --again      # one of them, from the start
-sudo npm run machines -- --machine debian-13 --step tour  # one step of it (and \`npm start\` before it)
+sudo npm run machines -- --machine debian-13 --step tour  # one step of it, after \`npm start\`
 \`\`\``;
 
 function table(columns: readonly PageColumn[], rows: readonly (readonly string[])[]): string {
+  return textTable(['', ...columns.map(({ title }) => title)], rows);
+}
+
+function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (texts: readonly string[]) => `| ${texts.map(escapeCell).join(' | ')} |`;
-  return [
-    line(['', ...columns.map(({ title }) => title)]),
-    `|${'---|'.repeat(columns.length + 1)}`,
-    ...rows.map(line),
-  ].join('\n');
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 
 function escapeCell(text: string): string {
@@ -74,6 +79,24 @@ function ratios(times: readonly (string | undefined)[]): string[] {
   return times.map((time) =>
     time === undefined || !(first > 0) ? 'not run' : (Number(time) / first).toFixed(2),
   );
+}
+
+function powerCuts(columns: readonly PageColumn[]): string[] {
+  return columns.flatMap(({ title, results }) => {
+    const cuts = Object.values(results).flatMap((step) => step.cuts ?? []);
+    if (cuts.length === 0) return [];
+    const rows = cuts.map((cut, index) => [
+      String(index + 1),
+      cut.commit.slice(0, 7),
+      cut.seconds,
+      cut.seen,
+      cut.problems.map((problem) => problem.split('\n')[0]).join('; ') || 'nothing lost, nothing half there',
+    ]);
+    return [
+      cutsHead(title),
+      textTable(['Cut', 'Commit', 'Seconds of work', 'There after the boot', 'Found'], rows),
+    ];
+  });
 }
 
 function problems(columns: readonly PageColumn[]): string {
