@@ -35,15 +35,16 @@ function isOf({ name, alias, kind }: HostLink, suffix: string): boolean {
   );
 }
 
+/** What the daemon's launcher starts beside the daemon. */
+const OTHER_PROGRAMS = ['registry', 'doctor', 'uninstall', 'shutdown'];
+
 function hasOtherEngine(): boolean {
   return readdirSync('/proc').some((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
       const program = words.findIndex((word) => /\/(?:daemon\/main\.ts|sampand)$/.test(word));
-      return (
-        program >= 0 && program < 2 && !['registry', 'doctor', 'uninstall'].includes(words[program + 1] ?? '')
-      );
+      return program >= 0 && program < 2 && !OTHER_PROGRAMS.includes(words[program + 1] ?? '');
     } catch {
       return false;
     }
