@@ -1,6 +1,7 @@
 import { PLATFORMS, type Platform } from './platform.ts';
 import type { Step } from './step.ts';
 import { newcomer } from './steps/newcomer.ts';
+import { packages } from './steps/packages.ts';
 import { powerCuts } from './steps/power-cuts.ts';
 import { small } from './steps/small.ts';
 import { suite } from './steps/suites.ts';
@@ -20,6 +21,7 @@ export const STEPS: Readonly<Record<string, Step>> = {
   systemd,
   small,
   'power-cuts': powerCuts,
+  packages,
 };
 
 export interface PlannedMachine {
