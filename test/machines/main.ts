@@ -84,8 +84,6 @@ if (!values.prepare) say(problems === 0 ? 'Everything works.' : `${problems} pro
 process.exit(problems === 0 ? 0 : 1);
 
 function writePage(): void {
-  const columns = PLATFORMS.map(({ name, title }) => ({ title, results: results.read(name) })).filter(
-    (column) => Object.keys(column.results).length > 0,
-  );
-  writeFileSync(join(root, 'docs/platforms.md'), renderPlatformsPage(columns));
+  const columns = PLATFORMS.map(({ name, title }) => ({ title, results: results.read(name) }));
+  writeFileSync(join(root, 'docs/platforms.md'), renderPlatformsPage(columns, Object.keys(STEPS)));
 }

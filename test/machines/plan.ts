@@ -21,6 +21,7 @@ export const STEPS: Readonly<Record<string, Step>> = {
   systemd,
   small,
   'power-cuts': powerCuts,
+  'npm-test': suite('`npm test`', ''),
   packages,
 };
 

@@ -1,4 +1,4 @@
-import type { PlatformResults } from './machine-results.ts';
+import type { PlatformResults, StepResult } from './machine-results.ts';
 
 export interface PageColumn {
   title: string;
@@ -9,10 +9,10 @@ export interface PageColumn {
 const TIME = 'ms:';
 
 /**
- * docs/platforms.md: a column for each machine that was run, the first being what times are compared with. Rows are in the order in which
+ * docs/platforms.md: a column for each machine, the first being what times are compared with. Rows are in the order in which
  * the steps found them.
  */
-export function renderPlatformsPage(columns: readonly PageColumn[]): string {
+export function renderPlatformsPage(columns: readonly PageColumn[], steps: readonly string[]): string {
   const cells = columns.map(({ results }) =>
     Object.assign({}, ...Object.values(results).map((step) => step.cells)),
   );
@@ -24,6 +24,11 @@ export function renderPlatformsPage(columns: readonly PageColumn[]): string {
     table(
       columns,
       plain.map((row) => [row, ...cells.map((found) => found[row] ?? 'not run')]),
+    ),
+    STEPS_HEAD,
+    table(
+      columns,
+      steps.map((step) => [step, ...columns.map(({ results }) => stateOf(results[step]))]),
     ),
     timesHead(columns[0]?.title ?? ''),
     table(
@@ -42,6 +47,17 @@ export function renderPlatformsPage(columns: readonly PageColumn[]): string {
 const HEAD = `# Platforms
 
 Written by \`npm run machines\`, which boots machines of Debian's own kernels, with systemd as process 1 and cgroup v2 only, and runs the engine in each. Change nothing here by hand.`;
+
+const STEPS_HEAD = `## What was run
+
+By step: what came of it, and the engine's commit.`;
+
+function stateOf(step: StepResult | undefined): string {
+  if (step === undefined) return 'not run';
+  const { length } = step.problems;
+  const word = length > 0 ? `${length} ${length === 1 ? 'problem' : 'problems'}` : 'passed';
+  return `${step.unfinished === true ? 'not finished' : word} (${step.commit.slice(0, 7)})`;
+}
 
 const timesHead = (first: string): string => `## Times
 
