@@ -11,7 +11,7 @@ const PREPARATION: readonly Check[] = [
   [
     'an image of 600 MB, in a registry',
     `${REGISTRY}
-tar -C / --hard-dereference -c bin sbin lib lib64 etc/ssl etc/npm etc/nodejs usr/bin/node usr/bin/npm usr/bin/npx usr/bin/env usr/bin/sh usr/bin/dash usr/lib/x86_64-linux-gnu usr/lib64 usr/share/nodejs usr/share/node_modules 2> /dev/null | sampan import -c 'ENV PATH=/usr/bin' - small-base
+tar -C / --hard-dereference -c bin sbin lib lib64 etc/ssl etc/npm etc/nodejs usr/bin/node usr/bin/npm usr/bin/npx usr/bin/env usr/bin/sh usr/bin/dash usr/bin/cat usr/lib/x86_64-linux-gnu usr/lib64 usr/share/nodejs usr/share/node_modules 2> /dev/null | sampan import -c 'ENV PATH=/usr/bin' - small-base
 missing=$((610000000 - $(sampan image inspect -f '{{.Size}}' small-base)))
 mkdir /root/small; [ $missing -le 0 ] || tar -C $PWD -c node_modules | head -c $missing > /root/small/more || [ -s /root/small/more ]
 printf 'FROM small-base\\nCOPY . /more/\\n' | sampan build -q -t ${IMAGE} -f - /root/small
