@@ -54,9 +54,10 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
   const kept = join(image.folder, `installed-${installedKey(root)}.qcow2`);
   if (run.fresh) rmSync(kept, { force: true });
   if (existsSync(kept)) return await withMachine(job, kept, (machine) => runSteps(steps, machine, job));
-  return (
-    (await install(job, kept)) + (await withMachine(job, kept, (machine) => runSteps(steps, machine, job)))
-  );
+  const problems = await install(job, kept);
+  const others = steps.filter((step) => step !== 'newcomer');
+  if (others.length === 0) return problems;
+  return problems + (await withMachine(job, kept, (machine) => runSteps(others, machine, job)));
 }
 
 interface MachineJob {
