@@ -41,7 +41,12 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
     );
   const { cache, settings, root } = run;
   const image = await ensureRootImage(platform, { folder: cache.roots, settings, say });
-  const hardware: Hardware = { accelerator: await run.accelerator(image), memoryMb: 4096, cores: 2 };
+  const hardware: Hardware = {
+    accelerator: await run.accelerator(image),
+    memoryMb: 4096,
+    cores: 2,
+    durable: true,
+  };
   if (isEmulated(hardware.accelerator)) say('the processors are emulated: KVM does not work here');
   const { npm, environment } = settings;
   const job: MachineJob = {
@@ -75,7 +80,9 @@ function installedKey(root: string): string {
 
 /** The newcomer's own machine: becomes the disk that all other runs begin with. */
 async function install(job: MachineJob, kept: string): Promise<number> {
-  return await withMachine(job, undefined, async (machine) => {
+  // Nothing of it is kept should it fail, so nothing waits for a disk.
+  const quick = { ...job, facts: { ...job.facts, hardware: { ...job.facts.hardware, durable: false } } };
+  return await withMachine(quick, undefined, async (machine) => {
     const problems = await runSteps(['newcomer'], machine, job);
     if (problems > 0) throw new Error('A newcomer does not get through: nothing else can be tried');
     const context = contextOf('install', machine, job);
