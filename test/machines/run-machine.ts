@@ -27,6 +27,8 @@ export interface MachineRun {
   again: boolean;
   /** Nothing is written down. */
   trial: boolean;
+  /** After each time that something was. */
+  recorded(): void;
 }
 
 /** What decides on what set-up installs. */
@@ -131,7 +133,11 @@ function contextOf(step: string, machine: VirtualMachine, { run, facts, logOf }:
     guest: machine.guest,
     log: logOf(step),
     earlier: again ? undefined : results.read(platform)[step],
-    note: (outcome) => trial || results.record(platform, step, { ...outcome, commit }),
+    note: (outcome) => {
+      if (trial) return;
+      results.record(platform, step, { ...outcome, commit });
+      run.recorded();
+    },
   };
 }
 
