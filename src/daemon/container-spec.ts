@@ -2,7 +2,7 @@ import { commandOf } from '../containers/command.ts';
 import type { HostOptions } from '../containers/container.ts';
 import type { SpecContext } from '../containers/dependencies.ts';
 import type { ReadyMount } from '../containers/mounts/ready-mounts.ts';
-import { ownerOf } from '../containers/namespace-modes.ts';
+import { ownerOf } from '../containers/namespaces/namespace-modes.ts';
 import { applyEdits } from '../runtime/cdi/apply-edits.ts';
 import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { requestedDevices } from '../runtime/cdi/requested-devices.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import type { NetworkMember } from '../containers/network-backend.ts';
+import type { NetworkMember } from '../containers/networking/network-backend.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';

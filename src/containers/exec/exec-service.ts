@@ -8,13 +8,13 @@ import { execProcess, resolveLiveUser } from '../../runtime/spec/exec-process.ts
 import { bootId, nowNano } from '../../sys/clock.ts';
 import type { AttachClient } from '../container-backend.ts';
 import { publishContainerEvent } from '../container-events.ts';
-import type { ContainerRecord } from '../container-record.ts';
-import type { ContainerIndex } from '../container-store.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
-import { DEFAULT_DETACH_KEYS, untilDetached } from '../detach-keys.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
-import { notRunning, runningTask } from '../running-task.ts';
-import { startFailureCode } from '../task-starter.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
+import type { ContainerIndex } from '../record/container-store.ts';
+import { DEFAULT_DETACH_KEYS, untilDetached } from '../streams/detach-keys.ts';
+import { notRunning, runningTask } from '../tasks/running-task.ts';
+import { startFailureCode } from '../tasks/task-starter.ts';
 import { EndedExecs } from './ended-execs.ts';
 import type { ExecBackend, ExecConfig, ExecView } from './exec-backend.ts';
 import { type ExecNote, ExecNotes } from './exec-notes.ts';
