@@ -6,7 +6,7 @@ import { ownerOf } from '../containers/namespaces/namespace-modes.ts';
 import { applyEdits } from '../runtime/cdi/apply-edits.ts';
 import type { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { requestedDevices } from '../runtime/cdi/requested-devices.ts';
-import { findInitProgram } from '../runtime/init-program.ts';
+import { findInitProgram } from '../runtime/probe/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
 import { layOutRoot } from '../runtime/spec/root-layout.ts';

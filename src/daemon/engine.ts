@@ -23,11 +23,11 @@ import { readSignaturePolicy } from '../images/transfer/signature-policy.ts';
 import { uploadPool } from '../images/transfer/upload-runner.ts';
 import { BridgeNetworks } from '../network/bridge-networks.ts';
 import { SqliteNetworkStore } from '../network/network-store.ts';
-import { defaultTiming } from '../registry/timing.ts';
-import { warnOnce } from '../registry/warn-once.ts';
+import { warnOnce } from '../registry/sources/warn-once.ts';
+import { defaultTiming } from '../registry/transport/timing.ts';
 import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
-import { ConmonRuntime } from '../runtime/conmon-runtime.ts';
-import { probeRuntime } from '../runtime/probe.ts';
+import { ConmonRuntime } from '../runtime/conmon/conmon-runtime.ts';
+import { probeRuntime } from '../runtime/probe/probe.ts';
 import {
   chooseSnapshotDriver,
   openSnapshotter,

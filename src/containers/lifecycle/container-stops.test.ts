@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { MONITOR_PATIENCE_MS } from '../../runtime/task-watch.ts';
+import { MONITOR_PATIENCE_MS } from '../../runtime/conmon/task-watch.ts';
 import { KILL_GRACE_MS } from './container-stops.ts';
 
 test('a removal by force outlasts a monitor that hangs', () => {

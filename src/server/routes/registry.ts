@@ -9,7 +9,7 @@ import {
   type Reference,
   repositoryName,
 } from '../../oci/reference.ts';
-import type { RegistryRequest } from '../../registry/registry-client.ts';
+import type { RegistryRequest } from '../../registry/client/registry-client.ts';
 import type { DistributionManifest, DistributionPutAnswer } from '../../wire/distribution.ts';
 import { booleanFilter, checkFilterNames, type Filters, parseFilters } from '../../wire/filters.ts';
 import type { ImageSearchResult } from '../../wire/image.ts';
