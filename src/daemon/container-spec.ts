@@ -9,10 +9,10 @@ import { requestedDevices } from '../runtime/cdi/requested-devices.ts';
 import { findInitProgram } from '../runtime/probe/init-program.ts';
 import type { RuntimeSpec, SpecMount } from '../runtime/runtime-spec.ts';
 import { buildSpec } from '../runtime/spec/build-spec.ts';
-import { layOutRoot } from '../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../runtime/spec/root-path.ts';
 import type { SpecBind, SpecInput } from '../runtime/spec/spec-input.ts';
 import { makeDirectories } from '../snapshots/make-directories.ts';
+import { layOutRoot } from '../snapshots/root-layout.ts';
 import { type Ids, rootOf } from '../sys/id-map.ts';
 
 const INIT_PATH = '/sbin/docker-init';

@@ -1,7 +1,7 @@
 import { comparePathBytes } from '../../archive/path-bytes.ts';
 import type { NodeAttributes, Tree } from '../../archive/tree.ts';
-import { ROOT_LAYOUT } from '../../runtime/spec/root-layout.ts';
 import type { WrittenNode } from '../../snapshots/reading/read-request.ts';
+import { ROOT_LAYOUT } from '../../snapshots/root-layout.ts';
 
 export interface FileChange {
   /** Absolute, as seen in the container. */
@@ -17,16 +17,13 @@ export interface WrittenFiles {
 }
 
 /** What a start makes, or puts in the place of the image's. Docker keeps it in a layer of its own, which neither diff nor commit shows. */
-const START_FILES = new Map<string, number>([
-  ...ROOT_LAYOUT.flatMap(([path, want]) =>
+const START_FILES = new Map<string, number>(
+  ROOT_LAYOUT.flatMap(([path, want]) =>
     want.kind === 'directory' ? [] : [[path, want.kind === 'link' ? want.target.length : 0] as const],
   ),
-  ['dev/console', 0],
-]);
+);
 const START_DIRECTORIES = new Set([
   ...ROOT_LAYOUT.flatMap(([path, want]) => (want.kind === 'directory' ? [path] : [])),
-  'dev/pts',
-  'dev/shm',
   'dev/mqueue',
   'run',
   'sys/fs',

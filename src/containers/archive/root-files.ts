@@ -23,7 +23,7 @@ export async function exportRoot(
   refuseGone(container, 'export');
   const request: ReadRequest =
     container.task === undefined
-      ? { form: 'tree', root: await deps.snapshotter.view(snapshotKeyOf(container.id)) }
+      ? { form: 'tree', root: await deps.snapshotter.view(snapshotKeyOf(container.id)), laidOut: true }
       : // Only what is mounted for a run has the host's ids.
         { form: 'tree', root: deps.paths.rootfs(container.id), idMap: container.record.idMap };
   const tar = readRoot(request, signal);

@@ -48,7 +48,7 @@ export class ContainerControl {
 
   async stop(nameOrId: string, options: StopWish): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    checkSignal(options.signal, `cannot stop container: ${nameOrId}`);
+    if (container.isUp) checkSignal(options.signal, `cannot stop container: ${nameOrId}`);
     // Only the signal waits its turn: a long time-out holds up nobody, another stop with a shorter one least of all.
     const { ended } = await this.#soon(container, stopPatienceMs(container, options), () =>
       this.#lifecycle.beginStop(container, options),
@@ -58,7 +58,7 @@ export class ContainerControl {
 
   async restart(nameOrId: string, options: StopWish): Promise<void> {
     const container = this.#index.resolve(nameOrId);
-    checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
+    if (container.isUp) checkSignal(options.signal, `Cannot restart container ${nameOrId}`);
     await container.queue.run((signal) => this.#lifecycle.restart(container, options, signal));
     publishContainerEvent(this.#deps.events, container.record, 'restart');
   }

@@ -86,7 +86,10 @@ export class ContainerStarts {
   }
 
   async #failed(container: LiveContainer, error: unknown): Promise<void> {
-    const failed = { exitCode: startFailureCode(error), error: startFailureText(error) };
+    const failed = {
+      exitCode: startFailureCode(error, container.record.exitCode),
+      error: startFailureText(error),
+    };
     container.record = { ...container.record, ...failed, active: false, restartDue: false };
     container.pendingRestart = undefined;
     await this.#attempt('record a failed start', container, () => this.#deps.store.update(container.record));

@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
-import { layOutRoot } from '../../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 import { copyDirectory } from '../../snapshots/copying/copy-directory.ts';
+import { layOutRoot } from '../../snapshots/root-layout.ts';
 import { rootOf } from '../../sys/id-map.ts';
 import { copyContent } from '../../volumes/copy-content.ts';
 import { isMountedVolume } from '../../volumes/volume-options.ts';

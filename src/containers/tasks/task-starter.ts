@@ -293,11 +293,12 @@ async function createTask(
   }
 }
 
-/** Exit code that Docker's client shows for a start that failed: 127 not found, 126 not executable, 128 anything else. */
-export function startFailureCode(error: unknown): number {
+/** Exit code that Docker's client shows for a start that failed: 127 not found, 126 not executable; else that of the run before, or 128. */
+export function startFailureCode(error: unknown, before = 0): number {
   const code = error instanceof EngineError ? error.code : undefined;
   if (code === 'command-not-found') return 127;
-  return code === 'command-not-executable' ? 126 : 128;
+  if (code === 'command-not-executable') return 126;
+  return before === 0 ? 128 : before;
 }
 
 /** What `inspect` keeps of a failed start. */

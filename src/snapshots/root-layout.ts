@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Ids } from '../../sys/id-map.ts';
+import type { Ids } from '../sys/id-map.ts';
 
 type Want = { kind: 'directory' } | { kind: 'file'; empty?: true } | { kind: 'link'; target: string };
 
@@ -19,6 +19,9 @@ export const ROOT_LAYOUT: readonly (readonly [path: string, want: Want])[] = [
   ['proc', { kind: 'directory' }],
   ['sys', { kind: 'directory' }],
   ['dev', { kind: 'directory' }],
+  ['dev/console', { kind: 'file' }],
+  ['dev/pts', { kind: 'directory' }],
+  ['dev/shm', { kind: 'directory' }],
   ['etc', { kind: 'directory' }],
   ['etc/hosts', { kind: 'file' }],
   ['etc/hostname', { kind: 'file' }],
