@@ -107,7 +107,7 @@ export function omittedFields(
 }
 
 /** What Go's type can be asked. */
-function restartPolicyMethods(name: Value | undefined): Record<string, Value> {
+function restartPolicyMethods(name: Value): Record<string, Value> {
   return {
     IsNone: name === 'no' || name === '',
     IsAlways: name === 'always',

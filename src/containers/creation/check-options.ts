@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { parseSecurityOptions } from '../../runtime/spec/security-options.ts';
 import type { HostOptions } from '../container.ts';
 import { ownerOf } from '../namespaces/namespace-modes.ts';
 
@@ -20,6 +21,11 @@ export function checkRemapped({ privileged, networkMode, pidMode }: HostOptions)
         ? 'cannot share the host PID namespace when user namespaces are enabled'
         : undefined;
   if (reason !== undefined) throw new EngineError('invalid', reason);
+}
+
+/** @throws EngineError "invalid" as `parseSecurityOptions`; a profile is read at the start. */
+export function checkSecurityOptions({ securityOpt }: Pick<HostOptions, 'securityOpt'>): void {
+  parseSecurityOptions(securityOpt.filter((option) => !/^seccomp[=:]/.test(option)));
 }
 
 /** @throws EngineError "invalid" when another runtime than the daemon's is asked for. */

@@ -16,7 +16,7 @@ import type { ContainerRecord } from '../record/container-record.ts';
 import type { ContainerIndex } from '../record/container-store.ts';
 import { checkName } from '../record/names.ts';
 import { snapshotKeyOf } from '../tasks/task-starter.ts';
-import { checkRuntimeName } from './check-options.ts';
+import { checkRuntimeName, checkSecurityOptions } from './check-options.ts';
 import { newContainerId, newRecord } from './creation.ts';
 import { plannedNetworks } from './planned-networks.ts';
 
@@ -66,6 +66,7 @@ export class ContainerCreations {
     const name = asked ?? this.#names.generate();
     const engine = await this.#deps.runtime.info();
     checkRuntimeName(request.host.runtime, engine.name);
+    checkSecurityOptions(request.host);
     const host = withOwnerIds(request.host, this.#index);
     const { record, warnings } = newRecord({ ...request, host }, image, {
       id: newContainerId(),
