@@ -33,6 +33,9 @@ export function decodeCreateRequest(
     host.emptyLists = emptyLists(hostFields);
     warnings.push(...applyRules(HOST_RULES, hostFields, { target: host, path: 'HostConfig.' }));
   }
+  // There is no image whose command it could be.
+  if (config.image === '' && (config.cmd ?? []).length + (config.entrypoint ?? []).length === 0)
+    throw new EngineError('invalid', 'no command specified');
   checkHealthcheck(config.healthcheck);
   checkHost(host);
   if (host.utsMode === 'host' && config.hostname !== '')
