@@ -435,7 +435,7 @@ test('the daemon killed while a container prints: the next one finds it, and the
   const request = { ...subject.request(args), logPath };
   const order = join(subject.directory, 'order.json');
   writeFileSync(order, JSON.stringify({ request, probed: subject.probed, directory: subject.directory }));
-  const program = new URL('./testing/dying-daemon.ts', import.meta.url).pathname;
+  const program = new URL('../testing/dying-daemon.ts', import.meta.url).pathname;
   const daemon = Bun.spawn([process.execPath, program, order], { stdout: 'pipe', stderr: 'inherit' });
   const { value } = await daemon.stdout.getReader().read();
   const handle = JSON.parse(Buffer.from(value!).toString()) as TaskHandle;
