@@ -162,6 +162,11 @@ export class ContainerService implements ContainerBackend {
     return this.#control.stop(...asked);
   }
 
+  /** As `ContainerControl.stopAll`. */
+  stopAll(): Promise<void> {
+    return this.#control.stopAll();
+  }
+
   restart(...asked: Parameters<ContainerBackend['restart']>): ReturnType<ContainerBackend['restart']> {
     return this.#control.restart(...asked);
   }

@@ -102,6 +102,10 @@ export class SystemService implements SystemBackend {
     };
   }
 
+  stopContainers(): Promise<void> {
+    return this.#engine.containers.stopAll();
+  }
+
   async doctor({ signal }: { signal: AbortSignal }): Promise<DoctorReport> {
     // Rarely called, and much to load.
     const { diagnose } = await import('./doctor/diagnose.ts');

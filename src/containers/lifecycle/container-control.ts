@@ -1,4 +1,4 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { TimedOptions } from '../container-backend.ts';
 import { publishContainerEvent } from '../container-events.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
@@ -19,12 +19,12 @@ interface StopWish {
 
 /** What users do to containers by name, each act in its container's turn. */
 export class ContainerControl {
-  readonly #deps: Pick<ContainerDependencies, 'events' | 'images'>;
+  readonly #deps: Pick<ContainerDependencies, 'events' | 'images' | 'logger'>;
   readonly #index: ContainerIndex<LiveContainer>;
   readonly #lifecycle: Lifecycle;
 
   constructor(
-    deps: Pick<ContainerDependencies, 'events' | 'images'>,
+    deps: Pick<ContainerDependencies, 'events' | 'images' | 'logger'>,
     index: ContainerIndex<LiveContainer>,
     lifecycle: Lifecycle,
   ) {
@@ -54,6 +54,26 @@ export class ContainerControl {
       this.#lifecycle.beginStop(container, options),
     );
     await ended;
+  }
+
+  /**
+   * The machine goes down: all that runs stops, each by its own signal and in its own time, and no policy starts anything before the next start
+   * of a daemon. No user's word stands behind it: `unless-stopped` starts then. Never rejects.
+   */
+  async stopAll(): Promise<void> {
+    this.#lifecycle.rest();
+    const stop = { signal: undefined, timeoutSeconds: undefined, byUser: false };
+    const stopOne = async (container: LiveContainer): Promise<void> => {
+      const begin = () => this.#lifecycle.beginStop(container, stop);
+      await (await this.#soon(container, stopPatienceMs(container, stop), begin)).ended;
+    };
+    const containers = [...this.#index.values()].filter(({ isUp }) => isUp);
+    const ends = await Promise.allSettled(containers.map(stopOne));
+    for (const [at, end] of ends.entries())
+      if (end.status === 'rejected' && !hadEnded(end.reason)) {
+        const details = { container: containers[at]?.id, error: messageOf(end.reason) };
+        this.#deps.logger.error('Cannot stop a container as the machine goes down', details);
+      }
   }
 
   async restart(nameOrId: string, options: StopWish): Promise<void> {
@@ -140,6 +160,10 @@ export class ContainerControl {
 function stopPatienceMs({ record }: LiveContainer, options: StopWish): number {
   const seconds = stopSecondsOf(record, options);
   return seconds < 0 ? Number.POSITIVE_INFINITY : Math.max(seconds * 1000, REMOVAL_PATIENCE_MS);
+}
+
+function hadEnded(error: unknown): boolean {
+  return error instanceof EngineError && error.kind === 'not-modified';
 }
 
 function givenUp({ id }: LiveContainer): EngineError {

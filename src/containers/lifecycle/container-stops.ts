@@ -27,6 +27,8 @@ export const KILL_GRACE_MS = 10_000;
 export interface StopOptions {
   signal: string | undefined;
   timeoutSeconds: number | undefined;
+  /** Default: true. What is not on a user's word is started with the next daemon, as its restart policy says. */
+  byUser?: boolean;
 }
 
 /** Ends containers on a user's word. */
@@ -42,8 +44,9 @@ export class ContainerStops {
   /** Send the stop signal. `ended` resolves when the container has, of itself or, after its time, by SIGKILL. */
   async begin(container: LiveContainer, options: StopOptions): Promise<{ ended: Promise<void> }> {
     const { task } = container;
+    const { byUser = true } = options;
     if (container.pendingRestart !== undefined) {
-      await this.endRestarts(container);
+      if (byUser) await this.endRestarts(container);
       return { ended: Promise.resolve() };
     }
     if (task === undefined) throw new EngineError('not-modified', `container ${container.id} is not running`);
@@ -51,14 +54,14 @@ export class ContainerStops {
     const signal = parseSignal(options.signal ?? config.stopSignal ?? String(SIGTERM));
     const seconds = stopSecondsOf(container.record, options);
     // A restart ends in a start: what the policy says goes on to hold.
-    const intended = container.restarting ? undefined : this.#recordStopIntent(container);
+    const intended = container.restarting || !byUser ? undefined : this.#recordStopIntent(container);
     container.hub.release('stopping');
     if (task.paused) await unpauseContainer(container, this.#deps);
     await intended;
     task.stop = { signal, seconds, sent: false, sinceMs: Date.now(), restarts: container.restarting };
     await balancePorts(container, task, this.#deps);
     this.#note(container, task);
-    return await this.#carryOut(container, task, task.stop);
+    return await this.#carryOut(container, task, task.stop, byUser);
   }
 
   /** Go on with a stop that the last daemon had begun: as much time as was left. */
@@ -73,11 +76,12 @@ export class ContainerStops {
     container: LiveContainer,
     task: LiveTask,
     { signal, sent, seconds }: TaskStop,
+    byUser = true,
   ): Promise<{ ended: Promise<void> }> {
     if (!sent) await this.#signal(container, task, signal);
     if (task.stop !== undefined) task.stop.sent = true;
     this.#note(container, task);
-    return { ended: this.#finish(container, task, seconds) };
+    return { ended: this.#finish(container, task, { seconds, byUser }) };
   }
 
   /** A task that has ended meanwhile has no note any more. */
@@ -91,9 +95,13 @@ export class ContainerStops {
     }
   }
 
-  async #finish(container: LiveContainer, task: LiveTask, seconds: number): Promise<void> {
+  async #finish(
+    container: LiveContainer,
+    task: LiveTask,
+    { seconds, byUser }: { seconds: number; byUser: boolean },
+  ): Promise<void> {
     const ended = seconds === 0 ? false : await endsWithin(task, seconds < 0 ? undefined : seconds * 1000);
-    if (!ended) await this.forceEnd(container, task);
+    if (!ended) await this.forceEnd(container, task, { byUser });
     // Who was told that it has stopped is told so after the machine went down, too.
     await task.recorded;
   }

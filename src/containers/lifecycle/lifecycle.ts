@@ -63,6 +63,11 @@ export class Lifecycle {
     return await this.#stops.begin(container, options);
   }
 
+  /** As `ContainerRestarts.rest`. */
+  rest(): void {
+    this.#restarts.rest();
+  }
+
   /** Stop, where it runs, and start. A container that removes itself at its end lives through it. */
   async restart(container: LiveContainer, options: StopOptions, signal: AbortSignal): Promise<void> {
     container.restarting = true;

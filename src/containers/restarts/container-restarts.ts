@@ -19,6 +19,7 @@ export class ContainerRestarts {
   readonly #deps: Pick<ContainerDependencies, 'store' | 'events' | 'logger'>;
   readonly #background: BackgroundWork;
   readonly #act: RestartActs;
+  #resting = false;
 
   constructor(
     deps: Pick<ContainerDependencies, 'store' | 'events' | 'logger'>,
@@ -28,6 +29,11 @@ export class ContainerRestarts {
     this.#deps = deps;
     this.#background = background;
     this.#act = act;
+  }
+
+  /** From now on nothing is started: that is left to the next daemon. */
+  rest(): void {
+    this.#resting = true;
   }
 
   /** After an end: the record as it is now, and whether a restart is pending. */
@@ -40,7 +46,7 @@ export class ContainerRestarts {
       restartCount: ended.restartCount,
       lastDelayMs: container.lastDelayMs,
     });
-    if (plan === undefined) return ended;
+    if (plan === undefined || this.#resting) return ended;
     container.lastDelayMs = plan.delayMs;
     this.#background.track(this.#after(container, this.hold(container), plan.delayMs));
     return { ...ended, restartDue: true, restartCount: ended.restartCount + 1 };
@@ -57,7 +63,7 @@ export class ContainerRestarts {
   async release(container: LiveContainer, pending = container.pendingRestart): Promise<void> {
     await container.queue.run(async (signal) => {
       if (pending === undefined || container.pendingRestart !== pending) return;
-      if (this.#background.closing.aborted) return;
+      if (this.#resting || this.#background.closing.aborted) return;
       try {
         await this.#act.start(container, signal);
       } catch (error) {

@@ -1,10 +1,15 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CgroupWarmth } from './cgroup-warmth.ts';
 
+/** As the kernel tells it in either layout, and the file in which this process would be found. */
+const LAYOUTS = [
+  { layout: 'v1', own: '9:pids:/unit\n0::/\n', procs: 'pids/unit/cgroup.procs', more: undefined },
+  { layout: 'v2', own: '0::/unit\n', procs: 'unit/cgroup.procs', more: 'cgroup.controllers' },
+];
 let root: string;
 
 beforeEach(() => {
@@ -15,62 +20,54 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** Where this process would be found in a `pids` hierarchy at `root`. */
-function procsFile(): string {
-  const path = /^\d+:pids:(?<path>\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.groups?.['path'];
-  return join(root, 'pids', path ?? '/', 'cgroup.procs');
-}
+describe.each(LAYOUTS)('$layout', ({ own, procs, more }) => {
+  let file: string;
+  let warmth: CgroupWarmth;
 
-test('anticipate() moves this process to where it is, once for several calls', async () => {
-  const file = procsFile();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, '');
-  const warmth = new CgroupWarmth(root);
-  for (let i = 0; i < 3; i++) warmth.anticipate();
-  for (let i = 0; i < 100 && readFileSync(file, 'utf8') === ''; i++) await sleep(5);
-  expect(readFileSync(file, 'utf8')).toBe('0');
+  beforeEach(() => {
+    file = join(root, procs);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, '');
+    if (more !== undefined) writeFileSync(join(root, more), 'pids\n');
+    warmth = new CgroupWarmth({ root, own: () => own });
+  });
+
+  const moved = () => readFileSync(file, 'utf8') === '0';
+
+  test('anticipate() moves this process to where it is, once for several calls', async () => {
+    for (let i = 0; i < 3; i++) warmth.anticipate();
+    await eventually(moved);
+  });
+
+  test('it is kept up for as long as a start may take, and no longer', async () => {
+    warmth.anticipate();
+    await eventually(moved);
+    writeFileSync(file, '');
+    await eventually(moved);
+    await sleep(300);
+    writeFileSync(file, '');
+    await sleep(50);
+    expect(moved()).toBe(false);
+  });
+
+  test('the last end() ends it', async () => {
+    warmth.begin();
+    await eventually(moved);
+    warmth.end();
+    await sleep(20);
+    writeFileSync(file, '');
+    await sleep(50);
+    expect(moved()).toBe(false);
+  });
 });
 
-test('it is kept up for as long as a start may take, and no longer', async () => {
-  const file = procsFile();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, '');
-  new CgroupWarmth(root).anticipate();
-  await eventually(() => readFileSync(file, 'utf8') === '0');
-  writeFileSync(file, '');
-  await eventually(() => readFileSync(file, 'utf8') === '0');
-  await sleep(300);
-  writeFileSync(file, '');
-  await sleep(50);
-  expect(readFileSync(file, 'utf8')).toBe('');
-});
-
-test('the last end() ends it', async () => {
-  const file = procsFile();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, '');
-  const warmth = new CgroupWarmth(root);
-  warmth.begin();
-  await eventually(() => readFileSync(file, 'utf8') === '0');
-  warmth.end();
+test('a host with no such hierarchy is left alone', async () => {
+  new CgroupWarmth({ root, own: () => LAYOUTS[0]?.own ?? '' }).anticipate();
   await sleep(20);
-  writeFileSync(file, '');
-  await sleep(50);
-  expect(readFileSync(file, 'utf8')).toBe('');
+  expect(readdirSync(root)).toEqual([]);
 });
 
 async function eventually(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 400 && !holds(); i++) await sleep(1);
   expect(holds()).toBe(true);
 }
-
-test('a host with cgroup v2 alone, or with no such hierarchy, is left alone', async () => {
-  const file = procsFile();
-  new CgroupWarmth(root).anticipate();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, '');
-  writeFileSync(join(root, 'cgroup.controllers'), 'pids\n');
-  new CgroupWarmth(root).anticipate();
-  await sleep(20);
-  expect(readFileSync(file, 'utf8')).toBe('');
-});

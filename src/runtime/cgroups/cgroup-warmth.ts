@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupVersion } from './task-cgroup.ts';
 
-const ROOT = '/sys/fs/cgroup';
 /** Any v1 hierarchy will do, as the kernel has one lock for all of them; containers' limits don't concern this one. */
 const HIERARCHY = 'pids';
+const OWN_PLACE = {
+  1: /^\d+:pids:(?<path>\/.*)$/m,
+  2: /^0::(?<path>\/.*)$/m,
+};
 
 /** From the client's request to make a container until its first process is moved: two rounds to the client, and a start. */
 const WARM_MS = 60;
@@ -22,19 +25,19 @@ const AGAIN_MS = 6;
  */
 export class CgroupWarmth {
   readonly #root: string;
-  readonly #useful: boolean;
+  readonly #own: () => string;
   #untilMs = 0;
   #moving = false;
   #underWay = 0;
 
-  constructor(root = ROOT) {
+  /** @param options.own the text of /proc/self/cgroup */
+  constructor({ root = '/sys/fs/cgroup', own = ownCgroups }: { root?: string; own?: () => string } = {}) {
     this.#root = root;
-    this.#useful = cgroupVersion(root) === '1' && this.#ownProcs() !== undefined;
+    this.#own = own;
   }
 
   /** A process will be moved within some 60 ms. Costs next to nothing while it is warm already. */
   anticipate(): void {
-    if (!this.#useful) return;
     this.#untilMs = performance.now() + WARM_MS;
     if (this.#moving) return;
     this.#moving = true;
@@ -65,14 +68,18 @@ export class CgroupWarmth {
 
   /** Read anew each time: were we moved elsewhere meanwhile, the old path would take us back. */
   #ownProcs(): string | undefined {
-    try {
-      const path = /^\d+:pids:(?<path>\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.groups?.[
-        'path'
-      ];
-      const file = path === undefined ? undefined : join(this.#root, HIERARCHY, path, 'cgroup.procs');
-      return file !== undefined && existsSync(file) ? file : undefined;
-    } catch {
-      return undefined;
-    }
+    const version = cgroupVersion(this.#root);
+    const path = OWN_PLACE[version].exec(this.#own())?.groups?.['path'];
+    const hierarchy = version === '1' ? HIERARCHY : '';
+    const file = path === undefined ? undefined : join(this.#root, hierarchy, path, 'cgroup.procs');
+    return file !== undefined && existsSync(file) ? file : undefined;
+  }
+}
+
+function ownCgroups(): string {
+  try {
+    return readFileSync('/proc/self/cgroup', 'utf8');
+  } catch {
+    return '';
   }
 }

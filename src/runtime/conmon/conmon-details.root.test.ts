@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cgroupVersion } from '../cgroups/task-cgroup.ts';
 import type { TaskHandle } from '../runtime.ts';
 import { plainHostOptions } from '../spec/plain-host-options.ts';
 import type { SpecHostOptions, SpecInput } from '../spec/spec-input.ts';
@@ -52,6 +53,12 @@ function specRequest(
 function pathOf(request: ReturnType<RealSubject['request']>): { cgroupsPath: string } {
   return { cgroupsPath: `${subject.cgroupParent}/${request.id.containerId}` };
 }
+
+/** Memory, processes and the quota of processor time, as a container sees its own. */
+const LIMIT_FILES = {
+  1: 'memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us',
+  2: 'memory.max pids.max cpu.max',
+};
 
 describe('confinement, as Docker has it', () => {
   test('seccomp filter on, default capabilities', async () => {
@@ -145,7 +152,7 @@ describe('confinement, as Docker has it', () => {
     const args = [
       'sh',
       '-c',
-      `cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us
+      `cd /sys/fs/cgroup; cat ${LIMIT_FILES[cgroupVersion()]} | grep -oE '^[0-9]+'
        ulimit -n; mount | grep -E "scratch|/dev/shm|/data"; touch /x 2>&1; touch /data/x 2>&1; touch /scratch/x; cat /proc/sys/net/ipv4/ip_forward`,
     ];
     const lines = (await outputOf(args, host, { binds })).split('\n');

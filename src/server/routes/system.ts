@@ -39,6 +39,14 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
         response.json(200, await system.doctor({ signal: request.signal })),
     },
     {
+      method: 'POST',
+      pattern: '/shutdown',
+      handler: async (_request, response) => {
+        await system.stopContainers();
+        response.empty(204);
+      },
+    },
+    {
       method: 'GET',
       pattern: '/events',
       handler: (request, response) => events(backends, request, response),

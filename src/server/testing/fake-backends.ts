@@ -376,6 +376,7 @@ export class FakeEngine implements Backends {
       Architecture: 'x86_64',
       Checks: [],
     }),
+    stopContainers: async () => void this.calls.push(['stop containers']),
     diskUsage: async () => ({
       owners: new Map([
         ['images', 2000],
