@@ -134,6 +134,15 @@ function contentTests(create: CreateSnapshotter): void {
     ...Array.from({ length: 300 }, (_, i) => file(`many/entry-${i}`, `content ${i}`)),
   ];
 
+  test('a listing of a directory has what every directory has', async () => {
+    await using fixture = await SnapshotFixture.open(create);
+    const { chainId } = await fixture.layer([dir('sub'), file('sub/a', 'x')]);
+    const target = await fixture.mounted('k', chainId);
+    const listed = Bun.spawnSync(['ls', '-a', join(target, 'sub')]).stdout.toString();
+    expect(listed).toBe('.\n..\na\n');
+    expect(statSync(target).ino).toBeGreaterThan(0);
+  });
+
   test('types, owners, modes, times, links, devices and xattrs are as in the tar', async () => {
     await using fixture = await SnapshotFixture.open(create);
     const target = await fixture.mounted('k', (await fixture.layer(everything)).chainId);
