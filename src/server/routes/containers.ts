@@ -127,16 +127,20 @@ export function containerRoutes(backends: Backends): Route[] {
     },
     {
       method: 'DELETE',
-      // A container's name for another one, by a link: there are none.
+      // A container's name for another one, by a link.
       pattern: '/containers/{}/{}',
-      handler: ({ params: [name = '', alias = ''] }) => {
-        throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+      handler: async (request, response) => {
+        const [name = '', alias = ''] = request.params;
+        if (!boolParam(request, 'link'))
+          throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+        await containers.unlink(name, alias);
+        response.empty(204);
       },
     },
   ];
 }
 
-/** No container has a link, so what is named is at most a container's own name. @throws EngineError in Docker's words. */
+/** What is named is at most a container's own name. @throws EngineError in Docker's words. */
 async function refuseLink(containers: Backends['containers'], name: string): Promise<never> {
   await containers.inspect(name);
   throw new EngineError('internal', 'Conflict, cannot remove the default link name of the container');

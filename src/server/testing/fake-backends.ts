@@ -108,6 +108,7 @@ export class FakeEngine implements Backends {
     rename: async (name, newName) => {
       this.#find(name).view.name = newName;
     },
+    unlink: async (name, alias) => void this.calls.push(['unlink', name, alias]),
     remove: async (name, options) => {
       this.calls.push(['remove', name, options]);
       const { view } = this.#find(name);
