@@ -20,8 +20,9 @@ import type { LayerBlobs } from './export/layer-blobs.ts';
 import { emptyResult, type PlannedOutput, planOutputs } from './export/planned-output.ts';
 import type { BuiltStage } from './export/store-build.ts';
 import { type BuildDefinition, loadDefinition } from './load-definition.ts';
-import type { BuildPlan, ContextPaths } from './plan/build-plan.ts';
+import type { BuildPlan } from './plan/build-plan.ts';
 import type { ContextName } from './plan/build-step.ts';
+import type { ContextPaths } from './plan/context-paths.ts';
 import type { PlanRunner } from './plan/plan-job.ts';
 import { type PlannedDockerfile, planDockerfile } from './plan-dockerfile.ts';
 import { BuildContexts } from './solver/build-contexts.ts';
@@ -147,6 +148,7 @@ class BuildRun {
   #tellPlans(plans: readonly BuildPlan[]): void {
     this.#context.watch({
       type: 'plan',
+      declaredArgs: plans.flatMap(({ declaredArgs }) => declaredArgs),
       lines: plans.flatMap((plan) =>
         plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
       ),

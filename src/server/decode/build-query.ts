@@ -42,6 +42,11 @@ export function classicBuild(request: ApiRequest, session: BuildSession): BuildR
   };
 }
 
+/** Of all that were given, those without a value among them. */
+export function buildArgNames(request: ApiRequest): string[] {
+  return Object.keys(jsonParam(request, 'buildargs') ?? {});
+}
+
 /** Images with a cache of their own; of those without one nothing is used. */
 function cacheFrom(request: ApiRequest): CacheSource[] {
   const value = jsonParam(request, 'cachefrom');

@@ -4,6 +4,8 @@ import { type Digest, hexOf } from '../../oci/digest.ts';
 import type { ProgressMessage } from '../../wire/image.ts';
 import { encodeProgress } from './image.ts';
 
+const FROM = /^\s*from\b/i;
+
 type Line = BuildPlanLines['lines'][number];
 
 interface StepState {
@@ -19,15 +21,22 @@ interface StepState {
 export class ClassicProgress {
   readonly #write: (message: ProgressMessage) => void;
   readonly #labels: ReadonlyMap<string, string>;
+  readonly #buildArgs: readonly string[];
   readonly #steps = new Map<Digest, StepState>();
   #lines: readonly Line[] = [];
+  #unused: readonly string[] = [];
   #current = -1;
   /** Stands for the image as of the step before. */
   #id = '';
 
-  constructor(write: (message: ProgressMessage) => void, labels: ReadonlyMap<string, string>) {
+  /** `buildArgs`: names of those that were given, whatever their values. */
+  constructor(
+    write: (message: ProgressMessage) => void,
+    { labels, buildArgs }: { labels: ReadonlyMap<string, string>; buildArgs: readonly string[] },
+  ) {
     this.#write = write;
     this.#labels = labels;
+    this.#buildArgs = buildArgs;
   }
 
   event(event: BuildEvent): void {
@@ -35,7 +44,7 @@ export class ClassicProgress {
       case 'dockerfile':
         break;
       case 'plan':
-        this.#begin(event.lines);
+        this.#begin(event);
         break;
       case 'vertex':
         this.#vertex(event.vertex);
@@ -69,12 +78,18 @@ export class ClassicProgress {
       this.#write({ stream: ` ---> ${hexOf(imageId).slice(0, 12)}\n` });
     }
     this.#write({ aux: { ID: imageId } });
+    if (this.#unused.length > 0)
+      this.#write({
+        stream: `[Warning] One or more build-args [${this.#unused.join(' ')}] were not consumed\n`,
+      });
     this.#write({ stream: `Successfully built ${hexOf(imageId).slice(0, 12)}\n` });
     for (const name of names) this.#write({ stream: `Successfully tagged ${name}\n` });
   }
 
-  #begin(lines: readonly Line[]): void {
+  #begin({ lines, declaredArgs }: BuildPlanLines): void {
     this.#lines = lines;
+    const known = new Set(declaredArgs);
+    this.#unused = this.#buildArgs.filter((name) => !known.has(name)).sort();
     this.#advance();
   }
 
@@ -120,6 +135,7 @@ export class ClassicProgress {
       this.#tellStep();
       const { vertex, code } = this.#lines[this.#current] ?? {};
       if (vertex === undefined) {
+        if (this.#isAboveStages()) continue;
         this.#id = createHash('sha256').update(`${this.#id}\n${code}`).digest('hex');
         this.#write({ stream: ` ---> ${this.#id.slice(0, 12)}\n` });
         continue;
@@ -137,6 +153,11 @@ export class ClassicProgress {
     this.#header(this.#current, line.code);
     if (line.vertex === undefined) return;
     for (const message of this.#stateOf(line.vertex).waiting.splice(0)) this.#write(message);
+  }
+
+  /** An ARG there makes nothing. */
+  #isAboveStages(): boolean {
+    return !this.#lines.slice(0, this.#current + 1).some(({ code }) => FROM.test(code));
   }
 
   #header(index: number, code: string): void {

@@ -66,4 +66,26 @@ describe('the stock client’s classic build', () => {
       body: '{"message":"unsupported isolation: \\"process\\""}\n',
     });
   }, 60_000);
+
+  test('tells of build arguments that no ARG asks for, in Docker’s words, at the end', async () => {
+    const Dockerfile = 'ARG ABOVE\nFROM busybox AS other\nARG OTHER\nFROM busybox\nARG OWN\nLABEL a=b\n';
+    const folder = project({ Dockerfile });
+    const build = async (...words: string[]): Promise<string> => {
+      const { code, stdout } = await daemon.run(['build', ...words, folder], classic);
+      expect(code).toBe(0);
+      return stdout;
+    };
+    const args = (...names: string[]) => names.flatMap((name) => ['--build-arg', `${name}=1`]);
+    const warned = await build(...args('X', 'OWN', 'HTTP_PROXY', 'no_proxy', 'A', 'SOURCE_DATE_EPOCH'));
+    expect(warned.split('\n').slice(-3)).toEqual([
+      '[Warning] One or more build-args [A SOURCE_DATE_EPOCH X] were not consumed',
+      expect.stringMatching(/^Successfully built [0-9a-f]{12}$/),
+      '',
+    ]);
+    expect(warned).toContain('Step 1/4 : ARG ABOVE\nStep 2/4 : FROM busybox\n');
+    expect(await build(...args('ABOVE', 'OTHER', 'OWN'))).not.toContain('Warning');
+    expect(await build('-q', ...args('X'))).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    // Without a value it is given all the same.
+    expect(await build('--build-arg', 'B')).toContain('build-args [B] were');
+  }, 60_000);
 });
