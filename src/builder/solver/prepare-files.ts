@@ -1,7 +1,8 @@
-import type { Digest } from '../../oci/digest.ts';
+import type { ChainId, Digest } from '../../oci/digest.ts';
 import type { FileAction } from '../copy/file-action.ts';
 import { makeFileLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
+import { hasNames } from '../copy/user-names.ts';
 import type { FileStep, StepSource } from '../plan/build-step.ts';
 import { withGitAccess } from '../sources/git-access.ts';
 import type { PreparedStep } from './prepared-step.ts';
@@ -16,7 +17,7 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
   };
   try {
     const { actions, content, digest } = await actionsOf(step, releases, inputs);
-    const key = inputs.key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
+    const key = inputs.key(['file', ...below(step, parent), content]);
     const make: PreparedStep['make'] = async ({ signal, tell, lease }) => {
       tell({ type: 'started' });
       const made = await makeFileLayer(actions, {
@@ -38,6 +39,12 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
     await release();
     throw error;
   }
+}
+
+/** What of the parent makes a difference. With `--link` nothing of it does, unless names of owners are looked up there. */
+function below({ link, work }: FileStep, parent: ChainId | undefined): readonly string[] {
+  const isOwn = link && !(work.kind === 'copy' && hasNames(parseOwner(work.options.chown)));
+  return isOwn ? ['link'] : [link ? 'link' : 'on', parent ?? ''];
 }
 
 async function actionsOf(

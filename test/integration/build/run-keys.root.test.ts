@@ -41,7 +41,43 @@ async function isCached(first: Parameters<typeof build>, second: Parameters<type
   return new RegExp(`^#${step} CACHED$`, 'm').test(said);
 }
 
+/** Names of the steps that were taken from the cache, but for base images. */
+function cachedIn(said: string): string[] {
+  const names = new Map(
+    [...said.matchAll(/^#(\d+) \[[^\]]*\d+\/\d+\] ((?!FROM ).*)$/gm)].map(([, id, name]) => [id, name]),
+  );
+  return [...said.matchAll(/^#(\d+) CACHED$/gm)].flatMap(([, id]) => names.get(id) ?? []);
+}
+
 const run = (mount: string, command: string) => ['FROM busybox', `RUN ${mount} ${command}`];
+
+test('COPY --link is taken from the cache whatever lies below, and hides a link that does', async () => {
+  const dockerfile = (base: string) => [
+    'FROM busybox',
+    `RUN mkdir -p /etc /real && ln -s /real /to && echo named:x:${base}:${base}::/: >> /etc/passwd && echo ${base} > /base`,
+    'COPY --link f /to/f',
+    'COPY --link --chown=5:6 f /own/f',
+    'COPY --link --chown=named f /named',
+    'COPY f /plain',
+    'RUN cat /base /to/f > /out; ls -A /real >> /out; stat -c "%F %u:%g" /to /own/f /named >> /out',
+  ];
+  const printed = (base: string): string =>
+    [base, 'content', 'directory 0:0', 'regular file 5:6', `regular file ${base}:${base}`, ''].join('\n');
+  const files = { f: 'content\n' };
+  expect((await build(dockerfile('71'), { files })).out).toBe(printed('71'));
+  const other = await build(dockerfile('72'), { files });
+  expect(other.out).toBe(printed('72'));
+  // The third looks a name up there, the fourth is a plain one.
+  expect(cachedIn(other.said)).toEqual(['COPY --link f /to/f', 'COPY --link --chown=5:6 f /own/f']);
+  // On what it was made on, too, and by a daemon that reads of it in its database.
+  await fixture.daemon.restart();
+  const again = await build(dockerfile('71'), { files });
+  expect(again.out).toBe(printed('71'));
+  expect(cachedIn(again.said)).toHaveLength(6);
+  const changed = await build(dockerfile('71'), { files: { f: 'other\n' } });
+  expect(changed.out).toBe(printed('71').replace('content', 'other'));
+  expect(cachedIn(changed.said)).toHaveLength(1);
+});
 
 test('what a cache mount begins with is part of the step', async () => {
   const dockerfile = (value: number) => [
