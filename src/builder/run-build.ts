@@ -18,6 +18,7 @@ import { builtLayers } from './export/built-layers.ts';
 import { BuildExporter } from './export/export-build.ts';
 import type { LayerBlobs } from './export/layer-blobs.ts';
 import { emptyResult, type PlannedOutput, planOutputs } from './export/planned-output.ts';
+import { readEpoch } from './export/source-date-epoch.ts';
 import type { BuiltStage } from './export/store-build.ts';
 import { type BuildDefinition, loadDefinition } from './load-definition.ts';
 import type { BuildPlan } from './plan/build-plan.ts';
@@ -189,7 +190,8 @@ class BuildRun {
   async #solve(planned: Planned): Promise<BuildResult> {
     const { plans, definition, lease } = planned;
     const { solver: ports, watch, signal } = this.#context;
-    const { session, network, extraHosts, limits, entitlements, sourceDateEpoch } = this.#request;
+    const { session, network, extraHosts, limits, entitlements } = this.#request;
+    const sourceDateEpoch = readEpoch('SOURCE_DATE_EPOCH', this.#request.sourceDateEpoch);
     const contexts = this.#contexts(plans, definition.ignore);
     const solver = new BuildSolver(ports, {
       session,
@@ -261,7 +263,7 @@ class BuildRun {
     const { lease } = planned;
     const solved = solver.keys;
     const exporter = new BuildExporter(
-      { images, rooms, blobs, runs: ports.runs, snapshotter: ports.snapshotter },
+      { images, rooms, blobs, runs: ports.runs, layers: ports.layers, snapshotter: ports.snapshotter },
       { request: this.#request, stages, solved, lease, facts: () => this.#facts(planned), watch, signal },
     );
     let result = emptyResult(stages.map(({ platform }) => platform));

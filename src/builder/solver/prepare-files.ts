@@ -16,7 +16,7 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
     for (const one of releases.splice(0)) await one();
   };
   try {
-    const { actions, content, digest } = await actionsOf(step, releases, inputs);
+    const { actions, content, digest, created } = await actionsOf(step, releases, inputs);
     const key = inputs.key(['file', ...below(step, parent), content]);
     const make: PreparedStep['make'] = async ({ signal, tell, lease }) => {
       tell({ type: 'started' });
@@ -24,7 +24,7 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
         ports: inputs.ports.layers,
         lease,
         parent,
-        clock: inputs.clock,
+        created: created ?? Math.floor(Date.now() / 1000),
         compression: 'none',
         signal,
         link: step.link,
@@ -51,11 +51,13 @@ async function actionsOf(
   { work }: FileStep,
   releases: (() => Promise<void>)[],
   inputs: StepInputs,
-): Promise<{ actions: FileAction[]; content: unknown; digest?: Digest }> {
+): Promise<{ actions: FileAction[]; content: unknown; digest?: Digest; created?: number | undefined }> {
   if (work.kind === 'directory') {
     const owner = parseOwner(work.user);
     const action = { kind: 'make-directory', path: work.path, mode: 0o755, owner } as const;
-    return { actions: [action], content: action };
+    // As in BuildKit SOURCE_DATE_EPOCH dates what is made here, and nothing that is copied.
+    const created = inputs.options.sourceDateEpoch;
+    return { actions: [action], content: created === undefined ? action : [action, created], created };
   }
   const found = await Promise.all(work.sources.map((source) => sourceOf(source, releases, inputs)));
   const actions = planCopy(found, work.options);

@@ -51,7 +51,7 @@ describe('buildRequestOf()', () => {
       },
     ],
     [{ requestid: 'frontend.lint' }, { describe: 'lint', checkOnly: false }],
-    [{ 'build-arg:SOURCE_DATE_EPOCH': '86400' }, { sourceDateEpoch: 86_400 }],
+    [{ 'build-arg:SOURCE_DATE_EPOCH': '86400' }, { sourceDateEpoch: '86400' }],
     [
       { 'cache-imports': '[{"Type":"registry","Attrs":{"ref":"r/x"}}]', 'cache-from': 'r/y' },
       {
@@ -97,7 +97,6 @@ describe('buildRequestOf()', () => {
     [{ 'context:x': 'nothing' }, 'invalid context specifier nothing for x'],
     [{ 'context:x': 'ftp://host' }, 'unsupported context source ftp for x'],
     [{ 'context:x': 'input:gone' }, 'invalid input gone for x'],
-    [{ 'build-arg:SOURCE_DATE_EPOCH': 'soon' }, 'invalid SOURCE_DATE_EPOCH: soon'],
     [{ 'cache-imports': '{' }, 'failed to unmarshal cache-imports'],
     [{ ulimit: 'x' }, 'failed to parse ulimit: invalid ulimit argument: x'],
   ])('refuses %j', (attributes, message) => {

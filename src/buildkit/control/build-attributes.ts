@@ -55,7 +55,7 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     attestations: attestationsOf(attributes),
     checkOnly: false,
     describe: describeOf(attributes.requestid),
-    sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
+    sourceDateEpoch: buildArgs.get('SOURCE_DATE_EPOCH'),
     parameters: withoutInputs(attributes),
   };
 }
@@ -238,10 +238,4 @@ export function cacheTarget(type: string, attributes: Record<string, string>): C
   if (mode !== 'min' && mode !== 'max')
     throw new EngineError('invalid', `unsupported cache export mode: ${mode}`);
   return { ...cacheSource(type, attributes), mode };
-}
-
-function epochOf(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,12}$/.test(text)) throw new EngineError('invalid', `invalid SOURCE_DATE_EPOCH: ${text}`);
-  return Number(text);
 }

@@ -79,6 +79,27 @@ test('COPY --link is taken from the cache whatever lies below, and hides a link 
   expect(cachedIn(changed.said)).toHaveLength(1);
 });
 
+test('SOURCE_DATE_EPOCH makes what WORKDIR makes another, and nothing that is run or copied', async () => {
+  const dockerfile = [
+    'FROM busybox',
+    'RUN echo > /made',
+    'COPY f /f',
+    'WORKDIR /w',
+    'RUN stat -c %Y /w > /out',
+  ];
+  const dated = (epoch: string) => ({
+    files: { f: 'x' },
+    args: ['--build-arg', `SOURCE_DATE_EPOCH=${epoch}`],
+  });
+  expect((await build(dockerfile, dated('1000'))).out).toBe('1000\n');
+  const { out, said } = await build(dockerfile, dated('2000'));
+  expect(out).toBe('2000\n');
+  expect(cachedIn(said)).toEqual(['RUN echo > /made', 'COPY f /f']);
+  const asked = ['FROM busybox', 'ARG SOURCE_DATE_EPOCH', 'RUN echo "$SOURCE_DATE_EPOCH" > /out'];
+  expect((await build(asked, dated('1000'))).out).toBe('1000\n');
+  expect((await build(asked, dated('2000'))).out).toBe('2000\n');
+});
+
 test('what a cache mount begins with is part of the step', async () => {
   const dockerfile = (value: number) => [
     'FROM busybox AS seed',
