@@ -31,6 +31,7 @@ import type { SolverPorts } from './solver/build-ports.ts';
 import { watched } from './solver/build-progress-teller.ts';
 import { BuildSolver } from './solver/solve-build.ts';
 import { withGitAccess } from './sources/git-access.ts';
+import { withoutLogin } from './sources/shown-url.ts';
 
 export interface RunBuildPorts {
   images: ImageService;
@@ -304,9 +305,4 @@ class BuildRun {
       })),
     };
   }
-}
-
-/** Credentials in a URL are no one else's business. */
-function withoutLogin(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/, '$1');
 }

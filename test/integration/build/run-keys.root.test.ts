@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildFixture } from '../../clients/build/build-fixture.ts';
 import { must } from '../../support/engine/command.ts';
+import { serveRepository } from '../../support/engine/served-repository.ts';
 
 // What makes a RUN another one, and what doesn't; what ONBUILD reads; build arguments that steer BuildKit. As Docker 28.5 with buildx 0.29 does it.
 let fixture: BuildFixture;
@@ -204,32 +204,13 @@ test("BuildKit's own build arguments are heeded", async () => {
 });
 
 test('a repository that asks who it is gets the secret that is meant for it, which opens it to nobody else', async () => {
-  const source = join(fixture.daemon.root, 'private');
-  mkdirSync(source);
-  const git = (...words: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...words], {
-      cwd: source,
-      encoding: 'utf8',
-    });
-  git('init', '-q', '-b', 'main');
-  writeFileSync(join(source, 'f'), 'private\n');
-  git('add', 'f');
-  git('commit', '-qm', 'x');
-  git('update-server-info');
-  const commit = git('rev-parse', 'HEAD').trim();
-  const wanted = `Basic ${Buffer.from('x-access-token:t0ken').toString('base64')}`.toLowerCase();
-  using server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    fetch: async (request) => {
-      if (request.headers.get('authorization')?.toLowerCase() !== wanted)
-        return new Response('who?', { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } });
-      const path = new URL(request.url).pathname.replace(/^\/p\.git/, '');
-      const file = Bun.file(join(source, '.git', path));
-      return (await file.exists()) ? new Response(file) : new Response('', { status: 404 });
-    },
-  });
-  const url = `http://127.0.0.1:${server.port}/p.git`;
+  const authorization = `Basic ${Buffer.from('x-access-token:t0ken').toString('base64')}`;
+  using repository = serveRepository(
+    join(fixture.daemon.root, 'private'),
+    { f: 'private\n' },
+    { authorization },
+  );
+  const { url, commit } = repository;
   const dockerfile = (ref: string) => [
     'FROM scratch',
     `ADD ${url}#${ref} /`,
