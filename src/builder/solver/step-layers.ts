@@ -66,7 +66,8 @@ export class StepLayers {
   #noted<T extends BuiltLayer | undefined>({ key }: PreparedStep, layer: T): T {
     if (layer === undefined) return layer;
     this.#layers.set(layer.chainId, layer);
-    this.#keys.set(key, { key, layer });
+    // By its place too: a layer of `COPY --link` has several.
+    this.#keys.set(`${key} ${layer.chainId}`, { key, layer });
     return layer;
   }
 

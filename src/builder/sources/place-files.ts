@@ -12,8 +12,9 @@ export interface FoundFile {
   attributes: NodeAttributes;
 }
 
-/** A file is read in one piece. */
+/** Both are had in one piece, while others wait. */
 const MAX_FILE_BYTES = 8 << 20;
+const MAX_NAMES = 10_000;
 
 /** Single files of a place, for who wants to look at some. Links are followed inside it. */
 export class PlaceFiles {
@@ -40,6 +41,8 @@ export class PlaceFiles {
     if (node.type !== 'directory') throw new EngineError('invalid', `${path} is not a directory`);
     const matcher = include === '' ? undefined : new PatternMatcher([include]);
     const names = node.names().filter((name) => matcher?.matches(name) !== false);
+    if (names.length > MAX_NAMES)
+      throw new EngineError('invalid', `Cannot list ${path}: more than ${MAX_NAMES} names`);
     return names.flatMap((name) => {
       const attributes = node.child(name)?.attributes();
       return attributes === undefined ? [] : [{ name, attributes }];

@@ -25,6 +25,7 @@ export class ClassicProgress {
   readonly #steps = new Map<Digest, StepState>();
   #lines: readonly Line[] = [];
   #unused: readonly string[] = [];
+  #firstFrom = 0;
   #current = -1;
   /** Stands for the image as of the step before. */
   #id = '';
@@ -88,6 +89,7 @@ export class ClassicProgress {
 
   #begin({ lines, declaredArgs }: BuildPlanLines): void {
     this.#lines = lines;
+    this.#firstFrom = lines.findIndex(({ code }) => FROM.test(code));
     const known = new Set(declaredArgs);
     this.#unused = this.#buildArgs.filter((name) => !known.has(name)).sort();
     this.#advance();
@@ -135,7 +137,8 @@ export class ClassicProgress {
       this.#tellStep();
       const { vertex, code } = this.#lines[this.#current] ?? {};
       if (vertex === undefined) {
-        if (this.#isAboveStages()) continue;
+        // An ARG above the stages makes nothing.
+        if (this.#current < this.#firstFrom) continue;
         this.#id = createHash('sha256').update(`${this.#id}\n${code}`).digest('hex');
         this.#write({ stream: ` ---> ${this.#id.slice(0, 12)}\n` });
         continue;
@@ -153,11 +156,6 @@ export class ClassicProgress {
     this.#header(this.#current, line.code);
     if (line.vertex === undefined) return;
     for (const message of this.#stateOf(line.vertex).waiting.splice(0)) this.#write(message);
-  }
-
-  /** An ARG there makes nothing. */
-  #isAboveStages(): boolean {
-    return !this.#lines.slice(0, this.#current + 1).some(({ code }) => FROM.test(code));
   }
 
   #header(index: number, code: string): void {
