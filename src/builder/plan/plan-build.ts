@@ -5,7 +5,12 @@ import { globalArgs, PROXY_ARGS, platformArgs } from '../expansion/arg-scope.ts'
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import type { Instruction, Stage } from '../instructions/instruction.ts';
 import { readInstruction } from '../instructions/read-instructions.ts';
-import { findTarget, instructionSources, type KnownStages } from '../instructions/stage-names.ts';
+import {
+  findTarget,
+  instructionSources,
+  type KnownStages,
+  lastChildren,
+} from '../instructions/stage-names.ts';
 import { atRange } from '../parser/dockerfile-error.ts';
 import { BaseFinder } from './base-finder.ts';
 import type { BuildPlan, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
@@ -50,7 +55,10 @@ class Planner {
   readonly #options: PlanOptions;
   readonly #globals: ReadonlyMap<string, string>;
   readonly #known: KnownStages;
+  /** Of stages that others still begin with, and the target's. */
   readonly #states = new Map<number, StageState>();
+  /** What each stage has come to. */
+  readonly #heads = new Map<number, BuildStep | undefined>();
   readonly #bases: BaseFinder;
   readonly #trees: StageTrees;
   /** ONBUILD's instructions, by the stage that they come into. */
@@ -84,7 +92,7 @@ class Planner {
       bases: this.#bases,
       known: this.#known,
       hasContext: options.hasContext,
-      headOf: (index) => this.#stateOf(index).head,
+      headOf: (index) => this.#headOf(index),
     });
   }
 
@@ -94,7 +102,16 @@ class Planner {
     if (target === undefined) throw new EngineError('internal', 'The plan has no target');
     const needed = await this.#neededFor(target);
     this.#tellGlobals();
-    for (const node of needed) this.#states.set(node.index, await this.#planStage(node));
+    const last = lastChildren(needed);
+    for (const node of needed) {
+      const { index, base } = node;
+      const state = await this.#planStage(node);
+      this.#heads.set(index, state.head);
+      // Thousands of stages, each with all that those before it have set, would be a gigabyte.
+      if (index === target.index || last.has(index)) this.#states.set(index, state);
+      const isDone = base.kind === 'stage' && last.get(base.index) === index && base.index !== target.index;
+      if (isDone) this.#states.delete(base.index);
+    }
     const state = this.#states.get(target.index);
     if (state === undefined) throw new EngineError('internal', 'The plan has no target');
     return {
@@ -235,9 +252,18 @@ class Planner {
 
   #stateOf(index: number): StageState {
     const state = this.#states.get(index);
-    if (state === undefined) throw new EngineError('internal', `Stage ${index} was not planned`);
+    if (state === undefined) throw notPlanned(index);
     return state;
   }
+
+  #headOf(index: number): BuildStep | undefined {
+    if (!this.#heads.has(index)) throw notPlanned(index);
+    return this.#heads.get(index);
+  }
+}
+
+function notPlanned(index: number): EngineError {
+  return new EngineError('internal', `Stage ${index} was not planned`);
 }
 
 /** An ONBUILD trigger of the base image. */
