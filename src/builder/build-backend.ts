@@ -1,4 +1,4 @@
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { OutputSink } from './build-session.ts';
 import type { Builder } from './builder.ts';
 import type { PostedCalls } from './posted-calls.ts';

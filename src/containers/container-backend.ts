@@ -2,12 +2,12 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Timeline } from '../sys/timeline.ts';
+import type { FileChange } from './archive/file-changes.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
-import type { NetworkMembership } from './container-networks.ts';
-import type { ContainerChange } from './container-update.ts';
-import type { FileChange } from './file-changes.ts';
+import type { NetworkMembership } from './networking/container-networks.ts';
 import type { ContainerStats } from './stats/container-stats.ts';
+import type { ContainerChange } from './update/container-update.ts';
 
 export interface CreateRequest {
   /** Without slash; undefined: a generated one. */

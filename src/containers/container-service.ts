@@ -4,35 +4,35 @@ import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { byPort, parsePort } from '../oci/port-text.ts';
 import { ArchiveService } from './archive/archive-service.ts';
+import type { FileChange } from './archive/file-changes.ts';
+import { commitContainer, exportRoot, writtenFiles } from './archive/root-files.ts';
 import type { ContainerView } from './container.ts';
 import type { ContainerBackend, ContainerCommit } from './container-backend.ts';
-import { ContainerConnections } from './container-connections.ts';
-import { ContainerControl } from './container-control.ts';
-import { ContainerCreations } from './container-creations.ts';
 import { publishContainerEvent } from './container-events.ts';
-import { ContainerNames } from './container-names.ts';
-import type { NetworkMembership } from './container-networks.ts';
-import { ContainerQueries, type ImageUser } from './container-queries.ts';
-import { ContainerRenames } from './container-renames.ts';
-import { ContainerIndex } from './container-store.ts';
-import type { ContainerChange } from './container-update.ts';
+import { ContainerCreations } from './creation/container-creations.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { ExecService } from './exec/exec-service.ts';
-import type { FileChange } from './file-changes.ts';
 import { HealthService } from './health/health-service.ts';
-import { Lifecycle } from './lifecycle.ts';
-import { listProcesses } from './list-processes.ts';
+import { ContainerControl } from './lifecycle/container-control.ts';
+import { Lifecycle } from './lifecycle/lifecycle.ts';
+import { pruneContainers } from './lifecycle/prune-containers.ts';
 import type { LiveContainer } from './live-container.ts';
 import { volumeUsers } from './mounts/volume-users.ts';
+import { ContainerConnections } from './networking/container-connections.ts';
+import type { NetworkMembership } from './networking/container-networks.ts';
 import { recallPorts } from './ports/change-ports.ts';
-import { pruneContainers } from './prune-containers.ts';
+import { ContainerQueries, type ImageUser } from './queries/container-queries.ts';
+import { listProcesses } from './queries/list-processes.ts';
+import { ContainerNames } from './record/container-names.ts';
+import { ContainerRenames } from './record/container-renames.ts';
+import { ContainerIndex } from './record/container-store.ts';
 import { recoverContainers } from './recovery.ts';
-import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
-import { runningTask } from './running-task.ts';
-import { startInOrder } from './start-due.ts';
+import { startInOrder } from './restarts/start-due.ts';
 import { StatsService } from './stats/stats-service.ts';
-import { StreamService } from './stream-service.ts';
-import { updateContainer } from './update-container.ts';
+import { StreamService } from './streams/stream-service.ts';
+import { runningTask } from './tasks/running-task.ts';
+import type { ContainerChange } from './update/container-update.ts';
+import { updateContainer } from './update/update-container.ts';
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -160,6 +160,11 @@ export class ContainerService implements ContainerBackend {
 
   stop(...asked: Parameters<ContainerBackend['stop']>): ReturnType<ContainerBackend['stop']> {
     return this.#control.stop(...asked);
+  }
+
+  /** As `ContainerControl.stopAll`. */
+  stopAll(): Promise<void> {
+    return this.#control.stopAll();
   }
 
   restart(...asked: Parameters<ContainerBackend['restart']>): ReturnType<ContainerBackend['restart']> {

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
-import { networkOfMode } from '../container-networks.ts';
-import type { ContainerPaths } from '../container-paths.ts';
-import type { ContainerRecord } from '../container-record.ts';
-import type { ContainerIndex } from '../container-store.ts';
 import type { LiveContainer } from '../live-container.ts';
+import { networkOfMode } from '../networking/container-networks.ts';
+import type { ContainerPaths } from '../record/container-paths.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
+import type { ContainerIndex } from '../record/container-store.ts';
 import { linkEnvironment } from './link-environment.ts';
 
 /** What a start makes of its container's links. */

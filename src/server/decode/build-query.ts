@@ -2,7 +2,7 @@ import type { BuildOutput, BuildRequest, CacheSource, StepLimits } from '../../b
 import type { BuildSession } from '../../builder/build-session.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Platform } from '../../oci/platform.ts';
-import type { RegistryCredentials } from '../../registry/registry-client.ts';
+import type { RegistryCredentials } from '../../registry/client/registry-client.ts';
 import { parseJson } from '../../wire/json.ts';
 import { quote } from '../../wire/quote.ts';
 import { toAuthConfig } from '../../wire/registry-auth.ts';

@@ -15,7 +15,7 @@ import type {
   WaitResult,
 } from '../../containers/container-backend.ts';
 import type { LifelineBackend } from '../../containers/lifelines/lifeline-backend.ts';
-import type { NetworkBackend, NetworkMember } from '../../containers/network-backend.ts';
+import type { NetworkBackend, NetworkMember } from '../../containers/networking/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
@@ -377,6 +377,7 @@ export class FakeEngine implements Backends {
       Architecture: 'x86_64',
       Checks: [],
     }),
+    stopContainers: async () => void this.calls.push(['stop containers']),
     diskUsage: async () => ({
       owners: new Map([
         ['images', 2000],
