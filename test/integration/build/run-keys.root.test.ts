@@ -79,6 +79,28 @@ test('COPY --link is taken from the cache whatever lies below, and hides a link 
   expect(cachedIn(changed.said)).toHaveLength(1);
 });
 
+test('one COPY --link in two stages at once, with a cache and without, is in both', async () => {
+  const stage = (name: string) => [`FROM busybox AS ${name}`, `RUN echo ${name} > /n`, 'COPY --link f /f'];
+  const dockerfile = [
+    ...stage('a'),
+    ...stage('b'),
+    'FROM busybox',
+    'RUN --mount=from=a,target=/a --mount=from=b,target=/b cat /a/n /a/f /b/n /b/f > /out',
+  ];
+  const files = { f: 'at once\n' };
+  for (const args of [[], ['--no-cache'], []])
+    expect((await build(dockerfile, { files, args })).out).toBe('a\nat once\nb\nat once\n');
+  const layers = async (target: string): Promise<string[]> => {
+    const folder = fixture.project({ ...files, Dockerfile: [...dockerfile, ''].join('\n') });
+    await fixture.daemon.out(['build', '-q', '-t', target, '--target', target, folder]);
+    const listed = await fixture.daemon.out(['inspect', '-f', '{{json .RootFS.Layers}}', target]);
+    return JSON.parse(listed) as string[];
+  };
+  const [one, other] = [await layers('a'), await layers('b')];
+  expect(one.at(-1)).toBe(other.at(-1) ?? '');
+  expect(one.at(-2)).not.toBe(other.at(-2) ?? '');
+});
+
 test('SOURCE_DATE_EPOCH makes what WORKDIR makes another, and nothing that is run or copied', async () => {
   const dockerfile = [
     'FROM busybox',
