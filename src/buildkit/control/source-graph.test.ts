@@ -50,6 +50,11 @@ test.each<[string, Node[], GraphSource]>([
     ],
     { type: 'remote', url: 'ssh://git@host/x#:a/b' },
   ],
+  [
+    'a directory of one at GitHub',
+    [source('git://github.com/o/r#v1'), copy({ src: '/a', dirCopyContents: true })],
+    { type: 'remote', url: 'github.com/o/r#v1:a' },
+  ],
   ['a file', [http], { type: 'file', url: 'https://host/x.tgz', name: 'context', checksum: undefined }],
   [
     'an archive',
@@ -72,6 +77,9 @@ test.each<[string, Node[]]>([
   ['a directory itself', [git, copy({ src: '/a' })]],
   ['a part of a directory', [git, copy({ src: '/a', dirCopyContents: true, excludePatterns: ['x'] })]],
   ['a way out', [git, copy({ src: '/../a', dirCopyContents: true })]],
+  ['files of this host', [source('git://x', { 'git.fullurl': 'file:///etc' })]],
+  ['a program', [source('git://x', { 'git.fullurl': 'ext::sh -c id' })]],
+  ['a repository that only git would take for one', [source('git://x', { 'git.fullurl': 'https://host/x' })]],
   ['a copy to elsewhere', [git, copy({ src: '/a', dest: '/b', dirCopyContents: true })]],
   ['a copy onto something', [git, copy({ src: '/a', dirCopyContents: true }, 0n)]],
   ['too many nodes', Array.from({ length: 20 }, () => copy({ src: '/', dirCopyContents: true }))],

@@ -11,6 +11,9 @@ export type GraphSource =
   | Extract<NamedContext, { type: 'image' | 'remote' }>
   | { type: 'file'; url: string; name: string; checksum: string | undefined };
 
+/** A repository by its URL alone, or by an address of ssh. */
+const REPOSITORY =
+  /^(github\.com\/[^?#]+|https?:\/\/[^?#]+\.git|(git|ssh):\/\/[^?#]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^?#]+)$/;
 /** Clients' graphs have a node or two. */
 const MAX_NODES = 16;
 
@@ -68,7 +71,10 @@ function sourceOf(node: Op, nodes: ReadonlyMap<string, Op>): GraphSource {
 /** `git://host/path#ref:directory`, with how it is spoken to beside it. */
 function gitUrl(identifier: string, attrs: Readonly<Record<string, string>>): string {
   const [name = '', fragment = ''] = identifier.slice('git://'.length).split('#', 2);
-  const remote = attrs['git.fullurl'] ?? `https://${name}`;
+  const full = attrs['git.fullurl'] ?? `https://${name}`;
+  // That host's repositories need no ending, but then no scheme either.
+  const remote = full.replace(/^https:\/\/(github\.com\/[^?#]+)(?<!\.git)$/, '$1');
+  if (!REPOSITORY.test(remote)) throw notRun();
   const query = new URLSearchParams();
   const checksum = attrs['git.checksum'] ?? '';
   if (checksum !== '') query.set('checksum', checksum);
@@ -96,7 +102,8 @@ function partOf(source: GraphSource, { actions }: FileOp): GraphSource {
 function belowUrl(url: string, path: string): string {
   const inside = path.split('/').filter((name) => name !== '' && name !== '.');
   if (inside.length === 0) return url;
-  if (inside.includes('..') || !/\.git([?#]|$)|^(git|ssh):\/\/|^[^/:]+@/.test(url)) throw notRun();
+  if (inside.includes('..') || !/\.git([?#]|$)|^(git|ssh):\/\/|^[^/:]+@|^github\.com\//.test(url))
+    throw notRun();
   const [remote = '', fragment = ''] = url.split('#', 2);
   const [ref = '', directory = ''] = fragment.split(':', 2);
   return `${remote}#${ref}:${[...directory.split('/'), ...inside].filter((name) => name !== '').join('/')}`;

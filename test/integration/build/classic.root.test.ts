@@ -47,6 +47,22 @@ describe('the stock client’s classic build', () => {
     expect(await idOf('two')).toBe(await idOf('one'));
   }, 60_000);
 
+  test('a remote context is a repository or a download, and no file of this host', async () => {
+    for (const remote of ['file:///etc/passwd', 'data:text/plain,FROM%20scratch', '/etc', 'ssh://git@x/y'])
+      expect(await daemon.api('POST', `/build?remote=${encodeURIComponent(remote)}`)).toEqual({
+        status: 500,
+        body: `{"message":"remoteURL (${remote}) could not be recognized as URL"}\n`,
+      });
+    // Ours may name contexts that others can't.
+    const { code, stderr } = await daemon.run(
+      ['build', '--build-context', 'x=file:///etc', project({ Dockerfile: 'FROM x' })],
+      {
+        client: 'sampan',
+      },
+    );
+    expect([code, stderr]).not.toEqual([0, '']);
+  }, 60_000);
+
   test('--isolation is default, in any case, or refused in Docker’s words; so it is in ours and by session', async () => {
     const folder = project({ Dockerfile: 'FROM busybox\nLABEL a=b\n' });
     const clients = [
