@@ -1,8 +1,8 @@
-// Reads a root file system for `readRoot`: a process in a mount namespace of its own whose root it becomes, so that whatever links a container has made
+// Reads a root file system for `readRoot`: a process with a mount namespace of its own whose root it becomes (synchronous calls alone: see `ownMounts`), so that whatever links a container has made
 // there, none leads out. The answer goes to stdout, an error as JSON to stderr.
 import { readFileSync, writeSync } from 'node:fs';
 import { serializeError } from '../../errors/engine-error.ts';
-import { enterRoot } from '../../sys/enter-root.ts';
+import { enterRoot, ownMounts } from '../../sys/enter-root.ts';
 import { isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
 import { layOutRoot } from '../root-layout.ts';
 import type { SnapshotView } from '../snapshotter.ts';
@@ -50,6 +50,7 @@ function viewed(request: ReadRequest, view: SnapshotView): string {
 
 try {
   const request = JSON.parse(readFileSync(requestFd, 'utf8')) as ReadRequest;
+  ownMounts();
   enterRoot(typeof request.root === 'string' ? request.root : viewed(request, request.root));
   if (request.form === 'list') list();
   else {
