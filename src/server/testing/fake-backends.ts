@@ -69,6 +69,7 @@ export class FakeEngine implements Backends {
     },
     cachePolicies: async () => [],
     receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    read: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
     localProof: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
   };
 
