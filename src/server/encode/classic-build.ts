@@ -8,8 +8,13 @@ const FROM = /^\s*from\b/i;
 
 type Line = BuildPlanLines['lines'][number];
 
+/** What is in the cache is found there sooner. */
+const ANNOUNCE_MS = 100;
+
 interface StepState {
   vertex: BuildVertex | undefined;
+  /** Until it is told that the step runs. */
+  announcing: NodeJS.Timeout | undefined;
   /** What it printed before its turn came. */
   waiting: ProgressMessage[];
 }
@@ -63,6 +68,7 @@ export class ClassicProgress {
 
   /** The build has failed: the step that did gets its turn. */
   failed(): void {
+    this.#settle();
     const at = this.#lines.findIndex(
       ({ vertex }) => vertex !== undefined && this.#steps.get(vertex)?.vertex?.error !== undefined,
     );
@@ -73,6 +79,7 @@ export class ClassicProgress {
 
   /** `ids` in full. */
   done(imageId: Digest, names: readonly string[]): void {
+    this.#settle();
     if (this.#labels.size > 0) {
       const text = [...this.#labels].map(([key, value]) => `${key}=${value}`).join(' ');
       this.#header(this.#lines.length, `LABEL ${text}`);
@@ -96,7 +103,7 @@ export class ClassicProgress {
   }
 
   #stateOf(vertex: Digest): StepState {
-    const known = this.#steps.get(vertex) ?? { vertex: undefined, waiting: [] };
+    const known = this.#steps.get(vertex) ?? { vertex: undefined, announcing: undefined, waiting: [] };
     this.#steps.set(vertex, known);
     return known;
   }
@@ -107,14 +114,35 @@ export class ClassicProgress {
     state.vertex = vertex;
     const isRun = /^\[[^\]]*\] RUN\b/.test(vertex.name);
     if (isRun && !wasStarted && vertex.startedNano !== undefined && vertex.completedNano === undefined)
-      this.#tell(vertex.digest, { stream: ` ---> Running in ${shortOf(vertex.digest)}\n` });
+      state.announcing = setTimeout(() => this.#announce(vertex.digest), ANNOUNCE_MS);
+    if (vertex.completedNano !== undefined && vertex.cached) this.#unannounced(state);
+    else if (vertex.completedNano !== undefined) this.#announce(vertex.digest);
     if (this.#lines[this.#current]?.vertex === vertex.digest && isDone(vertex)) {
       this.#tellEnd(vertex);
       this.#advance();
     }
   }
 
+  #settle(): void {
+    for (const state of this.#steps.values()) this.#unannounced(state);
+  }
+
+  /** That it runs: once it is known not to be in the cache. */
+  #announce(vertex: Digest): void {
+    if (this.#unannounced(this.#stateOf(vertex)))
+      this.#tell(vertex, { stream: ` ---> Running in ${shortOf(vertex)}\n` });
+  }
+
+  /** @returns whether it was yet to be told. */
+  #unannounced(state: StepState): boolean {
+    const { announcing } = state;
+    clearTimeout(announcing);
+    state.announcing = undefined;
+    return announcing !== undefined;
+  }
+
   #log(vertex: Digest, stream: 1 | 2, data: Uint8Array): void {
+    this.#announce(vertex);
     const text = new TextDecoder().decode(data);
     this.#tell(vertex, { stream: stream === 1 ? text : `\u001b[91m${text}\u001b[0m` });
   }

@@ -43,8 +43,35 @@ describe('the stock client’s classic build', () => {
     expect(await daemon.out(['run', '--rm', 'one'])).toBe('hello\nworld');
     const second = await daemon.run(['build', '-t', 'two', folder], classic);
     expect(second.stdout.match(/Using cache/g)?.length).toBe(2);
+    // As Docker: what is found has not run.
+    expect([first, second].map(({ stdout }) => stdout.includes('Running in'))).toEqual([true, false]);
     const idOf = async (name: string) => daemon.out(['image', 'inspect', '--format', '{{.Id}}', name]);
     expect(await idOf('two')).toBe(await idOf('one'));
+  }, 60_000);
+
+  test('a build on a user-defined network finds its containers by name', async () => {
+    await daemon.out(['network', 'create', 'built']);
+    await daemon.out([
+      'run',
+      '-d',
+      '--name',
+      'target',
+      '--network',
+      'built',
+      '--network-alias',
+      'other.name',
+      'busybox',
+      'sleep',
+      '1000',
+    ]);
+    const folder = project({ Dockerfile: 'FROM busybox\nRUN nslookup other.name && ping -c 1 target\n' });
+    try {
+      const { code, stdout, stderr } = await daemon.run(['build', '--network', 'built', folder], classic);
+      expect([code, stderr.includes('error')], stdout + stderr).toEqual([0, false]);
+    } finally {
+      await daemon.out(['rm', '-f', 'target']);
+      await daemon.out(['network', 'rm', 'built']);
+    }
   }, 60_000);
 
   test('a remote context is a repository or a download, and no file of this host', async () => {
