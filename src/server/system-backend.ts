@@ -1,5 +1,5 @@
 import type { EngineEvent } from '../events/event.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { DoctorReport } from '../wire/doctor.ts';
 
 /** Facts about engine and host for `/info`, gathered at the time of the call. */

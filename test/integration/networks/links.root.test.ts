@@ -123,3 +123,19 @@ test('--mac-address on the default bridge; --ip there is refused', async () => {
   const { Id } = JSON.parse(body) as { Id: string };
   expect(await inspect(Id, '{{.Config.MacAddress}}')).toBe('02:42:aa:bb:cc:02');
 });
+
+test('rm --link: the name goes, here and at the next start, and both containers stay', async () => {
+  const id = (await sleeper('db')).slice(0, 12);
+  const address = await inspect('db', '{{.NetworkSettings.IPAddress}}');
+  await sleeper('app', '--link', 'db:one', '--link', 'db:two');
+  expect(await engine.out(['rm', '--link', 'app/one'])).toBe('app/one');
+  expect(await inspect('app', '{{json .HostConfig.Links}}')).toBe('["/db:/app/two"]');
+  expect((await hosts('app'))[0]).toBe(`${address}\ttwo ${id} db`);
+  expect((await engine.run(['rm', '-l', 'app/one'])).stderr.trim()).toBe(
+    'Error response from daemon: No such container: app/one',
+  );
+  await engine.out(['rm', '-l', '/app/two']);
+  await engine.out(['restart', '-t', '0', 'app']);
+  expect((await hosts('app')).join()).not.toContain('two');
+  expect(await engine.out(['ps', '--format', '{{.Names}}'])).toBe('app\ndb');
+});

@@ -23,7 +23,8 @@ export function parseNetworking(flags: ParsedFlags): { mode: string; endpoints: 
           'invalid',
           `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
         );
-      continue;
+      // What can't be had there is the daemon's to refuse.
+      if (isPlain(network)) continue;
     }
     if (network.target in endpoints)
       throw new EngineError(
@@ -50,6 +51,19 @@ function applyFlags(network: NetworkAttachment, flags: ParsedFlags): void {
   const userDefined = !NOT_USER_DEFINED.has(network.target) && !network.target.startsWith('container:');
   if (network.aliases.length > 0 && !userDefined)
     throw new EngineError('invalid', 'network-scoped aliases are only supported for user-defined networks');
+}
+
+function isPlain({
+  ip,
+  ip6,
+  linkLocalIps,
+  aliases,
+  macAddress: mac,
+  driverOpts,
+  gwPriority,
+}: NetworkAttachment): boolean {
+  const lists = linkLocalIps.length + aliases.length;
+  return ip === '' && ip6 === '' && lists === 0 && mac === '' && driverOpts === undefined && gwPriority === 0;
 }
 
 function macAddress(text: string): string {

@@ -43,10 +43,10 @@ function addSpec(requests: PortRequests, spec: string): void {
   const { ip, host, container } = splitSpec(spec);
   const { port, protocol } = splitProtocol(container);
   if (port === '') throw invalid(`no port specified: ${spec}<empty>`);
-  const inside = parseRange(port) ?? fail(`invalid containerPort: ${port}`);
-  const outside = host === '' ? undefined : (parseRange(host) ?? fail(`invalid hostPort: ${host}`));
+  const inside = parseRange(port) ?? fail(`Invalid containerPort: ${port}`);
+  const outside = host === '' ? undefined : (parseRange(host) ?? fail(`Invalid hostPort: ${host}`));
   if (ip !== '' && !isIp(ip)) throw invalid(`invalid IP address: ${ip}`);
-  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`invalid proto: ${protocol}`);
+  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`Invalid proto: ${protocol}`);
   const count = inside.end - inside.start;
   if (outside !== undefined && outside.end - outside.start !== count && count !== 0)
     throw invalid(`invalid ranges specified for container and host Ports: ${port} and ${host}`);
@@ -98,7 +98,7 @@ export function parseExpose(specs: readonly string[]): Record<string, Record<str
       const part = wrong ?? large ?? port;
       const reason =
         part === port && wrong === undefined && large === undefined
-          ? `invalid range specified for port: ${port}`
+          ? `Invalid range specified for the Port: ${port}`
           : `strconv.ParseUint: parsing ${JSON.stringify(part)}: ${wrong === undefined ? 'value out of range' : 'invalid syntax'}`;
       throw invalid(`invalid range format for --expose: ${spec}, error: ${reason}`);
     }
