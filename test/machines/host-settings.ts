@@ -22,6 +22,8 @@ const HOST_SEEN_BY_GUEST = '10.0.2.2';
 const LOCAL_CERTIFICATES = '/usr/local/share/ca-certificates';
 const APT_OPTION = /^Acquire::(?:(?:http|https)::Proxy\S*|Check-Valid-Until|Check-Date|Retries) ".*";$/;
 const NPM_OPTION = /^(?:registry|proxy|https-proxy|noproxy|strict-ssl|@[^:]+:registry|\/\/.*)\s*=/;
+/** Emulated processors take minutes for what npm gives a connection five. */
+const PATIENT_NPM = ['fetch-timeout=3600000', 'fetch-retries=5'];
 const PROXY = /^(?:https?|no|all|ftp)_proxy$/i;
 
 export async function readHostSettings(): Promise<HostSettings> {
@@ -76,7 +78,7 @@ async function readNpm(): Promise<string[]> {
     .filter((path) => existsSync(path))
     .flatMap((path) => readFileSync(path, 'utf8').split('\n'))
     .filter((line) => NPM_OPTION.test(line));
-  return [...lines.map(seenByGuest), 'cafile=/etc/ssl/certs/ca-certificates.crt'];
+  return [...lines.map(seenByGuest), 'cafile=/etc/ssl/certs/ca-certificates.crt', ...PATIENT_NPM];
 }
 
 function readCertificates(): string[] {

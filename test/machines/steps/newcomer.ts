@@ -57,4 +57,11 @@ const LEFT = `
 left=$(grep sampan /proc/mounts; nft list tables | grep sampan; ip -o link | grep sampan; find /sys/fs/cgroup -name '*sampan*'; pgrep -a conmon) || true
 [ -z "$left" ] || { echo "left: $left"; exit 1; }`;
 
-export const tail = (output: string): string => output.trim().split('\n').slice(-12).join('\n');
+/** A line that was written over many times counts as it was in the end. */
+export const tail = (output: string): string =>
+  output
+    .trim()
+    .split('\n')
+    .slice(-12)
+    .map((line) => line.slice(line.lastIndexOf('\r') + 1))
+    .join('\n');
