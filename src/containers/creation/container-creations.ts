@@ -83,6 +83,7 @@ export class ContainerCreations {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,
       faults,
+      dataRoot: this.#deps.defaults.dataRoot,
     });
     this.#names.reserve(name);
     try {
