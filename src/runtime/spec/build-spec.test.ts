@@ -336,6 +336,23 @@ describe('what is refused', () => {
       'uids and gids must be in range 0-2147483647',
     ],
     [
+      'an id below zero',
+      {},
+      { process: process_({ user: '-1' }) },
+      'uids and gids must be in range 0-2147483647',
+    ],
+    [
+      'a folder without devices',
+      {
+        hardware: {
+          ...noHardware,
+          devices: [{ pathOnHost: '/etc', pathInContainer: '/etc', cgroupPermissions: '' }],
+        },
+      },
+      {},
+      'error gathering device information while adding custom device "/etc": not a device node',
+    ],
+    [
       'an added group without entry',
       { groupAdd: ['nosuch'] },
       {},
@@ -465,6 +482,8 @@ test('a user who is in no passwd is at home in /, as under runc', () => {
     ['HOME=/x'],
     [],
   ]);
+  // An empty one is none: the runtime looks it up.
+  expect([homeOf('4711', ['HOME=']), homeOf('user', ['HOME='])]).toEqual([['HOME=/'], []]);
 });
 
 test('a tmpfs over a directory takes its mode, unless another is asked for', () => {
