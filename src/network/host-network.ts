@@ -1,4 +1,5 @@
 import type { IpPrefix, SubLinkKind } from '../sys/links.ts';
+import type { Family, HostForwarding } from './forwarding/host-forwarding.ts';
 
 export interface BridgeRequest {
   name: string;
@@ -105,11 +106,11 @@ export interface HostNetwork {
   usedSubnets(exceptLink: string | undefined): Promise<IpPrefix[]>;
   addressesOf(link: string): Promise<IpPrefix[]>;
   /**
-   * Make or repair the bridge: addresses, up, forwarding of the host, which it reports when it was off.
+   * Make or repair the bridge: addresses, ports, up.
    *
    * @throws EngineError "conflict" when the name belongs to an interface that isn't ours.
    */
-  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
+  ensureBridge(request: BridgeRequest): Promise<void>;
   /** What macvlan and ipvlan stand on. @throws EngineError "invalid" when it is not there and can't be made. */
   ensureParent(request: ParentRequest): Promise<void>;
   /**
@@ -133,6 +134,9 @@ export interface HostNetwork {
   removeLinkInside(namespacePath: string, name: string): Promise<void>;
   /** Inside the namespace, what is sent to port 53 of 127.0.0.11 goes to these ports of it. */
   redirectNames(namespacePath: string, ports: { udp: number; tcp: number }): Promise<void>;
+  forwarding(): Promise<HostForwarding>;
+  /** Off: but for these interfaces. */
+  setForwarding(family: Family, wanted: { on: boolean; except: readonly string[] }): Promise<void>;
   /** So that the next packet of who keeps sending is looked at by the rules as they are now. */
   forgetFlows(flows: readonly StaleFlows[]): Promise<void>;
   /** Of nftables' rules: another after each transaction of anybody. */

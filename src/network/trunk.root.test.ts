@@ -217,6 +217,7 @@ test('a port that a container on the trunk publishes is reached from everywhere'
       ipv4: server.endpoint.ipv4!.address,
       ipv6: server.endpoint.ipv6!.address,
       ports: [{ ...port, hostAddresses: [...port.hostAddresses] }],
+      routed: [],
       shared: false,
     });
     const { gateway } = server.endpoint.ipv4!;
