@@ -1,7 +1,7 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
 import { addressFaults } from '../network/plan-network.ts';
-import { endpointFaults, refuseFaults } from './check-endpoint.ts';
+import { checkMac, endpointFaults, refuseFaults } from './check-endpoint.ts';
 import { publishEndpointEvent, publishNetworkEvent } from './container-events.ts';
 import { endpointOf, type NetworkMembership, networksOf, usesOwnNetwork } from './container-networks.ts';
 import type { ContainerDependencies } from './dependencies.ts';
@@ -123,6 +123,7 @@ export class ContainerConnections {
       );
     if (record.networks.some((one) => one.network === network.name || one.network === network.id))
       refuse(`endpoint with name ${name} already exists in network ${network.name}`);
+    checkMac(membership, '');
     refuseFaults(endpointFaults(membership, network, addressFaults), '');
   }
 

@@ -1,6 +1,6 @@
 import type { NetworkInfo, Networks } from '../network/network-driver.ts';
 import { addressFaults } from '../network/plan-network.ts';
-import { endpointFaults, refuseFaults } from './check-endpoint.ts';
+import { checkMac, endpointFaults, refuseFaults } from './check-endpoint.ts';
 import type { CreateRequest } from './container-backend.ts';
 import { initialNetworks, type NetworkMembership } from './container-networks.ts';
 
@@ -14,8 +14,10 @@ export async function plannedNetworks(
   for (const name of names) known.set(name, await networks.get(name));
   const memberships = initialNetworks(host.networkMode, asked, (name) => known.get(name));
   for (const membership of memberships) {
+    const prefix = `invalid config for network ${membership.network}: `;
+    checkMac(membership, prefix);
     const faults = endpointFaults(membership, known.get(membership.network), addressFaults);
-    refuseFaults(faults, `invalid config for network ${membership.network}: `);
+    refuseFaults(faults, prefix);
   }
   return memberships;
 }

@@ -1,4 +1,5 @@
 import type { IpPrefix, SubLinkKind } from '../sys/links.ts';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { Family, HostForwarding } from './forwarding/host-forwarding.ts';
 
 export interface BridgeRequest {
@@ -66,6 +67,7 @@ export interface AttachRequest {
   /** Undefined: of the kernel's choice. */
   macAddress: string | undefined;
   addresses: IpPrefix[];
+  sysctls: InterfaceSysctl[];
   /** As they are to be once this interface is there. */
   ways: DefaultWays;
   /** 0: the parent's. */
@@ -124,7 +126,8 @@ export interface HostNetwork {
    * An interface in the namespace, with addresses and default routes. A failure leaves no interface.
    *
    * @returns its MAC address.
-   * @throws EngineError "unavailable" when bridge or parent is gone, or another has its name.
+   * @throws EngineError "unavailable" when bridge or parent is gone, or another has its name; "internal" in Docker's words for what the
+   * container asks of its interface.
    */
   attach(request: AttachRequest): Promise<string>;
   setWays(namespacePath: string, ways: DefaultWays): Promise<void>;

@@ -66,9 +66,11 @@ ${sharedMaps(state.shared)}
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip saddr 127.0.0.0/8 drop
     iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname != "lo" ip daddr . meta l4proto . th dport @loopback4 drop
   }
   chain published {
     ip6 daddr ::1 return
+    ip6 saddr fe80::/10 return
     ip saddr . meta l4proto . th dport @owners4 return
     ip6 saddr . meta l4proto . th dport @owners6 return
     ip daddr . meta l4proto . th dport vmap @shared4
@@ -157,7 +159,8 @@ function familiesWith({ gatewayModes, internal }: BridgeRules, mode: GatewayMode
 
 /**
  * `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from.
- * `routed`: ports of containers that are reached without translation.
+ * `routed`: ports of containers that are reached without translation. `loopback`: those of 127.0.0.1 and its like are for this machine alone,
+ * even where `net.ipv4.conf.all.route_localnet` is on (the kernel knows no such switch for `::1`).
  */
 function portMaps(ports: readonly PortRule[]): string {
   const entries = elementsOf(ports);
@@ -168,6 +171,7 @@ function portMaps(ports: readonly PortRule[]): string {
         ['map', `ports${family}`, `${address} . inet_proto . inet_service : ${target}`],
         ['map', `anyports${family}`, `inet_proto . inet_service : ${target}`],
         ['set', `owners${family}`, `${address} . inet_proto . inet_service`],
+        ...(family === 4 ? [['set', 'loopback4', 'ipv4_addr . inet_proto . inet_service'] as const] : []),
         ['set', `routed${family}`, `${address} . inet_proto . inet_service`],
       ] as const;
     })

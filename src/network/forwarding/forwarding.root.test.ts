@@ -122,7 +122,8 @@ test('a machine that was no router lets nobody else pass, whatever becomes of ru
   expect(passing()).toEqual(GUESTS);
   const pin = await net.createNamespace('one');
   await net.connect({ containerId: 'one', network: 'bridge' });
-  expect(reaches(pin, '10.101.0.2')).toBe(true);
+  // A new bridge passes on nothing until the kernel has seen that its first port is up.
+  expect([1, 2, 3].some(() => reaches(pin, '10.101.0.2'))).toBe(true);
   // Of what the daemon before has done nothing is left but its note.
   sh('nft flush ruleset');
   expect(passing()).toEqual(ALL);

@@ -63,6 +63,7 @@ test('publish() takes the socket, then the rule; withdraw() lets go of both', as
   ]);
   expect(commands.toSorted()).toEqual([
     'add element inet t anyports4 { tcp . 8080 : 10.0.0.2 . 80 }',
+    'add element inet t loopback4 { 127.0.0.1 . tcp . 8080 }',
     'add element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
     'add element inet t ports4 { 127.0.0.1 . tcp . 8080 : 10.0.0.2 . 80 }',
   ]);
@@ -70,6 +71,7 @@ test('publish() takes the socket, then the rule; withdraw() lets go of both', as
   await ports.withdraw('a');
   expect(commands.toSorted()).toEqual([
     'delete element inet t anyports4 { tcp . 8080 }',
+    'delete element inet t loopback4 { 127.0.0.1 . tcp . 8080 }',
     'delete element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
     'delete element inet t ports4 { 127.0.0.1 . tcp . 8080 }',
   ]);
@@ -197,7 +199,10 @@ test('an owner of several places of one port is forgotten with the last', async 
   await ports.publish(request('a', ...at('127.0.0.1', '127.0.0.2')));
   commands = [];
   await ports.publish(request('a', ...at('127.0.0.1')));
-  expect(commands).toEqual(['delete element inet t ports4 { 127.0.0.2 . tcp . 1 }']);
+  expect(commands).toEqual([
+    'delete element inet t ports4 { 127.0.0.2 . tcp . 1 }',
+    'delete element inet t loopback4 { 127.0.0.2 . tcp . 1 }',
+  ]);
 });
 
 const shared = (id: string, ipv4: string, port = 1) => ({ ...request(id, fixed(port)), ipv4, shared: true });

@@ -76,5 +76,9 @@ function elementsOfRule({ protocol, hostAddress, hostPort, address, port, way }:
       ? { map: `anyports${family}`, key, value }
       : { map: `ports${family}`, key: `${hostAddress} . ${key}`, value };
   const owner = { map: `owners${family}`, key: `${address} . ${key}`, value: undefined };
-  return way === 'shared' ? [owner] : [forwarding, owner];
+  const loopback =
+    hostAddress?.startsWith('127.') === true
+      ? [{ map: 'loopback4', key: `${hostAddress} . ${key}`, value: undefined }]
+      : [];
+  return way === 'shared' ? [owner, ...loopback] : [forwarding, owner, ...loopback];
 }

@@ -11,6 +11,7 @@ import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
+import { moveInterfaceSysctls } from '../decode/interface-sysctls.ts';
 import { platformParam } from '../decode/platform.ts';
 import { terminalSize } from '../decode/terminal-size.ts';
 import { decodeUpdateRequest } from '../decode/update-request.ts';
@@ -138,6 +139,7 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
   const { config, host, networks, warnings } = decodeCreateRequest(await jsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
+  warnings.push(...moveInterfaceSysctls({ host, networks }, request.version));
   const platform = platformParam(request);
   const result = await withTimeline(request, response, (timeline) =>
     backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>

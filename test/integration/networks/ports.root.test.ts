@@ -375,3 +375,25 @@ test.each([
   },
   60_000,
 );
+
+test('a neighbour gets in by its address of the link, and never at 127.0.0.1, whatever the machine takes for its own', async () => {
+  await server('web', ['-p', '8080:80', '-p', '127.0.0.1:8081:80']);
+  const linkLocal = /inet6 (fe80::[0-9a-f:]+)/.exec(
+    await must(['ip', '-6', 'addr', 'show', 'out0', 'scope', 'link']),
+  );
+  // Docker's proxy, and here the helper, answers what can't be forwarded.
+  await eventually(async () => (await ask(`${linkLocal?.[1]}%eth0`, 8080, outside.prefix)) === 'web');
+  // As kube-proxy sets it, among others; the neighbour has given its own loopback away.
+  const all = '/proc/sys/net/ipv4/conf/all';
+  const before = await Bun.file(`${all}/route_localnet`).text();
+  await must(['sh', '-c', `echo 1 >${all}/route_localnet`]);
+  try {
+    const script = `ip addr del 127.0.0.1/8 dev lo; echo 1 >${all}/route_localnet; ip route replace 127.0.0.1 via ${HOST.v4} src 198.51.100.2`;
+    await must([...outside.prefix, 'sh', '-c', script]);
+    expect(await askOnce('127.0.0.1', 8081, outside.prefix)).toBe('');
+    expect(await ask('127.0.0.1', 8081)).toBe('web');
+  } finally {
+    await must(['sh', '-c', `echo ${before.trim()} >${all}/route_localnet`]);
+    await run([...outside.prefix, 'sh', '-c', 'ip route del 127.0.0.1; ip addr add 127.0.0.1/8 dev lo']);
+  }
+});
