@@ -35,6 +35,8 @@ export interface BenchOptions {
   peer: string | undefined;
   /** Process ids of the peer's daemons; found by its socket when empty. */
   peerPids: number[];
+  /** Starts the peer's daemon, for `start`; the shell's words. */
+  peerCommand: string | undefined;
   /** A running Sampan, `unix://…`; a private one is started when undefined. */
   socket: string | undefined;
   /** Timed rounds; each bench has its own default. */
@@ -54,6 +56,7 @@ export const usage = `Usage: bench/run NAME... [options]      one or more of: ${
 
   --peer unix://PATH     The Docker endpoint to compare with; without it only Sampan is timed
   --peer-pid PID,...     Its daemons, for idle-memory (default: the owner of the socket and its containerd)
+  --peer-command CMD     Starts the peer's daemon anew, for start, which stops it: as it was started, with --live-restore
   --socket unix://PATH   A running Sampan (default: a private one, removed afterwards)
   --bip CIDR             Bridge address of the private Sampan
   --runs N               Timed rounds, after one warm-up
@@ -73,6 +76,7 @@ export function readBenchOptions(argv: readonly string[], resultsFile: string): 
     names: all ? [...benchNames] : positionals.map(benchName),
     peer: unixAddress(values.peer),
     peerPids: (values['peer-pid'] ?? '').split(',').filter(Boolean).map(positive),
+    peerCommand: values['peer-command'],
     socket: unixAddress(values.socket),
     runs: values.runs === undefined ? undefined : positive(values.runs),
     bip: values.bip ?? defaultBip(),
@@ -95,6 +99,7 @@ function parse(argv: readonly string[]) {
       options: {
         peer: text,
         'peer-pid': text,
+        'peer-command': text,
         socket: text,
         bip: text,
         runs: text,

@@ -129,6 +129,6 @@ function plan(names: readonly BenchName[]): PlannedBench[] {
     ...(has('build-stock') ? [{ label: 'build-stock', bench: (s: Setting) => buildBench(s, 'stock') }] : []),
     ...(has('idle-memory') && others.length > 0 ? [memory('after that work')] : []),
     ...(has('floor') ? [{ label: 'floor', bench: floorBench }] : []),
-    ...(has('start') ? [{ label: 'start', bench: async (s: Setting) => [await startBench(s)] }] : []),
+    ...(has('start') ? [{ label: 'start', bench: startBench }] : []),
   ];
 }

@@ -24,6 +24,17 @@ export function memoryOf(pids: readonly number[]): ProcessMemory[] {
   });
 }
 
+const CLOCK_TICK_MS = 10;
+
+/** Processor time, user's and system's, that processes have taken since their start; of those that have ended nothing. */
+export function cpuMilliseconds(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    // Behind the name, which may hold anything: from the third field on.
+    const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * CLOCK_TICK_MS;
+  }, 0);
+}
+
 /** The whole resident set of one process. Cheap to read, and holds it up for no time, unlike `memoryOf`. */
 export function residentBytes(pid: number): number {
   return kilobytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024;

@@ -2,8 +2,8 @@
 // The fault campaign: runs test/chaos/main.ts in namespaces of its own, then looks at the machine from outside. `--help` lists its options.
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { folderOnDisk } from './folder-on-disk.mjs';
 import { hostState, leftBy } from './host-state.mjs';
 import { setup } from './setup.mjs';
 import { findBun, root } from './toolchain.mjs';
@@ -13,7 +13,7 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 await setup({ tests: true });
-const folder = mkdtempSync(join(tmpdir(), 'spt-'));
+const folder = mkdtempSync(join(folderOnDisk(), 'spt-'));
 chmodSync(folder, 0o755);
 const mark = `${process.pid}-chaos`;
 const inside = [findBun(), join(root, 'test/chaos/main.ts'), ...process.argv.slice(2)];

@@ -18,11 +18,13 @@ import { root as checkout } from './toolchain.mjs';
 
 const USAGE = `Usage: node scripts/systemd.mjs install [--docker-alias] | uninstall | status   [--root DIR]
 
-  install          units sampan.service and sampan.socket, started now and at each boot
+  install          units sampan.service and sampan.socket, started now and at each boot, and
+                   sampan-shutdown.service, which stops containers as the machine goes down
   --docker-alias   the names docker.service and docker.socket too, so that \`systemctl restart docker\` means Sampan
   uninstall        takes away what install made; images and containers stay`;
 
-const UNITS = ['sampan.service', 'sampan.socket'];
+const ENGINE_UNITS = ['sampan.service', 'sampan.socket'];
+const UNITS = [...ENGINE_UNITS, 'sampan-shutdown.service'];
 const FOLDER = 'etc/systemd/system';
 const UNIT_FOLDERS = [
   FOLDER,
@@ -43,7 +45,7 @@ export function renderUnit(name, { directory, dockerAlias, dockerGroup = true })
       `Cannot write ${JSON.stringify(directory)} into a unit: move the checkout to a path of letters, digits and ./+@:,=-_`,
     );
   const template = readFileSync(join(checkout, 'packaging/systemd', name), 'utf8');
-  const alias = dockerAlias ? `Alias=${dockerName(name)}\n` : '';
+  const alias = dockerAlias && ENGINE_UNITS.includes(name) ? `Alias=${dockerName(name)}\n` : '';
   const text = template.replaceAll('@ROOT@', directory.replace(/(?<=.)\/+$/, ''));
   return `${MARK}\n${dockerGroup ? text : text.replace('SocketGroup=docker\n', '')}${alias}`;
 }
@@ -76,7 +78,7 @@ function isOurs(path) {
 }
 
 async function install({ target, dockerAlias }) {
-  refuseForeign(target, [...UNITS, ...(dockerAlias ? UNITS.map(dockerName) : [])]);
+  refuseForeign(target, [...UNITS, ...(dockerAlias ? ENGINE_UNITS.map(dockerName) : [])]);
   const dockerGroup = hasDockerGroup(target);
   const options = { directory: checkout, dockerAlias, dockerGroup };
   const texts = new Map(UNITS.map((name) => [name, renderUnit(name, options)]));
@@ -85,16 +87,19 @@ async function install({ target, dockerAlias }) {
     await refuseStrayEngine();
   }
   // The alias of an earlier installation goes when it isn't wanted any more.
-  if (isThere(unitPath(target, 'sampan.service'))) systemctl(target, ['disable', '--quiet', ...UNITS]);
+  const earlier = UNITS.filter((name) => isThere(unitPath(target, name)));
+  if (earlier.length > 0) systemctl(target, ['disable', '--quiet', ...earlier]);
   mkdirSync(join(target, FOLDER), { recursive: true });
   for (const [name, text] of texts) writeFileSync(unitPath(target, name), text, { mode: 0o644 });
   if (isLive(target)) systemctl(target, ['daemon-reload']);
   systemctl(target, ['enable', '--quiet', ...UNITS]);
   if (isLive(target)) {
-    systemctl(target, ['restart', 'sampan.socket', 'sampan.service']);
+    systemctl(target, ['restart', 'sampan.socket', 'sampan.service', 'sampan-shutdown.service']);
     console.log(`sampan.service runs and starts at each boot. Its log: journalctl -u sampan`);
   } else {
-    console.log(`sampan.service and sampan.socket are installed in ${join(target, FOLDER)}.`);
+    console.log(
+      `sampan.service and sampan.socket are installed in ${join(target, FOLDER)}, and sampan-shutdown.service beside them.`,
+    );
   }
   if (dockerAlias) console.log('`systemctl restart docker` means Sampan now.');
   if (!dockerGroup)
@@ -113,7 +118,7 @@ function uninstall({ target }) {
   for (const name of present) rmSync(unitPath(target, name));
   if (isLive(target)) systemctl(target, ['daemon-reload']);
   console.log(
-    'sampan.service and sampan.socket are gone. Containers run on; images and containers are kept in /var/lib/sampan.',
+    `${present.join(', ')} ${present.length === 1 ? 'is' : 'are'} gone. Containers run on; images and containers are kept in /var/lib/sampan.`,
   );
 }
 

@@ -3,8 +3,9 @@
 // `--unit`: only tests that need no root. Further arguments name files or folders.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { folderOnDisk } from './folder-on-disk.mjs';
 import { appearedSince, hostState, leftBy } from './host-state.mjs';
 import { serveOutside } from './outside-proxy.mjs';
 import { setup } from './setup.mjs';
@@ -15,7 +16,7 @@ const unitOnly = args.includes('--unit');
 const named = args.filter((arg) => !arg.startsWith('--'));
 const isRoot = process.getuid?.() === 0;
 /** Short, since sockets and old archives have short names, and open to those who are not root. */
-const reports = mkdtempSync(join(tmpdir(), 'spt-'));
+const reports = mkdtempSync(join(folderOnDisk(), 'spt-'));
 chmodSync(reports, 0o755);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
@@ -99,7 +100,7 @@ async function runUnit() {
   if (unit.length === 0) return;
   const report = join(reports, 'unit.xml');
   const command = [bun, 'test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${report}`];
-  await run({ label: 'unit tests', command: [...command, ...unit], report });
+  await run({ label: 'unit tests', command: [...command, ...unit], report, env: { TMPDIR: folderOnDisk() } });
 }
 
 /** One file in namespaces of its own and with a folder of its own for temporary files; what it leaves on the machine is a failure. */

@@ -69,12 +69,16 @@ function isRuntime(path) {
 }
 
 function stageUnits(stage) {
-  for (const name of ['sampan.service', 'sampan.socket']) {
+  for (const name of ['sampan.service', 'sampan.socket', 'sampan-shutdown.service']) {
     const text = readFileSync(join(root, 'packaging/systemd', name), 'utf8')
       .replace('Documentation=file:@ROOT@/README.md', 'Documentation=man:sampand(8)')
       .replace(
         'ExecStart=@ROOT@/bin/sampand -H fd://',
         'EnvironmentFile=-/etc/default/sampan\nExecStart=/usr/sbin/sampand -H fd:// $SAMPAN_OPTS',
+      )
+      .replace(
+        'ExecStop=/bin/sh -c \'[ "$$(systemctl is-system-running)" != stopping ] || exec @ROOT@/bin/sampand',
+        'EnvironmentFile=-/etc/default/sampan\nExecStop=/bin/sh -c \'[ "$$(systemctl is-system-running)" != stopping ] || exec /usr/sbin/sampand',
       );
     if (text.includes('@ROOT@'))
       throw new Error(`${name} has a place of the checkout that the package doesn't know`);

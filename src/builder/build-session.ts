@@ -1,5 +1,5 @@
 import type { Tree } from '../archive/tree.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { ClientBlobs } from './client-blobs.ts';
 import type { OpenTerminal } from './client-terminal.ts';
 import type { FilePlace } from './sources/file-place.ts';

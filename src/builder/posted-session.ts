@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../errors/engine-error.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import { forwardSocket } from '../sys/forward-socket.ts';
 import type { BuildSession, ContextSource, OutputSink } from './build-session.ts';
 import type { ClientBlobs } from './client-blobs.ts';

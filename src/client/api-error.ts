@@ -28,7 +28,7 @@ export class ApiError extends EngineError {
 /** The error of an answer with status 400 or above: `{"message"}` where it is there, else its text. */
 export function apiErrorOf(response: BufferedResponse): ApiError {
   const { message, hint } = refusalOf(response.text);
-  return new ApiError(response.status, message || `status ${response.status}`, hint);
+  return new ApiError(response.status, message.trimEnd() || `status ${response.status}`, hint);
 }
 
 function refusalOf(text: string): ErrorResponse {

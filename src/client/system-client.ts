@@ -42,6 +42,11 @@ export class SystemClient {
     return this.#engine.own('examine its machine', () => this.#engine.json<DoctorReport>('GET', '/doctor'));
   }
 
+  /** The machine goes down: resolves once no container runs any more. Sampan's daemon alone can. */
+  async stopContainers(): Promise<void> {
+    await this.#engine.own('stop all containers', () => this.#engine.call('POST', '/shutdown'));
+  }
+
   /** What images, containers, volumes and the build cache take up. */
   diskUsage(): Promise<DiskUsage> {
     return this.#engine.json('GET', '/system/df');

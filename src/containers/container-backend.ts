@@ -2,12 +2,12 @@ import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Timeline } from '../sys/timeline.ts';
+import type { FileChange } from './archive/file-changes.ts';
 import type { PathStat } from './archive/path-stat.ts';
 import type { ContainerConfig, ContainerView, HostOptions } from './container.ts';
-import type { NetworkMembership } from './container-networks.ts';
-import type { ContainerChange } from './container-update.ts';
-import type { FileChange } from './file-changes.ts';
+import type { NetworkMembership } from './networking/container-networks.ts';
 import type { ContainerStats } from './stats/container-stats.ts';
+import type { ContainerChange } from './update/container-update.ts';
 
 export interface CreateRequest {
   /** Without slash; undefined: a generated one. */
@@ -141,6 +141,8 @@ export interface ContainerBackend {
   rename(nameOrId: string, name: string): Promise<void>;
   /** @returns what was left out. @throws "invalid" for senseless limits, "conflict" `Cannot update container …`. */
   update(nameOrId: string, change: ContainerChange): Promise<string[]>;
+  /** Forget a link of a container's, by the name that it gives to another. @throws EngineError "not-found". */
+  unlink(nameOrId: string, alias: string): Promise<void>;
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** Remove those that do not run and that `isWanted`. One that can't be removed, or runs meanwhile, is left. */
   prune(

@@ -1,8 +1,8 @@
 import type { EventSink } from '../events/event.ts';
 import { eventLabels } from '../events/event-size.ts';
 import type { Endpoint, NetworkInfo } from '../network/network-driver.ts';
-import type { ContainerRecord } from './container-record.ts';
 import { volumePoints } from './mounts/mount-point.ts';
+import type { ContainerRecord } from './record/container-record.ts';
 
 /** Tell of a container, with Docker's attributes: image, name, its labels, and what the action brings. */
 export function publishContainerEvent(

@@ -4,35 +4,40 @@ import type { NetworkInfo } from '../network/network-driver.ts';
 import type { ChainId, Digest } from '../oci/digest.ts';
 import { byPort, parsePort } from '../oci/port-text.ts';
 import { ArchiveService } from './archive/archive-service.ts';
+import type { FileChange } from './archive/file-changes.ts';
+import { commitContainer, exportRoot, writtenFiles } from './archive/root-files.ts';
 import type { ContainerView } from './container.ts';
 import type { ContainerBackend, ContainerCommit } from './container-backend.ts';
-import { ContainerConnections } from './container-connections.ts';
-import { ContainerControl } from './container-control.ts';
-import { ContainerCreations } from './container-creations.ts';
 import { publishContainerEvent } from './container-events.ts';
-import { ContainerNames } from './container-names.ts';
-import type { NetworkMembership } from './container-networks.ts';
-import { ContainerQueries, type ImageUser } from './container-queries.ts';
-import { ContainerRenames } from './container-renames.ts';
-import { ContainerIndex } from './container-store.ts';
-import type { ContainerChange } from './container-update.ts';
+import { ContainerCreations } from './creation/container-creations.ts';
 import type { ContainerDependencies } from './dependencies.ts';
 import { ExecService } from './exec/exec-service.ts';
-import type { FileChange } from './file-changes.ts';
 import { HealthService } from './health/health-service.ts';
-import { Lifecycle } from './lifecycle.ts';
-import { listProcesses } from './list-processes.ts';
+import { ContainerControl } from './lifecycle/container-control.ts';
+import { endsWithin } from './lifecycle/container-stops.ts';
+import { Lifecycle } from './lifecycle/lifecycle.ts';
+import { pruneContainers } from './lifecycle/prune-containers.ts';
+import { unlink } from './links/linked-containers.ts';
 import type { LiveContainer } from './live-container.ts';
 import { volumeUsers } from './mounts/volume-users.ts';
+import { ContainerConnections } from './networking/container-connections.ts';
+import type { NetworkMembership } from './networking/container-networks.ts';
 import { recallPorts } from './ports/change-ports.ts';
-import { pruneContainers } from './prune-containers.ts';
+import { ContainerQueries, type ImageUser } from './queries/container-queries.ts';
+import { listProcesses } from './queries/list-processes.ts';
+import { ContainerNames } from './record/container-names.ts';
+import { ContainerRenames } from './record/container-renames.ts';
+import { ContainerIndex } from './record/container-store.ts';
 import { recoverContainers } from './recovery.ts';
-import { commitContainer, exportRoot, writtenFiles } from './root-files.ts';
-import { runningTask } from './running-task.ts';
-import { startInOrder } from './start-due.ts';
+import { startInOrder } from './restarts/start-due.ts';
 import { StatsService } from './stats/stats-service.ts';
-import { StreamService } from './stream-service.ts';
-import { updateContainer } from './update-container.ts';
+import { StreamService } from './streams/stream-service.ts';
+import { runningTask } from './tasks/running-task.ts';
+import type { ContainerChange } from './update/container-update.ts';
+import { updateContainer } from './update/update-container.ts';
+
+/** How long an end that a pause has run into may take to be known. */
+const END_PATIENCE_MS = 1000;
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -162,6 +167,11 @@ export class ContainerService implements ContainerBackend {
     return this.#control.stop(...asked);
   }
 
+  /** As `ContainerControl.stopAll`. */
+  stopAll(): Promise<void> {
+    return this.#control.stopAll();
+  }
+
   restart(...asked: Parameters<ContainerBackend['restart']>): ReturnType<ContainerBackend['restart']> {
     return this.#control.restart(...asked);
   }
@@ -203,6 +213,12 @@ export class ContainerService implements ContainerBackend {
 
   remove(...asked: Parameters<ContainerBackend['remove']>): ReturnType<ContainerBackend['remove']> {
     return this.#control.remove(...asked);
+  }
+
+  async unlink(nameOrId: string, alias: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    const { paths, store } = this.#deps;
+    await container.queue.run(() => unlink(container, alias, { containers: this.#index, paths, store }));
   }
 
   prune(
@@ -285,12 +301,22 @@ export class ContainerService implements ContainerBackend {
   ): Promise<Digest> {
     const container = this.#index.resolve(nameOrId);
     const pauses = request.pause && container.task !== undefined && !container.task.paused;
-    if (pauses) await this.pause(container.id);
+    if (pauses) await this.#pauseUnlessEnded(container);
     try {
       return await commitContainer(container, request, { deps: this.#deps, signal });
     } finally {
       // It may have been killed meanwhile.
       if (pauses && container.task?.paused === true) await this.unpause(container.id).catch(() => undefined);
+    }
+  }
+
+  /** What ends just now has nothing that a pause would hold still. */
+  async #pauseUnlessEnded(container: LiveContainer): Promise<void> {
+    const { task } = container;
+    try {
+      await this.pause(container.id);
+    } catch (error) {
+      if (task === undefined || !(await endsWithin(task, END_PATIENCE_MS))) throw error;
     }
   }
 

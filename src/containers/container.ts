@@ -4,9 +4,9 @@ import type { Healthcheck } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { HardwareOptions } from '../runtime/spec/hardware-options.ts';
 import type { SpecResources } from '../runtime/spec/spec-input.ts';
-import type { NetworkEndpointView } from './endpoint-view.ts';
 import type { Health, HealthFailureAction } from './health/health.ts';
 import type { MountRequest } from './mounts/mount-point.ts';
+import type { NetworkEndpointView } from './networking/endpoint-view.ts';
 import type { PortBindings } from './ports/port-binding.ts';
 
 /** What the process in the container is: the image's defaults with the user's words on top. Docker's `Config`. */

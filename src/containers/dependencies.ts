@@ -7,17 +7,17 @@ import type { RuntimeSpec } from '../runtime/runtime-spec.ts';
 import type { Snapshotter } from '../snapshots/snapshotter.ts';
 import type { UserNamespaces } from '../sys/user-namespaces.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import type { ContainerDefaults } from './container-defaults.ts';
-import type { ContainerPaths } from './container-paths.ts';
-import type { ContainerRecord } from './container-record.ts';
-import type { ContainerStore } from './container-store.ts';
+import type { ContainerDefaults } from './creation/container-defaults.ts';
 import type { ContainerLogs } from './logs/container-logs.ts';
 import type { ReadyMount } from './mounts/ready-mounts.ts';
 import type { SourceThreads } from './mounts/source-threads.ts';
-import type { ResolverSettings } from './network-files.ts';
-import type { SharedMemory } from './shared-memory.ts';
-import type { TaskNotes } from './task-notes.ts';
-import type { TaskObserver } from './task-observer.ts';
+import type { SharedMemory } from './namespaces/shared-memory.ts';
+import type { ResolverSettings } from './networking/network-files.ts';
+import type { ContainerPaths } from './record/container-paths.ts';
+import type { ContainerRecord } from './record/container-record.ts';
+import type { ContainerStore } from './record/container-store.ts';
+import type { TaskNotes } from './tasks/task-notes.ts';
+import type { TaskObserver } from './tasks/task-observer.ts';
 
 /** What a start knows when its OCI spec is made. */
 export interface SpecContext {

@@ -2,10 +2,10 @@ import type { Endpoint } from '../network/network-driver.ts';
 import type { TaskHandle } from '../runtime/runtime.ts';
 import type { Timeline } from '../sys/timeline.ts';
 import type { WaitResult } from './container-backend.ts';
-import type { ContainerRecord } from './container-record.ts';
 import type { Health } from './health/health.ts';
+import type { ContainerRecord } from './record/container-record.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { StreamHub } from './stream-hub.ts';
+import { StreamHub } from './streams/stream-hub.ts';
 
 /** A start that has not ended. */
 export interface LiveTask {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { membershipOf } from './container-networks.ts';
+import { membershipOf } from './networking/container-networks.ts';
 import { ServiceBench } from './testing/service-bench.ts';
 import { testEndpoint } from './testing/service-fixture.ts';
 

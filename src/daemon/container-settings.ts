@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseUlimit } from '../cli/commands/container/create-options/ulimits.ts';
-import type { ContainerDefaults } from '../containers/container-defaults.ts';
+import type { ContainerDefaults } from '../containers/creation/container-defaults.ts';
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import { parseSecurityOptions } from '../runtime/spec/security-options.ts';
 import { parseByteSize } from '../wire/byte-size.ts';

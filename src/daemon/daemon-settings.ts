@@ -6,7 +6,7 @@ import { journalLimits } from '../containers/logs/journal-limits.ts';
 import { checkLogOptions, type LogConfig } from '../containers/logs/log-options.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import type { SubnetPool } from '../network/subnet-pools.ts';
-import type { RegistrySettings } from '../registry/registry-client.ts';
+import type { RegistrySettings } from '../registry/client/registry-client.ts';
 import { DEFAULT_CDI_FOLDERS } from '../runtime/cdi/cdi-registry.ts';
 import { addressPools } from './address-pools.ts';
 import { buildCacheSettings } from './build-cache-settings.ts';

@@ -16,7 +16,8 @@ Examples:
   sampand --validate                               check flags and configuration, start nothing
 
 \`sampand registry serve|ls|gc\` serves a registry alone, without an engine: see \`sampan registry --help\`.
-\`sampand doctor\` looks for what is wrong where no daemon answers; \`sampand uninstall\` takes the engine off this machine.
+\`sampand doctor\` looks for what is wrong where no daemon answers; \`sampand uninstall\` takes the engine off this machine;
+\`sampand shutdown\` stops all containers as the machine goes down: sampan-shutdown.service runs it.
 
 SIGHUP reads registry-mirrors and insecure-registries anew. SIGTERM ends the daemon; containers run on.
 `;

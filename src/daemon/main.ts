@@ -17,6 +17,10 @@ async function main(): Promise<void> {
     process.exitCode = await runDoctor(args.slice(1));
     return;
   }
+  if (args[0] === 'shutdown') {
+    const { runShutdown } = await import('./shutdown-program.ts');
+    return await runShutdown(args.slice(1));
+  }
   if (args[0] === 'uninstall') {
     const { runUninstall } = await import('./uninstall/uninstall-program.ts');
     process.exitCode = await runUninstall(args.slice(1));

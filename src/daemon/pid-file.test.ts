@@ -18,28 +18,38 @@ test('a pid that belongs to another program by now is overwritten, and the file 
   }
 });
 
-test('the pid of a living daemon is a conflict', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sampan-pid-'));
-  // A script under the daemon's name, which does nothing.
-  const script = join(directory, 'daemon');
-  const main = join(script, 'main.ts');
+/** A script under the daemon's name, which does nothing, started as `bin/sampand` starts it. */
+async function launched(directory: string, flags: readonly string[]) {
+  const main = join(directory, 'daemon/main.ts');
   await Bun.write(main, "console.log('up'); await Bun.sleep(20_000);");
-  // As `bin/sampand` starts it.
-  const flags = ['--debug', '--data-root', '/data'];
   const child = Bun.spawn([process.execPath, '--no-env-file', '--config=/dev/null', main, ...flags], {
     stdout: 'pipe',
   });
+  await child.stdout.getReader().read();
+  return child;
+}
+
+test('the pid of a living daemon is a conflict, that of what its launcher starts besides is none', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sampan-pid-'));
+  const flags = ['--debug', '--data-root', '/data'];
+  const [child, other] = await Promise.all([
+    launched(directory, flags),
+    launched(directory, ['registry', 'serve']),
+  ]);
   try {
-    await child.stdout.getReader().read();
     const path = join(directory, 'pid');
     writeFileSync(path, `${child.pid}\n`);
     expect(() => writePidFile(path)).toThrow(`process with PID ${child.pid} is still running`);
     expect(readDaemonPid(path)).toBe(child.pid);
     expect(daemonFlags(child.pid)).toEqual(flags);
-    expect(daemonFlags(process.pid)).toBeUndefined();
+    expect([daemonFlags(process.pid), daemonFlags(other.pid)]).toEqual([undefined, undefined]);
+    writeFileSync(path, `${other.pid}\n`);
+    writePidFile(path).remove();
   } finally {
-    child.kill('SIGKILL');
-    await child.exited;
+    for (const one of [child, other]) {
+      one.kill('SIGKILL');
+      await one.exited;
+    }
     rmSync(directory, { recursive: true });
   }
 });

@@ -47,8 +47,16 @@ export function isDaemon(pid: number): boolean {
   return daemonFlags(pid) !== undefined;
 }
 
+/** What the daemon's launcher starts beside the daemon. */
+const OTHER_PROGRAMS = new Set(['registry', 'doctor', 'uninstall', 'shutdown']);
+
 /** What a daemon was started with, behind `sampand` or `bun [OPTION…] …/daemon/main.ts`; undefined: it has ended or is another program. */
 export function daemonFlags(pid: number): string[] | undefined {
+  const flags = launchedWith(pid);
+  return flags === undefined || OTHER_PROGRAMS.has(flags[0] ?? '') ? undefined : flags;
+}
+
+function launchedWith(pid: number): string[] | undefined {
   try {
     const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
     if (program.endsWith('/sampand')) return words;

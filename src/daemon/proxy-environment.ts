@@ -1,4 +1,4 @@
-import type { RegistryConfig } from '../registry/registry-client.ts';
+import type { RegistryConfig } from '../registry/client/registry-client.ts';
 
 /** dockerd's names: each setting's, and the variables that stand in for it, upper case first as in Go, that for both last. */
 const NAMES = {

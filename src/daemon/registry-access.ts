@@ -1,15 +1,15 @@
 import { EngineError, messageOf } from '../errors/engine-error.ts';
 import type { Logger } from '../errors/logger.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
-import { CatalogClient } from '../registry/catalog-client.ts';
-import { DistributionClient } from '../registry/distribution-client.ts';
-import { DistributionPushClient } from '../registry/distribution-push-client.ts';
-import { LoginClient } from '../registry/login-client.ts';
-import { probeSource, type SourceProbe } from '../registry/probe-source.ts';
-import type { RegistryConfig } from '../registry/registry-client.ts';
-import { RegistryConnection } from '../registry/registry-connection.ts';
-import { SearchClient } from '../registry/search-client.ts';
-import { sourcesOf } from '../registry/sources.ts';
+import { LoginClient } from '../registry/auth/login-client.ts';
+import { CatalogClient } from '../registry/client/catalog-client.ts';
+import { DistributionClient } from '../registry/client/distribution-client.ts';
+import { DistributionPushClient } from '../registry/client/distribution-push-client.ts';
+import type { RegistryConfig } from '../registry/client/registry-client.ts';
+import { SearchClient } from '../registry/client/search-client.ts';
+import { probeSource, type SourceProbe } from '../registry/sources/probe-source.ts';
+import { sourcesOf } from '../registry/sources/sources.ts';
+import { RegistryConnection } from '../registry/transport/registry-connection.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 
 /** In order: a host's folder in the first hides the one in the second. */

@@ -5,14 +5,14 @@ import { MAX_MANIFEST_BYTES, parseIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { isAttestation } from '../oci/platform.ts';
 import { type Reference, withDefaultTag } from '../oci/reference.ts';
-import { type CopyOptions, type CopyRequest, copyImage } from '../registry/copy-image.ts';
-import { inspectRemote } from '../registry/inspect-remote.ts';
+import { type CopyOptions, type CopyRequest, copyImage } from '../registry/client/copy-image.ts';
+import { inspectRemote } from '../registry/client/inspect-remote.ts';
 import type {
   RegistryRequest,
   RemoteInspection,
   SearchRequest,
   SearchResult,
-} from '../registry/registry-client.ts';
+} from '../registry/client/registry-client.ts';
 import type { RegistryBackend, RemoteManifest } from '../server/registry-backend.ts';
 import type { DaemonSettings } from './daemon-settings.ts';
 import type { RegistryAccess } from './registry-access.ts';

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { EngineError } from '../errors/engine-error.ts';
 import { DEFAULT_DOMAIN, isDomain } from '../oci/reference.ts';
-import type { RegistrySettings } from '../registry/registry-client.ts';
+import type { RegistrySettings } from '../registry/client/registry-client.ts';
 
 /** What is settled for one registry under `registries` of daemon.json. */
 const REGISTRY_KEYS = ['mirrors', 'insecure', 'tags'];

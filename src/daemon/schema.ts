@@ -1,5 +1,5 @@
 import { buildCacheTables } from '../builder/solver/cache-schema.ts';
-import { containerTables } from '../containers/container-store.ts';
+import { containerTables } from '../containers/record/container-store.ts';
 import { eventTables } from '../events/event-bus.ts';
 import { imageMigrations, imageTransferTables } from '../images/store/image-schema.ts';
 import { networkTables } from '../network/network-store.ts';

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { EngineEvent } from '../events/event.ts';
 import { blobsOf } from '../images/store/image-record.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
 import { diskImageWarning } from '../snapshots/disk-image.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
@@ -100,6 +100,10 @@ export class SystemService implements SystemBackend {
         { name: 'conmon', version: runtimeInfo.monitorVersion, details: {} },
       ],
     };
+  }
+
+  stopContainers(): Promise<void> {
+    return this.#engine.containers.stopAll();
   }
 
   async doctor({ signal }: { signal: AbortSignal }): Promise<DoctorReport> {

@@ -3,7 +3,7 @@ import type { ChainId, Digest } from '../oci/digest.ts';
 import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { Filters } from '../wire/filters.ts';
 import type { CommitRequest } from './making/commit-image.ts';
 import type { ImportSource } from './making/import-source.ts';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { EngineError } from '../errors/engine-error.ts';
 import { parseReference } from '../oci/reference.ts';
-import { DistributionClient } from './distribution-client.ts';
-import { DistributionPushClient } from './distribution-push-client.ts';
-import type { RegistryCredentials } from './registry-client.ts';
+import { DistributionClient } from './client/distribution-client.ts';
+import { DistributionPushClient } from './client/distribution-push-client.ts';
+import type { RegistryCredentials } from './client/registry-client.ts';
 import { MemoryBlobBackend } from './server/memory-blob-backend.ts';
 import { publishImage } from './server/publish-image.ts';
 import { createRegistryHandler } from './server/registry-handler.ts';

@@ -1,10 +1,10 @@
 import { EngineError } from '../errors/engine-error.ts';
-import type { BlobOpener, UploadRequest } from './push-client.ts';
-import { RegistryResponseError } from './response-errors.ts';
-import { pauseBefore } from './retry.ts';
-import type { RegistryTiming } from './timing.ts';
-import type { TransportResponse } from './transport.ts';
-import { counted, limited } from './upload-stream.ts';
+import type { BlobOpener, UploadRequest } from './client/push-client.ts';
+import { RegistryResponseError } from './transport/response-errors.ts';
+import { pauseBefore } from './transport/retry.ts';
+import type { RegistryTiming } from './transport/timing.ts';
+import type { TransportResponse } from './transport/transport.ts';
+import { counted, limited } from './transport/upload-stream.ts';
 
 export interface UploadCall {
   method: 'POST' | 'PATCH' | 'PUT' | 'GET' | 'DELETE';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { createServer, type Server } from 'node:net';
 import { parseReference } from '../oci/reference.ts';
-import { DistributionClient } from './distribution-client.ts';
-import { DistributionPushClient } from './distribution-push-client.ts';
-import type { RegistryConfig } from './registry-client.ts';
+import { DistributionClient } from './client/distribution-client.ts';
+import { DistributionPushClient } from './client/distribution-push-client.ts';
+import type { RegistryConfig } from './client/registry-client.ts';
 import { plainConfig } from './testing/contract.ts';
 import { blobOf, sampleImage } from './testing/sample-image.ts';
 

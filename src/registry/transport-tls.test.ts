@@ -14,8 +14,8 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../errors/engine-error.ts';
 import { parseReference } from '../oci/reference.ts';
-import { DistributionClient } from './distribution-client.ts';
-import type { RegistryConfig, RegistryRequest } from './registry-client.ts';
+import { DistributionClient } from './client/distribution-client.ts';
+import type { RegistryConfig, RegistryRequest } from './client/registry-client.ts';
 import { plainConfig } from './testing/contract.ts';
 import { freePort } from './testing/running-registry.ts';
 

@@ -157,3 +157,17 @@ test('warnings before the error are passed over', () => {
   expect(lastMessage(`${runc('bad')}time="x" level=warning msg="later"\n`)).toBe('bad');
   expect(lastMessage('')).toBe('the runtime gave no reason');
 });
+
+test('a working directory that is a file is told of as Docker does, which makes it before it calls the runtime', () => {
+  for (const said of [
+    'chdir `/etc/passwd`: Not a directory\n',
+    runc(
+      'runc create failed: unable to start container process: chdir to cwd ("/etc/passwd") set in config.json failed: not a directory',
+    ),
+    runc('runc create failed: unable to start container process: mkdir "/etc/passwd": not a directory'),
+  ])
+    expect(createError(said, 'true')).toMatchObject({
+      kind: 'invalid',
+      message: 'Cannot mkdir: /etc/passwd is not a directory',
+    });
+});

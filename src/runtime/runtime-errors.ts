@@ -3,6 +3,8 @@ import { EngineError, type ErrorCode } from '../errors/engine-error.ts';
 const DOCKER_PREFIX = 'failed to create task for container: failed to create shim task: ';
 const CREATE_PREFIX = `${DOCKER_PREFIX}OCI runtime create failed: runc create failed: `;
 const MAX_MESSAGE = 4096;
+/** What a working directory leads through, or is, is a file. */
+const WRONG_FOLDER = /\b(?:chdir|mkdir)\b.*"(?<folder>[^"]*)".*: not a directory$/;
 
 /**
  * What crun or runc said about a failed `create`, in the words of the runc that Docker ships: clients look for parts of it.
@@ -10,7 +12,11 @@ const MAX_MESSAGE = 4096;
  * `command` is the first word of the container's command line: crun doesn't always repeat it.
  */
 export function createError(said: string, command: string): EngineError {
-  const words = withMountHint(runcWords(said.slice(0, MAX_MESSAGE), command));
+  const plain = runcWords(said.slice(0, MAX_MESSAGE), command);
+  const folder = WRONG_FOLDER.exec(plain)?.groups?.['folder'];
+  // Docker makes it before it calls the runtime.
+  if (folder !== undefined) return new EngineError('invalid', `Cannot mkdir: ${folder} is not a directory`);
+  const words = withMountHint(plain);
   const text = `${CREATE_PREFIX}${words}`;
   const code = commandCode(words);
   return new EngineError(

@@ -48,12 +48,13 @@ export function pathParam(request: ApiRequest, index = 0): string {
   return request.params[index] ?? '';
 }
 
-/**
- * The body as JSON, 4 MiB at most.
- *
- * @throws EngineError "invalid", in Docker's words, on a missing body, another media type or bad JSON.
- */
+/** The body as JSON, 4 MiB at most; one that is missing is an empty object. @throws EngineError "invalid", in Docker's words, on another media type or bad JSON. */
 export async function jsonBody(request: ApiRequest): Promise<Json> {
+  return (await optionalJsonBody(request)) ?? {};
+}
+
+/** The same where Docker refuses what is missing. */
+export async function requiredJsonBody(request: ApiRequest): Promise<Json> {
   const body = await optionalJsonBody(request);
   if (body === undefined)
     throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
@@ -91,6 +92,8 @@ async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
 export interface RequestTarget {
   path: string;
   query: URLSearchParams;
+  /** What in it is no percent-encoding, `%zz`. */
+  badEscape: string | undefined;
   /** Where the same would be without `..`, `.` and doubled slashes; undefined: it has none. Only that may be served. */
   cleaned: string | undefined;
 }
@@ -105,7 +108,8 @@ export function parseTarget(message: IncomingMessage): RequestTarget | undefined
   const relative = (message.url ?? '/').replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/i, '');
   const [, path = '', search = ''] = /^(\/[^?#]*)(\?[^#]*)?/.exec(relative) ?? [];
   if (path === '') return undefined;
-  return { path, query: new URLSearchParams(search), cleaned: cleanedPath(path, search) };
+  const badEscape = /%(?![\da-f]{2}).{0,2}/i.exec(path + search)?.[0];
+  return { path, query: new URLSearchParams(search), badEscape, cleaned: cleanedPath(path, search) };
 }
 
 function cleanedPath(path: string, search: string): string | undefined {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import type { NetworkMember } from '../containers/network-backend.ts';
+import type { NetworkMember } from '../containers/networking/network-backend.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';
@@ -78,11 +78,41 @@ test('an unknown page is not found, whatever its method', async () => {
     ['PUT', '/version'],
     ['GET', '/vx/info'],
     ['GET', '/'],
-    ['GET', '/containers/a%zz/json'],
   ] as const) {
     const response = await server.request(path, { method });
     expect([response.status, await response.json()], path).toEqual([404, { message: 'page not found' }]);
   }
+});
+
+// Answers of Docker 28.5 to the same.
+test('words, sizes and times that are none are refused before anything is done', async () => {
+  const json = { 'Content-Type': 'application/json' };
+  const cases: [method: string, path: string, init: RequestInit, status: number, message: string][] = [
+    ['GET', '/containers/a%zz/json', {}, 400, 'invalid URL escape "%zz"'],
+    ['GET', '/containers/json?all=%z', {}, 400, 'invalid URL escape "%z"'],
+    ['GET', '/events?since=20&until=10', {}, 400, '`since` time (20) cannot be after `until` time (10)'],
+    [
+      'GET',
+      '/v1.52000/info',
+      {},
+      400,
+      'client version 1.52000 is too new. Maximum supported API version is 1.51',
+    ],
+    ['POST', '/containers/create', { headers: json, body: '{"Image":""}' }, 400, 'no command specified'],
+    [
+      'POST',
+      '/containers/x/start',
+      { headers: json, body: '{"Image":"busybox"}' },
+      400,
+      'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
+    ],
+  ];
+  for (const [method, path, init, status, text] of cases) {
+    const response = await server.request(path, { method, ...init });
+    expect([response.status, await message(response)], path).toEqual([status, text]);
+  }
+  const options = await server.request('/containers/json', { method: 'OPTIONS' });
+  expect([options.status, await options.text()]).toEqual([200, '']);
 });
 
 test('what is not built says so; swarm answers as a Docker that is in none', async () => {

@@ -168,6 +168,12 @@ export class ApiServer {
       const target = parseTarget(message);
       if (target === undefined) throw pageNotFound();
       if (this.#front.kindOf(message.socket).guarded) refuseBrowsers(message.headers);
+      if (target.badEscape !== undefined)
+        throw new EngineError('invalid', `invalid URL escape ${JSON.stringify(target.badEscape)}`);
+      if (message.method === 'OPTIONS') {
+        response.empty(200);
+        return;
+      }
       if (target.cleaned !== undefined) {
         response.header('Location', target.cleaned);
         response.empty(301);

@@ -1,8 +1,12 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { CopyOptions, CopyRequest } from '../registry/copy-image.ts';
-import type { RegistryRequest, RegistrySearch, RemoteInspection } from '../registry/registry-client.ts';
+import type { CopyOptions, CopyRequest } from '../registry/client/copy-image.ts';
+import type {
+  RegistryRequest,
+  RegistrySearch,
+  RemoteInspection,
+} from '../registry/client/registry-client.ts';
 
 /** What a registry has under a name, whole. */
 export interface RemoteManifest {

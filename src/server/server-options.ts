@@ -3,7 +3,7 @@ import type { BuildkitBackend } from '../buildkit/buildkit-endpoint.ts';
 import type { ContainerBackend } from '../containers/container-backend.ts';
 import type { ExecBackend } from '../containers/exec/exec-backend.ts';
 import type { LifelineBackend } from '../containers/lifelines/lifeline-backend.ts';
-import type { NetworkBackend } from '../containers/network-backend.ts';
+import type { NetworkBackend } from '../containers/networking/network-backend.ts';
 import type { Logger } from '../errors/logger.ts';
 import type { ImageBackend } from '../images/image-backend.ts';
 import type { VolumeBackend } from '../volumes/volume-backend.ts';

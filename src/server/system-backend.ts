@@ -1,5 +1,5 @@
 import type { EngineEvent } from '../events/event.ts';
-import type { RegistryCredentials } from '../registry/registry-client.ts';
+import type { RegistryCredentials } from '../registry/client/registry-client.ts';
 import type { DoctorReport } from '../wire/doctor.ts';
 
 /** Facts about engine and host for `/info`, gathered at the time of the call. */
@@ -60,6 +60,8 @@ export interface SystemBackend {
   info(): Promise<SystemInfo>;
   /** Bytes of the data root by owner, `images` and `containers` among them: all of them, so that the sum is what it takes. */
   diskUsage(): Promise<{ owners: ReadonlyMap<string, number> }>;
+  /** The machine goes down: as `ContainerService.stopAll`. */
+  stopContainers(): Promise<void>;
   /** Look at the machine and at the daemon itself: up to some seconds, as registries are asked. */
   doctor(options: { signal: AbortSignal }): Promise<DoctorReport>;
   /** Ends when `signal` aborts or `until` is reached. Registration is done when the promise resolves. */

@@ -152,7 +152,7 @@ export interface Snapshotter {
   upperDirectory(key: SnapshotKey): Promise<string>;
   /** For a process in a mount namespace of its own; nothing is mounted here. @throws EngineError "not-found". */
   view(key: SnapshotKey): Promise<SnapshotView>;
-  /** Bytes on disk that only this snapshot holds. */
+  /** Bytes in the files and links that were written, holes included, without what `layOutRoot` makes. */
   usage(key: SnapshotKey): Promise<number>;
 
   /**

@@ -11,17 +11,29 @@ export interface DiskUsageOptions {
 
 /** Bytes on disk below `directory`, itself included, as `du -x` counts: a file with several links once, what is mounted below or vanishes meanwhile not at all. */
 export async function diskUsage(directory: string, options: DiskUsageOptions = {}): Promise<number> {
-  const seen = options.seen ?? new Set();
+  return await sum(directory, options, ({ blocks }) => Number(blocks) * 512);
+}
+
+/** Bytes in files and links below `directory`, holes included, as Docker tells what a container has written; else as `diskUsage`. */
+export async function contentSize(directory: string, options: DiskUsageOptions = {}): Promise<number> {
+  return await sum(directory, options, (stat) => (stat.isDirectory() ? 0 : Number(stat.size)));
+}
+
+async function sum(
+  directory: string,
+  { seen = new Set(), skips }: DiskUsageOptions,
+  measure: (stat: BigIntStats) => number,
+): Promise<number> {
   const own = await present(lstat(directory, { bigint: true }));
   let total = 0;
   const todo: (string | Buffer)[] = [directory];
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
     const stat = await present(lstat(path, { bigint: true }));
     if (stat === undefined || stat.dev !== own?.dev || isCounted(stat, seen)) continue;
-    total += Number(stat.blocks) * 512;
+    total += measure(stat);
     if (!stat.isDirectory()) continue;
     const names = await children(path);
-    todo.push(...names.filter((name) => options.skips?.(name.toString()) !== true));
+    todo.push(...names.filter((name) => skips?.(name.toString()) !== true));
   }
   return total;
 }

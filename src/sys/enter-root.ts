@@ -1,8 +1,19 @@
 import { checked, cString, libc } from './libc.ts';
-import { bindMount, mount, mountFlags, unmount } from './mount.ts';
+import { bindMount, makePrivate, mount, mountFlags, unmount } from './mount.ts';
+
+const CLONE_NEWNS = 0x2_0000;
 
 /**
- * Make `target` this process's root, in its own mount namespace, and let go of the old one. Devices can't be opened there: a container may have put one in a
+ * Give this thread a mount namespace of its own, as things are mounted now; nothing of it comes out. Other threads stay where they were: for processes
+ * that from here on touch files by synchronous calls alone, since whatever is asked of the runtime's file threads would happen outside.
+ */
+export function ownMounts(): void {
+  checked(libc.unshare(CLONE_NEWNS), 'unshare', 'make a mount namespace');
+  makePrivate('/', { recursive: true });
+}
+
+/**
+ * Make `target` this thread's root, in its own mount namespace, and let go of the old one. Devices can't be opened there: a container may have put one in a
  * file's place.
  */
 export function enterRoot(target: string): void {

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { parseDetachKeys } from './detach-keys.ts';
 import { hasLabel } from './has-label.ts';
 import { parseBool, parseBoolRefusal } from './parse-bool.ts';
 
@@ -20,4 +21,13 @@ test.each([
   ['toString', false],
 ])('hasLabel(%p) is %p', (wanted, has) => {
   expect(hasLabel({ a: '1', b: 'x=y' }, wanted)).toBe(has);
+});
+
+test('detach keys become bytes', () => {
+  expect([...parseDetachKeys('ctrl-p,ctrl-q')]).toEqual([16, 17]);
+  expect([...parseDetachKeys('a,ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_,DEL')]).toEqual([
+    97, 0, 27, 28, 29, 30, 31, 127,
+  ]);
+  for (const text of ['ctrl-1', 'CTRL-p', 'ctrl-', 'ab', 'é', 'a,,b'])
+    expect(() => parseDetachKeys(text), text).toThrow('Unknown character');
 });

@@ -13,7 +13,7 @@ export interface ApiVersion {
 
 /** `1.51` → its numbers; undefined when `text` is not a version. */
 export function parseApiVersion(text: string): ApiVersion | undefined {
-  const match = /^(\d{1,4})\.(\d{1,4})$/.exec(text);
+  const match = /^(\d{1,9})\.(\d{1,9})$/.exec(text);
   return match === null ? undefined : { major: Number(match[1]), minor: Number(match[2]) };
 }
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { busybox, packSeed } from '../../scripts/seed/seed-images.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import { DistributionPushClient } from '../../src/registry/distribution-push-client.ts';
-import type { RegistryRequest } from '../../src/registry/registry-client.ts';
+import { DistributionPushClient } from '../../src/registry/client/distribution-push-client.ts';
+import type { RegistryRequest } from '../../src/registry/client/registry-client.ts';
 import { plainConfig } from '../../src/registry/testing/contract.ts';
 import { hasDockerRegistry, startDockerRegistry } from '../../src/registry/testing/running-registry.ts';
 import {

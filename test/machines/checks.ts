@@ -5,11 +5,12 @@ import { CHECKOUT } from './step.ts';
 export type Check = readonly [what: string, script: string];
 
 const LIMIT_MS = 900_000;
-/** `eventually CONDITION`: within two minutes or so of a slow machine. `listens PORT`; `ping`: what the engine answers. Debian brings no curl. */
+/** `eventually CONDITION`: within two minutes or so of a slow machine. `never CONDITION`, since `!` alone ends no `set -e`. `listens PORT`; `ping`: what the engine answers. Debian brings no curl. */
 const PRELUDE = `
 cd ${CHECKOUT} || exit 1
 export PATH=${CHECKOUT}/bin:$PATH DOCKER_HOST=unix:///run/sampan.sock
 eventually() { for turn in $(seq 240); do eval "$*" > /dev/null 2>&1 && return; sleep 0.5; done; echo "did not come true: $*"; return 1; }
+never() { ! eval "$*"; }
 listens() { (: < /dev/tcp/127.0.0.1/$1) 2> /dev/null; }
 ping() { node -e 'require("http").get({ socketPath: "/run/sampan.sock", path: "/_ping" }, (answer) => answer.pipe(process.stdout))'; }
 `;

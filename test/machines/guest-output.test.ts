@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { promisedBy } from './steps/power-cuts.ts';
 import { failuresOf } from './steps/suites.ts';
 import { mediansOf } from './steps/timings.ts';
 
@@ -17,4 +18,12 @@ test('failuresOf() has each failed test, and what a file left behind', () => {
     'FAIL ./b (1)',
     'LEAK ./c left on the machine:',
   ]);
+});
+
+test('promisedBy() has the last whole line of each kind', () => {
+  expect(promisedBy('MADE a\nBUILT x\nnoise MADE n\nMADE b\nMADE c')).toEqual({
+    built: 'x',
+    synced: '',
+    made: 'b',
+  });
 });

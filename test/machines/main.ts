@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { must } from '../support/engine/command.ts';
 import { type Accelerator, chooseAccelerator } from './accelerator.ts';
+import { commitWorkingTree } from './checkout.ts';
 import { readHostSettings } from './host-settings.ts';
 import { openCache } from './machine-cache.ts';
 import { MachineResults } from './machine-results.ts';
@@ -17,6 +18,7 @@ const USAGE = `Usage: npm run machines -- [options]
   --machine NAME   only these: ${PLATFORMS.map(({ name }) => name).join(', ')} (may be repeated)
   --step NAME      only these: ${Object.keys(STEPS).join(', ')} (may be repeated)
   --again          also what has passed with this very commit
+  --trial          the working tree as it lies, changes too; nothing is written down
   --fresh          from roots on which nothing was installed yet
   --prepare        only make the roots
   --keep           leave each machine running until Enter, and say how to get into it`;
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     machine: { type: 'string', multiple: true, default: [] },
     step: { type: 'string', multiple: true, default: [] },
     again: { type: 'boolean', default: false },
+    trial: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
     prepare: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -40,14 +43,17 @@ if (values.help) {
 const root = resolve(import.meta.dir, '../..');
 const cache = openCache();
 const results = new MachineResults(cache.results);
-const commit = (await must(['git', '-C', root, 'rev-parse', 'HEAD'])).trim();
+const commit = values.trial
+  ? await commitWorkingTree(root)
+  : (await must(['git', '-C', root, 'rev-parse', 'HEAD'])).trim();
 const settings = await readHostSettings();
 const plan = planMachines({
   platforms: values.machine,
   steps: values.step,
   isDone: (platform, step) => {
     const result = results.read(platform)[step];
-    return !values.again && result?.commit === commit && result.problems.length === 0;
+    const { problems = [], unfinished = false } = result ?? {};
+    return !values.again && result?.commit === commit && problems.length === 0 && !unfinished;
   },
 });
 
@@ -61,6 +67,8 @@ const run = {
   settings,
   keep: values.keep,
   fresh: values.fresh,
+  again: values.again,
+  trial: values.trial,
   accelerator: (image: RootImage) => (chosen ??= chooseAccelerator(image)),
 };
 let problems = 0;
@@ -70,14 +78,12 @@ for (const planned of plan) {
     continue;
   }
   problems += await runMachine(planned, run);
-  writePage();
+  if (!values.trial) writePage();
 }
 if (!values.prepare) say(problems === 0 ? 'Everything works.' : `${problems} problems.`);
 process.exit(problems === 0 ? 0 : 1);
 
 function writePage(): void {
-  const columns = PLATFORMS.map(({ name, title }) => ({ title, results: results.read(name) })).filter(
-    (column) => Object.keys(column.results).length > 0,
-  );
-  writeFileSync(join(root, 'docs/platforms.md'), renderPlatformsPage(columns));
+  const columns = PLATFORMS.map(({ name, title }) => ({ title, results: results.read(name) }));
+  writeFileSync(join(root, 'docs/platforms.md'), renderPlatformsPage(columns, Object.keys(STEPS)));
 }

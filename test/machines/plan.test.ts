@@ -15,20 +15,15 @@ test('planMachines() without names is everything, Debian 12 first: the others ar
   expect(plan[0]?.steps.slice(0, 2)).toEqual(['newcomer', 'survey']);
 });
 
-test('planMachines() keeps its own order, and puts `npm start` before any step', () => {
+test('planMachines() keeps its own order', () => {
   const plan = planMachines({ ...nothingDone, platforms: ['debian-13'], steps: ['tour', 'storage'] });
-  expect(namesOf(plan)).toEqual([['debian-13', ['newcomer', 'storage', 'tour']]]);
-});
-
-test('planMachines() puts the units before what needs them', () => {
-  const plan = planMachines({ ...nothingDone, platforms: ['debian-13'], steps: ['power-cuts'] });
-  expect(namesOf(plan)).toEqual([['debian-13', ['newcomer', 'systemd', 'power-cuts']]]);
+  expect(namesOf(plan)).toEqual([['debian-13', ['storage', 'tour']]]);
 });
 
 test('planMachines() leaves out what has passed, and a machine with nothing left', () => {
   const isDone = (platform: string, step: string) => platform === 'debian-12' || step === 'tour';
   const plan = planMachines({ platforms: ['debian-12', 'debian-13'], steps: ['survey', 'tour'], isDone });
-  expect(namesOf(plan)).toEqual([['debian-13', ['newcomer', 'survey']]]);
+  expect(namesOf(plan)).toEqual([['debian-13', ['survey']]]);
 });
 
 test('planMachines() names what there is when asked for what there is not', () => {

@@ -1,6 +1,7 @@
 import { PLATFORMS, type Platform } from './platform.ts';
 import type { Step } from './step.ts';
 import { newcomer } from './steps/newcomer.ts';
+import { packages } from './steps/packages.ts';
 import { powerCuts } from './steps/power-cuts.ts';
 import { small } from './steps/small.ts';
 import { suite } from './steps/suites.ts';
@@ -8,7 +9,7 @@ import { survey } from './steps/survey.ts';
 import { systemd } from './steps/systemd.ts';
 import { timings } from './steps/timings.ts';
 
-/** In the order in which they run on one machine; each finds it as the one before left it. */
+/** In the order in which they run on one machine; each finds it as the one before left it, and an engine that was started. */
 export const STEPS: Readonly<Record<string, Step>> = {
   newcomer,
   survey,
@@ -20,12 +21,9 @@ export const STEPS: Readonly<Record<string, Step>> = {
   systemd,
   small,
   'power-cuts': powerCuts,
+  'npm-test': suite('`npm test`', ''),
+  packages,
 };
-
-/** Without it there is no engine on a machine. */
-const FOUNDATION = 'newcomer';
-/** What they need done before, on the same machine. */
-const NEEDS: Readonly<Record<string, readonly string[]>> = { small: ['systemd'], 'power-cuts': ['systemd'] };
 
 export interface PlannedMachine {
   platform: Platform;
@@ -54,9 +52,7 @@ export function planMachines({ platforms, steps, isDone }: PlanRequest): Planned
   const order = known('step', steps, Object.keys(STEPS));
   return PLATFORMS.filter(({ name }) => wanted.includes(name)).flatMap((platform) => {
     const open = order.filter((step) => !isDone(platform.name, step));
-    if (open.length === 0) return [];
-    const needed = new Set([FOUNDATION, ...open, ...open.flatMap((step) => NEEDS[step] ?? [])]);
-    return [{ platform, steps: Object.keys(STEPS).filter((step) => needed.has(step)) }];
+    return open.length === 0 ? [] : [{ platform, steps: open }];
   });
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Accelerator, isEmulated } from './accelerator.ts';
+import { arrive } from './checkout.ts';
 import type { HostSettings } from './host-settings.ts';
 import type { MachineCache } from './machine-cache.ts';
 import type { MachineResults } from './machine-results.ts';
@@ -22,6 +23,10 @@ export interface MachineRun {
   keep: boolean;
   /** Not from a disk that was kept. */
   fresh: boolean;
+  /** What was found before counts for nothing. */
+  again: boolean;
+  /** Nothing is written down. */
+  trial: boolean;
 }
 
 /** What decides on what set-up installs. */
@@ -57,7 +62,7 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
 interface MachineJob {
   run: MachineRun;
   image: RootImage;
-  facts: Omit<StepContext, 'log' | 'guest' | 'machine'>;
+  facts: Omit<StepContext, 'log' | 'guest' | 'machine' | 'earlier' | 'note'>;
   logOf: (name: string) => string;
 }
 
@@ -72,7 +77,7 @@ async function install(job: MachineJob, kept: string): Promise<number> {
   return await withMachine(job, undefined, async (machine) => {
     const problems = await runSteps(['newcomer'], machine, job);
     if (problems > 0) throw new Error('A newcomer does not get through: nothing else can be tried');
-    const context = { ...job.facts, machine, guest: machine.guest, log: job.logOf('install') };
+    const context = contextOf('install', machine, job);
     const left = await takeAway(context);
     for (const problem of left) job.facts.say(`PROBLEM ${problem}`);
     job.facts.say('installs what the tests need');
@@ -109,15 +114,32 @@ async function withMachine<T>(
   }
 }
 
+function contextOf(step: string, machine: VirtualMachine, { run, facts, logOf }: MachineJob): StepContext {
+  const { results, commit, trial, again } = run;
+  const platform = facts.platform.name;
+  return {
+    ...facts,
+    machine,
+    guest: machine.guest,
+    log: logOf(step),
+    earlier: again ? undefined : results.read(platform)[step],
+    note: (outcome) => trial || results.record(platform, step, { ...outcome, commit }),
+  };
+}
+
 async function runSteps(steps: readonly string[], machine: VirtualMachine, job: MachineJob): Promise<number> {
   const { run, facts, logOf } = job;
   let problems = 0;
+  if (!steps.includes('newcomer')) {
+    facts.say('npm start');
+    await arrive(contextOf('arrival', machine, job));
+  }
   for (const name of steps) {
     facts.say(name);
-    const log = logOf(name);
-    rmSync(log, { force: true });
-    const outcome = await take(STEPS[name] as Step, { ...facts, machine, guest: machine.guest, log });
-    run.results.record(facts.platform.name, name, { ...outcome, commit: run.commit });
+    rmSync(logOf(name), { force: true });
+    const context = contextOf(name, machine, job);
+    const outcome = await take(STEPS[name] as Step, context);
+    context.note(outcome);
     problems += outcome.problems.length;
     for (const problem of outcome.problems) facts.say(`PROBLEM ${problem}`);
     facts.say(`${name}: ${JSON.stringify(outcome.cells)}`);

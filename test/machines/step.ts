@@ -6,6 +6,20 @@ import type { Hardware, VirtualMachine } from './virtual-machine.ts';
 export interface StepOutcome {
   cells: Record<string, string>;
   problems: string[];
+  /** There is more to do than was done. */
+  unfinished?: boolean;
+  cuts?: PowerCut[];
+}
+
+/** One pull of the plug. */
+export interface PowerCut {
+  /** The engine's. */
+  commit: string;
+  /** Of work before it. */
+  seconds: string;
+  /** What was there after the boot, and looked at. */
+  seen: string;
+  problems: string[];
 }
 
 export interface StepContext {
@@ -23,6 +37,10 @@ export interface StepContext {
   /** Lines of a `.npmrc`. */
   npm: readonly string[];
   environment: readonly string[];
+  /** Of this step on this platform, by whatever engine. */
+  earlier: StepOutcome | undefined;
+  /** Writes down what was found so far: a run may be ended. */
+  note(outcome: StepOutcome): void;
 }
 
 /** What a step rejects with counts as a problem. */

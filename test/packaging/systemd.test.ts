@@ -52,6 +52,7 @@ test.skipIf(analyze === null || systemctl === null)('systemd finds nothing to sa
     '--man=no',
     unit('sampan.service'),
     unit('sampan.socket'),
+    unit('sampan-shutdown.service'),
   ]);
   // It looks at what the units lean on too: only words about ours count.
   const words = stderr.toString().split('\n');
@@ -64,6 +65,10 @@ test.skipIf(systemctl === null)('install, status and uninstall leave what was be
   expect(run('install')).toMatchObject({ code: 0, err: '' });
   expect(read('sampan.service')).toContain(`ExecStart=${checkout}/bin/sampand -H fd://\n`);
   expect(read('sampan.socket')).toContain('SocketGroup=docker\n');
+  expect(read('sampan-shutdown.service')).toContain(`exec ${checkout}/bin/sampand shutdown `);
+  expect(readlinkSync(unit('multi-user.target.wants/sampan-shutdown.service'))).toEndWith(
+    '/sampan-shutdown.service',
+  );
   expect(readlinkSync(unit('multi-user.target.wants/sampan.service'))).toEndWith('/sampan.service');
   expect(readlinkSync(unit('sockets.target.wants/sampan.socket'))).toEndWith('/sampan.socket');
   expect(run('status').out).toMatch(/installed: +yes\ndocker alias: +no/);

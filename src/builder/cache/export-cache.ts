@@ -7,7 +7,7 @@ import { type UploadRunner, withUploads } from '../../images/transfer/upload-run
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { canonicalName, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts';
-import { pushContent } from '../../registry/push-content.ts';
+import { pushContent } from '../../registry/client/push-content.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { CacheTarget } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';

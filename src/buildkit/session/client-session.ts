@@ -1,7 +1,7 @@
 import type { BuildSession, ContextSource, OutputSink } from '../../builder/build-session.ts';
 import type { ClientBlobs } from '../../builder/client-blobs.ts';
 import { EngineError, kindOf } from '../../errors/engine-error.ts';
-import type { RegistryCredentials } from '../../registry/registry-client.ts';
+import type { RegistryCredentials } from '../../registry/client/registry-client.ts';
 import type { ContextDirectories } from '../filesync/context-directories.ts';
 import { Auth } from '../protocol/generated/auth_pb.ts';
 import { Secrets } from '../protocol/generated/secrets_pb.ts';

@@ -6,7 +6,12 @@ const container = {
   Id: 'a',
   State: { Status: 'exited' },
   Config: { Image: 'x' },
-  HostConfig: { NetworkMode: 'bridge' },
+  HostConfig: {
+    NetworkMode: 'bridge',
+    Memory: 64,
+    LogConfig: { Type: 'json-file', Config: {} },
+    RestartPolicy: { Name: 'always', MaximumRetryCount: 0 },
+  },
 };
 const show = (source: string, json: object) =>
   new Template(source, { missingKey: 'error' }).execute(inspectValue(json as never));
@@ -23,6 +28,9 @@ test.each<[string, object, string]>([
   ['{{.Config.StopSignal}}|{{.Variant}}', { RootFS: {}, Config: {} }, '|'],
   ['{{.Status}} {{.UsageData}}', { Mountpoint: '/v' }, 'map[] <nil>'],
   ['{{.Peers}}', { IPAM: {} }, '[]'],
+  ['{{.HostConfig.LogConfig}}', container, '{json-file map[]}'],
+  ['{{.HostConfig.RestartPolicy.IsAlways}} {{.HostConfig.RestartPolicy.IsNone}}', container, 'true false'],
+  ['{{.HostConfig.Resources.Memory}} {{.ContainerJSONBase.Id}}', container, '64 a'],
   ['{{json .State}}', container, '{"Status":"exited"}'],
 ])('%s', (source, json, text) => {
   expect(show(source, json)).toBe(text);

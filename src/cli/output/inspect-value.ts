@@ -14,15 +14,21 @@ const POINTERS =
  * list or map that it stands for. `json` shows the original.
  */
 export function inspectValue(json: Json, field = '', typeName: string | true = true): Value {
+  // The log driver's options; any other `Config` is a struct.
+  const isMap = MAPS.test(field) || field === 'LogConfig.Config';
   if (json === null)
-    return POINTERS.test(field) ? null : MAPS.test(field) ? NIL_MAP : LISTS.test(field) ? NIL_SLICE : null;
+    return POINTERS.test(field) ? null : isMap ? NIL_MAP : LISTS.test(field) ? NIL_SLICE : null;
   if (Array.isArray(json)) return json.map((each) => inspectValue(each));
   if (typeof json !== 'object') return json;
   const object: Record<string, Value> = Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [key, inspectValue(value, key)]),
+    Object.entries(json).map(([key, value]) => [
+      key,
+      inspectValue(value, field === 'LogConfig' ? `LogConfig.${key}` : key),
+    ]),
   );
-  if (MAPS.test(field)) return object;
+  if (isMap) return object;
   addOmitted(object, field);
+  addEmbedded(object, field);
   addGoNames(object);
   Object.defineProperty(object, STRUCT, { value: typeName, enumerable: false });
   return object;
@@ -48,6 +54,17 @@ const GO_NAMES: Readonly<Record<string, string>> = {
 function addOmitted(object: Record<string, Value>, field: string): void {
   for (const [name, value] of Object.entries(omittedFields(field, object) ?? {}))
     if (!Object.hasOwn(object, name)) Object.defineProperty(object, name, { value, enumerable: false });
+}
+
+/** Structs that Docker's types embed: their fields are the holder's, and they can be named themselves. By the JSON field that holds the object. */
+const EMBEDDED: Readonly<Record<string, string>> = {
+  HostConfig: 'Resources',
+  NetworkSettings: 'DefaultNetworkSettings',
+};
+
+function addEmbedded(object: Record<string, Value>, field: string): void {
+  const name = field === '' && Object.hasOwn(object, 'HostConfig') ? 'ContainerJSONBase' : EMBEDDED[field];
+  if (name !== undefined) Object.defineProperty(object, name, { value: object, enumerable: false });
 }
 
 /** Names that Go has besides the JSON's: reachable, but neither listed nor printed. */

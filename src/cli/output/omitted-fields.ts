@@ -95,9 +95,23 @@ const TYPES: readonly { has: string; fields: readonly string[] }[] = [
 ];
 
 /** The fields that an object of the JSON could have had; undefined: none. */
-export function omittedFields(holder: string, object: object): Readonly<Record<string, Value>> | undefined {
+export function omittedFields(
+  holder: string,
+  object: Readonly<Record<string, Value>>,
+): Readonly<Record<string, Value>> | undefined {
+  if (holder === 'RestartPolicy') return restartPolicyMethods(object['Name']);
   if (holder !== '') return BY_HOLDER[holder];
   const type = TYPES.find(({ has }) => Object.hasOwn(object, has));
   if (type === undefined) return undefined;
   return Object.fromEntries(type.fields.map((name) => [name, OF_OBJECT[name]]));
+}
+
+/** What Go's type can be asked. */
+function restartPolicyMethods(name: Value): Record<string, Value> {
+  return {
+    IsNone: name === 'no' || name === '',
+    IsAlways: name === 'always',
+    IsOnFailure: name === 'on-failure',
+    IsUnlessStopped: name === 'unless-stopped',
+  };
 }

@@ -1,4 +1,5 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { parseDetachKeys } from '../../text/detach-keys.ts';
 import type { CliContext } from '../context.ts';
 import type { ParsedFlags } from '../flags/flag-set.ts';
 
@@ -15,8 +16,9 @@ export function detachKeysOf(
 /** Checks `--detach-keys`; the daemon watches for them. @throws EngineError "invalid" in Docker's words. */
 export function checkDetachKeys(text: string): void {
   if (text === '') return;
-  for (const key of text.split(',')) {
-    if (Array.from(key).length === 1 || /^ctrl-[a-z@[\\\]^_]$/.test(key)) continue;
-    throw new EngineError('invalid', `invalid detach keys (${text}): Unknown character: '${key}'`);
+  try {
+    parseDetachKeys(text);
+  } catch (error) {
+    throw new EngineError('invalid', `invalid detach keys (${text}): ${messageOf(error)}`, { cause: error });
   }
 }

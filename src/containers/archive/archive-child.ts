@@ -1,5 +1,5 @@
 // Works in a container's tree for `ArchiveService`: tells what stands at a path, reads it as a tar, finds paths by a pattern, or unpacks the tar on stdin. A
-// process in a mount namespace of its own, whose root the container's tree becomes first. The first line of stdout is JSON; a tar that is read follows it.
+// process with a mount namespace of its own, whose root the container's tree becomes first: synchronous calls alone from then on, see `ownMounts`. The first line of stdout is JSON; a tar that is read follows it.
 import { lstatSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { decompress } from '../../archive/compression.ts';
@@ -10,6 +10,7 @@ import { resolveUser } from '../../runtime/spec/user.ts';
 import { fsPath, nodeAttributes } from '../../snapshots/node-attributes.ts';
 import { requestFd } from '../../snapshots/reading/read-request.ts';
 import { RootTar } from '../../snapshots/reading/root-tar.ts';
+import { ownMounts } from '../../sys/enter-root.ts';
 import type { IdMap } from '../../sys/id-map.ts';
 import {
   type ArchiveRequest,
@@ -152,6 +153,7 @@ function asRefusal(error: unknown, request: ArchiveRequest | undefined): unknown
 }
 
 async function serve(request: ArchiveRequest): Promise<void> {
+  ownMounts();
   enterView(request.view);
   if (request.form === 'stat') line(statPath(request.path));
   else if (request.form === 'read') read(request);

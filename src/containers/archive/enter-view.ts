@@ -2,6 +2,8 @@ import { chownSync, closeSync, statfsSync, statSync, writeFileSync } from 'node:
 import { posix } from 'node:path';
 import { makeDirectories } from '../../snapshots/make-directories.ts';
 import { mountView } from '../../snapshots/reading/mount-view.ts';
+import { layOutRoot } from '../../snapshots/root-layout.ts';
+import type { SnapshotView } from '../../snapshots/snapshotter.ts';
 import { attachMount, cloneMount, restrictMount, visitMountNamespace } from '../../sys/detached-mount.ts';
 import { enterRoot } from '../../sys/enter-root.ts';
 import { type Ids, rootOf } from '../../sys/id-map.ts';
@@ -24,13 +26,20 @@ interface Copy {
  */
 export function enterView(view: ArchiveView): void {
   const copies = [...view.mounts.flatMap(copyOf), ...copiesOfMemory(view)];
-  enterRoot(typeof view.root === 'string' ? view.root : mountView(view.root, { scratch: true }));
+  enterRoot(typeof view.root === 'string' ? view.root : asAtStart(view.root));
   copies.sort((a, b) => depthOf(a.destination) - depthOf(b.destination));
   for (const copy of copies) {
     makePlace(copy, view.ids?.root === true ? rootOf(view.ids.map) : undefined);
     attachMount(copy.fd, copy.destination);
     closeSync(copy.fd);
   }
+}
+
+/** Of a container that may have had no start yet. */
+function asAtStart(view: SnapshotView): string {
+  const root = mountView(view, { scratch: true });
+  layOutRoot(root);
+  return root;
 }
 
 /** What is gone from the host, or never was, is not in the container either. */

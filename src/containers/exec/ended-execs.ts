@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskId } from '../../runtime/runtime.ts';
-import type { ContainerPaths } from '../container-paths.ts';
+import type { ContainerPaths } from '../record/container-paths.ts';
 import { type ExecNote, parseNote, renderNote } from './exec-notes.ts';
 
 /** An exec that has ended, and how. */

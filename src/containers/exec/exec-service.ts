@@ -8,21 +8,19 @@ import { execProcess, resolveLiveUser } from '../../runtime/spec/exec-process.ts
 import { bootId, nowNano } from '../../sys/clock.ts';
 import type { AttachClient } from '../container-backend.ts';
 import { publishContainerEvent } from '../container-events.ts';
-import type { ContainerRecord } from '../container-record.ts';
-import type { ContainerIndex } from '../container-store.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
-import { DEFAULT_DETACH_KEYS, untilDetached } from '../detach-keys.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
-import { notRunning, runningTask } from '../running-task.ts';
-import { startFailureCode } from '../task-starter.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
+import type { ContainerIndex } from '../record/container-store.ts';
+import { DEFAULT_DETACH_KEYS, untilDetached } from '../streams/detach-keys.ts';
+import { notRunning, runningTask } from '../tasks/running-task.ts';
+import { startFailureCode } from '../tasks/task-starter.ts';
 import { EndedExecs } from './ended-execs.ts';
 import type { ExecBackend, ExecConfig, ExecView } from './exec-backend.ts';
+import { ExecIndex } from './exec-index.ts';
 import { type ExecNote, ExecNotes } from './exec-notes.ts';
 import { LiveExec } from './live-exec.ts';
 
-/** How long an exec that has ended can be asked about, and how many such. */
-const KEPT_MS = 10 * 60_000;
-const MAX_KEPT = 1000;
 /** Docker's: how long a resize waits for a start. */
 const RESIZE_WAIT_MS = 10_000;
 
@@ -34,10 +32,7 @@ export class ExecService implements ExecBackend {
   readonly #index: ContainerIndex<LiveContainer>;
   readonly #notes: ExecNotes;
   readonly #codes: EndedExecs;
-  readonly #execs = new Map<string, LiveExec>();
-  /** In the order of their ends. */
-  readonly #ended = new Set<LiveExec>();
-  #sweepAt = MAX_KEPT;
+  readonly #execs: ExecIndex;
   readonly #closing = new AbortController();
   readonly #background = new Set<Promise<void>>();
 
@@ -49,6 +44,7 @@ export class ExecService implements ExecBackend {
     this.#index = index;
     this.#notes = new ExecNotes(deps.paths.execNotes);
     this.#codes = new EndedExecs(deps.paths);
+    this.#execs = new ExecIndex(index, this.#codes);
   }
 
   async createExec(nameOrId: string, config: ExecConfig): Promise<string> {
@@ -63,20 +59,18 @@ export class ExecService implements ExecBackend {
 
   /** What has been checked already. */
   create(container: LiveContainer, task: LiveTask, config: ExecConfig): LiveExec {
-    this.#sweep();
     const exec = new LiveExec(randomBytes(32).toString('hex'), container, { task, config });
-    this.#execs.set(exec.id, exec);
-    container.execs.add(exec.id);
+    this.#execs.add(exec);
     this.#publish(exec, `exec_create: ${commandLine(config)}`);
     return exec;
   }
 
   inspectExec(id: string): ExecView {
-    return this.#find(id).view;
+    return this.#execs.find(id).view;
   }
 
   checkExec(id: string): void {
-    const { container } = this.#find(id);
+    const { container } = this.#execs.find(id);
     activeTask(container, container.id);
   }
 
@@ -86,7 +80,7 @@ export class ExecService implements ExecBackend {
     connect: (() => AttachClient) | undefined,
   ): Promise<void> {
     this.checkExec(id);
-    const exec = this.#find(id);
+    const exec = this.#execs.find(id);
     const client = connect?.();
     if (exec.state === 'ended') throw new EngineError('conflict', `exec command ${id} has already run`);
     if (exec.state !== 'created') throw new EngineError('conflict', `exec command ${id} is already running`);
@@ -116,7 +110,7 @@ export class ExecService implements ExecBackend {
 
   async resizeExec(id: string, { columns, rows }: { columns: number; rows: number }): Promise<void> {
     this.checkExec(id);
-    const exec = this.#find(id);
+    const exec = this.#execs.find(id);
     await this.#untilStarted(exec);
     if (exec.state !== 'running' || exec.handle === undefined) throw gone(exec);
     try {
@@ -137,9 +131,7 @@ export class ExecService implements ExecBackend {
 
   /** Of one that was run for the engine's own sake nobody will ask. */
   forget(exec: LiveExec): void {
-    this.#ended.delete(exec);
-    this.#execs.delete(exec.id);
-    exec.container.execs.delete(exec.id);
+    this.#execs.forget(exec);
   }
 
   /** Those that run in one of these starts of containers, or have ended meanwhile: what `runtime.recover` is to keep. */
@@ -159,8 +151,7 @@ export class ExecService implements ExecBackend {
     exec.state = 'running';
     exec.handle = handle;
     exec.started.resolve();
-    this.#execs.set(exec.id, exec);
-    container.execs.add(exec.id);
+    this.#execs.add(exec);
     this.#track(this.#follow(exec, handle));
   }
 
@@ -173,8 +164,7 @@ export class ExecService implements ExecBackend {
       Object.assign(exec, { state: 'ended', handle, exitCode });
       exec.started.resolve();
       exec.ended.resolve();
-      this.#execs.set(exec.id, exec);
-      this.#keepEnded(exec, Math.min(endedAtMs, now));
+      this.#execs.addEnded(exec, Math.min(endedAtMs, now));
     }
   }
 
@@ -182,31 +172,6 @@ export class ExecService implements ExecBackend {
   async close(): Promise<void> {
     this.#closing.abort();
     while (this.#background.size > 0) await Promise.all(this.#background);
-  }
-
-  #find(id: string): LiveExec {
-    const exec = this.#execs.get(id);
-    if (exec !== undefined && !this.#isStale(exec)) return exec;
-    this.#drop(id, exec);
-    throw new EngineError('not-found', `No such exec instance: ${id}`);
-  }
-
-  /** The stop of a container forgets what was only meant to run in it, its removal all. */
-  #isStale({ container, state, task }: LiveExec): boolean {
-    return !this.#index.has(container) || (state === 'created' && container.task !== task);
-  }
-
-  #drop(id: string, exec: LiveExec | undefined): void {
-    this.#execs.delete(id);
-    exec?.container.execs.delete(id);
-  }
-
-  /** Those that nobody has started or asked about since; looked for whenever there are twice as many as the last look left. */
-  #sweep(): void {
-    if (this.#execs.size < this.#sweepAt) return;
-    for (const [id, exec] of this.#execs)
-      if (exec.state === 'created' && this.#isStale(exec)) this.#drop(id, exec);
-    this.#sweepAt = Math.max(MAX_KEPT, 2 * this.#execs.size);
   }
 
   async #attach(exec: LiveExec, client: AttachClient): Promise<void> {
@@ -297,7 +262,7 @@ export class ExecService implements ExecBackend {
     await exec.hub.drained();
     exec.hub.end();
     this.#publish(exec, 'exec_die', { exitCode: String(exit.exitCode) });
-    this.#keepEnded(exec);
+    this.#execs.keepEnded(exec);
     exec.ended.resolve();
     this.#notes.remove(exec.id);
     await this.#deps.runtime.removeExec(handle);
@@ -321,7 +286,7 @@ export class ExecService implements ExecBackend {
     exec.hub.end();
     exec.started.resolve();
     exec.ended.resolve();
-    this.#keepEnded(exec);
+    this.#execs.keepEnded(exec);
   }
 
   /** Before its client can know of its end. */
@@ -331,17 +296,6 @@ export class ExecService implements ExecBackend {
       this.#codes.write({ handle, config, exitCode, endedAtMs: Date.now() });
     } catch (error) {
       this.#deps.logger.warn('Cannot keep the exit code of an exec', { error: messageOf(error) });
-    }
-  }
-
-  #keepEnded(exec: LiveExec, now = Date.now()): void {
-    exec.endedAtMs = now;
-    this.#ended.add(exec);
-    for (const old of this.#ended) {
-      if (this.#ended.size <= MAX_KEPT && now - old.endedAtMs < KEPT_MS) break;
-      this.#ended.delete(old);
-      this.#execs.delete(old.id);
-      if (old.handle !== undefined) this.#codes.remove(old.handle);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { ExecHandle } from '../../runtime/exec.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
-import { StreamHub } from '../stream-hub.ts';
+import { StreamHub } from '../streams/stream-hub.ts';
 import type { ExecConfig, ExecView } from './exec-backend.ts';
 
 /** One exec in the daemon's memory. */

@@ -1,17 +1,17 @@
 import { lstatSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
-import { layOutRoot } from '../../runtime/spec/root-layout.ts';
 import { resolveInRoot } from '../../runtime/spec/root-path.ts';
 import { copyDirectory } from '../../snapshots/copying/copy-directory.ts';
+import { layOutRoot } from '../../snapshots/root-layout.ts';
 import { rootOf } from '../../sys/id-map.ts';
 import { copyContent } from '../../volumes/copy-content.ts';
 import { isMountedVolume } from '../../volumes/volume-options.ts';
 import type { Volume } from '../../volumes/volumes.ts';
-import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
-import { snapshotKeyOf } from '../task-starter.ts';
-import { UndoStack } from '../undo.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
+import { snapshotKeyOf } from '../tasks/task-starter.ts';
+import { UndoStack } from '../tasks/undo.ts';
 import { inPatience } from './source-threads.ts';
 
 type Owner = Pick<ContainerRecord, 'id' | 'idMap'>;

@@ -1,9 +1,9 @@
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
 import type { ContainerImage } from '../container.ts';
 import type { CreateRequest } from '../container-backend.ts';
-import type { ContainerRecord } from '../container-record.ts';
-import { imageOf } from '../creation.ts';
+import { imageOf } from '../creation/creation.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
 import { type ImagePoint, imagePoints } from './mount-point.ts';
 
 type Mounting = Pick<ContainerRecord, 'id' | 'mounts'>;

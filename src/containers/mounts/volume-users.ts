@@ -1,5 +1,5 @@
-import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
 import { volumePoints } from './mount-point.ts';
 
 type Holder = { record: Pick<ContainerRecord, 'id' | 'mounts'> };

@@ -1,8 +1,8 @@
 import { messageOf } from '../../errors/engine-error.ts';
-import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import { healthPlan } from '../health/health.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
 
 /** Its ports may be those of others, too, that say so. */
 export const SHARED_LABEL = 'com.sampan.publish.shared';

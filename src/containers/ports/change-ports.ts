@@ -1,9 +1,9 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { byPort } from '../../oci/port-text.ts';
-import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import type { LiveContainer, LiveTask } from '../live-container.ts';
-import { noteTask } from '../note-task.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
+import { noteTask } from '../tasks/note-task.ts';
 import { balancePorts } from './balance-ports.ts';
 import type { PortBindingOption, PortBindings } from './port-binding.ts';
 import { publishWanted } from './publish-ports.ts';

@@ -2,8 +2,8 @@ import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
 import { gatewayModesOf, parseBridgeOptions } from '../../network/bridge-options.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import type { PortHolding } from '../../network/ports/published-ports.ts';
-import type { ContainerRecord } from '../container-record.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
+import type { ContainerRecord } from '../record/container-record.ts';
 import { sharesPorts } from './balance-ports.ts';
 import { portRequests } from './port-requests.ts';
 

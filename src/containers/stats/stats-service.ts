@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import { RequestThread } from '../../sys/request-thread.ts';
-import { usesOwnNetwork } from '../container-networks.ts';
-import type { ContainerIndex } from '../container-store.ts';
 import type { LiveContainer } from '../live-container.ts';
+import { usesOwnNetwork } from '../networking/container-networks.ts';
+import type { ContainerIndex } from '../record/container-store.ts';
 import type { ContainerSample, ContainerStats } from './container-stats.ts';
 import type { SampleTarget } from './read-sample.ts';
 

@@ -4,7 +4,7 @@ import type { FakeFunction, FakeProgram } from '../../runtime/testing/fake-progr
 import { catProgram, scripted, sleepProgram } from '../../runtime/testing/fake-programs.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
 import type { WaitCondition } from '../container-backend.ts';
-import type { NetworkMembership } from '../container-networks.ts';
+import type { NetworkMembership } from '../networking/container-networks.ts';
 import { bootDaemon, FakeMachine, type TestDaemon, testConfig, testHost } from './service-fixture.ts';
 
 const stubborn: FakeFunction = (process) => {

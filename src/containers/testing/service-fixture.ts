@@ -17,14 +17,14 @@ import type { SqlValue, StateDb, Statement } from '../../storage/state-db.ts';
 import { LocalVolumes } from '../../volumes/local-volumes.ts';
 import { commandOf } from '../command.ts';
 import type { ContainerConfig, HostOptions } from '../container.ts';
-import { plainDefaults } from '../container-defaults.ts';
-import { ContainerPaths } from '../container-paths.ts';
 import { ContainerService } from '../container-service.ts';
-import { ContainerStore } from '../container-store.ts';
+import { plainDefaults } from '../creation/container-defaults.ts';
 import { ContainerLogs } from '../logs/container-logs.ts';
 import { SourceThreads } from '../mounts/source-threads.ts';
-import type { SharedMemory } from '../shared-memory.ts';
-import { TaskNotes } from '../task-notes.ts';
+import type { SharedMemory } from '../namespaces/shared-memory.ts';
+import { ContainerPaths } from '../record/container-paths.ts';
+import { ContainerStore } from '../record/container-store.ts';
+import { TaskNotes } from '../tasks/task-notes.ts';
 
 /** The rows of `containers`, which outlive a daemon. While `failing` is set, nothing can be written. */
 export class FakeStateDb implements StateDb {

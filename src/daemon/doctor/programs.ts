@@ -1,5 +1,5 @@
-import { findInitProgram } from '../../runtime/init-program.ts';
-import { findProgram } from '../../runtime/probe.ts';
+import { findInitProgram } from '../../runtime/probe/init-program.ts';
+import { findProgram } from '../../runtime/probe/probe.ts';
 import type { DoctorCheck } from '../../wire/doctor.ts';
 import { type Check, finding } from './check.ts';
 

@@ -1,4 +1,4 @@
-import type { SourceProbe } from '../../registry/probe-source.ts';
+import type { SourceProbe } from '../../registry/sources/probe-source.ts';
 import type { DoctorCheck } from '../../wire/doctor.ts';
 import type { ProbedRegistry } from '../registry-access.ts';
 import { type Check, finding, type Subject } from './check.ts';

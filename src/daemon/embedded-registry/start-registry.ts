@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
-import { CatalogClient } from '../../registry/catalog-client.ts';
-import { DistributionClient } from '../../registry/distribution-client.ts';
-import type { RegistryConfig, RegistryCredentials } from '../../registry/registry-client.ts';
-import { RegistryConnection } from '../../registry/registry-connection.ts';
+import { CatalogClient } from '../../registry/client/catalog-client.ts';
+import { DistributionClient } from '../../registry/client/distribution-client.ts';
+import type { RegistryConfig, RegistryCredentials } from '../../registry/client/registry-client.ts';
 import type { AccessPolicy } from '../../registry/server/access.ts';
 import type { BlobBackend, BlobKeeper } from '../../registry/server/blob-backend.ts';
 import { FailureLimit } from '../../registry/server/failure-limit.ts';
@@ -21,6 +20,7 @@ import {
 } from '../../registry/server/serve-registry.ts';
 import { StoreBlobBackend } from '../../registry/server/store-blob-backend.ts';
 import { TokenIssuer } from '../../registry/server/token-issuer.ts';
+import { RegistryConnection } from '../../registry/transport/registry-connection.ts';
 import type { RegistryRoot } from './registry-root.ts';
 
 export interface RegistryOptions {

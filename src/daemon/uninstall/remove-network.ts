@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { kindOf } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
 import { NftFirewall } from '../../network/firewall.ts';
@@ -9,6 +9,7 @@ import type { HostLink } from '../../network/host-network.ts';
 import { WorkerHostNetwork } from '../../network/worker-host-network.ts';
 import { lockFile } from '../../storage/file-lock.ts';
 import { engineSuffix, nftTableOf } from '../engine-suffix.ts';
+import { isDaemon } from '../pid-file.ts';
 
 /** By it the engines of a machine take turns. */
 const LOCK = '/run/sampan-network.lock';
@@ -51,18 +52,9 @@ function isOf({ name, alias, kind }: HostLink, suffix: string): boolean {
 }
 
 function hasOtherEngine(): boolean {
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
-    try {
-      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      const program = words.findIndex((word) => /\/(?:daemon\/main\.ts|sampand)$/.test(word));
-      return (
-        program >= 0 && program < 2 && !['registry', 'doctor', 'uninstall'].includes(words[program + 1] ?? '')
-      );
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync('/proc').some(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid && isDaemon(Number(name)),
+  );
 }
 
 /** Somebody who holds it has need of it. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bunTransport } from '../../cli/transport/bun-transport.ts';
 import { parseEndpoint } from '../../client/endpoint.ts';
 import { EngineClient } from '../../client/engine-client.ts';
-import { TaskCgroup } from '../../runtime/task-cgroup.ts';
+import { TaskCgroup } from '../../runtime/cgroups/task-cgroup.ts';
 import type { DaemonSettings } from '../daemon-settings.ts';
 import { cgroupParentOf } from '../engine-suffix.ts';
 import type { Installation } from './installation.ts';

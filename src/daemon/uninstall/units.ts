@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { run, runChecked } from '../../sys/spawn.ts';
 
 const FOLDER = '/etc/systemd/system';
-const UNITS = ['sampan.service', 'sampan.socket'];
+const UNITS = ['sampan.service', 'sampan.socket', 'sampan-shutdown.service'];
 /** What `scripts/systemd.mjs` writes begins so. */
 const MARK = '# Made by `node scripts/systemd.mjs install`';
 const PATIENCE_MS = 60_000;

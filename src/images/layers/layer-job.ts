@@ -5,14 +5,14 @@ import { EngineError, errnoCodeOf, kindOf, messageOf } from '../../errors/engine
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, type DiffId } from '../../oci/digest.ts';
 import type { Reference } from '../../oci/reference.ts';
-import { isUnreachable, isWrongContent } from '../../registry/read-blob.ts';
+import { isUnreachable, isWrongContent } from '../../registry/client/read-blob.ts';
 import type {
   BlobStream,
   RegistryClient,
   RegistryConfig,
   RegistryCredentials,
   RegistrySource,
-} from '../../registry/registry-client.ts';
+} from '../../registry/client/registry-client.ts';
 import type { LayerSink, LayerStaging, SinkOptions, StagedLayer } from '../../snapshots/snapshotter.ts';
 import { receiveLayer } from './receive-layer.ts';
 import { stageLayer } from './stage-layer.ts';

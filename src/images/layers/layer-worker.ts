@@ -1,6 +1,6 @@
 import { LocalContentStore } from '../../content/local-content-store.ts';
-import { DistributionClient } from '../../registry/distribution-client.ts';
-import type { RegistryConfig } from '../../registry/registry-client.ts';
+import { DistributionClient } from '../../registry/client/distribution-client.ts';
+import type { RegistryConfig } from '../../registry/client/registry-client.ts';
 import { openLayerSink } from '../../snapshots/layer-sink.ts';
 import type { StagedLayer } from '../../snapshots/snapshotter.ts';
 import { serveJobs, threadLogger } from '../jobs/serve-jobs.ts';

@@ -2,7 +2,7 @@ import type { Ingest } from '../../content/content-store.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { isNonDistributable } from '../../oci/media-types.ts';
-import type { BlobStream, RegistrySource } from '../../registry/registry-client.ts';
+import type { BlobStream, RegistrySource } from '../../registry/client/registry-client.ts';
 import type { LayerOrigin, LayerPorts } from './layer-job.ts';
 
 interface WantedBlob extends LayerOrigin {

@@ -1,7 +1,7 @@
 import { EngineError, type ErrorKind } from '../../errors/engine-error.ts';
-import { reasonOf } from '../../registry/network-errors.ts';
-import { outgoingFetch } from '../../registry/outgoing-fetch.ts';
-import type { RegistryConfig } from '../../registry/registry-client.ts';
+import type { RegistryConfig } from '../../registry/client/registry-client.ts';
+import { reasonOf } from '../../registry/transport/network-errors.ts';
+import { outgoingFetch } from '../../registry/transport/outgoing-fetch.ts';
 
 export interface ImportSource {
   /** As it may be shown. */

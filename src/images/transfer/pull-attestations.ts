@@ -4,7 +4,7 @@ import { parseIndex, parseManifest } from '../../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 import { isAttestationOf } from '../../oci/platform.ts';
 import type { Reference } from '../../oci/reference.ts';
-import type { RegistrySource } from '../../registry/registry-client.ts';
+import type { RegistrySource } from '../../registry/client/registry-client.ts';
 import type { ImageGc } from '../store/gc.ts';
 import type { Lease } from '../store/lease-store.ts';
 import { childDocument, type Document, type ManifestPorts, smallBlob } from './pull-manifest.ts';

@@ -9,13 +9,13 @@ import {
   repositoryName,
   withDefaultTag,
 } from '../../oci/reference.ts';
-import type { RegistryPushClient } from '../../registry/push-client.ts';
+import type { RegistryPushClient } from '../../registry/client/push-client.ts';
 import type {
   RegistryCatalog,
   RegistryClient,
   RegistryConfig,
   RegistryRequest,
-} from '../../registry/registry-client.ts';
+} from '../../registry/client/registry-client.ts';
 import type { PullProgress, PullRequest } from '../image-backend.ts';
 import { Background } from '../jobs/background.ts';
 import { bringLayers, presentLayers } from '../layers/bring-layers.ts';

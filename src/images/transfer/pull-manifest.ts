@@ -6,8 +6,12 @@ import { MAX_MANIFEST_BYTES, type Manifest, parseIndex, parseManifest } from '..
 import { isImageConfigType, isIndexType, isLayerType, isManifestType } from '../../oci/media-types.ts';
 import { type Platform, selectManifest } from '../../oci/platform.ts';
 import type { Reference } from '../../oci/reference.ts';
-import { readBlob } from '../../registry/read-blob.ts';
-import type { RegistryClient, RegistryRequest, RegistrySource } from '../../registry/registry-client.ts';
+import { readBlob } from '../../registry/client/read-blob.ts';
+import type {
+  RegistryClient,
+  RegistryRequest,
+  RegistrySource,
+} from '../../registry/client/registry-client.ts';
 
 /** A document of a pull: what it is and its bytes, verified. */
 export interface Document {

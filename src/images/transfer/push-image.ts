@@ -12,9 +12,9 @@ import {
   type Reference,
   repositoryName,
 } from '../../oci/reference.ts';
-import type { PushBlob } from '../../registry/push-client.ts';
-import { pushContent } from '../../registry/push-content.ts';
-import type { RegistryCredentials } from '../../registry/registry-client.ts';
+import type { PushBlob } from '../../registry/client/push-client.ts';
+import { pushContent } from '../../registry/client/push-content.ts';
+import type { RegistryCredentials } from '../../registry/client/registry-client.ts';
 import type { TransferLine } from '../image-backend.ts';
 import { type ImageGc, rootsOf } from '../store/gc.ts';
 import { contentOf } from '../store/image-documents.ts';

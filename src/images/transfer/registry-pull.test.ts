@@ -7,10 +7,10 @@ import { directory, file, makeTar } from '../../../test/support/images/tar-maker
 import { silentLogger } from '../../errors/logger.ts';
 import { MemoryBlobBackend } from '../../registry/server/memory-blob-backend.ts';
 import { createRegistryHandler } from '../../registry/server/registry-handler.ts';
+import { warnOnce } from '../../registry/sources/warn-once.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../../registry/testing/faulty-registry.ts';
 import { hasDockerRegistry, startDockerRegistry } from '../../registry/testing/running-registry.ts';
 import { blobOf, OCI_INDEX, type SampleBlob } from '../../registry/testing/sample-image.ts';
-import { warnOnce } from '../../registry/warn-once.ts';
 
 const layers = [1, 2].map((seed) =>
   makeLayer(makeTar([directory('d'), file(`d/${seed}`, noise(3_000_000, seed))])),

@@ -19,8 +19,8 @@ import {
 import { file, makeTar } from '../../../test/support/images/tar-maker.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { parseReference } from '../../oci/reference.ts';
-import { CatalogClient } from '../../registry/catalog-client.ts';
-import { DistributionClient } from '../../registry/distribution-client.ts';
+import { CatalogClient } from '../../registry/client/catalog-client.ts';
+import { DistributionClient } from '../../registry/client/distribution-client.ts';
 import { MemoryBlobBackend } from '../../registry/server/memory-blob-backend.ts';
 import { publishImage } from '../../registry/server/publish-image.ts';
 import { createRegistryHandler } from '../../registry/server/registry-handler.ts';

@@ -5,9 +5,13 @@ import { algorithmOf, type Digest, hexOf } from '../../oci/digest.ts';
 import { parseManifest } from '../../oci/manifest.ts';
 import { isManifestType } from '../../oci/media-types.ts';
 import { familiarName, isTag, type Reference, repositoryName } from '../../oci/reference.ts';
-import { isUnreachable, readBlob } from '../../registry/read-blob.ts';
-import type { RegistryCatalog, RegistryClient, RegistryRequest } from '../../registry/registry-client.ts';
-import { RegistryResponseError } from '../../registry/response-errors.ts';
+import { isUnreachable, readBlob } from '../../registry/client/read-blob.ts';
+import type {
+  RegistryCatalog,
+  RegistryClient,
+  RegistryRequest,
+} from '../../registry/client/registry-client.ts';
+import { RegistryResponseError } from '../../registry/transport/response-errors.ts';
 import { bundleFault, type SignedImage, signatureFault } from './image-signature.ts';
 import { ruleFor, type SignaturePolicy } from './signature-policy.ts';
 

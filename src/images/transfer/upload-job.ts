@@ -1,8 +1,8 @@
 import type { ContentStore } from '../../content/content-store.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Reference } from '../../oci/reference.ts';
-import type { RegistryPushClient } from '../../registry/push-client.ts';
-import type { RegistryConfig, RegistryCredentials } from '../../registry/registry-client.ts';
+import type { RegistryPushClient } from '../../registry/client/push-client.ts';
+import type { RegistryConfig, RegistryCredentials } from '../../registry/client/registry-client.ts';
 
 /** One blob's way to a registry. Plain data: it is run whole in a worker thread. */
 export interface UploadJob {

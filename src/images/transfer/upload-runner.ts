@@ -1,6 +1,6 @@
 import type { Logger } from '../../errors/logger.ts';
-import type { RegistryPushClient } from '../../registry/push-client.ts';
-import type { RegistryConfig } from '../../registry/registry-client.ts';
+import type { RegistryPushClient } from '../../registry/client/push-client.ts';
+import type { RegistryConfig } from '../../registry/client/registry-client.ts';
 import { type JobOptions, JobPool } from '../jobs/job-pool.ts';
 import type { UploadJob, UploadProgress } from './upload-job.ts';
 

@@ -1,6 +1,6 @@
 import { LocalContentStore } from '../../content/local-content-store.ts';
-import { DistributionPushClient } from '../../registry/distribution-push-client.ts';
-import type { RegistryConfig } from '../../registry/registry-client.ts';
+import { DistributionPushClient } from '../../registry/client/distribution-push-client.ts';
+import type { RegistryConfig } from '../../registry/client/registry-client.ts';
 import { serveJobs, threadLogger } from '../jobs/serve-jobs.ts';
 import { runUploadJob, type UploadJob, type UploadProgress } from './upload-job.ts';
 

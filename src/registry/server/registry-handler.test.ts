@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { EngineError } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
 import { parseReference } from '../../oci/reference.ts';
-import { DistributionClient } from '../distribution-client.ts';
+import { DistributionClient } from '../client/distribution-client.ts';
 import { plainConfig } from '../testing/contract.ts';
 import {
   blobOf,

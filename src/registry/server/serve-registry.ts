@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import { isLoopback } from '../host-match.ts';
+import { isLoopback } from '../sources/host-match.ts';
 import type { RegistryHandler } from './registry-handler.ts';
 
 export interface RunningRegistry {

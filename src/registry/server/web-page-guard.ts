@@ -1,4 +1,4 @@
-import { isLoopback, splitHost } from '../host-match.ts';
+import { isLoopback, splitHost } from '../sources/host-match.ts';
 import { RegistryRefusal } from './refusal.ts';
 
 export interface GuardedPlace {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { parseReference } from '../../oci/reference.ts';
-import { DistributionClient } from '../distribution-client.ts';
-import { DistributionPushClient } from '../distribution-push-client.ts';
-import type { RegistryConfig } from '../registry-client.ts';
+import { DistributionClient } from '../client/distribution-client.ts';
+import { DistributionPushClient } from '../client/distribution-push-client.ts';
+import type { RegistryConfig } from '../client/registry-client.ts';
 import type { RunningRegistry } from '../server/serve-registry.ts';
 import {
   blobOf,

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { parseReference } from '../../oci/reference.ts';
-import { CatalogClient } from '../catalog-client.ts';
-import { copyImage } from '../copy-image.ts';
-import { DistributionClient } from '../distribution-client.ts';
-import { DistributionPushClient } from '../distribution-push-client.ts';
-import { inspectRemote } from '../inspect-remote.ts';
-import type { PushContent, PushProgress } from '../push-client.ts';
-import { pushContent } from '../push-content.ts';
-import { RegistryConnection } from '../registry-connection.ts';
+import { CatalogClient } from '../client/catalog-client.ts';
+import { copyImage } from '../client/copy-image.ts';
+import { DistributionClient } from '../client/distribution-client.ts';
+import { DistributionPushClient } from '../client/distribution-push-client.ts';
+import { inspectRemote } from '../client/inspect-remote.ts';
+import type { PushContent, PushProgress } from '../client/push-client.ts';
+import { pushContent } from '../client/push-content.ts';
 import type { RunningRegistry } from '../server/serve-registry.ts';
+import { RegistryConnection } from '../transport/registry-connection.ts';
 import { plainConfig } from './contract.ts';
 import {
   blobOf,

@@ -1,5 +1,5 @@
+import { cgroupVersion } from '../cgroups/task-cgroup.ts';
 import type { RuntimeSpec } from '../runtime-spec.ts';
-import { cgroupVersion } from '../task-cgroup.ts';
 import { buildSpec } from './build-spec.ts';
 import { plainHostOptions } from './plain-host-options.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ConmonRuntime } from '../conmon-runtime.ts';
-import type { ProbedRuntime } from '../probe.ts';
+import { ConmonRuntime } from '../conmon/conmon-runtime.ts';
+import type { ProbedRuntime } from '../probe/probe.ts';
 import type { TaskRequest } from '../runtime.ts';
 
 // A daemon to be killed: starts the task described in the file that is named, says its handle, then reads its output for ever.

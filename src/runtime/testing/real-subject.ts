@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inOwnNamespaces } from '../../sys/testing/own-namespaces.ts';
-import { ConmonRuntime } from '../conmon-runtime.ts';
-import { type ProbedRuntime, probeRuntime } from '../probe.ts';
+import { TaskCgroup } from '../cgroups/task-cgroup.ts';
+import { ConmonRuntime } from '../conmon/conmon-runtime.ts';
+import { type ProbedRuntime, probeRuntime } from '../probe/probe.ts';
 import type { Runtime, TaskRequest } from '../runtime.ts';
 import { buildSpec } from '../spec/build-spec.ts';
 import { plainHostOptions } from '../spec/plain-host-options.ts';
 import type { SpecInput } from '../spec/spec-input.ts';
-import { TaskCgroup } from '../task-cgroup.ts';
 import { makeBusyboxRoot } from './busybox.ts';
 import type { RuntimeSubject } from './conformance.ts';
 

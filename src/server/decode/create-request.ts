@@ -3,7 +3,7 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { Json } from '../../wire/json.ts';
 import { CONFIG_RULES, emptyConfig } from './container-config.ts';
 import { applyRules } from './field-rule.ts';
-import { Fields, isDeepZero } from './go-json.ts';
+import { Fields } from './go-json.ts';
 import { checkHealthcheck } from './healthcheck.ts';
 import { checkHost, checkJoinedNetwork } from './host-checks.ts';
 import { emptyHost, emptyLists, HOST_RULES } from './host-config.ts';
@@ -19,7 +19,7 @@ import { portWarnings } from './port-bindings.ts';
 export function decodeCreateRequest(
   body: Json,
 ): Pick<CreateRequest, 'config' | 'host' | 'networks'> & { warnings: string[] } {
-  if (isDeepZero(body))
+  if (isUnset(body))
     throw new EngineError('invalid', 'config cannot be empty in order to create a container');
   const fields = new Fields(body, '', 'container.CreateRequest');
   const config = emptyConfig();
@@ -33,6 +33,9 @@ export function decodeCreateRequest(
     host.emptyLists = emptyLists(hostFields);
     warnings.push(...applyRules(HOST_RULES, hostFields, { target: host, path: 'HostConfig.' }));
   }
+  // There is no image whose command it could be.
+  if (config.image === '' && (config.cmd ?? []).length + (config.entrypoint ?? []).length === 0)
+    throw new EngineError('invalid', 'no command specified');
   checkHealthcheck(config.healthcheck);
   checkHost(host);
   if (host.utsMode === 'host' && config.hostname !== '')
@@ -40,4 +43,10 @@ export function decodeCreateRequest(
   checkJoinedNetwork(config, host);
   warnings.push(...portWarnings(host));
   return { config, host, networks: decodeNetworking(fields, host.networkMode), warnings };
+}
+
+/** Whether nothing of the configuration is named, be it an empty text: what else a request holds doesn't make a container. */
+function isUnset(body: Json): boolean {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body === null;
+  return Object.keys(body).every((name) => /^(?:HostConfig|NetworkingConfig)$/i.test(name));
 }

@@ -1,4 +1,4 @@
-import type { RegistryCredentials } from '../../registry/registry-client.ts';
+import type { RegistryCredentials } from '../../registry/client/registry-client.ts';
 import { type AuthConfig, decodeRegistryAuth } from '../../wire/registry-auth.ts';
 import { type ApiRequest, boolParam, textParam } from '../api-request.ts';
 

@@ -1,4 +1,4 @@
-import type { NetworkMembership } from '../../containers/container-networks.ts';
+import type { NetworkMembership } from '../../containers/networking/container-networks.ts';
 import type { Json } from '../../wire/json.ts';
 import { Fields, int, string, stringMap, strings } from './go-json.ts';
 

@@ -4,7 +4,7 @@ import type { ExecCreateRequest, ExecStartRequest } from '../../wire/exec.ts';
 import type { Json } from '../../wire/json.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
 import { checkEnvironment } from './check-environment.ts';
-import { parseDetachKeys } from './detach-keys.ts';
+import { detachKeysOf } from './detach-keys.ts';
 import { boolean, type Decoder, Fields, int, string, strings } from './go-json.ts';
 
 type Size = [rows: number, columns: number];
@@ -30,7 +30,7 @@ export function decodeExecCreate(body: Json | undefined, version: string): ExecC
     attachStdin: get('AttachStdin', boolean) ?? false,
     attachStdout: get('AttachStdout', boolean) ?? false,
     attachStderr: get('AttachStderr', boolean) ?? false,
-    detachKeys: keys === '' ? new Uint8Array() : detachKeysOf(keys),
+    detachKeys: keys === '' ? new Uint8Array() : detachKeysOf(keys, { kind: 'internal', what: 'escape' }),
     consoleSize: sizeSince(version, get('ConsoleSize', consoleSize)),
   };
   if (command.length === 0) throw new EngineError('invalid', 'No exec command specified');
@@ -70,12 +70,4 @@ function side(value: number): number {
 
 function sizeSince(version: string, size: Size | undefined): Size | undefined {
   return compareApiVersions(version, CONSOLE_SIZE_SINCE) < 0 ? undefined : size;
-}
-
-function detachKeysOf(text: string): Uint8Array {
-  try {
-    return parseDetachKeys(text);
-  } catch (error) {
-    throw new EngineError('internal', `Invalid escape keys (${text}) provided`, { cause: error });
-  }
 }

@@ -102,13 +102,6 @@ export function isZero(value: Json): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
-/** As isZero, but a struct of zero values counts as zero too. */
-export function isDeepZero(value: Json): boolean {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return Object.values(value).every(isDeepZero);
-  return isZero(value);
-}
-
 function entries(value: Json, field: string, goType: string): [string, Json][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return wrongType(value, field, goType);

@@ -1,4 +1,4 @@
-import type { NetworkMembership } from '../../containers/container-networks.ts';
+import type { NetworkMembership } from '../../containers/networking/container-networks.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { CreateNetworkRequest, SubnetRequest } from '../../network/network-driver.ts';
 import type { Json } from '../../wire/json.ts';

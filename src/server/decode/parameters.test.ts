@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { type ApiRequest, boolParam, intParam } from '../api-request.ts';
 import { credentialsOf } from './credentials.ts';
-import { parseDetachKeys } from './detach-keys.ts';
+import { detachKeysOf } from './detach-keys.ts';
 import { platformParam } from './platform.ts';
 
 const request = (query: string): ApiRequest => ({
@@ -56,13 +56,13 @@ test('platforms are read in the forms that clients use', () => {
     expect(() => platform(text), text).toThrow();
 });
 
-test('detach keys become bytes', () => {
-  expect([...parseDetachKeys('ctrl-p,ctrl-q')]).toEqual([16, 17]);
-  expect([...parseDetachKeys('a,ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_,DEL')]).toEqual([
-    97, 0, 27, 28, 29, 30, 31, 127,
-  ]);
-  for (const text of ['ctrl-1', 'ab', 'é', 'a,,b'])
-    expect(() => parseDetachKeys(text), text).toThrow('Invalid detach keys');
+test('detach keys that are none are refused in the words of each call', () => {
+  const attach = { kind: 'invalid', what: 'detach' } as const;
+  expect([...detachKeysOf('a,ctrl-p', attach)]).toEqual([97, 16]);
+  expect(() => detachKeysOf('a,foo', attach)).toThrow('Invalid detach keys (a,foo) provided');
+  expect(() => detachKeysOf('foo', { kind: 'internal', what: 'escape' })).toThrow(
+    'Invalid escape keys (foo) provided',
+  );
 });
 
 test('credentials come from either form of an AuthConfig', () => {

@@ -1,6 +1,6 @@
-import type { ContainerChange } from '../../containers/container-update.ts';
 import type { PortChange } from '../../containers/ports/change-ports.ts';
 import type { PortBindings } from '../../containers/ports/port-binding.ts';
+import type { ContainerChange } from '../../containers/update/container-update.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Json } from '../../wire/json.ts';
 import { applyRules } from './field-rule.ts';

@@ -4,6 +4,8 @@ import { type Digest, hexOf } from '../../oci/digest.ts';
 import type { ProgressMessage } from '../../wire/image.ts';
 import { encodeProgress } from './image.ts';
 
+const FROM = /^\s*from\b/i;
+
 type Line = BuildPlanLines['lines'][number];
 
 interface StepState {
@@ -19,15 +21,23 @@ interface StepState {
 export class ClassicProgress {
   readonly #write: (message: ProgressMessage) => void;
   readonly #labels: ReadonlyMap<string, string>;
+  readonly #buildArgs: readonly string[];
   readonly #steps = new Map<Digest, StepState>();
   #lines: readonly Line[] = [];
+  #unused: readonly string[] = [];
+  #firstFrom = 0;
   #current = -1;
   /** Stands for the image as of the step before. */
   #id = '';
 
-  constructor(write: (message: ProgressMessage) => void, labels: ReadonlyMap<string, string>) {
+  /** `buildArgs`: names of those that were given, whatever their values. */
+  constructor(
+    write: (message: ProgressMessage) => void,
+    { labels, buildArgs }: { labels: ReadonlyMap<string, string>; buildArgs: readonly string[] },
+  ) {
     this.#write = write;
     this.#labels = labels;
+    this.#buildArgs = buildArgs;
   }
 
   event(event: BuildEvent): void {
@@ -35,7 +45,7 @@ export class ClassicProgress {
       case 'dockerfile':
         break;
       case 'plan':
-        this.#begin(event.lines);
+        this.#begin(event);
         break;
       case 'vertex':
         this.#vertex(event.vertex);
@@ -69,12 +79,19 @@ export class ClassicProgress {
       this.#write({ stream: ` ---> ${hexOf(imageId).slice(0, 12)}\n` });
     }
     this.#write({ aux: { ID: imageId } });
+    if (this.#unused.length > 0)
+      this.#write({
+        stream: `[Warning] One or more build-args [${this.#unused.join(' ')}] were not consumed\n`,
+      });
     this.#write({ stream: `Successfully built ${hexOf(imageId).slice(0, 12)}\n` });
     for (const name of names) this.#write({ stream: `Successfully tagged ${name}\n` });
   }
 
-  #begin(lines: readonly Line[]): void {
+  #begin({ lines, declaredArgs }: BuildPlanLines): void {
     this.#lines = lines;
+    this.#firstFrom = lines.findIndex(({ code }) => FROM.test(code));
+    const known = new Set(declaredArgs);
+    this.#unused = this.#buildArgs.filter((name) => !known.has(name)).sort();
     this.#advance();
   }
 
@@ -120,6 +137,8 @@ export class ClassicProgress {
       this.#tellStep();
       const { vertex, code } = this.#lines[this.#current] ?? {};
       if (vertex === undefined) {
+        // An ARG above the stages makes nothing.
+        if (this.#current < this.#firstFrom) continue;
         this.#id = createHash('sha256').update(`${this.#id}\n${code}`).digest('hex');
         this.#write({ stream: ` ---> ${this.#id.slice(0, 12)}\n` });
         continue;

@@ -1,6 +1,6 @@
 import type { ContainerView } from '../../containers/container.ts';
-import type { NetworkEndpointView } from '../../containers/endpoint-view.ts';
-import type { NetworkMember } from '../../containers/network-backend.ts';
+import type { NetworkEndpointView } from '../../containers/networking/endpoint-view.ts';
+import type { NetworkMember } from '../../containers/networking/network-backend.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from '../../wire/network.ts';
 import { formatTime } from '../../wire/time.ts';

@@ -1,5 +1,5 @@
+import type { FileChange } from '../../containers/archive/file-changes.ts';
 import type { ContainerConfig } from '../../containers/container.ts';
-import type { FileChange } from '../../containers/file-changes.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import { parseReference, type Reference, withTag } from '../../oci/reference.ts';
 import { type ApiRequest, boolParam, optionalJsonBody, pathParam, textParam } from '../api-request.ts';

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors/engine-error.ts';
+import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { encodeStats } from '../encode/stats.ts';
@@ -14,10 +15,12 @@ export function containerStatsRoute(backends: Backends): Route {
   };
 }
 
+const ONE_SHOT_SINCE = '1.41';
+
 async function stats({ containers }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const { signal } = request;
   const streams = request.query.get('stream') === null || boolParam(request, 'stream');
-  const oneShot = boolParam(request, 'one-shot');
+  const oneShot = boolParam(request, 'one-shot') && compareApiVersions(request.version, ONE_SHOT_SINCE) >= 0;
   if (streams && oneShot) throw new EngineError('invalid', 'cannot have stream=true and one-shot=true');
   if (!streams) {
     const found = await containers.statsOnce(pathParam(request), { oneShot, signal });

@@ -6,7 +6,7 @@ import { compareApiVersions } from '../../wire/versions.ts';
 import { type ApiRequest, boolParam, pathParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import type { Attachment } from '../attachment.ts';
-import { parseDetachKeys } from '../decode/detach-keys.ts';
+import { detachKeysOf } from '../decode/detach-keys.ts';
 import { linesRenderer } from '../render-lines.ts';
 import type { ResponseStream } from '../response-stream.ts';
 import type { Route } from '../router.ts';
@@ -91,7 +91,8 @@ function attachRequest(request: ApiRequest): AttachRequest {
     stderr: boolParam(request, 'stderr'),
     logs: boolParam(request, 'logs'),
     stream: boolParam(request, 'stream'),
-    detachKeys: keys === null || keys === '' ? undefined : parseDetachKeys(keys),
+    detachKeys:
+      keys === null || keys === '' ? undefined : detachKeysOf(keys, { kind: 'invalid', what: 'detach' }),
   };
 }
 

@@ -8,7 +8,15 @@ import type {
 import { parseFilters } from '../../wire/filters.ts';
 import { LIFELINE_KEY } from '../../wire/lifeline.ts';
 import { compareApiVersions } from '../../wire/versions.ts';
-import { type ApiRequest, boolParam, intParam, jsonBody, pathParam, textParam } from '../api-request.ts';
+import {
+  type ApiRequest,
+  boolParam,
+  intParam,
+  jsonBody,
+  pathParam,
+  requiredJsonBody,
+  textParam,
+} from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
 import { moveInterfaceSysctls } from '../decode/interface-sysctls.ts';
@@ -86,6 +94,7 @@ export function containerRoutes(backends: Backends): Route[] {
       response.json(200, { Warnings: left.length === 0 ? null : left } satisfies ContainerUpdateResponse);
     }),
     command('start', async (name, request, response) => {
+      refuseBody(request);
       if (textParam(request, 'checkpoint') !== undefined)
         throw new EngineError('not-implemented', 'starting from a checkpoint is not implemented yet');
       await withTimeline(request, response, (timeline) => containers.start(name, { timeline }));
@@ -119,16 +128,20 @@ export function containerRoutes(backends: Backends): Route[] {
     },
     {
       method: 'DELETE',
-      // A container's name for another one, by a link: there are none.
+      // A container's name for another one, by a link.
       pattern: '/containers/{}/{}',
-      handler: ({ params: [name = '', alias = ''] }) => {
-        throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+      handler: async (request, response) => {
+        const [name = '', alias = ''] = request.params;
+        if (!boolParam(request, 'link'))
+          throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+        await containers.unlink(name, alias);
+        response.empty(204);
       },
     },
   ];
 }
 
-/** No container has a link, so what is named is at most a container's own name. @throws EngineError in Docker's words. */
+/** What is named is at most a container's own name. @throws EngineError in Docker's words. */
 async function refuseLink(containers: Backends['containers'], name: string): Promise<never> {
   await containers.inspect(name);
   throw new EngineError('internal', 'Conflict, cannot remove the default link name of the container');
@@ -136,7 +149,7 @@ async function refuseLink(containers: Backends['containers'], name: string): Pro
 
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = textParam(request, 'name');
-  const { config, host, networks, warnings } = decodeCreateRequest(await jsonBody(request));
+  const { config, host, networks, warnings } = decodeCreateRequest(await requiredJsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
   warnings.push(...moveInterfaceSysctls({ host, networks }, request.version));
@@ -188,4 +201,19 @@ function stopOptions(request: ApiRequest): {
   timeoutSeconds: number | undefined;
 } {
   return { signal: textParam(request, 'signal'), timeoutSeconds: intParam(request, 't') };
+}
+
+/** What is shorter is an empty object, which some clients send. */
+const LONGEST_EMPTY_BODY = 7;
+
+/** @throws EngineError "invalid" in Docker's words: options of a start were a body's once. */
+function refuseBody({ headers }: ApiRequest): void {
+  if (
+    headers['transfer-encoding'] !== undefined ||
+    Number(headers['content-length'] ?? 0) > LONGEST_EMPTY_BODY
+  )
+    throw new EngineError(
+      'invalid',
+      'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
+    );
 }

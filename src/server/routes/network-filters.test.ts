@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import type { NetworkView } from '../../containers/network-backend.ts';
+import type { NetworkView } from '../../containers/networking/network-backend.ts';
 import { networkInfos } from '../testing/fixtures.ts';
 import { checkBool, networkFilter, pruneFilter } from './network-filters.ts';
 

@@ -1,4 +1,4 @@
-import type { NetworkView } from '../../containers/network-backend.ts';
+import type { NetworkView } from '../../containers/networking/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import { parseBool, parseBoolRefusal } from '../../text/parse-bool.ts';

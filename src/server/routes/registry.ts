@@ -9,13 +9,13 @@ import {
   type Reference,
   repositoryName,
 } from '../../oci/reference.ts';
-import type { RegistryRequest } from '../../registry/registry-client.ts';
+import type { RegistryRequest } from '../../registry/client/registry-client.ts';
 import type { DistributionManifest, DistributionPutAnswer } from '../../wire/distribution.ts';
 import { booleanFilter, checkFilterNames, type Filters, parseFilters } from '../../wire/filters.ts';
 import type { ImageSearchResult } from '../../wire/image.ts';
 import type { Json } from '../../wire/json.ts';
 import { encodeOciPlatform } from '../../wire/oci-descriptor.ts';
-import { type ApiRequest, boolParam, jsonBody, pathParam, textParam } from '../api-request.ts';
+import { type ApiRequest, boolParam, pathParam, requiredJsonBody, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { registryAccess } from '../decode/credentials.ts';
 import { encodeOciDescriptor } from '../encode/descriptor.ts';
@@ -62,7 +62,7 @@ export function registryRoutes({ registry }: Backends): Route[] {
       pattern: '/distribution/{*}/manifest',
       handler: async (request, response) => {
         const name = remoteName(request);
-        const manifest = decodePut(await jsonBody(request));
+        const manifest = decodePut(await requiredJsonBody(request));
         const digest = await registry.putManifest(name, manifest, registryRequest(request));
         response.json(201, { Digest: digest } satisfies DistributionPutAnswer);
       },

@@ -1,9 +1,10 @@
+import { EngineError } from '../../errors/engine-error.ts';
 import { nowNano } from '../../sys/clock.ts';
 import { parseFilters } from '../../wire/filters.ts';
 import { toAuthConfig } from '../../wire/registry-auth.ts';
 import { parseTimeParameter } from '../../wire/time.ts';
 import { API_VERSION } from '../../wire/versions.ts';
-import { type ApiRequest, jsonBody, textParam } from '../api-request.ts';
+import { type ApiRequest, requiredJsonBody, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { credentialsOf, tlsVerifyParam } from '../decode/credentials.ts';
 import { encodeEvent } from '../encode/event.ts';
@@ -38,6 +39,14 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
         response.json(200, await system.doctor({ signal: request.signal })),
     },
     {
+      method: 'POST',
+      pattern: '/shutdown',
+      handler: async (_request, response) => {
+        await system.stopContainers();
+        response.empty(204);
+      },
+    },
+    {
       method: 'GET',
       pattern: '/events',
       handler: (request, response) => events(backends, request, response),
@@ -46,7 +55,7 @@ export function systemRoutes(backends: Backends, build: BuildInfo): Route[] {
       method: 'POST',
       pattern: '/auth',
       handler: async (request, response) => {
-        const credentials = credentialsOf(toAuthConfig(await jsonBody(request)));
+        const credentials = credentialsOf(toAuthConfig(await requiredJsonBody(request)));
         const { status, identityToken } = await system.authenticate(credentials, {
           signal: request.signal,
           tlsVerify: tlsVerifyParam(request),
@@ -70,10 +79,14 @@ function ping(response: ApiResponse, body: string): void {
 async function events({ system }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const since = textParam(request, 'since');
   const until = textParam(request, 'until');
+  const sinceNano = since === undefined ? undefined : parseTimeParameter(since);
+  const untilNano = until === undefined ? undefined : parseTimeParameter(until);
+  if (sinceNano !== undefined && untilNano !== undefined && sinceNano > untilNano)
+    throw new EngineError('invalid', `\`since\` time (${since}) cannot be after \`until\` time (${until})`);
   const stream = await system.events(
     {
-      sinceNano: since === undefined ? undefined : parseTimeParameter(since),
-      untilNano: until === undefined ? undefined : parseTimeParameter(until),
+      sinceNano,
+      untilNano,
       filters: parseFilters(request.query.get('filters')),
     },
     { signal: request.signal },

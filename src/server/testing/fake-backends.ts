@@ -15,7 +15,7 @@ import type {
   WaitResult,
 } from '../../containers/container-backend.ts';
 import type { LifelineBackend } from '../../containers/lifelines/lifeline-backend.ts';
-import type { NetworkBackend, NetworkMember } from '../../containers/network-backend.ts';
+import type { NetworkBackend, NetworkMember } from '../../containers/networking/network-backend.ts';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { EngineEvent } from '../../events/event.ts';
 import type { ImageBackend, ImageView, PullProgress, PullRequest } from '../../images/image-backend.ts';
@@ -69,6 +69,7 @@ export class FakeEngine implements Backends {
     },
     cachePolicies: async () => [],
     receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    read: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
     localProof: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
   };
 
@@ -108,6 +109,7 @@ export class FakeEngine implements Backends {
     rename: async (name, newName) => {
       this.#find(name).view.name = newName;
     },
+    unlink: async (name, alias) => void this.calls.push(['unlink', name, alias]),
     remove: async (name, options) => {
       this.calls.push(['remove', name, options]);
       const { view } = this.#find(name);
@@ -376,6 +378,7 @@ export class FakeEngine implements Backends {
       Architecture: 'x86_64',
       Checks: [],
     }),
+    stopContainers: async () => void this.calls.push(['stop containers']),
     diskUsage: async () => ({
       owners: new Map([
         ['images', 2000],

@@ -6,9 +6,9 @@ import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
-import { diskUsage } from '../../storage/disk-usage.ts';
 import type { SizeLimits } from '../size-limits.ts';
 import type { PrepareOptions, SnapshotKey } from '../snapshotter.ts';
+import { writtenSize } from '../written-size.ts';
 import { checkSnapshotKey, type ErofsLayout } from './erofs-layout.ts';
 
 /** The writable snapshots on disk: `upper`, `work` and a link that names the parent. */
@@ -77,9 +77,9 @@ export class WritableStore {
     }
   }
 
-  /** Bytes on disk of `upper`. */
+  /** As `Snapshotter.usage`. */
   async usage(key: SnapshotKey): Promise<number> {
-    return await diskUsage(this.#layout.upper(key));
+    return await writtenSize(this.#layout.upper(key));
   }
 }
 

@@ -6,7 +6,6 @@ import type { Tree } from '../../archive/tree.ts';
 import { EngineError, errnoCodeOf } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
 import { syncDirectory } from '../../storage/atomic-file.ts';
-import { diskUsage } from '../../storage/disk-usage.ts';
 import { mountOverlay, unmountIfMounted } from '../../sys/mount.ts';
 import { spreadDirectories } from '../../sys/spread-directories.ts';
 import { MappedOverlays } from '../mapped-overlays.ts';
@@ -23,6 +22,7 @@ import type {
   SnapshotView,
   StagedLayer,
 } from '../snapshotter.ts';
+import { writtenSize } from '../written-size.ts';
 import { fileStream } from './file-stream.ts';
 import { namesIn, OverlayLayers } from './overlay-layers.ts';
 import { OverlayLayout, snapshotFiles } from './overlay-layout.ts';
@@ -171,7 +171,7 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async usage(key: SnapshotKey): Promise<number> {
-    return diskUsage(await this.upperDirectory(key));
+    return await writtenSize(await this.upperDirectory(key));
   }
 
   recover(keep: ReadonlySet<SnapshotKey>): Promise<void> {

@@ -1,9 +1,11 @@
-// Reads a root file system for `readRoot`: a process in a mount namespace of its own whose root it becomes, so that whatever links a container has made
+// Reads a root file system for `readRoot`: a process with a mount namespace of its own whose root it becomes (synchronous calls alone: see `ownMounts`), so that whatever links a container has made
 // there, none leads out. The answer goes to stdout, an error as JSON to stderr.
 import { readFileSync, writeSync } from 'node:fs';
 import { serializeError } from '../../errors/engine-error.ts';
-import { enterRoot } from '../../sys/enter-root.ts';
+import { enterRoot, ownMounts } from '../../sys/enter-root.ts';
 import { isOpaque, isWhiteout, nodeAttributes } from '../node-attributes.ts';
+import { layOutRoot } from '../root-layout.ts';
+import type { SnapshotView } from '../snapshotter.ts';
 import { mountView } from './mount-view.ts';
 import { type ReadRequest, requestFd, type WrittenNode } from './read-request.ts';
 import { RootTar } from './root-tar.ts';
@@ -39,9 +41,17 @@ function writtenNode({ path, stat }: WalkedNode): WrittenNode {
   };
 }
 
+function viewed(request: ReadRequest, view: SnapshotView): string {
+  const laidOut = request.form === 'tree' && request.laidOut === true;
+  const root = mountView(view, { scratch: laidOut });
+  if (laidOut) layOutRoot(root);
+  return root;
+}
+
 try {
   const request = JSON.parse(readFileSync(requestFd, 'utf8')) as ReadRequest;
-  enterRoot(typeof request.root === 'string' ? request.root : mountView(request.root));
+  ownMounts();
+  enterRoot(typeof request.root === 'string' ? request.root : viewed(request, request.root));
   if (request.form === 'list') list();
   else {
     const skip = new Set(request.form === 'layer' ? request.skip : []);

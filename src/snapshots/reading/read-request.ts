@@ -5,11 +5,17 @@ import type { SnapshotView } from '../snapshotter.ts';
 export const requestFd = 3;
 
 /**
- * What is to be read of a root file system. `tree`: all of it, as a tar, with `withRoot` the directory itself as its first member, with `idMap` its owners as those within see them. `layer`: a snapshot's written directory as the tar of a layer, whiteouts in the OCI's
+ * What is to be read of a root file system. `tree`: all of it, as a tar, with `withRoot` the directory itself as its first member, with `idMap` its owners as those within see them; a snapshot with `laidOut` has what every container's root has. `layer`: a snapshot's written directory as the tar of a layer, whiteouts in the OCI's
  * form. `list`: the same directory, one `WrittenNode` per line of JSON.
  */
 export type ReadRequest =
-  | { form: 'tree'; root: string | SnapshotView; withRoot?: boolean; idMap?: IdMap | undefined }
+  | {
+      form: 'tree';
+      root: string | SnapshotView;
+      laidOut?: boolean;
+      withRoot?: boolean;
+      idMap?: IdMap | undefined;
+    }
   | {
       form: 'layer';
       root: string /** Paths to leave out, each with what is below. */;

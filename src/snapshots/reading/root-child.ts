@@ -5,14 +5,15 @@ import {
   type SerializedError,
 } from '../../errors/engine-error.ts';
 import { FdSocket } from '../../sys/fd-socket.ts';
-import { closeFd, type FdPair, openSocketPair } from '../../sys/pipe.ts';
-import { type DetachedChild, spawnDetached } from '../../sys/spawn.ts';
+import { closeFd } from '../../sys/pipe.ts';
+import type { DetachedChild } from '../../sys/spawn.ts';
+import { waitingChild } from './child-process.ts';
 
 const MAX_ERROR_BYTES = 64 << 10;
 
 /**
- * A child process in a mount namespace of its own, which makes a container's root its root and works there. What it says comes on its
- * stdout, an error as JSON on its stderr, its request lies on the fd `requestFd`. It ends when its input does, or nobody reads its output.
+ * A child process that makes a container's root its root, in a mount namespace of its own (`ownMounts`), and works there. What it says comes on its
+ * stdout, an error as JSON on its stderr, its request comes on the fd `requestFd`. It ends when its input does, or nobody reads its output.
  */
 export class RootChild {
   readonly #child: DetachedChild;
@@ -25,33 +26,13 @@ export class RootChild {
 
   /** `program`: path of a TypeScript file. `input`: bytes for its stdin will follow. */
   constructor(program: string, request: unknown, options: { input: boolean } = { input: false }) {
-    const pairs: FdPair[] = [];
-    const pair = (): FdPair => {
-      const opened = openSocketPair();
-      pairs.push(opened);
-      return opened;
-    };
-    let ends: Record<'words' | 'output' | 'errors', FdPair> & { input: FdPair | undefined };
-    try {
-      ends = { words: pair(), output: pair(), errors: pair(), input: options.input ? pair() : undefined };
-      const { words, output, errors, input } = ends;
-      const command = ['unshare', '--mount', '--propagation', 'private', process.execPath, program];
-      this.#child = spawnDetached(command, {
-        stdio: [input?.second ?? 'ignore', output.second, errors.second, words.second],
-        cwd: '/',
-      });
-    } catch (error) {
-      for (const { first, second } of pairs) {
-        closeFd(first);
-        closeFd(second);
-      }
-      throw error;
-    }
-    for (const { second } of pairs) closeFd(second);
-    this.#input = ends.input === undefined ? undefined : new FdSocket(ends.input.first);
-    this.#output = new FdSocket(ends.output.first);
-    this.#errors = new FdSocket(ends.errors.first);
-    void send(new FdSocket(ends.words.first), JSON.stringify(request));
+    const { process: child, words, input, output, errors } = waitingChild(program);
+    this.#child = child;
+    this.#output = new FdSocket(output);
+    this.#errors = new FdSocket(errors);
+    if (options.input) this.#input = new FdSocket(input);
+    else closeFd(input);
+    void send(new FdSocket(words), JSON.stringify(request));
     void this.#child.exited.then(() => {
       this.#exited = true;
     });

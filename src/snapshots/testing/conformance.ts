@@ -1,9 +1,21 @@
 import { describe, expect, test } from 'bun:test';
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors/engine-error.ts';
 import { chainIdOn } from '../../oci/chain-id.ts';
 import { openLayerSink } from '../layer-sink.ts';
+import { layOutRoot } from '../root-layout.ts';
 import { dir, file, layerTar, layerTime, link, opaque, symlink, whiteout } from './layer-tar.ts';
 import { mappedTests } from './mapped-conformance.ts';
 import { absentChain, type CreateSnapshotter, key, refusal, SnapshotFixture } from './snapshot-fixture.ts';
@@ -121,6 +133,15 @@ function contentTests(create: CreateSnapshotter): void {
     dir('many'),
     ...Array.from({ length: 300 }, (_, i) => file(`many/entry-${i}`, `content ${i}`)),
   ];
+
+  test('a listing of a directory has what every directory has', async () => {
+    await using fixture = await SnapshotFixture.open(create);
+    const { chainId } = await fixture.layer([dir('sub'), file('sub/a', 'x')]);
+    const target = await fixture.mounted('k', chainId);
+    const listed = Bun.spawnSync(['ls', '-a', join(target, 'sub')]).stdout.toString();
+    expect(listed).toBe('.\n..\na\n');
+    expect(statSync(target).ino).toBeGreaterThan(0);
+  });
 
   test('types, owners, modes, times, links, devices and xattrs are as in the tar', async () => {
     await using fixture = await SnapshotFixture.open(create);
@@ -365,15 +386,18 @@ function snapshotTests(create: CreateSnapshotter): void {
     expect(await fixture.store.snapshots()).toEqual([]);
   });
 
-  test('usage() counts what was written', async () => {
+  test('usage() counts what was written: contents once, neither directories nor what every root is given', async () => {
     await using fixture = await SnapshotFixture.open(create);
     const { chainId } = await fixture.layer([file('a', Buffer.alloc(1 << 20))]);
     const target = await fixture.mounted('k', chainId);
-    const before = await fixture.store.usage(key('k'));
-    expect(before).toBeLessThan(100_000);
+    layOutRoot(target);
+    expect(await fixture.store.usage(key('k'))).toBe(0);
     writeFileSync(join(target, 'new'), Buffer.alloc(300_000, 1));
-    Bun.spawnSync(['sync', join(target, 'new')]);
-    expect((await fixture.store.usage(key('k'))) - before).toBeGreaterThanOrEqual(300_000);
+    linkSync(join(target, 'new'), join(target, 'other'));
+    mkdirSync(join(target, 'directory'));
+    symlinkSync('new', join(target, 'link'));
+    rmSync(join(target, 'a'));
+    expect(await fixture.store.usage(key('k'))).toBe(300_003);
   });
 }
 

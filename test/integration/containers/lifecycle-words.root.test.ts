@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
+import { must } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { type ClientName, startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
 
@@ -126,4 +127,78 @@ test('every filter of ps', async () => {
   const seen: Record<string, string> = {};
   for (const filter of Object.keys(expected)) seen[filter] = await names(filter);
   expect(seen).toEqual(expected);
+});
+
+test('a start that is refused keeps the last exit, where there was one', async () => {
+  const state = (name: string) =>
+    engine.out(['inspect', '-f', '{{.State.ExitCode}} {{.State.Status}}', name]);
+  await engine.out(['run', '-d', '--name', 'holder', '-p', '18080:80', 'busybox', 'sleep', '1000']);
+  for (const [name, script, kept] of [
+    ['failed', 'exit 3', 3],
+    ['fine', 'true', 128],
+  ] as const) {
+    await engine.out(['create', '--name', name, '-p', '18080:80', 'busybox', 'sh', '-c', script]);
+    await engine.out(['kill', 'holder']);
+    await engine.run(['start', '-a', name]);
+    await engine.out(['start', 'holder']);
+    expect((await engine.run(['start', name])).stderr).toContain('18080');
+    expect(await state(name)).toBe(`${kept} exited`);
+  }
+  expect(await state('failed')).toBe('3 exited');
+}, 60_000);
+
+test('what was never started has the root of every container, and nothing written', async () => {
+  await engine.out(['create', '--name', 'fresh', 'busybox', 'true']);
+  const size = () => engine.out(['inspect', '-s', '-f', '{{.SizeRw}}', 'fresh']);
+  expect(await size()).toBe('0');
+  const exported = ['sh', '-c', '"$@" | tar t', 'sh', ...engine.command(['export', 'fresh'])];
+  const names = (await must(exported, { env: engine.env })).split('\n');
+  // As `docker export` has it of a container that was only created.
+  const own = ['.dockerenv', 'dev/console', 'dev/pts/', 'dev/shm/', 'etc/hostname', 'etc/hosts', 'etc/mtab'];
+  for (const name of [...own, 'etc/resolv.conf', 'proc/', 'sys/']) expect(names).toContain(name);
+  expect(
+    await must(['sh', '-c', '"$@" | tar t', 'sh', ...engine.command(['cp', 'fresh:/dev', '-'])], {
+      env: engine.env,
+    }),
+  ).toContain('dev/shm/');
+  expect(await size()).toBe('0');
+  await engine.out(['start', '-a', 'fresh']);
+  expect(await size()).toBe('0');
+}, 30_000);
+
+test('a signal that is none is told of only where there is something to send it to', async () => {
+  await engine.out(['create', '--name', 'idle', 'busybox', 'sleep', '1000']);
+  expect((await engine.api('POST', '/containers/idle/stop?signal=BAD')).status).toBe(304);
+  await engine.out(['start', 'idle']);
+  const { status, body } = await engine.api('POST', '/containers/idle/stop?signal=BAD');
+  expect([status, JSON.parse(body)]).toEqual([
+    400,
+    { message: 'cannot stop container: idle: invalid signal: BAD' },
+  ]);
+});
+
+test.each(CLIENTS)('%s: what was killed has ended, and can be removed', async (client) => {
+  for (let round = 0; round < 5; round++) {
+    await engine.out(['run', '-d', '--name', 'victim', 'busybox', 'sleep', '1000'], { client });
+    await engine.out(['kill', 'victim'], { client });
+    expect(await engine.out(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'victim'])).toBe(
+      'exited 137',
+    );
+    await engine.out(['rm', 'victim'], { client });
+  }
+});
+
+test('a commit of a container that just ends is made', async () => {
+  for (let round = 0; round < 10; round++) {
+    await engine.out(['run', '-d', '--name', 'short', 'busybox', 'sh', '-c', 'echo x > /file']);
+    const { status, body } = await engine.api('POST', '/commit?container=short&pause=1');
+    expect([status, status === 201 ? '' : body]).toEqual([201, '']);
+    await engine.out(['rmi', (JSON.parse(body) as { Id: string }).Id]);
+    await engine.out(['rm', '-f', 'short']);
+  }
+}, 60_000);
+
+test("Docker's names for its default runtime are names of ours", async () => {
+  for (const name of ['runc', 'io.containerd.runc.v2'])
+    expect(await engine.out(['run', '--rm', '--runtime', name, 'busybox', 'echo', 'x'])).toBe('x');
 });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
-import { eventually } from '../../support/engine/command.ts';
+import { join, resolve } from 'node:path';
+import { eventually, must } from '../../support/engine/command.ts';
 import { loseHost } from '../../support/engine/host-reboot.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
@@ -196,4 +197,68 @@ test('after the machine went down, what the policies say', async () => {
     'failure',
   ]);
   expect(new Set(addresses.split('\n')).size).toBe(3);
+});
+
+const sampand = resolve(import.meta.dir, '../../../bin/sampand');
+/** The flags of the daemon in question, which are looked for by pid file and roots. */
+const rootsOf = ({ dataRoot, execRoot, root, configFile }: TestDaemon) => [
+  `--data-root=${dataRoot}`,
+  `--exec-root=${execRoot}`,
+  `--pidfile=${join(root, 'pid')}`,
+  `--config-file=${configFile}`,
+];
+const onSignal = (name: string, act: string) =>
+  `trap '${act}' ${name}; echo ready; while :; do sleep 0.1; done`;
+
+test('as the machine goes down each stops by its own signal, and at the next boot the policies hold', async () => {
+  await runWith('always', 'always', onSignal('TERM', 'exit 3'));
+  await runWith('unless-stopped', 'unless', onSignal('TERM', 'exit 0'));
+  await runWith('on-failure', 'failure', onSignal('TERM', 'exit 4'));
+  await runWith('on-failure', 'success', onSignal('TERM', 'exit 0'));
+  await engine.out(
+    ['run', '-d', '--stop-signal', 'INT', '--name', 'plain', 'busybox', 'sh', '-c'].concat(
+      onSignal('INT', 'exit 5'),
+    ),
+  );
+  await engine.out(['run', '-d', '--stop-timeout', '1', '--name', 'deaf', 'busybox', 'sleep', '1000']);
+  await runWith('unless-stopped', 'unless-stopped', 'sleep 1000');
+  await engine.out(['stop', '-t', '0', 'unless-stopped']);
+  await runWith('always', 'loop', 'exit 6');
+  await until('loop', /^restarting true true 6 [4-9]$/);
+  for (const name of ['always', 'unless', 'failure', 'success', 'plain'])
+    await eventually(async () => (await engine.out(['logs', name])) === 'ready');
+
+  await must([sampand, 'shutdown', ...rootsOf(engine)]);
+  expect(await engine.out(['ps', '-q', '--filter', 'status=running'])).toBe('');
+  for (const [name, code] of Object.entries({ always: 3, unless: 0, failure: 4, plain: 5, deaf: 137 }))
+    expect(await show(name)).toBe(`exited false false ${code} 0`);
+
+  await loseHost(engine);
+  await engine.start();
+  const states = await engine.out(['ps', '-a', '--format', '{{.Names}} {{.State}}']);
+  expect(
+    states
+      .split('\n')
+      .filter((line) => !line.startsWith('loop'))
+      .toSorted(),
+  ).toEqual([
+    'always running',
+    'deaf exited',
+    'failure running',
+    'plain exited',
+    'success exited',
+    'unless running',
+    'unless-stopped exited',
+  ]);
+  await until('loop', /^restarting /);
+  expect(await show('plain')).toBe('exited false false 5 0');
+});
+
+test('as the machine goes down without a daemon, containers are asked to end', async () => {
+  await engine.out(['run', '-d', '--name', 'plain', 'busybox', 'sh', '-c', onSignal('TERM', 'exit 0')]);
+  await eventually(async () => (await engine.out(['logs', 'plain'])) === 'ready');
+  await engine.stop();
+  await must([sampand, 'shutdown', ...rootsOf(engine)]);
+  await engine.start();
+  expect(await show('plain')).toBe('exited false false 0 0');
 });

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -336,16 +337,20 @@ describe.each(MATRIX)('copies on $driver with $runtime', ({ driver, runtime }) =
     }
   });
 
-  const children = () =>
+  const processes = (isOne: (pid: string) => boolean) =>
     readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .filter((pid) => {
         try {
-          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('archive-child');
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('archive-child') && isOne(pid);
         } catch {
           return false;
         }
       });
+  const all = () => processes(() => true);
+  const world = (pid: string | number) => readlinkSync(`/proc/${pid}/ns/mnt`);
+  /** Those at work: one that waits does so in the daemon's mount namespace. */
+  const children = () => processes((pid) => world(pid) !== world(engine.pid));
 
   test('a client that vanishes in the middle of a copy, either way, leaves no process, and the container can go', async () => {
     await engine.out(['create', '--name', 'gone', 'box', 'true']);
@@ -369,6 +374,22 @@ describe.each(MATRIX)('copies on $driver with $runtime', ({ driver, runtime }) =
     await eventually(() => children().length === 0);
     await engine.out(['rm', 'gone']);
     expect((await engine.inspect('web'))['State']).toMatchObject({ Running: true });
+  });
+
+  test('a child that waits for the next call sees what was mounted since, and ends with the daemon', async () => {
+    const spares = () => all().filter((pid) => !children().includes(pid));
+    await engine.out(['cp', 'web:/etc/hostname', '-']);
+    await eventually(() => spares().length === 1, { what: () => 'a child that waits' });
+    const [waiting] = spares();
+    // Mounted after that child has started.
+    await engine.out(['run', '-d', '--name', 'late', '-v', 'late:/data', 'box', 'sleep', '1000']);
+    await engine.out(['exec', 'late', 'sh', '-c', 'echo text > /data/file']);
+    expect(await engine.out(['cp', 'late:/data/file', '-'])).toContain('text');
+    expect(all()).not.toContain(waiting);
+    await eventually(() => spares().length === 1, { what: () => 'another that waits' });
+    await engine.restart('SIGKILL');
+    await eventually(() => all().length === 0, { what: () => 'the one that waited to end' });
+    await engine.out(['rm', '-f', '-v', 'late']);
   });
 
   test('a copy into a container that is removed meanwhile ends', async () => {

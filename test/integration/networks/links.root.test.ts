@@ -269,3 +269,19 @@ test('a network of IPv6 alone: addresses, names, published ports', async () => {
   const none = await engine.run(['network', 'create', '--ipv4=false', 'neither']);
   expect(none.stderr).toContain('IPv4 or IPv6 must be enabled');
 }, 60_000);
+
+test('rm --link: the name goes, here and at the next start, and both containers stay', async () => {
+  const id = (await sleeper('db')).slice(0, 12);
+  const address = await inspect('db', '{{.NetworkSettings.IPAddress}}');
+  await sleeper('app', '--link', 'db:one', '--link', 'db:two');
+  expect(await engine.out(['rm', '--link', 'app/one'])).toBe('app/one');
+  expect(await inspect('app', '{{json .HostConfig.Links}}')).toBe('["/db:/app/two"]');
+  expect((await hosts('app'))[0]).toBe(`${address}\ttwo ${id} db`);
+  expect((await engine.run(['rm', '-l', 'app/one'])).stderr.trim()).toBe(
+    'Error response from daemon: No such container: app/one',
+  );
+  await engine.out(['rm', '-l', '/app/two']);
+  await engine.out(['restart', '-t', '0', 'app']);
+  expect((await hosts('app')).join()).not.toContain('two');
+  expect(await engine.out(['ps', '--format', '{{.Names}}'])).toBe('app\ndb');
+});

@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { must } from '../../support/engine/command.ts';
+import { putCheckout } from '../checkout.ts';
 import { CHECKOUT, type StepContext, type StepOutcome } from '../step.ts';
 
 const HOUR_MS = 3_600_000;
@@ -59,28 +58,3 @@ left=$(grep sampan /proc/mounts; nft list tables | grep sampan; ip -o link | gre
 [ -z "$left" ] || { echo "left: $left"; exit 1; }`;
 
 export const tail = (output: string): string => output.trim().split('\n').slice(-12).join('\n');
-
-/** What was installed into an older checkout is kept: set-up finds out by itself whether it will do. */
-const KEEP_INSTALLED = `mkdir -p ${CHECKOUT} && cd ${CHECKOUT} && find . -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .cache -exec rm -rf {} +`;
-
-/** A clone with no more than that commit, and the host's ways to packages. */
-async function putCheckout({ guest, root, commit, npm, environment }: StepContext): Promise<void> {
-  const work = mkdtempSync(join(tmpdir(), 'sampan-clone-'));
-  try {
-    const clone = join(work, 'sampan');
-    await must(['git', 'init', '-q', clone]);
-    const anyCommit = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack';
-    await must(['git', '-C', clone, 'fetch', '-q', '--depth', '1', anyCommit, `file://${root}`, commit]);
-    await must(['git', '-C', clone, 'checkout', '-q', '-b', 'main', 'FETCH_HEAD']);
-    await must(['tar', '-C', work, '-cf', join(work, 'sampan.tar'), 'sampan']);
-    await guest.must(`${KEEP_INSTALLED} && tar -x --no-same-owner -C /root`, {
-      stdin: Bun.file(join(work, 'sampan.tar')),
-    });
-  } finally {
-    rmSync(work, { recursive: true });
-  }
-  await guest.must('umask 077 && cat > /root/.npmrc', { stdin: new Blob([`${npm.join('\n')}\n`]) });
-  await guest.must('cat > /etc/environment', {
-    stdin: new Blob([environment.map((line) => `${line}\n`).join('')]),
-  });
-}

@@ -1,6 +1,6 @@
 import { CHECKOUT, type Step } from '../step.ts';
 
-const HOURS_MS = 3 * 3_600_000;
+const HOURS_MS = 12 * 3_600_000;
 const TALLY = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m;
 
 /** Tests of the checkout, by its own runner. */

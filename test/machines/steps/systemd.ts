@@ -84,7 +84,26 @@ pkill -f 'addr 127.0.0.1:5098'; rm -rf $work`,
   ],
 ];
 
+/** Of each kind one that says what it was ended by, in a volume. */
+const GOING_DOWN: readonly Check[] = [
+  [
+    'containers are there for the machine to go down',
+    `told() { sampan rm -f $1 || true; sampan run -d --name $1 $2 -v told:/told busybox sh -c "trap 'sleep 2; echo $3 > /told/$1; exit 7' $3; while :; do sleep 0.1; done"; }
+told by-term '--restart unless-stopped' TERM; told by-int '--stop-signal INT' INT
+sampan rm -f stopped || true; sampan run -d --name stopped --restart unless-stopped busybox sleep 100000; sampan stop -t 0 stopped
+systemctl stop sampan-shutdown.service; [ "$(sampan ps -q --filter name=by- | wc -l)" = 2 ]; systemctl start sampan-shutdown.service`,
+  ],
+];
+
 const BOOTED: readonly Check[] = [
+  [
+    'the machine went down with each container stopped by its own signal',
+    `eventually sampan version
+[ "$(sampan run --rm -v told:/told busybox cat /told/by-term /told/by-int | tr '\\n' ' ')" = 'TERM INT ' ]
+[ "$(sampan inspect -f '{{.State.Status}} {{.State.ExitCode}}' by-int)" = 'exited 7' ]
+eventually '[ "$(sampan inspect -f "{{.State.Running}}" by-term)" = true ]'
+[ "$(sampan inspect -f '{{.State.Running}}' stopped)" = false ]`,
+  ],
   [
     'after a reboot the service is there, and what is to run always runs',
     `${STARTS}; eventually '[ "$(sampan inspect -f "{{.State.Running}}" survivor)" = true ]'
@@ -95,10 +114,11 @@ const BOOTED: readonly Check[] = [
 
 /** The units, live. Leaves the engine with systemd. */
 export async function systemd({ guest, machine, hardware, log, say }: StepContext): Promise<StepOutcome> {
-  const patient = [...KEPT, ...MIRROR].map(([what, script]): Check => [what, `${PATIENCE}\n${script}`]);
+  const before = [...KEPT, ...MIRROR, ...GOING_DOWN];
+  const patient = before.map(([what, script]): Check => [what, `${PATIENCE}\n${script}`]);
   const problems = await runChecks(guest, patient, log);
   say('reboots');
   await machine.shutDown();
   problems.push(...(await runChecks(await machine.boot(hardware), BOOTED, log)));
-  return { cells: { 'systemd, live': tallyOf([...KEPT, ...MIRROR, ...BOOTED], problems) }, problems };
+  return { cells: { 'systemd, live': tallyOf([...before, ...BOOTED], problems) }, problems };
 }

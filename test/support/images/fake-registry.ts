@@ -7,7 +7,7 @@ import type {
   RegistryRequest,
   ResolvedHead,
   ResolvedManifest,
-} from '../../../src/registry/registry-client.ts';
+} from '../../../src/registry/client/registry-client.ts';
 import type { MadeBlob } from './image-maker.ts';
 
 export interface BlobRequest {

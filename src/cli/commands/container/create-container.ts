@@ -3,6 +3,7 @@ import type { ContainerCreated } from '../../../client/model.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import type { Invocation } from '../../context.ts';
 import { readImageName } from '../../image-name.ts';
+import { CidFile } from './cid-file.ts';
 import type { CreateBody } from './create-options/create-body.ts';
 import { withMissingSpace } from './missing-space.ts';
 
@@ -14,18 +15,28 @@ import { withMissingSpace } from './missing-space.ts';
 export async function createContainer(invocation: Invocation, body: CreateBody): Promise<ContainerCreated> {
   const { flags, client, context } = invocation;
   const name = await named(invocation, async () => readImageName(body.Image));
-  const policy = flags.string('pull');
-  if (!/^(?:always|missing|never)?$/.test(policy))
-    throw new EngineError(
-      'invalid',
-      `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
-    );
   const platform = checkPlatform(flags.string('platform') || (context.env.DOCKER_DEFAULT_PLATFORM ?? ''));
   if (body.HostConfig.HealthOnFailure !== undefined)
     await client.connection.requireSampan('act on a container that turns unhealthy');
   if (flags.bool('publish-shared'))
     await client.connection.requireSampan('have containers share a published port');
-  const cidfile = await claimCidFile(flags.string('cidfile'));
+  const cidFile = await CidFile.claim(flags.string('cidfile'));
+  try {
+    const created = await createNamed(invocation, body, { name, platform });
+    await cidFile?.write(created.Id);
+    return created;
+  } finally {
+    await cidFile?.close();
+  }
+}
+
+async function createNamed(
+  invocation: Invocation,
+  body: CreateBody,
+  { name, platform }: { name: ReturnType<typeof readImageName>; platform: string },
+): Promise<ContainerCreated> {
+  const { flags, client, context } = invocation;
+  const policy = flags.string('pull');
   const pull = () =>
     named(invocation, async () => {
       const { pullForCreate } = await import('../image/pull-for-create.ts');
@@ -44,7 +55,6 @@ export async function createContainer(invocation: Invocation, body: CreateBody):
     created = await create();
   }
   for (const warning of created.Warnings ?? []) await context.stderr.write(`WARNING: ${warning}\n`);
-  if (cidfile !== undefined) await Bun.write(cidfile, created.Id);
   return created;
 }
 
@@ -57,24 +67,23 @@ async function named<T>(invocation: Invocation, work: () => Promise<T>): Promise
   }
 }
 
-function isMissingImage(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 404 && error.message.includes('No such image');
+/** @throws EngineError "invalid" in Docker's words. */
+export function checkPullPolicy(flags: Invocation['flags']): void {
+  const policy = flags.string('pull');
+  if (!/^(?:always|missing|never)?$/.test(policy))
+    throw new EngineError(
+      'invalid',
+      `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
+    );
 }
 
-async function claimCidFile(path: string): Promise<string | undefined> {
-  if (path === '') return undefined;
-  const taken = await Bun.file(path)
-    .stat()
-    .then(
-      () => true,
-      () => false,
-    );
-  if (taken)
-    throw new EngineError(
-      'conflict',
-      `container ID file found, make sure the other container isn't running or delete ${path}`,
-    );
-  return path;
+/** Also where there is one of another platform. */
+function isMissingImage(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    error.status === 404 &&
+    /No such image|^image with reference .* was found but/.test(error.message)
+  );
 }
 
 const PART = /^[A-Za-z0-9_.-]+$/;

@@ -32,6 +32,10 @@ export const command: Command = {
 async function run({ context, client, flags }: Invocation): Promise<number> {
   const quiet = flags.bool('quiet');
   const format = flags.string('format') || (quiet ? '' : ((await readConfigFile(context)).psFormat ?? ''));
+  if (quiet && flags.string('format') !== '')
+    await context.stderr.write(
+      'WARNING: Ignoring custom format, because both --format and --quiet are set.\n',
+    );
   const last = flags.bool('latest') && flags.int('last') === -1 ? 1 : flags.int('last');
   const size = flags.bool('size') || /\{\{[^}]*(?:\.Size\b|\bjson \.\s*\}\})/.test(format);
   const containers = await client.containers.list({
@@ -41,16 +45,15 @@ async function run({ context, client, flags }: Invocation): Promise<number> {
     filters: parseFilters(flags.list('filter')),
   });
   const options = { truncate: !flags.bool('no-trunc'), now: context.now() };
-  const isTable = format === '' || format === 'table';
   const rows = containers.map((container) => containerRow(container, options));
   const text = formatList(rows, {
     format:
-      quiet && isTable
-        ? '{{.ID}}'
-        : format === 'raw'
-          ? quiet
-            ? 'container_id: {{.ID}}'
-            : CONTAINER_RAW(flags.bool('size'))
+      format === 'raw'
+        ? quiet
+          ? 'container_id: {{.ID}}'
+          : CONTAINER_RAW(flags.bool('size'))
+        : quiet
+          ? '{{.ID}}'
           : format,
     table: flags.bool('size') ? `${CONTAINER_TABLE}\t{{.Size}}` : CONTAINER_TABLE,
     headers: CONTAINER_HEADERS,

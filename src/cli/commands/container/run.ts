@@ -1,17 +1,16 @@
 import type { WaitResult } from '../../../client/model.ts';
 import type { TimedCall } from '../../../client/timed-transport.ts';
 import { EngineError, messageOf } from '../../../errors/engine-error.ts';
-import { describeError, ExitError } from '../../cli-error.ts';
 import type { Command } from '../../command.ts';
 import type { Invocation } from '../../context.ts';
 import { detachKeysOf } from '../../terminal/detach-keys.ts';
-import { createContainer } from './create-container.ts';
+import { checkPullPolicy, createContainer } from './create-container.ts';
 import { type CreateBody, createBody } from './create-options/create-body.ts';
 import { CREATE_FLAGS } from './create-options/flags.ts';
 import { followTerminalSize, forwardSignals } from './signals.ts';
+import { DAEMON_FAILED, failure } from './start-failure.ts';
 import { StreamSession } from './stream-session.ts';
 
-const DAEMON_FAILED = 125;
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
@@ -57,8 +56,9 @@ async function runOnce(invocation: Invocation): Promise<number> {
   let body: CreateBody;
   try {
     body = await createBody(flags, invocation.args, context);
+    checkPullPolicy(flags);
   } catch (error) {
-    throw failure(context.program, error, DAEMON_FAILED);
+    throw failure(invocation, error, { command: 'run' });
   }
   const detach = flags.bool('detach');
   if (detach && flags.list('attach').length > 0)
@@ -77,16 +77,17 @@ async function runOnce(invocation: Invocation): Promise<number> {
     client.connectAhead(detach ? 1 : 3);
     id = (await creating).Id;
   } catch (error) {
-    throw failure(context.program, error, DAEMON_FAILED);
+    throw failure(invocation, error, { command: 'run' });
   }
   return detach ? runDetached(invocation, id) : runAttached(invocation, { id, body });
 }
 
-async function runDetached({ context, client, flags }: Invocation, id: string): Promise<number> {
+async function runDetached(invocation: Invocation, id: string): Promise<number> {
+  const { context, client, flags } = invocation;
   try {
     await client.containers.start(id, { detachKeys: detachKeysOf(flags, context) });
   } catch (error) {
-    throw failure(context.program, error, startStatus(error));
+    throw failure(invocation, error, { command: 'run', status: startStatus(error) });
   }
   await context.stdout.write(`${id}\n`);
   return 0;
@@ -136,7 +137,7 @@ async function runAttached(
       connection?.close();
       // With --rm the daemon removes what did not start; wait for it, so that nothing is left when we end.
       if (body.HostConfig.AutoRemove) await withLimit(wait.result);
-      throw failure(context.program, error, startStatus(error));
+      throw failure(invocation, error, { command: 'run', status: startStatus(error) });
     }
     if (body.Tty && context.stdout.isTerminal)
       stopResizing = followTerminalSize(context, (size) => client.containers.resize(id, size));
@@ -210,12 +211,4 @@ function startStatus(error: unknown): number {
     return NOT_FOUND;
   if (/permission denied|is a directory/.test(message)) return NOT_EXECUTABLE;
   return DAEMON_FAILED;
-}
-
-function failure(program: string, error: unknown, status: number): ExitError {
-  if (error instanceof ExitError) return error;
-  return new ExitError(
-    status,
-    `${program}: ${describeError(error)}\n\nRun '${program} run --help' for more information`,
-  );
 }

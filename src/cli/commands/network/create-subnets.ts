@@ -23,6 +23,8 @@ export function ipamConfigs(flags: SubnetFlags): IpamConfig[] {
   if (subnets.length < ranges.length || subnets.length < gateways.length)
     refuse('every ip-range or gateway must have a corresponding subnet');
   const configs = subnets.map((subnet): IpamConfig => ({ Subnet: subnet }));
+  // Docker's client compares them only, and leaves it to the daemon to judge one that stands alone.
+  if (configs.length === 1 && ranges.length + gateways.length + Object.keys(aux).length === 0) return configs;
   const cidrs = configs.map(({ Subnet: subnet }) => parseCidr(subnet));
   for (const [at, cidr] of cidrs.entries())
     if (cidrs.slice(0, at).some((other) => overlaps(other, cidr)))

@@ -1,6 +1,6 @@
 import { EngineError } from '../../../errors/engine-error.ts';
 import { algorithmOf, type Digest } from '../../../oci/digest.ts';
-import type { BlobStream } from '../../registry-client.ts';
+import type { BlobStream } from '../../client/registry-client.ts';
 import type { BlobIngest, BlobStore } from '../blob-backend.ts';
 import { isNoSpace } from '../no-space.ts';
 import type { Audience } from './audience.ts';

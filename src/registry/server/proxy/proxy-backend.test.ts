@@ -3,7 +3,7 @@ import { failureOf } from '../../../../test/support/failure-of.ts';
 import { EngineError } from '../../../errors/engine-error.ts';
 import { silentLogger } from '../../../errors/logger.ts';
 import type { Digest } from '../../../oci/digest.ts';
-import type { RegistryClient } from '../../registry-client.ts';
+import type { RegistryClient } from '../../client/registry-client.ts';
 import { blobOf, patterned, type SampleImage, sampleImage } from '../../testing/sample-image.ts';
 import { OwnBlobCollector } from '../blob-collector.ts';
 import { MemoryBlobStore } from '../memory-blob-backend.ts';

@@ -8,7 +8,7 @@ import type {
   RegistryClient,
   RegistryCredentials,
   ResolvedManifest,
-} from '../../registry-client.ts';
+} from '../../client/registry-client.ts';
 import { RegistryRefusal } from '../refusal.ts';
 
 export interface UpstreamOptions {

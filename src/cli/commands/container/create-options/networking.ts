@@ -22,13 +22,14 @@ export function parseNetworking(flags: ParsedFlags): { mode: string; endpoints: 
     );
   const endpoints: Record<string, object> = {};
   for (const network of networks) {
+    const isWithoutInterface = /^(?:host|none|container:.*)$/.test(network.target);
+    // What can't be had there is the daemon's to refuse.
+    if (isWithoutInterface && isPlain(network)) continue;
     if (network.target in endpoints)
       throw new EngineError(
         'invalid',
         `network ${JSON.stringify(network.target)} is specified multiple times`,
       );
-    const isWithoutInterface = /^(?:host|none|container:.*)$/.test(network.target);
-    if (isWithoutInterface && networks.length === 1 && !saysAnything(network)) continue;
     endpoints[network.target] = endpoint(network, flags.list('link'));
   }
   return { mode, endpoints };
@@ -54,10 +55,17 @@ function isUserDefined(target: string): boolean {
   return !NOT_USER_DEFINED.has(target) && !target.startsWith('container:');
 }
 
-/** Then the daemon is told, which refuses it. */
-function saysAnything(network: NetworkAttachment): boolean {
-  const { ip, ip6, linkLocalIps, macAddress, driverOpts } = network;
-  return ip !== '' || ip6 !== '' || linkLocalIps.length > 0 || macAddress !== '' || driverOpts !== undefined;
+function isPlain({
+  ip,
+  ip6,
+  linkLocalIps,
+  aliases,
+  macAddress: mac,
+  driverOpts,
+  gwPriority,
+}: NetworkAttachment): boolean {
+  const lists = linkLocalIps.length + aliases.length;
+  return ip === '' && ip6 === '' && lists === 0 && mac === '' && driverOpts === undefined && gwPriority === 0;
 }
 
 /** As Go reads addresses: six or eight bytes with colons or hyphens, or in groups of two with points. */

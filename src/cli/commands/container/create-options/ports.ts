@@ -42,14 +42,14 @@ function expandLong(spec: string): string[] {
 function addSpec(requests: PortRequests, spec: string): void {
   const { ip, host, container } = splitSpec(spec);
   const { port, protocol } = splitProtocol(container);
-  if (ip !== '' && (!isIp(ip) || ip.includes('%'))) throw invalid(`invalid IP address: ${ip}`);
-  if (port === '') throw invalid(`no port specified: ${spec}<empty>`);
-  const inside = parseRange(port) ?? fail(`invalid containerPort: ${port}`);
-  const outside = host === '' ? undefined : (parseRange(host) ?? fail(`invalid hostPort: ${host}`));
+  if (ip !== '' && (!isIp(ip) || ip.includes('%'))) throw invalid(`Invalid ip address: ${ip}`);
+  if (port === '') throw invalid(`No port specified: ${spec}<empty>`);
+  const inside = parseRange(port) ?? fail(`Invalid containerPort: ${port}`);
+  const outside = host === '' ? undefined : (parseRange(host) ?? fail(`Invalid hostPort: ${host}`));
   const count = inside.end - inside.start;
   if (outside !== undefined && outside.end - outside.start !== count && count !== 0)
-    throw invalid(`invalid ranges specified for container and host Ports: ${port} and ${host}`);
-  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`invalid proto: ${protocol}`);
+    throw invalid(`Invalid ranges specified for container and host Ports: ${port} and ${host}`);
+  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`Invalid proto: ${protocol}`);
   for (let offset = 0; offset <= count; offset++) {
     const key = `${inside.start + offset}/${protocol.toLowerCase()}`;
     let hostPort = '';
@@ -65,7 +65,10 @@ function splitSpec(spec: string): { ip: string; host: string; container: string 
   const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(spec);
   const [open] = /^\[[^\]]*(?=:[^:]*:[^:]*$)/.exec(spec) ?? [];
   if (bracketed === null && open !== undefined)
-    throw invalid(`invalid IP address ${open}: address ${open}:: missing ']' in address`);
+    throw invalid(`Invalid ip address ${open}: address ${open}:: missing ']' in address`);
+  const [bare] = bracketed === null ? (/^.+:.*(?=:[^:]*:[^:]*$)/.exec(spec) ?? []) : [];
+  if (bare !== undefined)
+    throw invalid(`Invalid ip address ${bare}: address ${bare}:: too many colons in address`);
   const parts = (bracketed === null ? spec : (bracketed[2] ?? '')).split(':');
   const container = parts.pop() ?? '';
   const host = parts.pop() ?? '';
@@ -101,7 +104,7 @@ export function parseExpose(specs: readonly string[]): Record<string, Record<str
       const part = wrong ?? large ?? port;
       const reason =
         part === port && wrong === undefined && large === undefined
-          ? `invalid range specified for port: ${port}`
+          ? `Invalid range specified for the Port: ${port}`
           : `strconv.ParseUint: parsing ${JSON.stringify(part)}: ${wrong === undefined ? 'value out of range' : 'invalid syntax'}`;
       throw invalid(`invalid range format for --expose: ${spec}, error: ${reason}`);
     }

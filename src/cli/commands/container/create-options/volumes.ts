@@ -56,12 +56,12 @@ export function parseDevice(value: string): {
   CgroupPermissions: string;
 } {
   const parts = value.split(':');
-  if (parts.length > 3) throw new EngineError('invalid', `invalid device specification: ${value}`);
+  if (parts.length > 3 || parts[0] === '') throw new EngineError('invalid', `bad format for path: ${value}`);
   const [source = '', second, third] = parts;
   const secondIsMode = parts.length === 2 && second !== undefined && DEVICE_MODE.test(second);
   const target = second === undefined || second === '' || secondIsMode ? source : second;
   const mode = third ?? (secondIsMode ? second : 'rwm');
-  if (!target.startsWith('/')) throw new EngineError('invalid', `bad format for path: ${value}`);
   if (!DEVICE_MODE.test(mode)) throw new EngineError('invalid', `bad mode specified: ${mode}`);
+  if (!target.startsWith('/')) throw new EngineError('invalid', `${target} is not an absolute path`);
   return { PathOnHost: source, PathInContainer: target, CgroupPermissions: mode };
 }
