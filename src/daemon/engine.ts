@@ -206,6 +206,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     owner: dataRoot,
     logger,
     mtu: settings.mtu,
+    forwarding: settings.ipForward,
+    openTransit: settings.ipForwardNoDrop,
     lasting,
     ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),

@@ -19,6 +19,7 @@ import {
 } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
+import { moveInterfaceSysctls } from '../decode/interface-sysctls.ts';
 import { platformParam } from '../decode/platform.ts';
 import { terminalSize } from '../decode/terminal-size.ts';
 import { decodeUpdateRequest } from '../decode/update-request.ts';
@@ -151,6 +152,7 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
   const { config, host, networks, warnings } = decodeCreateRequest(await requiredJsonBody(request));
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
+  warnings.push(...moveInterfaceSysctls({ host, networks }, request.version));
   const platform = platformParam(request);
   const result = await withTimeline(request, response, (timeline) =>
     backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>
