@@ -327,3 +327,15 @@ test('two requests for one routed port open it once', async () => {
   await ports.withdraw('a');
   expect(keys()).toEqual([]);
 });
+
+test('SCTP is forwarded, or opened, by rules as the others are', async () => {
+  const ports = publisher();
+  const sctp = { protocol: 'sctp' as const, hostAddresses: [''] };
+  await ports.publish({ ...request('a', { ...fixed(8080), ...sctp }), ipv6: 'fd00::2', routed: [6] });
+  expect(commands).toContain('add element inet t anyports4 { sctp . 8080 : 10.0.0.2 . 80 }');
+  expect(commands).toContain('add element inet t routed6 { fd00::2 . sctp . 80 }');
+  // Who sends goes on by the flow that there was.
+  expect(flows).toEqual([
+    { protocol: 'sctp', family: 4, hostAddress: undefined, hostPort: 8080, target: undefined },
+  ]);
+});
