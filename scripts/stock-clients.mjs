@@ -7,11 +7,11 @@ import { step } from './progress.mjs';
 const PLUGINS = 'usr/libexec/docker/cli-plugins';
 /**
  * Where a program lies, and the packages that hold it. What is in newer suites than Debian 12 runs on any, being static. `sid`: what the older suite
- * has by that name is another program. `version`: the only one that will do, in a folder of its own beside the others; of its packages
+ * has by that name is another program. `one|other`: as the suite calls it. `version`: the only one that will do, in a folder of its own beside the others; of its packages
  * only that file, unless `whole`.
  */
 const CLIENTS = [
-  { file: 'usr/bin/skopeo', packages: ['skopeo', 'libgpgme11'] },
+  { file: 'usr/bin/skopeo', packages: ['skopeo', 'libgpgme11|libgpgme11t64'] },
   { file: 'usr/bin/crane', packages: ['crane'] },
   { file: 'usr/bin/oras', packages: ['oras'] },
   { file: `${PLUGINS}/docker-buildx`, packages: ['docker-buildx'], sid: true },
@@ -64,7 +64,8 @@ export async function unpackStockClients(root) {
 }
 
 /** `only`: nothing else of the packages, a path. */
-async function unpack(packages, { into, sid, only }) {
+async function unpack(named, { into, sid, only }) {
+  const packages = named.map((names) => names.split('|').find(hasCandidate) ?? names.split('|')[0]);
   const cache = join(into, '..');
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'clients-'));

@@ -18,6 +18,8 @@ const isRoot = process.getuid?.() === 0;
 /** Short, since sockets and old archives have short names, and open to those who are not root. */
 const reports = mkdtempSync(join(folderOnDisk(), 'spt-'));
 chmodSync(reports, 0o755);
+/** As in src/sys/testing/patience.ts. */
+const patience = Math.max(1, Number(process.env.SAMPAN_TEST_PATIENCE) || 1);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 function testFiles(directory) {
@@ -54,7 +56,7 @@ async function run({ label, command, report, env = {}, limitMs = 600_000 }) {
     env: { ...process.env, PATH: `${process.env.PATH}:${join(root, '.cache/docker-cli/usr/bin')}`, ...env },
   });
   // What hangs is ended, with all that it started when that is in a pid namespace of its own.
-  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs * patience);
   const chunks = [];
   child.stdout.on('data', (data) => chunks.push(data));
   child.stderr.on('data', (data) => chunks.push(data));
@@ -99,7 +101,14 @@ const suspects = new Map();
 async function runUnit() {
   if (unit.length === 0) return;
   const report = join(reports, 'unit.xml');
-  const command = [bun, 'test', '--timeout', '30000', '--reporter=junit', `--reporter-outfile=${report}`];
+  const command = [
+    bun,
+    'test',
+    '--timeout',
+    String(30_000 * patience),
+    '--reporter=junit',
+    `--reporter-outfile=${report}`,
+  ];
   await run({ label: 'unit tests', command: [...command, ...unit], report, env: { TMPDIR: folderOnDisk() } });
 }
 
@@ -111,7 +120,7 @@ async function runPrivileged(file, index) {
   mkdirSync(folder);
   running.add(file);
   // biome-ignore format: one option and its value per pair
-  const inside = [bun, 'test', '--timeout', '120000', '--reporter=junit', `--reporter-outfile=${report}`, file];
+  const inside = [bun, 'test', '--timeout', String(120_000 * patience), '--reporter=junit', `--reporter-outfile=${report}`, file];
   await run({
     label: file,
     // tini: what a daemon leaves as it is killed is process 1's to reap, and a container's first process can't go before.

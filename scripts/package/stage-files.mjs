@@ -76,10 +76,8 @@ function stageUnits(stage) {
         'ExecStart=@ROOT@/bin/sampand -H fd://',
         'EnvironmentFile=-/etc/default/sampan\nExecStart=/usr/sbin/sampand -H fd:// $SAMPAN_OPTS',
       )
-      .replace(
-        'ExecStop=/bin/sh -c \'[ "$$(systemctl is-system-running)" != stopping ] || exec @ROOT@/bin/sampand',
-        'EnvironmentFile=-/etc/default/sampan\nExecStop=/bin/sh -c \'[ "$$(systemctl is-system-running)" != stopping ] || exec /usr/sbin/sampand',
-      );
+      .replace('RemainAfterExit=yes', 'RemainAfterExit=yes\nEnvironmentFile=-/etc/default/sampan')
+      .replace('@ROOT@/bin/sampand shutdown', '/usr/sbin/sampand shutdown');
     if (text.includes('@ROOT@'))
       throw new Error(`${name} has a place of the checkout that the package doesn't know`);
     write(join(stage, 'usr/lib/systemd/system', name), text);

@@ -3,6 +3,7 @@ import type { OutputSink } from './build-session.ts';
 import type { Builder } from './builder.ts';
 import type { PostedCalls } from './posted-calls.ts';
 import type { PostedSession } from './posted-session.ts';
+import type { ReadableSource, ReadSourceOptions, SourceFiles } from './read-source.ts';
 import type { LocalClaim } from './sources/local-contexts.ts';
 
 /** An archive, or a directory that lies here. */
@@ -23,6 +24,8 @@ export interface PostedBuild {
 export interface BuildBackend extends Builder {
   /** A file that only root can read: what stands in it makes a `LocalClaim` good. */
   localProof(): Promise<string>;
+  /** Single files of what a client names, for who drives a build and looks before it asks. The caller closes them. @throws as `readSource`. */
+  read(source: ReadableSource, options: ReadSourceOptions): Promise<SourceFiles>;
   /**
    * Take in what was posted. The caller closes the session.
    *

@@ -59,8 +59,10 @@ export interface BuildDockerfile {
   data: Uint8Array;
 }
 
-/** Every instruction of the stages that are needed, in the Dockerfile's order, told once before the first of them begins. */
+/** Every instruction of the stages that are needed, ARGs above them first, in the Dockerfile's order, told once before the first of them begins. */
 export interface BuildPlanLines {
+  /** Build arguments that the Dockerfile knows of, in stages that aren't needed too. */
+  declaredArgs: readonly string[];
   lines: readonly {
     /** The instruction as it is written. */
     code: string;

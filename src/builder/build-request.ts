@@ -98,5 +98,5 @@ export interface BuildRequest {
   /** The request as its client gave it, for provenance: `build-arg:NAME`, `target` … Never secrets. */
   parameters?: Readonly<Record<string, string>>;
   /** SOURCE_DATE_EPOCH, seconds since 1970. */
-  sourceDateEpoch: number | undefined;
+  sourceDateEpoch: string | undefined;
 }

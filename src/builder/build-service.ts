@@ -19,6 +19,7 @@ import { LayerBlobs } from './export/layer-blobs.ts';
 import { KeptSources, type SourceFolders } from './kept-sources.ts';
 import type { PlanRunner } from './plan/plan-job.ts';
 import { type PostedContext, PostedSession } from './posted-session.ts';
+import { type ReadableSource, type ReadSourceOptions, readSource, type SourceFiles } from './read-source.ts';
 import { runBuild } from './run-build.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
 import type { DiskSpace } from './solver/cache-space.ts';
@@ -121,6 +122,11 @@ export class BuildService implements BuildBackend {
 
   localProof(): Promise<string> {
     return this.#options.local.offer();
+  }
+
+  async read(source: ReadableSource, options: ReadSourceOptions): Promise<SourceFiles> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    return await readSource(source, this.#options, { ...options, signal });
   }
 
   async receive(posted: PostedBuild, options: { signal: AbortSignal }): Promise<PostedSession> {

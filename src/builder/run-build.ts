@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import type { ImageRooms, ImageService } from '../images/image-service.ts';
 import type { Lease } from '../images/store/lease-store.ts';
 import { formatPlatform, hostPlatform } from '../oci/platform.ts';
 import { nowNano } from '../sys/clock.ts';
-import { parseBool } from '../text/parse-bool.ts';
-import { type BuildFacts, readProvenanceOptions } from './attest/provenance.ts';
+import { buildFacts } from './attest/build-facts.ts';
+import { readProvenanceOptions } from './attest/provenance.ts';
 import { checkSbomOptions } from './attest/sbom.ts';
 import { BaseImages } from './base-images.ts';
 import type { BuildWatcher } from './build-progress.ts';
 import type { BuildRequest } from './build-request.ts';
-import type { ContextSource } from './build-session.ts';
 import type { BuildResult } from './builder.ts';
 import { checkCacheTargets, exportCache } from './cache/export-cache.ts';
 import { checkCacheSource, ImportedCache } from './cache/import-cache.ts';
@@ -18,17 +16,15 @@ import { builtLayers } from './export/built-layers.ts';
 import { BuildExporter } from './export/export-build.ts';
 import type { LayerBlobs } from './export/layer-blobs.ts';
 import { emptyResult, type PlannedOutput, planOutputs } from './export/planned-output.ts';
+import { readEpoch } from './export/source-date-epoch.ts';
 import type { BuiltStage } from './export/store-build.ts';
 import { type BuildDefinition, loadDefinition } from './load-definition.ts';
-import type { BuildPlan, ContextPaths } from './plan/build-plan.ts';
-import type { ContextName } from './plan/build-step.ts';
+import type { BuildPlan } from './plan/build-plan.ts';
 import type { PlanRunner } from './plan/plan-job.ts';
 import { type PlannedDockerfile, planDockerfile } from './plan-dockerfile.ts';
-import { BuildContexts } from './solver/build-contexts.ts';
+import { contextSource, requestContexts } from './request-contexts.ts';
 import type { SolverPorts } from './solver/build-ports.ts';
-import { watched } from './solver/build-progress-teller.ts';
 import { BuildSolver } from './solver/solve-build.ts';
-import { withGitAccess } from './sources/git-access.ts';
 
 export interface RunBuildPorts {
   images: ImageService;
@@ -73,7 +69,7 @@ class BuildRun {
     signal.throwIfAborted();
     const outputs = this.#checked();
     const definition = await loadDefinition(this.#request, {
-      context: () => this.#source({ main: true }),
+      context: () => contextSource({ main: true }, this.#request, this.#context.solver),
       watch,
       signal,
     });
@@ -147,6 +143,7 @@ class BuildRun {
   #tellPlans(plans: readonly BuildPlan[]): void {
     this.#context.watch({
       type: 'plan',
+      declaredArgs: plans.flatMap(({ declaredArgs }) => declaredArgs),
       lines: plans.flatMap((plan) =>
         plan.lines.map(({ code, lines, step }) => ({ code, lines, vertex: step?.id })),
       ),
@@ -169,26 +166,12 @@ class BuildRun {
       });
   }
 
-  #source(name: ContextName): ContextSource {
-    const { context, session, buildArgs } = this.#request;
-    if (!name.main) return session.context(name.name);
-    if (context.type !== 'remote') return session.context('context');
-    const { url } = context;
-    const { remote, runs } = this.#context.solver;
-    const keepGitDir = parseBool(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '');
-    return {
-      open: async (want, { signal }) =>
-        await withGitAccess(url, { session, paths: runs.paths, signal }, (access) =>
-          remote.context(url, { ...access, signal, want, keepGitDir }),
-        ),
-    };
-  }
-
   async #solve(planned: Planned): Promise<BuildResult> {
     const { plans, definition, lease } = planned;
     const { solver: ports, watch, signal } = this.#context;
-    const { session, network, extraHosts, limits, entitlements, sourceDateEpoch } = this.#request;
-    const contexts = this.#contexts(plans, definition.ignore);
+    const { session, network, extraHosts, limits, entitlements } = this.#request;
+    const sourceDateEpoch = readEpoch('SOURCE_DATE_EPOCH', this.#request.sourceDateEpoch);
+    const contexts = requestContexts(this.#request, { plans, ignore: definition.ignore, ...this.#context });
     const solver = new BuildSolver(ports, {
       session,
       contexts,
@@ -210,28 +193,6 @@ class BuildRun {
       await contexts.release();
       solver.release();
     }
-  }
-
-  #contexts(plans: readonly BuildPlan[], ignore: readonly string[]): BuildContexts {
-    const { watch, signal } = this.#context;
-    const paths: ContextPaths = new Map();
-    for (const plan of plans)
-      for (const [key, { context, paths: more }] of plan.contexts) {
-        const known = paths.get(key)?.paths ?? [];
-        paths.set(key, { context, paths: new Set([...known, ...more]) });
-      }
-    return new BuildContexts({
-      source: (name) => this.#source(name),
-      ignore,
-      paths,
-      signal,
-      watch: async (name, opening) =>
-        await watched(
-          watch,
-          name.main ? '[internal] load build context' : `[context ${name.name}] load from client`,
-          async (teller) => await opening((bytes) => teller.transfer('transferring context:', bytes)),
-        ),
-    });
   }
 
   async #imported(plans: readonly BuildPlan[]): Promise<ImportedCache | undefined> {
@@ -259,8 +220,16 @@ class BuildRun {
     const { lease } = planned;
     const solved = solver.keys;
     const exporter = new BuildExporter(
-      { images, rooms, blobs, runs: ports.runs, snapshotter: ports.snapshotter },
-      { request: this.#request, stages, solved, lease, facts: () => this.#facts(planned), watch, signal },
+      { images, rooms, blobs, runs: ports.runs, layers: ports.layers, snapshotter: ports.snapshotter },
+      {
+        request: this.#request,
+        stages,
+        solved,
+        lease,
+        facts: () => buildFacts({ ...planned, request: this.#request, startedNano: this.#startedNano }),
+        watch,
+        signal,
+      },
     );
     let result = emptyResult(stages.map(({ platform }) => platform));
     for (const output of planned.outputs) result = (await exporter.export(output)) ?? result;
@@ -278,31 +247,4 @@ class BuildRun {
         );
     return { ...result, metadata: { ...result.metadata, ...told } };
   }
-
-  #facts({ plans, definition, bases }: Planned): BuildFacts {
-    const { context, parameters = {} } = this.#request;
-    const steps = plans.flatMap(({ lines }) =>
-      lines.flatMap(({ step }) => (step === undefined ? [] : [step])),
-    );
-    return {
-      invocationId: randomUUID(),
-      startedNano: this.#startedNano,
-      finishedNano: nowNano(),
-      entryPoint: definition.name,
-      dockerfile: definition.text,
-      contextUrl: context.type === 'remote' ? withoutLogin(context.url) : undefined,
-      parameters,
-      materials: bases.used,
-      steps: steps.map((step) => ({
-        id: step.id,
-        name: step.name,
-        inputs: step.kind === 'image' || step.parent === undefined ? [] : [step.parent.id],
-      })),
-    };
-  }
-}
-
-/** Credentials in a URL are no one else's business. */
-function withoutLogin(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/, '$1');
 }

@@ -141,6 +141,8 @@ export interface ContainerBackend {
   rename(nameOrId: string, name: string): Promise<void>;
   /** @returns what was left out. @throws "invalid" for senseless limits, "conflict" `Cannot update container …`. */
   update(nameOrId: string, change: ContainerChange): Promise<string[]>;
+  /** Forget a link of a container's, by the name that it gives to another. @throws EngineError "not-found". */
+  unlink(nameOrId: string, alias: string): Promise<void>;
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** Remove those that do not run and that `isWanted`. One that can't be removed, or runs meanwhile, is left. */
   prune(

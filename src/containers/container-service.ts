@@ -14,8 +14,10 @@ import type { ContainerDependencies } from './dependencies.ts';
 import { ExecService } from './exec/exec-service.ts';
 import { HealthService } from './health/health-service.ts';
 import { ContainerControl } from './lifecycle/container-control.ts';
+import { endsWithin } from './lifecycle/container-stops.ts';
 import { Lifecycle } from './lifecycle/lifecycle.ts';
 import { pruneContainers } from './lifecycle/prune-containers.ts';
+import { unlink } from './links/linked-containers.ts';
 import type { LiveContainer } from './live-container.ts';
 import { volumeUsers } from './mounts/volume-users.ts';
 import { ContainerConnections } from './networking/container-connections.ts';
@@ -33,6 +35,9 @@ import { StreamService } from './streams/stream-service.ts';
 import { runningTask } from './tasks/running-task.ts';
 import type { ContainerChange } from './update/container-update.ts';
 import { updateContainer } from './update/update-container.ts';
+
+/** How long an end that a pause has run into may take to be known. */
+const END_PATIENCE_MS = 1000;
 
 /** Containers, whole: what `server/` asks for, over the rooms in `ContainerDependencies`. Call `recover` once before anything else. */
 export class ContainerService implements ContainerBackend {
@@ -210,6 +215,12 @@ export class ContainerService implements ContainerBackend {
     return this.#control.remove(...asked);
   }
 
+  async unlink(nameOrId: string, alias: string): Promise<void> {
+    const container = this.#index.resolve(nameOrId);
+    const { paths, store } = this.#deps;
+    await container.queue.run(() => unlink(container, alias, { containers: this.#index, paths, store }));
+  }
+
   prune(
     isWanted: (container: ContainerView) => boolean,
     { signal }: { signal: AbortSignal },
@@ -290,12 +301,22 @@ export class ContainerService implements ContainerBackend {
   ): Promise<Digest> {
     const container = this.#index.resolve(nameOrId);
     const pauses = request.pause && container.task !== undefined && !container.task.paused;
-    if (pauses) await this.pause(container.id);
+    if (pauses) await this.#pauseUnlessEnded(container);
     try {
       return await commitContainer(container, request, { deps: this.#deps, signal });
     } finally {
       // It may have been killed meanwhile.
       if (pauses && container.task?.paused === true) await this.unpause(container.id).catch(() => undefined);
+    }
+  }
+
+  /** What ends just now has nothing that a pause would hold still. */
+  async #pauseUnlessEnded(container: LiveContainer): Promise<void> {
+    const { task } = container;
+    try {
+      await this.pause(container.id);
+    } catch (error) {
+      if (task === undefined || !(await endsWithin(task, END_PATIENCE_MS))) throw error;
     }
   }
 

@@ -27,6 +27,7 @@ import { warnOnce } from '../registry/sources/warn-once.ts';
 import { defaultTiming } from '../registry/transport/timing.ts';
 import { CdiRegistry } from '../runtime/cdi/cdi-registry.ts';
 import { ConmonRuntime } from '../runtime/conmon/conmon-runtime.ts';
+import { ensureDefaultProfile } from '../runtime/default-apparmor.ts';
 import { probeRuntime } from '../runtime/probe/probe.ts';
 import {
   chooseSnapshotDriver,
@@ -105,7 +106,7 @@ export class Engine {
   static async open(settings: DaemonSettings, logger: Logger): Promise<Engine> {
     await mkdir(settings.execRoot, { recursive: true, mode: 0o711 });
     const rooms = await openRooms(settings, logger);
-    await rooms.networks.start();
+    await Promise.all([rooms.networks.start(), ensureDefaultProfile(logger)]);
     await rooms.containers.recover();
     await rooms.builder.recover();
     await rooms.images.collectGarbage();
@@ -205,6 +206,8 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     owner: dataRoot,
     logger,
     mtu: settings.mtu,
+    forwarding: settings.ipForward,
+    openTransit: settings.ipForwardNoDrop,
     lasting,
     ...(settings.addressPools === undefined ? {} : { pools: settings.addressPools }),
     ...(settings.bip === undefined ? {} : { bip: settings.bip }),

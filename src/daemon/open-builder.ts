@@ -11,6 +11,7 @@ import { withMountedChain } from '../builder/export/tree-output.ts';
 import { planPool } from '../builder/plan/plan-pool.ts';
 import type { DiskSpace } from '../builder/solver/cache-space.ts';
 import { CacheStore } from '../builder/solver/cache-store.ts';
+import { placeLayer } from '../builder/solver/place-layer.ts';
 import type { CacheCollection } from '../builder/solver/prune-cache.ts';
 import { SharedWork } from '../builder/solver/shared-work.ts';
 import { Turnstile } from '../builder/solver/turnstile.ts';
@@ -35,7 +36,7 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
   const directory = join(rooms.dataRoot, 'builder');
   const runs = { ...rooms, runnablePlatforms };
   const files = rememberDigests(filePool(logger));
-  const { gc, leases } = images.rooms();
+  const { gc, leases, registry, fetches } = images.rooms();
   const mounts = new CacheMounts({
     directory: join(directory, 'mounts'),
     store,
@@ -60,6 +61,9 @@ export async function openBuilder(rooms: BuilderRooms): Promise<BuildService> {
       remote,
       takeLease: () => leases.take({ resumable: false }),
       holdRoots: (roots) => leases.hold(roots),
+      place: (layer, parent, options) =>
+        placeLayer(layer, parent, { ports: { content, registry, fetches }, ...options }),
+      collectLater: (roots) => gc.collectLater(roots),
       store,
       mounts,
       runs,

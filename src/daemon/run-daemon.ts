@@ -9,7 +9,7 @@ import { parseListenAddress } from '../server/listen-address.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import { openFileLimit } from '../sys/host.ts';
 import { dropProgramPages } from '../sys/program-pages.ts';
-import { notifySystemd } from '../sys/sd-notify.ts';
+import { type Notify, takeNotifySocket } from '../sys/sd-notify.ts';
 import { LIFELINE_KEY } from '../wire/lifeline.ts';
 import { buildInfo } from './build-info.ts';
 import { createLogger } from './daemon-logger.ts';
@@ -37,6 +37,7 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
   });
   for (const warning of settings.warnings) logger.warn(warning);
   logStrayErrors(process, logger);
+  const notify = takeNotifySocket();
   const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
@@ -95,8 +96,8 @@ export async function runDaemon(settings: DaemonSettings, args: readonly string[
     const idle = new IdleRelease({ cpuMs, release: releaseMemory });
     closers.push(() => idle.close());
     idle.start();
-    onSignals(close, logger, () => reload(engine, args, logger));
-    notifySystemd('READY=1');
+    onSignals(close, { logger, notify, reloaded: () => reload(engine, args, { logger, notify }) });
+    notify('READY=1');
     logger.info('Daemon has completed initialization', {
       driver: engine.snapshotter.driver,
       version: buildInfo.version,
@@ -148,13 +149,21 @@ function releaseMemory(): void {
   dropProgramPages();
 }
 
-function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => void): void {
+interface Telling {
+  logger: Logger;
+  notify: Notify;
+}
+
+function onSignals(
+  close: () => Promise<void>,
+  { logger, notify, reloaded }: Telling & { reloaded: () => void },
+): void {
   let ending = false;
   const end = (signal: string) => {
     if (ending) return;
     ending = true;
     logger.info('Processing signal', { signal });
-    notifySystemd('STOPPING=1');
+    notify('STOPPING=1');
     void close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -168,8 +177,8 @@ function onSignals(close: () => Promise<void>, logger: Logger, reloaded: () => v
   process.on('SIGHUP', reloaded);
 }
 
-function reload(engine: Engine, args: readonly string[], logger: Logger): void {
-  notifySystemd('RELOADING=1');
+function reload(engine: Engine, args: readonly string[], { logger, notify }: Telling): void {
+  notify('RELOADING=1');
   try {
     const settings = reloadRegistries(args);
     engine.reload(settings);
@@ -192,5 +201,5 @@ function reload(engine: Engine, args: readonly string[], logger: Logger): void {
   } catch (error) {
     logger.error('Cannot reload the configuration; the old one stays', { error: messageOf(error) });
   }
-  notifySystemd('READY=1');
+  notify('READY=1');
 }

@@ -6,6 +6,7 @@ import type { EngineEvent } from '../events/event.ts';
 import { blobsOf } from '../images/store/image-record.ts';
 import { DEFAULT_DOMAIN } from '../oci/reference.ts';
 import type { RegistryCredentials } from '../registry/client/registry-client.ts';
+import { appArmorHost } from '../runtime/spec/apparmor.ts';
 import type { EventRequest, SystemBackend, SystemInfo } from '../server/system-backend.ts';
 import { diskImageWarning } from '../snapshots/disk-image.ts';
 import { writeFileAtomic } from '../storage/atomic-file.ts';
@@ -68,6 +69,7 @@ export class SystemService implements SystemBackend {
       defaultRuntime: runtimeInfo.name,
       runtimeCommit: runtimeInfo.commit,
       securityOptions: [
+        ...(appArmorHost.enabled && appArmorHost.hasProfiles ? ['name=apparmor'] : []),
         'name=seccomp,profile=builtin',
         ...(idMap === undefined ? [] : ['name=userns']),
         ...(runtimeInfo.cgroupVersion === '2' ? ['name=cgroupns'] : []),

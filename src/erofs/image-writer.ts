@@ -53,7 +53,11 @@ export function writeErofsImage(root: ErofsNode, devices: readonly ErofsDevice[]
   table.writeShared(bytes, sharedStart);
   writeDevices(view, devices);
   const layout = { metaBlock: metaStart / blockSize, xattrBlock: sharedStart / blockSize };
-  writeSuperblock({ bytes, view }, { ...layout, inodes: plans.length, epoch, devices: devices.length });
+  const rootNid = (planOf.get(root)?.offset ?? 0) / inodeSlotSize;
+  writeSuperblock(
+    { bytes, view },
+    { ...layout, rootNid, inodes: plans.length, epoch, devices: devices.length },
+  );
   return { bytes, offsetOf: (node) => offsetIn(planOf.get(node), metaStart) };
 }
 
@@ -142,7 +146,8 @@ function placeInodes(
   plans: readonly InodePlan[],
   { table, epoch }: { table: XattrTable; epoch: Epoch },
 ): { size: number; dataBlocks: number } {
-  let end = 0;
+  // The first slot stays empty: what has the inode number 0 is passed over by readdir(3), and every directory in the root has a `..` of the root's number.
+  let end = inodeSlotSize;
   let gap = { start: 0, end: 0 };
   let dataBlocks = 0;
   for (const plan of plans) {

@@ -21,6 +21,7 @@ export interface ImageBuffer {
 }
 
 export interface SuperblockFields {
+  rootNid: number;
   metaBlock: number;
   xattrBlock: number;
   inodes: number;
@@ -28,12 +29,13 @@ export interface SuperblockFields {
   devices: number;
 }
 
-/** Write the superblock last: its checksum covers the rest of its block. The root is the first inode. */
+/** Write the superblock last: its checksum covers the rest of its block. */
 export function writeSuperblock({ bytes, view }: ImageBuffer, fields: SuperblockFields): void {
   const at = superOffset;
   view.setUint32(at, superMagic, true);
   view.setUint32(at + 8, compatChecksum | compatMtime, true);
   bytes[at + 12] = blockBits;
+  view.setUint16(at + 14, fields.rootNid, true);
   view.setBigUint64(at + 16, BigInt(fields.inodes), true);
   view.setBigInt64(at + 24, BigInt(fields.epoch.seconds), true);
   view.setUint32(at + 32, fields.epoch.nanoseconds, true);

@@ -34,7 +34,7 @@ test('what steps print is left out while too much waits, which is said once; the
   expect(gate.pass(log('three'))).toBeUndefined();
   expect(gate.pass(transfer())).toBeUndefined();
   expect(gate.pass(transfer(1n))).toBeDefined();
-  expect(gate.pass({ type: 'plan', lines: [] })).toBeDefined();
+  expect(gate.pass({ type: 'plan', declaredArgs: [], lines: [] })).toBeDefined();
   waiting = 0;
   expect(textOf(gate.pass(log('four')))).toBe('four');
   waiting = (8 << 20) + 1;

@@ -8,18 +8,25 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MAX_SUN_PATH = 108;
 
+/** `READY=1`, `RELOADING=1`, `STOPPING=1`. Never fails, never waits. */
+export type Notify = (...states: string[]) => void;
+
 /**
- * Tell systemd of our state, where it asked to be told (`NOTIFY_SOCKET`): `READY=1`, `RELOADING=1`, `STOPPING=1`. One datagram from this very
- * process, so that `NotifyAccess=main` holds. Never fails, never waits.
+ * How to tell systemd of our state, where it asked to be told (`NOTIFY_SOCKET`): one datagram from this very process, so that `NotifyAccess=main` holds.
+ * The address is taken out of our environment, as programs that we start have nothing to tell: crun would offer its container a socket for that, and
+ * fail where the one that made the container had not been asked to.
  */
-export function notifySystemd(...states: string[]): void {
-  const path = process.env['NOTIFY_SOCKET'];
-  if (path === undefined || !/^[/@]./.test(path)) return;
-  try {
-    send(path, Buffer.from(states.join('\n')));
-  } catch {
-    // Nobody to tell.
-  }
+export function takeNotifySocket(environment: Record<string, string | undefined> = process.env): Notify {
+  const path = environment['NOTIFY_SOCKET'];
+  delete environment['NOTIFY_SOCKET'];
+  if (path === undefined || !/^[/@]./.test(path)) return () => undefined;
+  return (...states) => {
+    try {
+      send(path, Buffer.from(states.join('\n')));
+    } catch {
+      // Nobody to tell.
+    }
+  };
 }
 
 function send(path: string, message: Buffer): void {

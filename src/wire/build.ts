@@ -50,7 +50,6 @@ export interface BuildRequestJson {
   checkOnly: boolean;
   /** Only an answer about the Dockerfile: `result.json` and `result.txt` of the metadata. */
   describe?: 'outline' | 'targets';
-  sourceDateEpoch?: number;
 }
 
 export type BuildOutputJson =

@@ -35,8 +35,11 @@ export async function arrive(context: StepContext): Promise<void> {
   await context.guest.must(`cd ${CHECKOUT} && npm start`, { limitMs: 3_600_000, log: context.log });
 }
 
-/** What was installed into an older checkout is kept: set-up finds out by itself whether it will do. */
+/** What was installed into an older checkout is kept. */
 const KEEP_INSTALLED = `mkdir -p ${CHECKOUT} && cd ${CHECKOUT} && find . -mindepth 1 -maxdepth 1 ! -name node_modules ! -name .cache -exec rm -rf {} +`;
+
+/** Set-up goes by times. A disk is kept for one lock file, so these are its packages. */
+const KEEP_PACKAGES = `if [ -e ${CHECKOUT}/node_modules/.package-lock.json ]; then touch ${CHECKOUT}/node_modules/.package-lock.json; fi`;
 
 /** A clone with no more than that commit, and the host's ways to packages. */
 export async function putCheckout({ guest, root, commit, npm, environment }: StepContext): Promise<void> {
@@ -48,7 +51,7 @@ export async function putCheckout({ guest, root, commit, npm, environment }: Ste
     await must(['git', '-C', clone, 'fetch', '-q', '--depth', '1', anyCommit, `file://${root}`, commit]);
     await must(['git', '-C', clone, 'checkout', '-q', '-b', 'main', 'FETCH_HEAD']);
     await must(['tar', '-C', work, '-cf', join(work, 'sampan.tar'), 'sampan']);
-    await guest.must(`${KEEP_INSTALLED} && tar -x --no-same-owner -C /root`, {
+    await guest.must(`${KEEP_INSTALLED} && tar -x --no-same-owner -C /root && ${KEEP_PACKAGES}`, {
       stdin: Bun.file(join(work, 'sampan.tar')),
     });
   } finally {

@@ -69,6 +69,7 @@ const run = {
   fresh: values.fresh,
   again: values.again,
   trial: values.trial,
+  recorded: writePage,
   accelerator: (image: RootImage) => (chosen ??= chooseAccelerator(image)),
 };
 let problems = 0;
@@ -78,8 +79,8 @@ for (const planned of plan) {
     continue;
   }
   problems += await runMachine(planned, run);
-  if (!values.trial) writePage();
 }
+writePage();
 if (!values.prepare) say(problems === 0 ? 'Everything works.' : `${problems} problems.`);
 process.exit(problems === 0 ? 0 : 1);
 

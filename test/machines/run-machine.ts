@@ -27,6 +27,8 @@ export interface MachineRun {
   again: boolean;
   /** Nothing is written down. */
   trial: boolean;
+  /** After each time that something was. */
+  recorded(): void;
 }
 
 /** What decides on what set-up installs. */
@@ -41,7 +43,12 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
     );
   const { cache, settings, root } = run;
   const image = await ensureRootImage(platform, { folder: cache.roots, settings, say });
-  const hardware: Hardware = { accelerator: await run.accelerator(image), memoryMb: 4096, cores: 2 };
+  const hardware: Hardware = {
+    accelerator: await run.accelerator(image),
+    memoryMb: 4096,
+    cores: 2,
+    durable: true,
+  };
   if (isEmulated(hardware.accelerator)) say('the processors are emulated: KVM does not work here');
   const { npm, environment } = settings;
   const job: MachineJob = {
@@ -54,9 +61,10 @@ export async function runMachine({ platform, steps }: PlannedMachine, run: Machi
   const kept = join(image.folder, `installed-${installedKey(root)}.qcow2`);
   if (run.fresh) rmSync(kept, { force: true });
   if (existsSync(kept)) return await withMachine(job, kept, (machine) => runSteps(steps, machine, job));
-  return (
-    (await install(job, kept)) + (await withMachine(job, kept, (machine) => runSteps(steps, machine, job)))
-  );
+  const problems = await install(job, kept);
+  const others = steps.filter((step) => step !== 'newcomer');
+  if (others.length === 0) return problems;
+  return problems + (await withMachine(job, kept, (machine) => runSteps(others, machine, job)));
 }
 
 interface MachineJob {
@@ -74,7 +82,9 @@ function installedKey(root: string): string {
 
 /** The newcomer's own machine: becomes the disk that all other runs begin with. */
 async function install(job: MachineJob, kept: string): Promise<number> {
-  return await withMachine(job, undefined, async (machine) => {
+  // Nothing of it is kept should it fail, so nothing waits for a disk.
+  const quick = { ...job, facts: { ...job.facts, hardware: { ...job.facts.hardware, durable: false } } };
+  return await withMachine(quick, undefined, async (machine) => {
     const problems = await runSteps(['newcomer'], machine, job);
     if (problems > 0) throw new Error('A newcomer does not get through: nothing else can be tried');
     const context = contextOf('install', machine, job);
@@ -123,7 +133,11 @@ function contextOf(step: string, machine: VirtualMachine, { run, facts, logOf }:
     guest: machine.guest,
     log: logOf(step),
     earlier: again ? undefined : results.read(platform)[step],
-    note: (outcome) => trial || results.record(platform, step, { ...outcome, commit }),
+    note: (outcome) => {
+      if (trial) return;
+      results.record(platform, step, { ...outcome, commit });
+      run.recorded();
+    },
   };
 }
 

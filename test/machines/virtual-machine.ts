@@ -11,7 +11,7 @@ export interface Hardware {
   memoryMb: number;
   cores: number;
   /** Whether what the guest flushes is safe from a power cut, which takes its time. */
-  durable?: boolean;
+  durable: boolean;
 }
 
 export interface MachinePlaces {
@@ -98,7 +98,7 @@ export class VirtualMachine {
     rmSync(this.#disk, { force: true });
   }
 
-  #command({ accelerator, memoryMb, cores, durable = false }: Hardware, port: number): string[] {
+  #command({ accelerator, memoryMb, cores, durable }: Hardware, port: number): string[] {
     const { kernel, initramfs } = this.#image;
     // biome-ignore format: one option and its value per pair
     return ['qemu-system-x86_64', ...accelerator, '-smp', String(cores), '-m', String(memoryMb),

@@ -207,6 +207,10 @@ test('installed, it runs, and is docker where nobody else is', async () => {
   });
   await installOver('1.0');
   expect(await ask('/version')).toMatchObject({ ApiVersion: '1.51' });
+  const shutdown = readFileSync(join(debian, 'usr/lib/systemd/system/sampan-shutdown.service'), 'utf8');
+  expect(shutdown).toContain(
+    `ExecStop=/bin/sh -c '[ "$$(systemctl is-system-running)" != stopping ] || exec /usr/sbin/sampand shutdown $$SAMPAN_OPTS'\n`,
+  );
   const group = /^docker:x:(\d+):/m.exec(readFileSync(join(debian, 'etc/group'), 'utf8'))?.[1];
   const socket = lstatSync(join(debian, 'run/sampan.sock'));
   expect([socket.gid, socket.mode & 0o777]).toEqual([Number(group), 0o660]);

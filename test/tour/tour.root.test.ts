@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { patience } from '../../src/sys/testing/patience.ts';
 import { eventually, type RunningCommand, run, start } from '../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../support/engine/test-daemon.ts';
@@ -32,13 +33,13 @@ describe.each(['docs/tour.md', 'docs/tour.zh-CN.md'])('%s', (page) => {
         () => false,
       ),
     );
-  }, 60_000);
+  }, 60_000 * patience);
   afterAll(async () => {
     own?.kill();
     await own?.exited;
     await engine.close();
     await registry?.close();
-  }, 60_000);
+  }, 60_000 * patience);
 
   /** On a terminal of 200 columns, where `docker` is our client. */
   function typing(command: string): { command: string[]; env: Record<string, string> } {
@@ -87,19 +88,23 @@ describe.each(['docs/tour.md', 'docs/tour.zh-CN.md'])('%s', (page) => {
     }
   }
 
-  test('each command, typed from top to bottom, prints what the page says', async () => {
-    const comparison = new Comparison();
-    const differences: string[] = [];
-    for (const step of stepsOf(readFileSync(join(root, page), 'utf8'))) {
-      const difference =
-        'acts' in step
-          ? await onTerminals(step, comparison)
-          : comparison.difference(step.printed, await onTerminal(step.command));
-      const what = 'acts' in step ? 'terminals' : step.command;
-      if (difference !== undefined) differences.push(`line ${step.line}: ${what}\n${difference}`);
-    }
-    expect(differences).toEqual([]);
-  }, 300_000);
+  test(
+    'each command, typed from top to bottom, prints what the page says',
+    async () => {
+      const comparison = new Comparison();
+      const differences: string[] = [];
+      for (const step of stepsOf(readFileSync(join(root, page), 'utf8'))) {
+        const difference =
+          'acts' in step
+            ? await onTerminals(step, comparison)
+            : comparison.difference(step.printed, await onTerminal(step.command));
+        const what = 'acts' in step ? 'terminals' : step.command;
+        if (difference !== undefined) differences.push(`line ${step.line}: ${what}\n${difference}`);
+      }
+      expect(differences).toEqual([]);
+    },
+    300_000 * patience,
+  );
 });
 
 /** Until two looks see the same. */

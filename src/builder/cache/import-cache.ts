@@ -5,7 +5,6 @@ import type { ImageStore } from '../../images/store/image-store.ts';
 import type { Lease } from '../../images/store/lease-store.ts';
 import type { RegistryAccess } from '../../images/transfer/pull-image.ts';
 import { ruleFor, type SignaturePolicy } from '../../images/transfer/signature-policy.ts';
-import { chainIdOn } from '../../oci/chain-id.ts';
 import { type ChainId, type Digest, hexOf, parseDigest } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { canonicalName, parseReference, type Reference, withDefaultTag } from '../../oci/reference.ts';
@@ -15,6 +14,7 @@ import type { BuildSession } from '../build-session.ts';
 import { cacheStore } from '../client-blobs.ts';
 import { watched } from '../solver/build-progress-teller.ts';
 import type { BuiltLayer } from '../solver/cache-record.ts';
+import { placeLayer } from '../solver/place-layer.ts';
 import { receiveBlob } from '../sources/receive-blob.ts';
 import type { CachedLayer } from './cache-config.ts';
 import { type LoadedCache, loadCaches, loadClientCaches } from './load-cache.ts';
@@ -91,12 +91,8 @@ export class ImportedCache {
     { lease, signal }: { lease: Lease; signal: AbortSignal },
   ): Promise<BuiltLayer | undefined> {
     for (const found of all) {
-      const { descriptor, diffId, createdNano } = found.layer;
-      const chainId = chainIdOn(parent, diffId);
-      await lease.add({ blobs: [descriptor.digest], chains: [chainId] });
       try {
-        const tarSize = await this.#fetch(found, { chainId, parent, signal });
-        return { chainId, diffId, descriptor, tarSize, createdNano };
+        return await this.#place(found, parent, { lease, signal });
       } catch {
         signal.throwIfAborted();
         // Gone there, or damaged: the step is done instead.
@@ -105,25 +101,18 @@ export class ImportedCache {
     return undefined;
   }
 
-  /** Resolves to the size of the layer's tar. */
-  async #fetch(
-    { layer: { descriptor, diffId }, origin }: Found,
-    { chainId, parent, signal }: { chainId: ChainId; parent: ChainId | undefined; signal: AbortSignal },
-  ): Promise<number> {
-    const { content, registry, fetches } = this.#ports;
-    const blobs = origin !== undefined && 'read' in origin ? origin : undefined;
-    const job = {
-      contentRoot: content.root,
-      registry: registry.config(),
-      origin: origin === undefined || 'read' in origin ? undefined : origin,
-      descriptor,
-      diffId,
-    };
-    const wanted = { job, chainId, parent };
-    const here = await fetches.present(wanted);
-    if (here !== undefined) return here.tarSize;
-    if (blobs !== undefined) await receiveBlob(blobs, descriptor, { content, signal });
-    return (await fetches.fetch(wanted, { signal, progress: () => undefined })).tarSize;
+  async #place(
+    { layer, origin }: Found,
+    parent: ChainId | undefined,
+    { lease, signal }: { lease: Lease; signal: AbortSignal },
+  ): Promise<BuiltLayer> {
+    const ports = this.#ports;
+    const placing = { ports, lease, signal };
+    if (origin === undefined || !('read' in origin))
+      return await placeLayer(layer, parent, { ...placing, origin });
+    const receive = async (): Promise<void> =>
+      await receiveBlob(origin, layer.descriptor, { content: ports.content, signal });
+    return await placeLayer(layer, parent, { ...placing, receive });
   }
 
   async #add(source: CacheSource, options: ImportCacheOptions): Promise<void> {

@@ -25,7 +25,7 @@ export async function mountLayer(
     ports,
     lease,
     parent: undefined,
-    clock: { created: Number(createdNano / 1_000_000_000n), latest: undefined },
+    created: Number(createdNano / 1_000_000_000n),
     compression: 'none',
     signal,
     link: true,

@@ -4,7 +4,12 @@ import { type BuildArgs, globalArgs, platformArgs } from '../expansion/arg-scope
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import { type ExpandedFrom, expandFrom } from '../instructions/expand-from.ts';
 import { readInstructions } from '../instructions/read-instructions.ts';
-import { findTarget, resolveStageNames, type StageSource } from '../instructions/stage-names.ts';
+import {
+  findTarget,
+  lastChildren,
+  resolveStageNames,
+  type StageSource,
+} from '../instructions/stage-names.ts';
 import { DockerfileError } from '../parser/dockerfile-error.ts';
 import { parseDockerfile } from '../parser/parse-dockerfile.ts';
 import type { ParsedDockerfile } from '../parser/parsed-dockerfile.ts';
@@ -94,10 +99,13 @@ export function runRules(dockerfile: Dockerfile, options: CheckOptions, report: 
     bases.map(({ base }) => base.result),
     escapeToken,
   );
-  const states: StageState[] = [];
+  const states = new Map<number, StageState>();
+  const last = lastChildren(links.map(({ base }, index) => ({ index, base })));
   for (const [index, stage] of stages.entries()) {
-    const state = startOf(bases[index], links[index]?.base, states, options);
-    states.push(state);
+    const base = links[index]?.base;
+    const state = startOf(bases[index], base, states, options);
+    if (last.has(index)) states.set(index, state);
+    if (base?.kind === 'stage' && last.get(base.index) === index) states.delete(base.index);
     if (options.stages?.has(index) === false) continue;
     const { ignored } = options;
     checkStage(stage.instructions, state, { escapeToken, globals, buildArgs, ignored, report });
@@ -112,10 +120,10 @@ export function settingsOf(parsed: ParsedDockerfile, given: string | undefined):
 function startOf(
   from: ExpandedFrom | undefined,
   base: StageSource | undefined,
-  states: readonly StageState[],
+  states: ReadonlyMap<number, StageState>,
   { baseImages }: CheckOptions,
 ): StageState {
-  const parent = base?.kind === 'stage' ? states[base.index] : undefined;
+  const parent = base?.kind === 'stage' ? states.get(base.index) : undefined;
   if (parent !== undefined) {
     return { ...parent, variables: new Map(parent.variables), declared: new Set(parent.declared) };
   }

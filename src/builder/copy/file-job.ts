@@ -4,7 +4,7 @@ import type { FilePlace } from '../sources/file-place.ts';
 import type { FileAction } from './file-action.ts';
 
 /** What a job about files is to do. Plain data: each is run whole in a worker thread. */
-export type FileJob = DigestJob | CopyJob | UpperJob | ReceiveJob | CompressJob;
+export type FileJob = DigestJob | CopyJob | UpperJob | RedateJob | ReceiveJob | CompressJob;
 
 /** What the actions take from their sources, as one digest: content, types, names, modes, owners, links, xattrs; no times. */
 export interface DigestJob {
@@ -23,7 +23,8 @@ export interface CopyJob {
   actions: readonly FileAction[];
   /** What a digest job said of the actions. Where their sources may change, what is copied has it, or the job fails (code "context-changed"). */
   digest?: Digest | undefined;
-  clock: LayerClock;
+  /** Time of directories that are made because they were missing, seconds since 1970. */
+  created: number;
   compression: LayerCompression;
 }
 
@@ -36,7 +37,17 @@ export interface UpperJob {
   parent: readonly LayerPlace[];
   /** Paths to leave out, each with what is below: mount points that the run needed. */
   skip: readonly string[];
-  clock: LayerClock;
+  compression: LayerCompression;
+}
+
+/** A layer of another one's files, of which none is later than `latest`. */
+export interface RedateJob {
+  kind: 'redate';
+  staging: LayerStaging;
+  /** The blob, compressed or not. */
+  source: string;
+  /** Seconds since 1970. */
+  latest: number;
   compression: LayerCompression;
 }
 
@@ -66,14 +77,6 @@ export interface CompressedBlob {
   size: number;
 }
 
-/** Seconds since 1970. */
-export interface LayerClock {
-  /** Time of directories that are made because they were missing. */
-  created: number;
-  /** SOURCE_DATE_EPOCH: no time in the layer is later. */
-  latest: number | undefined;
-}
-
 /** `none`: the blob is the tar itself, which costs neither time nor disk, and is sent as it is. */
 export type LayerCompression = 'gzip' | 'none';
 
@@ -92,6 +95,7 @@ export interface FileRunner {
   digest(job: Omit<DigestJob, 'kind'>, options: { signal: AbortSignal }): Promise<Digest>;
   copy(job: Omit<CopyJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
   upper(job: Omit<UpperJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
+  redate(job: Omit<RedateJob, 'kind'>, options: FileRunOptions): Promise<LayerOutcome>;
   receive(job: Omit<ReceiveJob, 'kind'>, options: { signal: AbortSignal }): Promise<FilePlace>;
   compress(job: Omit<CompressJob, 'kind'>, options: { signal: AbortSignal }): Promise<CompressedBlob>;
   close(): Promise<void>;

@@ -33,6 +33,7 @@ export function filePool(logger?: Logger): FileRunner {
     digest: async (job, options) => (await run({ kind: 'digest', ...job }, options)) as Digest,
     copy: async (job, options) => (await run({ kind: 'copy', ...job }, options)) as LayerOutcome,
     upper: async (job, options) => (await run({ kind: 'upper', ...job }, options)) as LayerOutcome,
+    redate: async (job, options) => (await run({ kind: 'redate', ...job }, options)) as LayerOutcome,
     receive: async (job, options) => (await run({ kind: 'receive', ...job }, options)) as FilePlace,
     compress: async (job, options) => (await run({ kind: 'compress', ...job }, options)) as CompressedBlob,
     close: () => pool.close(),

@@ -30,7 +30,7 @@ import type { FilePlace } from '../sources/file-place.ts';
 import { OpenPlaces } from '../sources/open-file-place.ts';
 import type { FileRunner } from './file-job.ts';
 import { filePool } from './file-pool.ts';
-import { type FileLayerOptions, makeFileLayer, makeRunLayer } from './make-file-layer.ts';
+import { type FileLayerOptions, makeFileLayer, makeRedatedLayer, makeRunLayer } from './make-file-layer.ts';
 import { type CopyInstructionOptions, planCopy } from './plan-copy.ts';
 import { listing } from './testing/copy-fixture.ts';
 
@@ -61,7 +61,10 @@ class Bench implements AsyncDisposable {
     return new Bench(fixture, await LocalContentStore.open(join(fixture.base, 'content')));
   }
 
-  options(parent: ChainId | undefined, more: Partial<FileLayerOptions> = {}): FileLayerOptions {
+  options(
+    parent: ChainId | undefined,
+    more: Partial<FileLayerOptions> = {},
+  ): FileLayerOptions & { created: number } {
     const ports = {
       content: this.content,
       snapshotter: this.fixture.store,
@@ -70,8 +73,7 @@ class Bench implements AsyncDisposable {
     };
     const add = async ({ blobs, chains }: { blobs: readonly string[]; chains: readonly string[] }) =>
       void this.held.push(...blobs, ...chains);
-    const clock = { created: 1000, latest: undefined };
-    return { ports, lease: { add }, parent, clock, compression: 'gzip', signal, ...more };
+    return { ports, lease: { add }, parent, created: 1000, compression: 'gzip', signal, ...more };
   }
 
   async list(chain: ChainId): Promise<string[]> {
@@ -142,17 +144,38 @@ for (const driver of ['erofs', 'overlay'] as const)
       expect(readFileSync(bench.content.path(plain.descriptor.digest)).equals(tar)).toBe(true);
     });
 
-    test('the same files give the same layer, whatever their times, when no time may be later', async () => {
+    test('redated, the same files are the same layer, and older ones keep their times', async () => {
       await using bench = await Bench.open(driver);
+      const base = await bench.fixture.layer([dir('etc'), file('etc/old', 'o')]);
       const context = bench.directory('context');
       mkdirSync(join(context, 'd'));
       writeFileSync(join(context, 'd', 'f'), 'f');
-      const actions = copyOf({ kind: 'directory', path: context });
-      const make = async (created: number): Promise<MadeLayer> =>
-        await makeFileLayer(actions, bench.options(undefined, { clock: { created, latest: 500 } }));
-      const first = await make(1_800_000_000);
+      linkSync(join(context, 'd', 'f'), join(context, 'd', 'g'));
+      symlinkSync('f', join(context, 'd', 'l'));
+      writeFileSync(join(context, 'ancient'), 'of old');
+      utimesSync(join(context, 'ancient'), 400, 400);
+      const actions = copyOf({ kind: 'directory', path: context }, { destination: '/etc/' });
+      const make = async (created: number, compression: 'gzip' | 'none'): Promise<MadeLayer> => {
+        const options = bench.options(base.chainId, { compression });
+        const made = await makeFileLayer(actions, { ...options, created });
+        const source = bench.content.path(made.descriptor.digest);
+        return await makeRedatedLayer(source, { ...options, compression: 'none', latest: 500 });
+      };
+      const first = await make(1_800_000_000, 'none');
+      const members = readTar(readFileSync(bench.content.path(first.descriptor.digest)));
+      expect(members.map(({ path, type, mtimeSeconds }) => `${path} ${type} ${mtimeSeconds}`)).toEqual([
+        'etc directory 500',
+        'etc/ancient file 400',
+        'etc/d directory 500',
+        'etc/d/f file 500',
+        'etc/d/g hardlink 500',
+        'etc/d/l symlink 500',
+      ]);
+      expect(await bench.list(chainIdOn(base.chainId, first.layer.diffId))).toContainEqual(
+        expect.stringContaining('etc/d/f file 644 0:0'),
+      );
       for (const path of ['d/f', 'd', '.']) utimesSync(join(context, path), 1_700_000_000, 1_700_000_000);
-      expect(await make(1_900_000_000)).toEqual(first);
+      expect(await make(1_900_000_000, 'gzip')).toEqual(first);
     });
 
     test('nothing is left of a layer that fails, or is given up', async () => {

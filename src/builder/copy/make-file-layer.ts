@@ -7,7 +7,7 @@ import type { ChainId, Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/media-types.ts';
 import type { LayerPlace, LayerStaging, SnapshotKey, Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileAction } from './file-action.ts';
-import type { FileProgress, FileRunner, LayerClock, LayerCompression, LayerOutcome } from './file-job.ts';
+import type { FileProgress, FileRunner, LayerCompression, LayerOutcome } from './file-job.ts';
 
 export interface FileLayerPorts {
   content: ContentStore;
@@ -21,7 +21,6 @@ export interface FileLayerOptions {
   /** Comes to hold blob and chain. */
   lease: Pick<Lease, 'add'>;
   parent: ChainId | undefined;
-  clock: LayerClock;
   compression: LayerCompression;
   signal: AbortSignal;
   progress?: (progress: FileProgress) => void;
@@ -30,18 +29,18 @@ export interface FileLayerOptions {
 /**
  * The layer of a COPY, ADD or WORKDIR on top of `parent`, committed there; one without changes is an empty layer, as BuildKit's. A failure leaves nothing.
  *
- * `digest`: of the actions, where their sources must still have it. `link`: `--link`: what `parent` has at the destination plays no part.
+ * `created`: time of directories that are made because they were missing, seconds since 1970. `digest`: of the actions, where their sources must still have it. `link`: `--link`: what `parent` has at the destination plays no part.
  */
 export async function makeFileLayer(
   actions: readonly FileAction[],
-  options: FileLayerOptions & { link?: boolean; digest?: Digest | undefined },
+  options: FileLayerOptions & { created: number; link?: boolean; digest?: Digest | undefined },
 ): Promise<MadeLayer> {
   const users = await placesOf(options);
   const parent = options.link === true ? [] : users;
   return await commitStage(options, (staging) => {
-    const { clock, compression, digest } = options;
+    const { created, compression, digest } = options;
     return options.ports.files.copy(
-      { staging, parent, users, actions, digest, clock, compression },
+      { staging, parent, users, actions, digest, created, compression },
       runOptions(options),
     );
   });
@@ -52,10 +51,21 @@ export async function makeRunLayer(
   key: SnapshotKey,
   options: FileLayerOptions & { skip: readonly string[] },
 ): Promise<MadeLayer> {
-  const { clock, compression, ports, skip } = options;
+  const { compression, ports, skip } = options;
   const [parent, upper] = await Promise.all([placesOf(options), ports.snapshotter.upperDirectory(key)]);
   return await commitStage(options, (staging) =>
-    ports.files.upper({ staging, parent, upper, skip, clock, compression }, runOptions(options)),
+    ports.files.upper({ staging, parent, upper, skip, compression }, runOptions(options)),
+  );
+}
+
+/** The layer in the file `source` with no time later than `latest`, on top of `parent`. */
+export async function makeRedatedLayer(
+  source: string,
+  options: FileLayerOptions & { latest: number },
+): Promise<MadeLayer> {
+  const { latest, compression, ports } = options;
+  return await commitStage(options, (staging) =>
+    ports.files.redate({ staging, source, latest, compression }, runOptions(options)),
   );
 }
 

@@ -14,6 +14,7 @@ function counting(): FileRunner & { count: number } {
     digest: async (): Promise<Digest> => parseDigest(`sha256:${String(++runner.count).padStart(64, '0')}`),
     copy: () => Promise.reject(new Error('unused')),
     upper: () => Promise.reject(new Error('unused')),
+    redate: async () => await Promise.reject(new Error('not asked for')),
     compress: () => Promise.reject(new Error('unused')),
     receive: () => Promise.reject(new Error('unused')),
     close: () => Promise.resolve(),

@@ -5,7 +5,6 @@ import { resolvePath } from '../sources/resolve-path.ts';
 import { copyFiles } from './copy-files.ts';
 import { DraftNode } from './draft-node.ts';
 import type { FileAction, FileOwner } from './file-action.ts';
-import type { LayerClock } from './file-job.ts';
 import { makeDirectories } from './make-directories.ts';
 import { unpackArchive } from './unpack-archive.ts';
 import { resolveOwner, type UserId } from './user-names.ts';
@@ -13,7 +12,8 @@ import { resolveOwner, type UserId } from './user-names.ts';
 export interface ActionOptions {
   parent: readonly LayerPlace[];
   users: readonly LayerPlace[];
-  clock: LayerClock;
+  /** Of directories that are made because they were missing, seconds. */
+  created: number;
   /** For uncompressed archives: a name beside the stage. */
   scratchFile: string;
   places: OpenPlaces;
@@ -33,7 +33,7 @@ export async function runFileActions(
     const owner = ownerOf(action.owner, names);
     if (action.kind === 'make-directory') {
       const { path } = resolvePath<DraftNode>(draft, action.path, { followLast: true });
-      makeDirectories(draft, path, { mode: action.mode, owner, created: options.clock.created });
+      makeDirectories(draft, path, { mode: action.mode, owner, created: options.created });
     } else await copyFiles(action, places.open(action.source), contextOf(draft, owner, options));
   }
   return draft;
@@ -44,13 +44,13 @@ function ownerOf(owner: FileOwner | undefined, names: FileNode | undefined): Use
 }
 
 function contextOf(destination: DraftNode, owner: UserId | undefined, options: ActionOptions) {
-  const { clock, scratchFile, keep, signal } = options;
+  const { created, scratchFile, keep, signal } = options;
   return {
     destination,
     owner,
-    created: clock.created,
+    created,
     unpack: (source: FileNode, directory: () => DraftNode) =>
-      unpackArchive(source, { directory, owner, created: clock.created, scratchFile, keep, signal }),
+      unpackArchive(source, { directory, owner, created, scratchFile, keep, signal }),
     pause: async () => {
       await new Promise(setImmediate);
       signal.throwIfAborted();

@@ -17,8 +17,10 @@ import type {
   FileJob,
   FileProgress,
   LayerOutcome,
+  RedateJob,
   UpperJob,
 } from './file-job.ts';
+import { redateTar } from './redate-tar.ts';
 import { runFileActions } from './run-file-actions.ts';
 import { stageFileLayer } from './stage-file-layer.ts';
 import { upperDraft } from './upper-draft.ts';
@@ -41,6 +43,8 @@ export async function runFileJob(job: FileJob, context: FileJobContext): Promise
       return await copy(job, context);
     case 'upper':
       return await upper(job, context);
+    case 'redate':
+      return await redate(job, context);
     case 'receive':
       return await receiveArchiveContext(job.file, { ...job, ...context });
     case 'compress':
@@ -88,8 +92,8 @@ async function checkUnchanged(
 }
 
 async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
-  const { staging, compression, clock, parent, users } = job;
-  const places = new OpenPlaces({ created: clock.created });
+  const { staging, compression, created, parent, users } = job;
+  const places = new OpenPlaces({ created });
   const kept: number[] = [];
   const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
   try {
@@ -99,13 +103,13 @@ async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise
     const draft = await runFileActions(job.actions, {
       parent,
       users,
-      clock,
+      created,
       scratchFile,
       places,
       keep,
       signal,
     });
-    return await stageFileLayer((out) => writeDraft(draft, out, clock), fill);
+    return await stageFileLayer((out) => writeDraft(draft, out), fill);
   } finally {
     for (const fd of kept) closeSync(fd);
     places.close();
@@ -113,19 +117,25 @@ async function copy(job: CopyJob, { signal, progress }: FileJobContext): Promise
 }
 
 async function upper(job: UpperJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
-  const { staging, compression, clock } = job;
-  const places = new OpenPlaces({ created: clock.created });
+  const { staging, compression } = job;
+  const places = new OpenPlaces({ created: 0 });
   const fd = openSync(fsPath(job.upper), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
   try {
     const below = places.open({ kind: 'layers', layers: job.parent });
     const root = DirectoryNode.root({ path: job.upper, fd });
     const draft = await upperDraft(root, { below, skip: new Set(job.skip), pause: () => pause(signal) });
-    return await stageFileLayer((out) => writeDraft(draft, out, clock), fill);
+    return await stageFileLayer((out) => writeDraft(draft, out), fill);
   } finally {
     closeSync(fd);
     places.close();
   }
+}
+
+async function redate(job: RedateJob, { signal, progress }: FileJobContext): Promise<LayerOutcome> {
+  const { staging, compression } = job;
+  const fill = { staging, compression, signal, progress: (copiedBytes: number) => progress({ copiedBytes }) };
+  return await stageFileLayer((out) => redateTar(job, out), fill);
 }
 
 /** The thread hears whether anybody still waits. */

@@ -22,6 +22,11 @@ export function resolveOwner(owner: FileOwner, root: FileNode | undefined): User
   return { uid, gid: (owner.group === undefined ? undefined : groupOf(owner.group, root)) ?? gid };
 }
 
+/** Whether it depends on the files that are there. */
+export function hasNames(owner: FileOwner | undefined): boolean {
+  return [owner?.user ?? '', owner?.group ?? '0'].some((part) => part !== '' && numberOf(part) === undefined);
+}
+
 function userOf(user: string, root: FileNode | undefined): UserId {
   if (user === '') return { uid: 0, gid: 0 };
   const number = numberOf(user);

@@ -4,11 +4,6 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { DraftContent, DraftNode } from './draft-node.ts';
 import type { TarBuffer } from './tar-buffer.ts';
 
-export interface WriteOptions {
-  /** SOURCE_DATE_EPOCH, seconds: no time is later. */
-  latest: number | undefined;
-}
-
 /** What the layer of an image may carry: as Docker, capabilities alone. */
 const LAYER_XATTR = 'security.capability';
 
@@ -16,19 +11,17 @@ const LAYER_XATTR = 'security.capability';
  * The draft's layer as a tar, names in the order of their bytes: what was put there, the directories above it as they are, whiteouts for what is gone.
  * Times are whole seconds, as in Docker's layers.
  */
-export async function writeDraft(root: DraftNode, out: TarBuffer, options: WriteOptions): Promise<void> {
-  await new DraftWriter(out, options).directory(root, '');
+export async function writeDraft(root: DraftNode, out: TarBuffer): Promise<void> {
+  await new DraftWriter(out).directory(root, '');
   await out.put(new TarWriter().end());
 }
 
 class DraftWriter {
   readonly #out: TarBuffer;
-  readonly #latest: number;
   readonly #writer = new TarWriter();
 
-  constructor(out: TarBuffer, { latest }: WriteOptions) {
+  constructor(out: TarBuffer) {
     this.#out = out;
-    this.#latest = latest ?? Number.POSITIVE_INFINITY;
   }
 
   async directory(directory: DraftNode, path: string): Promise<void> {
@@ -56,12 +49,11 @@ class DraftWriter {
   }
 
   #member(node: DraftNode, path: string): TarMember {
-    const { mtimeSeconds, mtimeNanoseconds: _, xattrs, ...attributes } = node.attributes();
+    const { mtimeNanoseconds: _, xattrs, ...attributes } = node.attributes();
     const capability = xattrs.size === 0 ? undefined : xattrs.get(LAYER_XATTR);
     return {
       ...attributes,
       path,
-      mtimeSeconds: Math.min(mtimeSeconds, this.#latest),
       ...(capability === undefined ? {} : { xattrs: new Map([[LAYER_XATTR, capability]]) }),
     };
   }

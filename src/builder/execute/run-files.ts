@@ -1,22 +1,6 @@
 import { isIP } from 'node:net';
 import { EngineError } from '../../errors/engine-error.ts';
 
-export interface Resolver {
-  nameservers: readonly string[];
-  search: readonly string[];
-  options: readonly string[];
-}
-
-/** A step's resolv.conf. */
-export function resolvConfText({ nameservers, search, options }: Resolver): string {
-  const lines = [
-    ...nameservers.map((server) => `nameserver ${server}`),
-    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
-    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
 /** A step's hosts file. `extra` as `--add-host` has it. @throws EngineError "invalid". */
 export function hostsText(
   hostname: string,

@@ -1,11 +1,11 @@
 import type { Logger } from '../../errors/logger.ts';
+import type { ResolverWords } from '../../network/names/resolv-conf-text.ts';
 import type { Networks } from '../../network/network-driver.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { IdMap } from '../../sys/id-map.ts';
 import type { UserNamespaces } from '../../sys/user-namespaces.ts';
-import type { Resolver } from './run-files.ts';
 
 /**
  * What running a step stands on. Its folders are those of containers: what a dead daemon leaves there, of either, the next one's recovery of
@@ -17,7 +17,7 @@ export interface RunPorts {
   networks: Networks;
   /** What this host can execute, just now. */
   runnablePlatforms: () => Promise<readonly Platform[]>;
-  resolver: (network: 'host' | 'own') => Promise<Resolver>;
+  resolver: (network: 'host' | 'own') => Promise<ResolverWords>;
   paths: RunPaths;
   /** The ids that steps have on the host; undefined: the host's own. */
   idMap: IdMap | undefined;

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import { resolvConfText, servedByEngine } from '../../network/names/resolv-conf-text.ts';
+import { servesNames } from '../../network/predefined-networks.ts';
 import type { TaskHandle } from '../../runtime/runtime.ts';
 import type { SpecMount } from '../../runtime/runtime-spec.ts';
 import type { SnapshotKey } from '../../snapshots/snapshotter.ts';
@@ -12,7 +14,7 @@ import { followTask } from './follow-task.ts';
 import { ForeignPrograms } from './foreign-programs.ts';
 import { LogLimit } from './log-limit.ts';
 import { makeRootPlaces, missingPlaces, removePlaces } from './mount-stubs.ts';
-import { hostsText, resolvConfText } from './run-files.ts';
+import { hostsText } from './run-files.ts';
 import type { RunPorts } from './run-ports.ts';
 import type { RunOptions, RunRequest, ShellOptions } from './run-request.ts';
 import { runShell } from './run-shell.ts';
@@ -140,32 +142,35 @@ interface StepNetwork {
   /** Undefined: the host's. */
   namespace: string | undefined;
   gateway: string | undefined;
+  /** Whether the engine's name server answers there. */
+  served: boolean;
 }
 
 async function joinNetwork(id: string, { request, ports }: Run, undo: Undo): Promise<StepNetwork> {
   const { networks } = ports;
   const asked = stepNetwork(request);
-  if (asked === 'host') return { namespace: undefined, gateway: await networks.hostGateway([]) };
+  if (asked === 'host')
+    return { namespace: undefined, gateway: await networks.hostGateway([]), served: false };
   const idMap = stepIds(request, ports);
   const userNamespace = idMap === undefined ? undefined : ports.userNamespaces.of(idMap);
   const namespace = await networks.createNamespace(id, { userNamespace });
   undo('remove the network namespace', () => networks.removeNamespace(id));
-  if (asked === 'none') return { namespace, gateway: await networks.hostGateway([]) };
+  if (asked === 'none') return { namespace, gateway: await networks.hostGateway([]), served: false };
   const network = asked === '' || asked === 'default' ? 'bridge' : asked;
   const endpoint = await networks.connect({ containerId: id, network });
   undo('leave the network', () => networks.disconnect(endpoint));
-  return { namespace, gateway: await networks.hostGateway([endpoint]) };
+  return { namespace, gateway: await networks.hostGateway([endpoint]), served: servesNames(endpoint) };
 }
 
 async function networkFiles(
   directory: string,
-  { namespace, gateway }: StepNetwork,
+  { namespace, gateway, served }: StepNetwork,
   { request, ports }: Run,
 ): Promise<SpecMount[]> {
   const owner = ownerOnHost(stepIds(request, ports), { uid: 0, gid: 0 });
   const resolver = await ports.resolver(namespace === undefined ? 'host' : 'own');
   const files = [
-    { name: 'resolv.conf', text: resolvConfText(resolver) },
+    { name: 'resolv.conf', text: resolvConfText(served ? servedByEngine(resolver) : resolver) },
     { name: 'hosts', text: hostsText(request.step.hostname, { extra: request.extraHosts, gateway }) },
   ];
   return await Promise.all(

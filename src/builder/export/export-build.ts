@@ -2,24 +2,22 @@ import { EngineError } from '../../errors/engine-error.ts';
 import type { ImageRooms, ImageService } from '../../images/image-service.ts';
 import { blobsOf } from '../../images/store/image-record.ts';
 import type { Lease } from '../../images/store/lease-store.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
 import { canonicalName, type Reference } from '../../oci/reference.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import { parseBool } from '../../text/parse-bool.ts';
-import { installedPackages, systemRelease } from '../attest/installed-packages.ts';
-import { type BuildFacts, provenanceOf, readProvenanceOptions } from '../attest/provenance.ts';
-import { sbomOf } from '../attest/sbom.ts';
+import { type AttestPorts, attestStage } from '../attest/attest-stage.ts';
+import type { BuildFacts } from '../attest/provenance.ts';
 import type { AttestedFile } from '../attest/statement.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { BuildRequest } from '../build-request.ts';
 import type { BuildResult } from '../builder.ts';
 import { inlineCacheOf } from '../cache/inline-cache.ts';
 import { EXPORT_STORE } from '../client-blobs.ts';
+import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { RunPorts } from '../execute/run-ports.ts';
 import { type VertexTeller, watched } from '../solver/build-progress-teller.ts';
 import type { SolvedKey } from '../solver/solve-build.ts';
-import { timeOf } from './image-config.ts';
-import { type Attestation, documentOf } from './image-documents.ts';
+import { documentOf } from './image-documents.ts';
 import {
   type JoinedTree,
   joinedTrees,
@@ -29,6 +27,7 @@ import {
 } from './joined-trees.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { PlannedOutput } from './planned-output.ts';
+import { redateLayers } from './redate-layers.ts';
 import { type BuiltStage, type StoredBuild, storeBuild } from './store-build.ts';
 import { writeTree } from './tree-output.ts';
 
@@ -37,6 +36,7 @@ export interface ExportPorts {
   rooms: ImageRooms;
   blobs: LayerBlobs;
   runs: RunPorts;
+  layers: FileLayerPorts;
   snapshotter: Snapshotter;
 }
 
@@ -146,7 +146,8 @@ export class BuildExporter {
     const [first] = stages;
     const ports = this.#ports.runs;
     await watched(watch, title, async () => {
-      if (stages.length === 1 && !isSplit && !isAttested)
+      const { epoch } = options;
+      if (stages.length === 1 && !isSplit && !isAttested && epoch === undefined)
         return await writeTree(first?.chain, sink, { ports, signal });
       const trees = stages.map((stage): JoinedTree => {
         const folder = platformFolder(stage.platform);
@@ -159,7 +160,7 @@ export class BuildExporter {
             : undefined,
         };
       });
-      await sink.write(joinedTrees(trees, { ports, signal }), { signal });
+      await sink.write(joinedTrees(trees, { ports, epoch, signal }), { signal });
     });
   }
 
@@ -171,11 +172,13 @@ export class BuildExporter {
   ): Promise<NamedDocument[]> {
     // A tree has no manifest; what names it instead is what is in it.
     const { descriptor } = documentOf('', files);
-    const about = { references: [], takesDefaults: false, files };
-    return (await this.#attestations(stage, descriptor, about)).map(({ predicateType, bytes }) => {
-      const kind = predicateType.startsWith('https://slsa.dev/') ? 'provenance' : 'sbom.spdx';
-      return { name: `${options.attestationPrefix}${kind}${shown}.json`, bytes };
-    });
+    const about = { references: [], takesDefaults: false, files, epoch: options.epoch };
+    return (await attestStage(stage, descriptor, { ...about, ...this.#attesting() })).map(
+      ({ predicateType, bytes }) => {
+        const kind = predicateType.startsWith('https://slsa.dev/') ? 'provenance' : 'sbom.spdx';
+        return { name: `${options.attestationPrefix}${kind}${shown}.json`, bytes };
+      },
+    );
   }
 
   /** By way of the engine's images, without a name among them. */
@@ -218,55 +221,47 @@ export class BuildExporter {
   async #store({ options, references, output }: PlannedOutput, leaves: boolean): Promise<StoredBuild> {
     const { request, stages, solved, lease, signal } = this.#context;
     const { rooms, blobs } = this.#ports;
-    const { labels, sourceDateEpoch, cacheTo } = request;
+    const { labels, cacheTo } = request;
+    const { epoch, rewriteTimestamp } = options;
     const isInline = cacheTo.some(({ type }) => type === 'inline');
     const isAttested = [...request.attestations.values()].some((one) => one['inline-only'] !== 'true');
     // What is said of a manifest holds for that one alone: it gets the form in which it will leave.
     const compression = options.compression ?? (leaves || isAttested ? 'gzip' : 'uncompressed');
     const takesDefaults = leaves && output.type !== 'docker';
+    const attesting = this.#attesting();
+    const dated = rewriteTimestamp ? await this.#redated(epoch) : stages;
     return await storeBuild(
-      stages,
+      dated,
       {
         output: { ...options, compression },
         labels,
-        sourceDateEpoch,
+        epoch,
         inlineCache: (stage, layers) => (isInline ? inlineCacheOf(stage, layers, solved) : undefined),
-        attest: (stage, manifest) => this.#attestations(stage, manifest, { references, takesDefaults }),
+        attest: (stage, manifest) =>
+          attestStage(stage, manifest, { references, takesDefaults, epoch, ...attesting }),
         signal,
       },
       { content: rooms.content, store: rooms.store, blobs, lease },
     );
   }
 
-  /** What nobody asked for (a client's default) is said only of what leaves: the ID of what stays is that of its content. */
-  async #attestations(
-    { platform, chain }: BuiltStage,
-    manifest: Descriptor,
-    {
-      takesDefaults,
-      ...subject
-    }: { references: readonly Reference[]; takesDefaults: boolean; files?: readonly AttestedFile[] },
-  ): Promise<Attestation[]> {
-    const { attestations, sourceDateEpoch } = this.#context.request;
-    const about = { ...subject, platform, manifest };
-    const said: Attestation[] = [];
-    if (attestations.has('sbom')) {
-      const tree = chain === undefined ? undefined : await this.#ports.snapshotter.tree(chain);
-      try {
-        const packages = tree === undefined ? [] : await installedPackages(tree);
-        const release = tree === undefined ? undefined : await systemRelease(tree);
-        const seconds = sourceDateEpoch ?? Math.floor(Date.now() / 1000);
-        const created = timeOf(BigInt(seconds) * 1_000_000_000n);
-        said.push(sbomOf(packages, release, { ...about, created }));
-      } finally {
-        await tree?.close();
-      }
+  #attesting(): AttestPorts {
+    const { request, facts } = this.#context;
+    return { attestations: request.attestations, facts, snapshotter: this.#ports.snapshotter };
+  }
+
+  async #redated(latest: number | undefined): Promise<readonly BuiltStage[]> {
+    const { watch, lease, signal, stages } = this.#context;
+    if (latest === undefined) {
+      const short = 'rewrite-timestamp is specified, but no source-date-epoch was found';
+      watch({ type: 'warning', warning: { vertex: undefined, level: 1, short, detail: [], url: '' } });
+      return stages;
     }
-    const provenance = attestations.get('provenance');
-    const options = provenance === undefined ? undefined : readProvenanceOptions(provenance);
-    if (options !== undefined && (!options.isDefault || takesDefaults))
-      said.push(provenanceOf(this.#context.facts(), options, about));
-    return said;
+    const title = `rewriting layers with source-date-epoch ${latest}`;
+    const { layers: ports } = this.#ports;
+    return await watched(watch, title, async () =>
+      Promise.all(stages.map((stage) => redateLayers(stage, latest, { ports, lease, signal }))),
+    );
   }
 
   #resultOf({ imageId, root, configDigest }: StoredBuild, references: readonly Reference[]): BuildResult {

@@ -8,16 +8,17 @@ export interface ConfigParts {
   layers: readonly BuiltLayer[];
   /** `--label`. */
   labels: ReadonlyMap<string, string>;
-  sourceDateEpoch: number | undefined;
+  /** SOURCE_DATE_EPOCH. */
+  epoch: number | undefined;
 }
 
 /**
- * The image's config as BuildKit writes it: times of history are those of the layers, an entry without layer has the time of the one before
+ * The image's config as BuildKit writes it: times of history are those of the layers, or SOURCE_DATE_EPOCH; an entry without layer has the time of the one before
  * (or the first after); the image's own is the last. Built again from the cache it is the same.
  */
-export function builtConfig({ state, layers, labels, sourceDateEpoch }: ConfigParts): ImageConfig {
-  const history = dated(completed(state, layers), state.baseHistory.length, { layers, sourceDateEpoch });
-  const created = history.at(-1)?.created ?? epochTime(sourceDateEpoch);
+export function builtConfig({ state, layers, labels, epoch }: ConfigParts): ImageConfig {
+  const history = dated(completed(state, layers), state.baseHistory.length, { layers, epoch });
+  const created = history.at(-1)?.created ?? epochTime(epoch);
   return {
     platform: state.platform,
     created,
@@ -59,7 +60,7 @@ function untold(missing: number): HistoryEntry[] {
 function dated(
   history: readonly HistoryEntry[],
   baseLength: number,
-  { layers, sourceDateEpoch }: Pick<ConfigParts, 'layers' | 'sourceDateEpoch'>,
+  { layers, epoch }: Pick<ConfigParts, 'layers' | 'epoch'>,
 ): HistoryEntry[] {
   const own = history.filter(({ emptyLayer }) => !emptyLayer).length - layers.length;
   let layer = -own;
@@ -67,8 +68,8 @@ function dated(
     const built = entry.emptyLayer ? undefined : layers[layer];
     if (!entry.emptyLayer) layer++;
     if (entry.created !== undefined) return entry;
-    const created = built === undefined ? undefined : timeOf(built.createdNano);
-    return { ...entry, created: created ?? (at >= baseLength ? epochTime(sourceDateEpoch) : undefined) };
+    const own = built === undefined ? undefined : timeOf(built.createdNano);
+    return { ...entry, created: (at >= baseLength ? epochTime(epoch) : undefined) ?? own };
   });
   return filled(timed);
 }

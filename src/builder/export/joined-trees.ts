@@ -21,26 +21,30 @@ export interface JoinedTree {
   attest: ((files: readonly AttestedFile[]) => Promise<readonly NamedDocument[]>) | undefined;
 }
 
+export interface JoinOptions {
+  ports: TreePorts;
+  /** Seconds: the time of every file. Undefined: its own. */
+  epoch: number | undefined;
+  signal: AbortSignal;
+}
+
 export interface NamedDocument {
   name: string;
   bytes: Uint8Array;
 }
 
 /** Several root file systems as one archive, each below its own folder; where they have one folder the last one wins. */
-export function joinedTrees(
-  trees: readonly JoinedTree[],
-  options: { ports: TreePorts; signal: AbortSignal },
-): ReadableStream<Uint8Array> {
+export function joinedTrees(trees: readonly JoinedTree[], options: JoinOptions): ReadableStream<Uint8Array> {
   return streamOf(pieces(trees, options));
 }
 
-async function* pieces(
-  trees: readonly JoinedTree[],
-  options: { ports: TreePorts; signal: AbortSignal },
-): AsyncGenerator<Uint8Array> {
+async function* pieces(trees: readonly JoinedTree[], options: JoinOptions): AsyncGenerator<Uint8Array> {
   const writer = new TarWriter();
+  const { epoch } = options;
+  const time = epoch === undefined ? {} : { mtimeSeconds: epoch, mtimeNanoseconds: 0 };
   for (const { chain, prefix, attest } of trees) {
-    if (prefix !== '') yield writer.header({ path: prefix, type: 'directory', mode: 0o755, size: 0 });
+    if (prefix !== '')
+      yield writer.header({ path: prefix, type: 'directory', mode: 0o755, size: 0, ...time });
     const below = (path: string): string => (prefix === '' ? path : `${prefix}/${path}`);
     const digests = attest === undefined ? undefined : new FileDigests();
     const held = await openTreeStream(chain, options);
@@ -53,7 +57,7 @@ async function* pieces(
           if (isSkipped) return;
           digests?.begin(entry);
           const linkTarget = entry.type === 'hardlink' ? below(entry.linkTarget) : entry.linkTarget;
-          out.push(writer.header({ ...entry, path: below(entry.path), linkTarget }));
+          out.push(writer.header({ ...entry, path: below(entry.path), linkTarget, ...time }));
         },
         data: (chunk) => {
           writer.content(chunk.length);
@@ -77,7 +81,7 @@ async function* pieces(
       await held.release();
     }
     for (const { name, bytes } of (await attest?.(digests?.files ?? [])) ?? []) {
-      yield writer.header({ path: below(name), type: 'file', mode: 0o600, size: bytes.length });
+      yield writer.header({ path: below(name), type: 'file', mode: 0o600, size: bytes.length, ...time });
       writer.content(bytes.length);
       yield bytes;
       yield writer.padding();

@@ -1,7 +1,8 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import { parseBool } from '../../text/parse-bool.ts';
-import type { BuildOutput } from '../build-request.ts';
+import type { BuildOutput, BuildRequest } from '../build-request.ts';
 import { type ImageAnnotations, readAnnotations } from './annotations.ts';
+import { readEpoch } from './source-date-epoch.ts';
 
 export type OutputCompression = 'uncompressed' | 'gzip' | 'zstd';
 
@@ -17,6 +18,9 @@ export interface OutputOptions {
   pushByDigest: boolean;
   /** Undefined: only where there are several platforms. */
   platformSplit: boolean | undefined;
+  /** Seconds: what the image says of itself, and of files in a tree. The build's own, unless the output has another. */
+  epoch: number | undefined;
+  /** No file of the image's own layers is later than `epoch`. */
   rewriteTimestamp: boolean;
   /** May speak plain HTTP to the registry. */
   insecure: boolean;
@@ -42,7 +46,10 @@ const WITHOUT_EFFECT = new Set([
 ]);
 
 /** @throws EngineError "invalid" for attributes that are malformed or unknown, "not-implemented" for those of BuildKit's that aren't there. */
-export function readOutputOptions(output: BuildOutput): OutputOptions {
+export function readOutputOptions(
+  output: BuildOutput,
+  { sourceDateEpoch }: Pick<BuildRequest, 'sourceDateEpoch'>,
+): OutputOptions {
   const { attributes } = output;
   refuseUnknown(output);
   const flag = (name: string): boolean | undefined => flagOf(name, attributes[name]);
@@ -54,6 +61,7 @@ export function readOutputOptions(output: BuildOutput): OutputOptions {
     annotations: readAnnotations(attributes),
     pushByDigest: flag('push-by-digest') ?? false,
     platformSplit: flag('platform-split'),
+    epoch: epochOf(attributes['source-date-epoch'], sourceDateEpoch),
     rewriteTimestamp: flag('rewrite-timestamp') ?? false,
     insecure: flag('registry.insecure') ?? false,
     asLayout: flag('tar') === false,
@@ -70,6 +78,7 @@ const KNOWN = new Set([
   'push-by-digest',
   'platform-split',
   'rewrite-timestamp',
+  'source-date-epoch',
   'registry.insecure',
 ]);
 
@@ -77,10 +86,15 @@ function refuseUnknown({ type, attributes }: BuildOutput): void {
   for (const name of Object.keys(attributes)) {
     if (KNOWN.has(name) || WITHOUT_EFFECT.has(name) || /^annotation[-.[]/.test(name)) continue;
     if (name === 'prefer-nondist-layers' && flagOf(name, attributes[name]) !== true) continue;
-    if (name === 'prefer-nondist-layers' || name === 'source-date-epoch' || name === 'store-allow-incomplete')
+    if (name === 'prefer-nondist-layers' || name === 'store-allow-incomplete')
       throw new EngineError('not-implemented', `output attribute ${name} is not implemented`);
     throw new EngineError('invalid', `unknown attribute ${JSON.stringify(name)} of output ${type}`);
   }
+}
+
+/** An empty one of the output's is none. */
+function epochOf(own: string | undefined, built: string | undefined): number | undefined {
+  return own === undefined ? readEpoch('SOURCE_DATE_EPOCH', built) : readEpoch('source-date-epoch', own);
 }
 
 /** A bare name is true. */

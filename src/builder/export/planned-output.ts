@@ -15,7 +15,7 @@ export interface PlannedOutput {
 /** @throws EngineError "invalid", "not-implemented" for what can't be done, before anything is. */
 export function planOutputs(request: BuildRequest): PlannedOutput[] {
   return request.outputs.map((output) => {
-    const options = readOutputOptions(output);
+    const options = readOutputOptions(output, request);
     const planned = { output, options, references: output.names.map(nameOf) };
     checkOutput(planned, request);
     return planned;
@@ -30,9 +30,7 @@ function nameOf(name: string): Reference {
 }
 
 function checkOutput({ output, options, references }: PlannedOutput, request: BuildRequest): void {
-  const { platforms, attestations, sourceDateEpoch } = request;
-  if (options.rewriteTimestamp && sourceDateEpoch === undefined)
-    throw new EngineError('invalid', 'rewrite-timestamp=true wants SOURCE_DATE_EPOCH to be set');
+  const { platforms, attestations } = request;
   const isAsked = [...attestations.values()].some((one) => one['inline-only'] !== 'true');
   switch (output.type) {
     case 'image':

@@ -37,7 +37,8 @@ export interface BuiltStage {
 export interface StoreOptions {
   output: Omit<OutputOptions, 'compression'> & { compression: OutputCompression };
   labels: ReadonlyMap<string, string>;
-  sourceDateEpoch: number | undefined;
+  /** Seconds: when the image says that it was made. */
+  epoch: number | undefined;
   /** The cache's description for an image's config; undefined: none. */
   inlineCache: (stage: BuiltStage, layers: readonly Descriptor[]) => string | undefined;
   /** What is to be said about a manifest. */
@@ -119,14 +120,14 @@ function rootOf(
 }
 
 async function storeStage(stage: BuiltStage, options: StoreOptions, ports: StorePorts): Promise<StoredStage> {
-  const { output, labels, sourceDateEpoch, signal } = options;
+  const { output, labels, epoch, signal } = options;
   const { state, layers } = stage;
   const below = state.base === undefined ? [] : await layersOf(state.base, ports.content);
   const plain = [...below, ...layers.map(({ descriptor }) => descriptor)];
   const descriptors = await ports.blobs.all(plain, output, { lease: ports.lease, signal });
   const annotations = annotationsAt(output.annotations, 'manifest', stage.platform);
   const ociTypes = output.ociTypes || annotations !== undefined;
-  const built = renderImageConfig(builtConfig({ state, layers, labels, sourceDateEpoch }));
+  const built = renderImageConfig(builtConfig({ state, layers, labels, epoch }));
   const config = documentOf(configType(ociTypes), withCache(built, options.inlineCache(stage, descriptors)));
   const manifest = manifestDocument({
     config: config.descriptor,

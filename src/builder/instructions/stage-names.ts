@@ -54,6 +54,15 @@ export function resolveStageNames(
   return links;
 }
 
+/** By stage, which is the last one that begins with it: what it came to is needed no longer than that. */
+export function lastChildren(
+  stages: Iterable<{ readonly index: number; readonly base: StageSource }>,
+): Map<number, number> {
+  const last = new Map<number, number>();
+  for (const { index, base } of stages) if (base.kind === 'stage') last.set(base.index, index);
+  return last;
+}
+
 export interface KnownStages {
   /** Index by name; of several stages of one name the last. */
   readonly names: ReadonlyMap<string, number>;

@@ -23,9 +23,9 @@ export function trimSpace(text: string): string {
   return trimStart(text.slice(0, end));
 }
 
-/** Split at every run of blanks. */
-export function splitBlanks(text: string): string[] {
-  return text.split(BLANKS);
+/** Split at every run of blanks, as far as into `limit` words. */
+export function splitBlanks(text: string, limit: number): string[] {
+  return text.split(BLANKS, limit);
 }
 
 /** Split at the first run of blanks: `rest` is undefined where there is none. */

@@ -2,7 +2,7 @@ import { quote } from '../../wire/quote.ts';
 import { cutBlanks, isSpace, splitBlanks, trimSpace, trimStart } from './blank.ts';
 import { DockerfileError } from './dockerfile-error.ts';
 import type { EscapeToken } from './parsed-dockerfile.ts';
-import { splitWords, takeFlags } from './words.ts';
+import { MAX_WORDS, splitWords, takeFlags } from './words.ts';
 
 /** One joined line, taken apart; DockerfileNode without its place and heredocs. */
 export interface InstructionLine {
@@ -72,7 +72,7 @@ function trigger(text: string, escapeToken: EscapeToken, nesting: number): Argum
 }
 
 function blankSeparated(text: string): Arguments {
-  return { args: text === '' ? [] : splitBlanks(text), json: false };
+  return { args: text === '' ? [] : splitBlanks(text, MAX_WORDS + 1), json: false };
 }
 
 function jsonOrText(text: string): Arguments {

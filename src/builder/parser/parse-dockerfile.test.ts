@@ -9,6 +9,7 @@ import { MAX_INSTRUCTIONS, parseDockerfile } from './parse-dockerfile.ts';
 import type { ParsedDockerfile } from './parsed-dockerfile.ts';
 import { dumpNodes } from './testing/dump.ts';
 import { contentOf, type NodeContent, printDockerfile } from './testing/print-dockerfile.ts';
+import { MAX_WORDS } from './words.ts';
 
 function refusal(source: Uint8Array | string): { message: string; lines: [number, number] | undefined } {
   try {
@@ -31,6 +32,30 @@ describe('parseDockerfile()', () => {
       message: `Cannot build a Dockerfile of more than ${MAX_INSTRUCTIONS} instructions`,
       lines: [MAX_INSTRUCTIONS + 1, MAX_INSTRUCTIONS + 1],
     });
+  });
+
+  test('takes so many words, and refuses the next one where it stands', () => {
+    const words = (count: number): string =>
+      'a '
+        .repeat(100)
+        .repeat(count / 100)
+        .trim();
+    const message = `Cannot build a Dockerfile of more than ${MAX_WORDS} words`;
+    const broken = (keyword: string, word: string, count: number): string =>
+      `${keyword} ${Array.from({ length: count / 1000 }, () => `${`${word} `.repeat(1000)}\\\n`).join('')} x`;
+    expect(parseDockerfile(`FROM a\nCOPY ${words(20_000)}`).nodes[1]?.args.length).toBe(20_000);
+    const half = broken('COPY', 'a', 60_000);
+    expect(refusal(`FROM a\n${half}\n${half}\n`)).toEqual({ message, lines: [63, 123] });
+    for (const [keyword, word] of [
+      ['COPY', 'a'],
+      ['ARG', 'a'],
+      ['LABEL', 'a=b'],
+      ['RUN', '--mount=a'],
+      ['EXPOSE', '1'],
+    ] as const)
+      expect(refusal(`FROM a\n${broken(keyword, word, 101_000)}`)).toMatchObject({ message });
+    const json = `RUN [${`"a",${'\\\n'}`.repeat(100_001)}"b"]`;
+    expect(refusal(`FROM a\n${json}\n`)).toMatchObject({ message });
   });
 
   test('joins continued lines, drops comments in them, warns of blank ones', () => {

@@ -12,6 +12,7 @@ import type {
   ParserWarning,
 } from './parsed-dockerfile.ts';
 import { type SourceRange, sourceRange } from './source-range.ts';
+import { MAX_WORDS, tooManyWords } from './words.ts';
 
 /** More than any Dockerfile needs, few enough to be understood and planned at once. */
 export const MAX_INSTRUCTIONS = 10_000;
@@ -35,6 +36,7 @@ class Parser {
   readonly #warnings: ParserWarning[] = [];
   #escapeToken: EscapeToken = '\\';
   #comments: string[] = [];
+  #words = 0;
 
   constructor(source: Uint8Array | string) {
     this.#lines = new LineReader(source);
@@ -89,6 +91,8 @@ class Parser {
     const joined = first.ends ? first.text : this.#joinContinued(first.text);
     try {
       const line = readInstructionLine(joined, this.#escapeToken);
+      this.#words += wordsOf(line);
+      if (this.#words > MAX_WORDS) throw tooManyWords();
       const heredocs = readHeredocs(line, this.#lines);
       const range = sourceRange(startLine, this.#lines.lineNumber);
       this.#nodes.push({ ...nodeOf(line, range), heredocs, comments: this.#comments });
@@ -126,6 +130,10 @@ class Parser {
     const continues = line[end - 1] === this.#escapeToken && line[end - 2] !== this.#escapeToken;
     return continues ? { text: line.slice(0, end - 1), ends: false } : { text: line, ends: true };
   }
+}
+
+function wordsOf({ flags, args, child }: InstructionLine): number {
+  return flags.length + args.length + (child === undefined ? 0 : wordsOf(child));
 }
 
 function nodeOf(line: InstructionLine, range: SourceRange): DockerfileNode {

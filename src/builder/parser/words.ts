@@ -1,9 +1,19 @@
 import { isSpace } from './blank.ts';
+import { DockerfileError } from './dockerfile-error.ts';
 import type { EscapeToken } from './parsed-dockerfile.ts';
+
+/** Arguments and flags of a whole file: far more than any has, few enough to be held while they are understood. */
+export const MAX_WORDS = 100_000;
+
+export function tooManyWords(): DockerfileError {
+  return new DockerfileError(`Cannot build a Dockerfile of more than ${MAX_WORDS} words`);
+}
 
 /**
  * Split at space that neither quotes nor the escape token protect. Quotes and escape tokens stay in the words: whoever expands
  * variables in them needs them. An escape token at the very end is dropped.
+ *
+ * @throws DockerfileError for too many.
  */
 export function splitWords(text: string, escapeToken: EscapeToken): string[] {
   const words: string[] = [];
@@ -15,6 +25,7 @@ export function splitWords(text: string, escapeToken: EscapeToken): string[] {
     }
     const { word, end } = readWord(text, at, escapeToken);
     if (word !== '') words.push(word);
+    if (words.length > MAX_WORDS) throw tooManyWords();
     at = end;
   }
   return words;
@@ -49,6 +60,7 @@ export function takeFlags(text: string, escapeToken: EscapeToken): { flags: stri
     const { word, end, quoted } = readFlag(text, at, escapeToken);
     if (word === '--') return { flags, rest: text.slice(end) };
     if (quoted || word !== '') flags.push(word);
+    if (flags.length > MAX_WORDS) throw tooManyWords();
     at = end;
   }
   return { flags, rest: '' };

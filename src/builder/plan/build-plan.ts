@@ -1,7 +1,8 @@
 import type { Platform } from '../../oci/platform.ts';
 import type { DockerfileLines } from '../build-error.ts';
 import type { NamedContext } from '../build-request.ts';
-import type { BaseImage, BuildStep, ContextName } from './build-step.ts';
+import type { BaseImage, BuildStep } from './build-step.ts';
+import type { ContextPaths } from './context-paths.ts';
 import type { StageState } from './stage-state.ts';
 
 export interface PlanOptions {
@@ -29,7 +30,7 @@ export interface PlanPorts {
   layoutImage(name: string, reference: string, platform: Platform): Promise<BaseImage>;
 }
 
-/** One instruction of a needed stage, for those who tell of each. */
+/** One instruction of a needed stage, or an ARG above them all, for those who tell of each. */
 export interface PlannedLine {
   /** The instruction as it was written. */
   code: string;
@@ -38,13 +39,12 @@ export interface PlannedLine {
   step: BuildStep | undefined;
 }
 
-/** Paths of a context that the plan reads: '' stands for all of it. */
-export type ContextPaths = Map<string, { context: ContextName; paths: Set<string> }>;
-
 export interface BuildPlan {
   platform: Platform;
   state: StageState;
   lines: PlannedLine[];
+  /** Build arguments that the Dockerfile knows of. */
+  declaredArgs: readonly string[];
   /** Indexes of the stages that are needed. */
   stages: ReadonlySet<number>;
   contexts: ContextPaths;

@@ -1,26 +1,27 @@
 import { EngineError } from '../../errors/engine-error.ts';
-import { formatPlatform, type Platform } from '../../oci/platform.ts';
+import type { Platform } from '../../oci/platform.ts';
 import type { NamedContext } from '../build-request.ts';
-import { globalArgs, platformArgs } from '../expansion/arg-scope.ts';
+import { globalArgs, PROXY_ARGS, platformArgs } from '../expansion/arg-scope.ts';
 import type { Dockerfile } from '../instructions/dockerfile.ts';
 import type { Instruction, Stage } from '../instructions/instruction.ts';
 import { readInstruction } from '../instructions/read-instructions.ts';
-import { checkRunMount } from '../instructions/run-mount.ts';
 import {
   findTarget,
   instructionSources,
   type KnownStages,
-  type StageSource,
+  lastChildren,
 } from '../instructions/stage-names.ts';
 import { atRange } from '../parser/dockerfile-error.ts';
 import { BaseFinder } from './base-finder.ts';
-import type { BuildPlan, ContextPaths, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
-import type { BaseImage, BuildStep, FileStep, ImageStep, StepTree } from './build-step.ts';
+import type { BuildPlan, PlannedLine, PlanOptions, PlanPorts } from './build-plan.ts';
+import type { BuildStep, FileStep, StepTree } from './build-step.ts';
+import { type ContextPaths, noteRead } from './context-paths.ts';
 import { copyToRoot } from './copy-to-root.ts';
+import { imageStep } from './image-step.ts';
 import { linesOf, linkStages, neededStages, refuseCycles, type StageNode } from './stage-graph.ts';
 import { type Environments, StagePlanner } from './stage-planner.ts';
 import { childState, imageState, type StageState, scratchState } from './stage-state.ts';
-import { digestOf } from './step-id.ts';
+import { StageTrees } from './stage-trees.ts';
 import { stagePrefix, totalSteps } from './step-names.ts';
 
 /**
@@ -54,8 +55,12 @@ class Planner {
   readonly #options: PlanOptions;
   readonly #globals: ReadonlyMap<string, string>;
   readonly #known: KnownStages;
+  /** Of stages that others still begin with, and the target's. */
   readonly #states = new Map<number, StageState>();
+  /** What each stage has come to. */
+  readonly #heads = new Map<number, BuildStep | undefined>();
   readonly #bases: BaseFinder;
+  readonly #trees: StageTrees;
   /** ONBUILD's instructions, by the stage that they come into. */
   readonly #triggers = new Map<number, readonly Instruction[]>();
   readonly #lines: (PlannedLine & { stage: number })[] = [];
@@ -83,6 +88,12 @@ class Planner {
       count: dockerfile.stages.length,
       escapeToken: dockerfile.escapeToken,
     };
+    this.#trees = new StageTrees({
+      bases: this.#bases,
+      known: this.#known,
+      hasContext: options.hasContext,
+      headOf: (index) => this.#headOf(index),
+    });
   }
 
   async plan(): Promise<BuildPlan> {
@@ -90,7 +101,17 @@ class Planner {
     const target = this.#nodes[findTarget(this.#dockerfile.stages, this.#options.target)];
     if (target === undefined) throw new EngineError('internal', 'The plan has no target');
     const needed = await this.#neededFor(target);
-    for (const node of needed) this.#states.set(node.index, await this.#planStage(node));
+    this.#tellGlobals();
+    const last = lastChildren(needed);
+    for (const node of needed) {
+      const { index, base } = node;
+      const state = await this.#planStage(node);
+      this.#heads.set(index, state.head);
+      // Thousands of stages, each with all that those before it have set, would be a gigabyte.
+      if (index === target.index || last.has(index)) this.#states.set(index, state);
+      const isDone = base.kind === 'stage' && last.get(base.index) === index && base.index !== target.index;
+      if (isDone) this.#states.delete(base.index);
+    }
     const state = this.#states.get(target.index);
     if (state === undefined) throw new EngineError('internal', 'The plan has no target');
     return {
@@ -98,8 +119,23 @@ class Planner {
       state,
       stages: new Set(needed.map(({ index }) => index)),
       lines: this.#lines.sort((a, b) => a.stage - b.stage),
+      declaredArgs: this.#declaredArgs(target.index),
       contexts: this.#contexts,
     };
+  }
+
+  #tellGlobals(): void {
+    for (const { code, range } of this.#dockerfile.metaArgs)
+      this.#lines.push({ code, lines: linesOf(range), step: undefined, stage: -1 });
+  }
+
+  /** Those that need no ARG, and by ARGs of the target's stage and all before it, whether they are needed or not: who builds one after the other meets them all. */
+  #declaredArgs(target: number): string[] {
+    const stages = this.#nodes.slice(0, target + 1).flatMap((node) => this.#instructionsOf(node));
+    const args = [...this.#dockerfile.metaArgs, ...stages].flatMap((one) =>
+      one.kind === 'arg' ? one.args : [],
+    );
+    return [...new Set([...args.map(({ key }) => key), ...PROXY_ARGS])];
   }
 
   /** What the target needs, by ONBUILD's instructions too: which of them there are only the images tell. */
@@ -163,7 +199,7 @@ class Planner {
       const state = await this.#begin(node);
       state.config = { ...state.config, onBuild: [] };
       const instructions = this.#instructionsOf(node);
-      const trees = await this.#treesOf(instructions, node);
+      const trees = await this.#trees.of(instructions, this.#platformOf(node));
       const planner = new StagePlanner({
         node,
         state,
@@ -202,108 +238,32 @@ class Planner {
     if (found.kind === 'tree') {
       const state = scratchState(platform);
       state.head = wholeTree(found.tree, stage.code, platform);
-      this.#reads(found.tree, '/');
+      noteRead(this.#contexts, found.tree, '/');
       tell(state.head);
       return state;
     }
-    const head = this.#imageStep(found.image, node, platform);
+    const { image } = found;
+    const place = { index: 1, total: totalSteps(node, this.#instructionsOf(node)) };
+    const name = `${stagePrefix(node, this.#options, place)}FROM ${image.name}`;
+    const head = imageStep(image, { name, lines: linesOf(stage.range), platform });
     tell(head);
-    return imageState(found.image, platform, head);
-  }
-
-  #imageStep(image: BaseImage, node: StageNode, platform: Platform): ImageStep {
-    return {
-      kind: 'image',
-      id: digestOf(['image', image.name, image.manifestDigest, formatPlatform(platform)]),
-      name:
-        layoutTitle(image) ??
-        `${stagePrefix(node, this.#options, { index: 1, total: totalSteps(node, this.#instructionsOf(node)) })}FROM ${image.name}`,
-      lines: linesOf(node.stage.range),
-      platform,
-      ignoreCache: false,
-      image,
-    };
-  }
-
-  #reads(tree: StepTree, path: string): void {
-    if (tree.kind !== 'context') return;
-    const key = tree.context.main ? '' : tree.context.name;
-    const known = this.#contexts.get(key) ?? { context: tree.context, paths: new Set<string>() };
-    known.paths.add(path);
-    this.#contexts.set(key, known);
-  }
-
-  /** What COPY and the mounts of RUN take their files from, one for each. */
-  async #treesOf(
-    instructions: readonly Instruction[],
-    node: StageNode,
-  ): Promise<Map<Instruction, StepTree[]>> {
-    const trees = new Map<Instruction, StepTree[]>();
-    for (const instruction of instructions) {
-      const sources = instructionSources(instruction, this.#known);
-      const names = namesOf(instruction);
-      const found: StepTree[] = [];
-      try {
-        for (const [at, source] of sources.entries())
-          found.push(await this.#treeOf(source, names[at] ?? '', node));
-      } catch (error) {
-        throw atRange(error, instruction.range);
-      }
-      trees.set(instruction, found);
-    }
-    return trees;
-  }
-
-  async #treeOf(source: StageSource, name: string, node: StageNode): Promise<StepTree> {
-    const wanted =
-      name !== '' && this.#bases.named(name) !== undefined ? ({ kind: 'image', name } as const) : source;
-    switch (wanted.kind) {
-      case 'context':
-        return this.#options.hasContext
-          ? { kind: 'context', context: { main: true } }
-          : { kind: 'step', step: undefined };
-      case 'scratch':
-        return { kind: 'step', step: undefined };
-      case 'stage':
-        return { kind: 'step', step: this.#stateOf(wanted.index).head };
-      case 'image': {
-        const platform = this.#platformOf(node);
-        const found = await this.#bases.find(wanted.name, platform);
-        if (found.kind === 'tree') return found.tree;
-        return { kind: 'step', step: this.#externalStep(found.image, platform) };
-      }
-    }
+    return imageState(image, platform, head);
   }
 
   #stateOf(index: number): StageState {
     const state = this.#states.get(index);
-    if (state === undefined) throw new EngineError('internal', `Stage ${index} was not planned`);
+    if (state === undefined) throw notPlanned(index);
     return state;
   }
 
-  #externalStep(image: BaseImage, platform: Platform): ImageStep {
-    const id = digestOf(['image', image.name, image.manifestDigest, formatPlatform(platform)]);
-    return {
-      kind: 'image',
-      id,
-      name: layoutTitle(image) ?? `FROM ${image.name}`,
-      lines: undefined,
-      platform,
-      ignoreCache: false,
-      image,
-    };
+  #headOf(index: number): BuildStep | undefined {
+    if (!this.#heads.has(index)) throw notPlanned(index);
+    return this.#heads.get(index);
   }
 }
 
-/** BuildKit's name for the step. */
-function layoutTitle({ layout }: BaseImage): string | undefined {
-  return layout === undefined ? undefined : `[context ${layout.context}] OCI load from client`;
-}
-
-/** As they are written, in the order of `instructionSources`. */
-function namesOf(instruction: Instruction): string[] {
-  if (instruction.kind === 'copy') return [instruction.from];
-  return instruction.kind === 'run' ? instruction.mounts.map(checkRunMount) : [];
+function notPlanned(index: number): EngineError {
+  return new EngineError('internal', `Stage ${index} was not planned`);
 }
 
 /** An ONBUILD trigger of the base image. */

@@ -20,7 +20,7 @@ import type {
 } from '../instructions/instruction.ts';
 import { atRange, DockerfileError } from '../parser/dockerfile-error.ts';
 import { isGitUrl, isHttpUrl } from '../sources/git-reference.ts';
-import type { ContextPaths, PlannedLine, PlanOptions } from './build-plan.ts';
+import type { PlannedLine, PlanOptions } from './build-plan.ts';
 import {
   BUILD_HOSTNAME,
   type BuildStep,
@@ -29,6 +29,7 @@ import {
   type StepSource,
   type StepTree,
 } from './build-step.ts';
+import { type ContextPaths, noteRead } from './context-paths.ts';
 import { changeImage, exposePorts, joinWorkdir, shellProgram, withShell } from './image-changes.ts';
 import { heredocCommand, heredocSummary } from './run-command.ts';
 import { planMounts } from './run-mounts.ts';
@@ -147,7 +148,7 @@ export class StagePlanner {
       trees: this.#context.trees(instruction),
       workdir: this.#workdirNow,
       platform: this.#state.platform,
-      reads: (tree, path) => this.#reads(tree, path),
+      reads: (tree, path) => noteRead(this.#context.contexts, tree, path),
       cacheNamespace: this.#context.options.buildArgs.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
     });
     const summary = heredocSummary(instruction);
@@ -199,14 +200,6 @@ export class StagePlanner {
       : { kind: 'step', step: undefined };
   }
 
-  #reads(tree: StepTree, path: string): void {
-    if (tree.kind !== 'context') return;
-    const key = tree.context.main ? '' : tree.context.name;
-    const known = this.#context.contexts.get(key) ?? { context: tree.context, paths: new Set<string>() };
-    known.paths.add(path);
-    this.#context.contexts.set(key, known);
-  }
-
   #transfer(instruction: CopyInstruction | AddInstruction, written: Instruction): void {
     const isAdd = instruction.kind === 'add';
     const sources = [
@@ -243,7 +236,7 @@ export class StagePlanner {
       if (isHttpUrl(word)) return { kind: 'url', url: word, checksum };
     }
     const tree = this.#context.trees(written)[0] ?? this.#mainContext();
-    this.#reads(tree, word);
+    noteRead(this.#context.contexts, tree, word);
     return { kind: 'path', tree, path: word };
   }
 

@@ -1,6 +1,6 @@
 import type { ContextSource, ContextTree, ContextWant } from '../build-session.ts';
-import type { ContextPaths } from '../plan/build-plan.ts';
 import type { ContextName } from '../plan/build-step.ts';
+import type { ContextPaths } from '../plan/context-paths.ts';
 
 export interface ContextOptions {
   /** Where a context's files come from. */

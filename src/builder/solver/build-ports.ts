@@ -1,4 +1,5 @@
 import type { GcRoots, Lease } from '../../images/store/lease-store.ts';
+import type { ChainId } from '../../oci/digest.ts';
 import type { Snapshotter } from '../../snapshots/snapshotter.ts';
 import type { FileLayerPorts } from '../copy/make-file-layer.ts';
 import type { CacheMounts } from '../execute/cache-mounts.ts';
@@ -25,6 +26,14 @@ export interface SolverPorts {
   takeLease: () => Lease;
   /** Keep these from collections, in memory alone, until it is called. */
   holdRoots: (roots: GcRoots) => () => void;
+  /** A layer that is here on top of another parent; the lease comes to hold it. @throws as `placeLayer`. */
+  place: (
+    layer: BuiltLayer,
+    parent: ChainId | undefined,
+    options: { lease: Lease; signal: AbortSignal },
+  ) => Promise<BuiltLayer>;
+  /** Remove those of these that nothing holds, once nothing does. */
+  collectLater: (roots: GcRoots) => void;
   store: CacheStore;
   mounts: CacheMounts;
   runs: RunPorts;

@@ -3,7 +3,7 @@ import type { GcRoots } from '../../images/store/lease-store.ts';
 import type { ChainId, DiffId, Digest } from '../../oci/digest.ts';
 import type { StateDb, Statement } from '../../storage/state-db.ts';
 import { nowNano } from '../../sys/clock.ts';
-import type { CacheRecord } from './cache-record.ts';
+import type { BuiltLayer, CacheRecord } from './cache-record.ts';
 
 /** Uses wait so long to be written together. */
 const USES_WRITTEN_MS = 10_000;
@@ -78,6 +78,21 @@ export class CacheStore {
     if (before !== undefined) this.#forget(before);
     this.#remember(record);
     return { record, release: this.hold(record.id) };
+  }
+
+  /** A build came by it, and has its layer on another parent now. Durable when it resolves. */
+  async move(
+    record: CacheRecord,
+    { parent, layer }: { parent: ChainId | undefined; layer: BuiltLayer },
+  ): Promise<void> {
+    Object.assign(record, { parent, layer });
+    this.touch(record);
+    await this.#db.transact([
+      {
+        sql: 'UPDATE build_records SET parent = ?, chain = ? WHERE id = ?',
+        params: [parent ?? null, layer.chainId, record.id],
+      },
+    ]);
   }
 
   /** A build came by it. */

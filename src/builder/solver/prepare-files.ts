@@ -1,7 +1,8 @@
-import type { Digest } from '../../oci/digest.ts';
+import type { ChainId, Digest } from '../../oci/digest.ts';
 import type { FileAction } from '../copy/file-action.ts';
 import { makeFileLayer } from '../copy/make-file-layer.ts';
 import { type CopySource, parseOwner, planCopy } from '../copy/plan-copy.ts';
+import { hasNames } from '../copy/user-names.ts';
 import type { FileStep, StepSource } from '../plan/build-step.ts';
 import { withGitAccess } from '../sources/git-access.ts';
 import type { PreparedStep } from './prepared-step.ts';
@@ -15,15 +16,15 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
     for (const one of releases.splice(0)) await one();
   };
   try {
-    const { actions, content, digest } = await actionsOf(step, releases, inputs);
-    const key = inputs.key(['file', step.link ? 'link' : 'on', parent ?? '', content]);
+    const { actions, content, digest, created } = await actionsOf(step, releases, inputs);
+    const key = inputs.key(['file', ...below(step, parent), content]);
     const make: PreparedStep['make'] = async ({ signal, tell, lease }) => {
       tell({ type: 'started' });
       const made = await makeFileLayer(actions, {
         ports: inputs.ports.layers,
         lease,
         parent,
-        clock: inputs.clock,
+        created: created ?? Math.floor(Date.now() / 1000),
         compression: 'none',
         signal,
         link: step.link,
@@ -40,15 +41,23 @@ export async function prepareFiles(step: FileStep, inputs: StepInputs): Promise<
   }
 }
 
+/** What of the parent makes a difference. With `--link` nothing of it does, unless names of owners are looked up there. */
+function below({ link, work }: FileStep, parent: ChainId | undefined): readonly string[] {
+  const isOwn = link && !(work.kind === 'copy' && hasNames(parseOwner(work.options.chown)));
+  return isOwn ? ['link'] : [link ? 'link' : 'on', parent ?? ''];
+}
+
 async function actionsOf(
   { work }: FileStep,
   releases: (() => Promise<void>)[],
   inputs: StepInputs,
-): Promise<{ actions: FileAction[]; content: unknown; digest?: Digest }> {
+): Promise<{ actions: FileAction[]; content: unknown; digest?: Digest; created?: number | undefined }> {
   if (work.kind === 'directory') {
     const owner = parseOwner(work.user);
     const action = { kind: 'make-directory', path: work.path, mode: 0o755, owner } as const;
-    return { actions: [action], content: action };
+    // As in BuildKit SOURCE_DATE_EPOCH dates what is made here, and nothing that is copied.
+    const created = inputs.options.sourceDateEpoch;
+    return { actions: [action], content: created === undefined ? action : [action, created], created };
   }
   const found = await Promise.all(work.sources.map((source) => sourceOf(source, releases, inputs)));
   const actions = planCopy(found, work.options);

@@ -115,7 +115,6 @@ async function run(
           ports: inputs.ports.layers,
           lease,
           parent,
-          clock: inputs.clock,
           compression: 'none',
           signal,
           skip: [],

@@ -1,11 +1,11 @@
 import type { Lease } from '../../images/store/lease-store.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
-import { atLines, BuildError } from '../build-error.ts';
+import { atLines } from '../build-error.ts';
 import type { BuildWatcher } from '../build-progress.ts';
 import type { StepLimits } from '../build-request.ts';
 import type { BuildSession } from '../build-session.ts';
 import type { ImportedCache } from '../cache/import-cache.ts';
-import type { OpenShell, RunOptions } from '../execute/run-request.ts';
+import type { OpenShell } from '../execute/run-request.ts';
 import { type BuildStep, type FileStep, inputsFirst, inputsOf, type RunStep } from '../plan/build-step.ts';
 import type { BuildContexts } from './build-contexts.ts';
 import type { SolverPorts, StepEvent } from './build-ports.ts';
@@ -14,8 +14,9 @@ import type { BuiltLayer } from './cache-record.ts';
 import { FailureShell } from './failure-shell.ts';
 import { prepareFiles } from './prepare-files.ts';
 import { cacheKeys, prepareRun } from './prepare-run.ts';
-import type { MakeContext, PreparedStep } from './prepared-step.ts';
+import type { PreparedStep } from './prepared-step.ts';
 import { StepInputs } from './step-inputs.ts';
+import { StepLayers } from './step-layers.ts';
 
 export interface SolveOptions {
   session: BuildSession;
@@ -50,31 +51,25 @@ const STEPS_PER_TURN = 64;
  * with it. The first failure stops the rest.
  */
 export class BuildSolver {
-  readonly #ports: SolverPorts;
   readonly #options: SolveOptions;
   readonly #solved = new Map<Digest, Promise<SolvedStep>>();
   readonly #failure = new AbortController();
   readonly #signal: AbortSignal;
   readonly #inputs: StepInputs;
-  readonly #held: (() => void)[] = [];
-  /** What this build came to, whatever another one puts into the cache in its place. */
-  readonly #layers = new Map<ChainId, BuiltLayer>();
-  readonly #keys = new Map<string, SolvedKey>();
+  readonly #layers: StepLayers;
   readonly #mounts = new Set<string>();
   /** What is being done just now. */
   readonly #underWay = new Map<BuildStep, Promise<SolvedStep>>();
   readonly #shell: FailureShell | undefined;
-  /** Keeps work of `--no-cache` apart from other builds'. */
-  readonly #salt = crypto.randomUUID();
 
   constructor(ports: SolverPorts, options: SolveOptions) {
-    this.#ports = ports;
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#failure.signal]);
     const inner = { ...options, signal: this.#signal };
     const { terminal: open } = options.session;
     this.#shell = open && new FailureShell({ open, ports, options });
     this.#inputs = new StepInputs(ports, inner, (step) => this.#solve(step));
+    this.#layers = new StepLayers(ports, inner, { isApart: this.#shell !== undefined });
   }
 
   /** @throws BuildError of the step that failed first, with its lines; the signal's reason. Nothing is under way any more then. */
@@ -96,12 +91,12 @@ export class BuildSolver {
 
   /** The layer of a step of this build. */
   layer(chainId: ChainId): BuiltLayer | undefined {
-    return this.#layers.get(chainId);
+    return this.#layers.layer(chainId);
   }
 
   /** Everything that this build came by. */
   get keys(): SolvedKey[] {
-    return [...this.#keys.values()];
+    return this.#layers.keys;
   }
 
   /** The keys of the cache mounts of its steps, whether they ran or were cached. */
@@ -111,7 +106,7 @@ export class BuildSolver {
 
   /** Cached results may be pruned from now on. */
   release(): void {
-    for (const letGo of this.#held.splice(0)) letGo();
+    this.#layers.release();
   }
 
   /** All steps, each after its inputs: a Dockerfile has thousands, more than a stack or a turn of the event loop takes. */
@@ -180,11 +175,8 @@ export class BuildSolver {
       step.kind === 'run' ? await prepareRun(step, this.#inputs) : await prepareFiles(step, this.#inputs);
     try {
       if (step.kind === 'run') for (const key of await cacheKeys(step, this.#inputs)) this.#mounts.add(key);
-      const cached = step.ignoreCache
-        ? undefined
-        : ((await this.#cached(prepared.key)) ?? (await this.#imported(step, prepared)));
+      const cached = step.ignoreCache ? undefined : await this.#layers.cached(step, prepared);
       if (cached !== undefined) {
-        this.#keys.set(prepared.key, { key: prepared.key, layer: cached });
         teller.explain(
           `cached: made ${new Date(Number(cached.createdNano / 1_000_000n)).toISOString()} of the same inputs`,
         );
@@ -193,7 +185,6 @@ export class BuildSolver {
       }
       teller.explain(step.ignoreCache ? 'not cached: --no-cache' : `not cached: ${prepared.reason}`);
       const layer = await this.#make(step, prepared, teller);
-      this.#keys.set(prepared.key, { key: prepared.key, layer });
       teller.complete();
       return { chain: layer.chainId };
     } finally {
@@ -201,104 +192,14 @@ export class BuildSolver {
     }
   }
 
-  async #cached(key: string): Promise<BuiltLayer | undefined> {
-    const { store, snapshotter } = this.#ports;
-    const record = store.find(key);
-    const layer = record?.layer;
-    if (record === undefined || layer === undefined) return undefined;
-    // Before the first wait: another build may put its own result in the record's place.
-    const roots = { blobs: [layer.descriptor.digest], chains: [layer.chainId] };
-    this.#held.push(store.hold(record.id), this.#ports.holdRoots(roots));
-    if ((await snapshotter.layer(layer.chainId)) === undefined) return undefined;
-    this.#layers.set(layer.chainId, layer);
-    store.touch(record);
-    return layer;
-  }
-
-  /** Brought here from another builder's cache, and in ours before it is used. */
-  async #imported(step: RunStep | FileStep, { key, parent }: PreparedStep): Promise<BuiltLayer | undefined> {
-    const { imported, lease } = this.#options;
-    const layer = await imported?.bring(key, parent, { lease, signal: this.#signal });
-    if (layer === undefined) return undefined;
-    await this.#ports.store.add({
-      key,
-      kind: 'regular',
-      parent,
-      layer,
-      sizeBytes: layer.tarSize,
-      description: step.name,
-    });
-    return await this.#cached(key);
-  }
-
   async #make(step: RunStep | FileStep, prepared: PreparedStep, teller: VertexTeller): Promise<BuiltLayer> {
     const tell = (event: StepEvent): void => {
       if (event.type === 'started') teller.start();
       else if (event.type === 'log') teller.log(event.stream, event.data);
     };
-    const layer = await this.#shared(step, prepared, {
-      tell,
-      failed:
-        this.#shell &&
-        (async (error, open) => {
-          if (!this.#signal.aborted) await this.#fail(step, teller, error, open);
-        }),
-    });
-    const { store } = this.#ports;
-    const record = store.find(prepared.key);
-    if (record !== undefined) this.#held.push(store.hold(record.id));
-    this.#layers.set(layer.chainId, layer);
-    await this.#options.lease.add({ blobs: [layer.descriptor.digest], chains: [layer.chainId] });
-    return layer;
-  }
-
-  /** Together with another build that is at the same; what that one can't finish (its client has left, say) is done here. */
-  async #shared(
-    step: RunStep | FileStep,
-    prepared: PreparedStep,
-    { tell, failed }: Pick<MakeContext, 'tell'> & Pick<RunOptions, 'failed'>,
-  ): Promise<BuiltLayer> {
-    const { shared } = this.#ports;
-    const own = { signal: this.#signal, tell };
-    const salted = `${prepared.key} ${this.#salt}`;
-    let isOwn = step.ignoreCache;
-    // A shell is its own client's alone, and the others need not wait for it.
-    const isApart = isOwn || this.#shell !== undefined;
-    const work = async (context: MakeContext): Promise<BuiltLayer> => {
-      isOwn = true;
-      return await this.#record(step, prepared, { ...context, failed });
+    const failed = async (error: unknown, open: OpenShell): Promise<void> => {
+      if (!this.#signal.aborted) await this.#fail(step, teller, error, open);
     };
-    try {
-      return await shared.run(isApart ? salted : prepared.key, own, work);
-    } catch (error) {
-      const isFinal = isOwn || (error instanceof BuildError && error.exit !== undefined);
-      if (isFinal || this.#signal.aborted) throw error;
-      return await shared.run(salted, own, work);
-    }
-  }
-
-  /** Made, and in the cache before its lease ends. */
-  async #record(
-    step: RunStep | FileStep,
-    prepared: PreparedStep,
-    context: MakeContext & Pick<RunOptions, 'failed'>,
-  ): Promise<BuiltLayer> {
-    const lease = this.#ports.takeLease();
-    try {
-      const layer = await prepared.make({ ...context, lease });
-      await this.#ports.store.add({
-        key: prepared.key,
-        kind: 'regular',
-        parent: prepared.parent,
-        layer,
-        sizeBytes: layer.tarSize,
-        description: step.name,
-      });
-      // The record may be pruned as soon as it is there.
-      await this.#options.lease.add({ blobs: [layer.descriptor.digest], chains: [layer.chainId] });
-      return layer;
-    } finally {
-      await lease.release();
-    }
+    return await this.#layers.make(step, prepared, { tell, failed: this.#shell && failed });
   }
 }

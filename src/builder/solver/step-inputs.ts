@@ -4,7 +4,6 @@ import { chainIdOn } from '../../oci/chain-id.ts';
 import type { ChainId, Digest } from '../../oci/digest.ts';
 import { nowNano } from '../../sys/clock.ts';
 import type { FileAction } from '../copy/file-action.ts';
-import type { LayerClock } from '../copy/file-job.ts';
 import type { BuildStep, FileStep, RunStep, StepTree } from '../plan/build-step.ts';
 import { digestOf } from '../plan/step-id.ts';
 import type { FilePlace } from '../sources/file-place.ts';
@@ -28,19 +27,8 @@ export class StepInputs {
     this.#solve = solve;
   }
 
-  get clock(): LayerClock {
-    const epoch = this.options.sourceDateEpoch;
-    return { created: epoch ?? Math.floor(Date.now() / 1000), latest: epoch };
-  }
-
-  #createdNano(): bigint {
-    const epoch = this.options.sourceDateEpoch;
-    return epoch === undefined ? nowNano() : BigInt(epoch) * 1_000_000_000n;
-  }
-
   key(parts: readonly unknown[]): string {
-    const epoch = this.options.sourceDateEpoch;
-    return digestOf([KEY_VERSION, ...parts, ...(epoch === undefined ? [] : ['epoch', epoch])]);
+    return digestOf([KEY_VERSION, ...parts]);
   }
 
   built({ layer, descriptor }: MadeLayer, parent: ChainId | undefined): BuiltLayer {
@@ -49,7 +37,7 @@ export class StepInputs {
       diffId: layer.diffId,
       descriptor,
       tarSize: layer.tarSize,
-      createdNano: this.#createdNano(),
+      createdNano: nowNano(),
     };
   }
 

@@ -54,6 +54,19 @@ async function source(name: string): Promise<HttpSource> {
   return made;
 }
 
+test('is for http and https alone: nothing of this host is read', async () => {
+  const http = await source('schemes');
+  for (const [url, scheme] of [
+    [`file://${join(root, 'x')}`, 'file'],
+    ['data:text/plain,FROM%20scratch', 'data'],
+    ['s3://bucket/key', 's3'],
+  ] as const)
+    expect(await failureOf(http.fetch(url, { signal }))).toMatchObject({
+      kind: 'invalid',
+      message: `Get ${JSON.stringify(url)}: unsupported protocol scheme "${scheme}"`,
+    });
+});
+
 function at(path: string): string {
   return new URL(path, server.url).href;
 }

@@ -26,7 +26,7 @@ export class HttpSource {
 
   /** @throws EngineError "invalid": BuildKit's words for the server's refusal; code digest-mismatch. */
   async fetch(url: string, options: HttpOptions): Promise<RemoteFiles> {
-    if (!URL.canParse(url)) throw new EngineError('invalid', `parse ${JSON.stringify(url)}: invalid URL`);
+    checkUrl(url);
     const id = new Bun.CryptoHasher('sha256').update(url).digest('hex');
     return await this.#serial.run(id, async () => {
       options.signal.throwIfAborted();
@@ -108,6 +108,18 @@ async function isUnchanged(url: string, etag: string, signal: AbortSignal): Prom
     signal.throwIfAborted();
     return false;
   }
+}
+
+/** Bun's fetch would read this host's files as well. @throws EngineError "invalid" in Go's words. */
+function checkUrl(url: string): void {
+  const parsed = URL.parse(url);
+  if (parsed === null) throw new EngineError('invalid', `parse ${JSON.stringify(url)}: invalid URL`);
+  const { protocol } = parsed;
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new EngineError(
+      'invalid',
+      `Get ${JSON.stringify(shownUrl(url))}: unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`,
+    );
 }
 
 function weakly(etag: string | null): string {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test';
+import type { NamedContext } from '../../builder/build-request.ts';
 import type { BuildSession } from '../../builder/build-session.ts';
 import { type Attributes, buildRequestOf, cacheTarget } from './build-attributes.ts';
 
 const session = {} as BuildSession;
 
-function requestOf(attributes: Attributes, inputs: [string, string][] = []) {
+function requestOf(attributes: Attributes, inputs: [string, NamedContext][] = []) {
   return buildRequestOf(attributes, {
     session,
     outputs: [],
@@ -51,7 +52,7 @@ describe('buildRequestOf()', () => {
       },
     ],
     [{ requestid: 'frontend.lint' }, { describe: 'lint', checkOnly: false }],
-    [{ 'build-arg:SOURCE_DATE_EPOCH': '86400' }, { sourceDateEpoch: 86_400 }],
+    [{ 'build-arg:SOURCE_DATE_EPOCH': '86400' }, { sourceDateEpoch: '86400' }],
     [
       { 'cache-imports': '[{"Type":"registry","Attrs":{"ref":"r/x"}}]', 'cache-from': 'r/y' },
       {
@@ -66,7 +67,7 @@ describe('buildRequestOf()', () => {
   });
 
   test('takes build arguments, labels and named contexts by their prefixes', () => {
-    const inputs: [string, string][] = [['bottom::linux', 'sha256:abc']];
+    const inputs: [string, NamedContext][] = [['bottom::linux', { type: 'image', reference: 'sha256:abc' }]];
     const request = requestOf(
       {
         'build-arg:WHO': 'me',
@@ -92,12 +93,32 @@ describe('buildRequestOf()', () => {
     ]);
   });
 
+  test('takes contexts and Dockerfiles that are inputs of the client', () => {
+    const input = { type: 'remote', url: 'https://host/x.git#:sub' } as const;
+    const here = { from: 'context', path: 'D' };
+    const beside = { from: 'session', path: 'D' };
+    const filename = { filename: 'D' };
+    expect(requestOf(filename, [['context', input]])).toMatchObject({ context: input, dockerfile: beside });
+    const both: [string, NamedContext][] = [
+      ['context', input],
+      ['dockerfile', input],
+    ];
+    expect(requestOf(filename, both)).toMatchObject({ context: input, dockerfile: here });
+    const key = { ...filename, dockerfilekey: 'dockerfile' };
+    expect(requestOf(key, both)).toMatchObject({ context: input, dockerfile: beside });
+    // A URL of the attributes comes first.
+    const url = 'https://host/other.git';
+    const named = requestOf({ ...filename, context: url }, [['context', { type: 'image', reference: 'x' }]]);
+    expect(named).toMatchObject({ context: { type: 'remote', url }, dockerfile: here });
+    expect(() => requestOf({}, [['context', { type: 'image', reference: 'x' }]])).toThrow('a build result');
+    expect(() => requestOf({}, [['dockerfile', input]])).toThrow('another place than its context');
+  });
+
   test.each<[Attributes, string]>([
     [{ 'force-network-mode': 'bridge' }, 'invalid netmode bridge'],
     [{ 'context:x': 'nothing' }, 'invalid context specifier nothing for x'],
     [{ 'context:x': 'ftp://host' }, 'unsupported context source ftp for x'],
     [{ 'context:x': 'input:gone' }, 'invalid input gone for x'],
-    [{ 'build-arg:SOURCE_DATE_EPOCH': 'soon' }, 'invalid SOURCE_DATE_EPOCH: soon'],
     [{ 'cache-imports': '{' }, 'failed to unmarshal cache-imports'],
     [{ ulimit: 'x' }, 'failed to parse ulimit: invalid ulimit argument: x'],
   ])('refuses %j', (attributes, message) => {

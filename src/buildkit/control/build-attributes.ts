@@ -21,8 +21,8 @@ export interface BuildEnvelope {
   cacheFrom: readonly CacheSource[];
   cacheTo: readonly CacheTarget[];
   entitlements: readonly string[];
-  /** Images that inputs of the client stand for, by the names of the inputs. */
-  inputs: ReadonlyMap<string, string>;
+  /** What inputs of the client stand for, by their names. */
+  inputs: ReadonlyMap<string, NamedContext>;
 }
 
 /**
@@ -36,7 +36,7 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
   return {
     session: envelope.session,
     context: mainContext(attributes, envelope.inputs),
-    dockerfile: dockerfileOf(attributes),
+    dockerfile: dockerfileOf(attributes, envelope.inputs),
     namedContexts: namedContexts(attributes, envelope.inputs),
     target: attributes.target ?? '',
     platforms: platformsOf(attributes.platform ?? ''),
@@ -55,7 +55,7 @@ export function buildRequestOf(attributes: Attributes, envelope: BuildEnvelope):
     attestations: attestationsOf(attributes),
     checkOnly: false,
     describe: describeOf(attributes.requestid),
-    sourceDateEpoch: epochOf(buildArgs.get('SOURCE_DATE_EPOCH')),
+    sourceDateEpoch: buildArgs.get('SOURCE_DATE_EPOCH'),
     parameters: withoutInputs(attributes),
   };
 }
@@ -79,27 +79,45 @@ function withPrefix(attributes: Attributes, prefix: string): Map<string, string>
   return found;
 }
 
-function mainContext(attributes: Attributes, inputs: ReadonlyMap<string, string>): MainContext {
-  const text = attributes[attributes.contextkey ?? 'context'] ?? '';
-  if (inputs.has('context'))
-    throw new EngineError('not-implemented', 'a build context that is a build result');
-  return /^(https?:\/\/|git:\/\/|ssh:\/\/|git@)/.test(text) || /^[^/:]+@[^/:]+:/.test(text)
-    ? { type: 'remote', url: text }
-    : { type: 'local' };
+/** A URL of the client's comes before an input. */
+function mainContext(attributes: Attributes, inputs: ReadonlyMap<string, NamedContext>): MainContext {
+  const url = contextUrl(attributes);
+  if (url !== undefined) return { type: 'remote', url };
+  const input = inputs.get('context');
+  if (input === undefined) return { type: 'local' };
+  if (input.type === 'remote') return input;
+  throw new EngineError('not-implemented', 'a build context that is a build result');
 }
 
-/** Of a remote context it's in there, unless the client says where it has one of its own: beside its other files, or with them. */
-function dockerfileOf(attributes: Attributes): BuildRequest['dockerfile'] {
+function contextUrl(attributes: Attributes): string | undefined {
+  const text = attributes[attributes.contextkey ?? 'context'] ?? '';
+  const isUrl = /^(https?:\/\/|git:\/\/|ssh:\/\/|git@)/.test(text) || /^[^/:]+@[^/:]+:/.test(text);
+  return isUrl ? text : undefined;
+}
+
+/**
+ * Of a remote context it's in there, unless the client says where it has one of its own: beside its other files, or with them. Beside a context that is
+ * an input it's an input too, or the client's own.
+ */
+function dockerfileOf(
+  attributes: Attributes,
+  inputs: ReadonlyMap<string, NamedContext>,
+): BuildRequest['dockerfile'] {
   const path = attributes.filename ?? 'Dockerfile';
-  const isRemote = mainContext(attributes, new Map()).type === 'remote';
   const { dockerfilekey: key } = attributes;
-  if (key === 'context' || (isRemote && key === undefined)) return { from: 'context', path };
-  return { from: 'session', path };
+  if (key === 'context') return { from: 'context', path };
+  if (key !== undefined) return { from: 'session', path };
+  if (contextUrl(attributes) !== undefined) return { from: 'context', path };
+  const [context, dockerfile] = [inputs.get('context'), inputs.get('dockerfile')];
+  if (dockerfile === undefined) return { from: 'session', path };
+  if (context?.type === 'remote' && dockerfile.type === 'remote' && context.url === dockerfile.url)
+    return { from: 'context', path };
+  throw new EngineError('not-implemented', 'a Dockerfile from another place than its context');
 }
 
 function namedContexts(
   attributes: Attributes,
-  inputs: ReadonlyMap<string, string>,
+  inputs: ReadonlyMap<string, NamedContext>,
 ): Map<string, NamedContext> {
   const named = new Map<string, NamedContext>();
   for (const [name, value] of withPrefix(attributes, 'context:'))
@@ -107,7 +125,7 @@ function namedContexts(
   return named;
 }
 
-function namedContext(name: string, value: string, inputs: ReadonlyMap<string, string>): NamedContext {
+function namedContext(name: string, value: string, inputs: ReadonlyMap<string, NamedContext>): NamedContext {
   const at = value.indexOf(':');
   const [scheme, rest] = [value.slice(0, at), value.slice(at + 1)];
   switch (at < 0 ? '' : scheme) {
@@ -118,9 +136,9 @@ function namedContext(name: string, value: string, inputs: ReadonlyMap<string, s
     case 'oci-layout':
       return { type: 'oci-layout', reference: rest.replace(/^\/\//, '') };
     case 'input': {
-      const reference = inputs.get(rest);
-      if (reference === undefined) throw new EngineError('invalid', `invalid input ${rest} for ${name}`);
-      return { type: 'image', reference };
+      const input = inputs.get(rest);
+      if (input === undefined) throw new EngineError('invalid', `invalid input ${rest} for ${name}`);
+      return input;
     }
     case '':
       throw new EngineError('invalid', `invalid context specifier ${value} for ${name}`);
@@ -238,10 +256,4 @@ export function cacheTarget(type: string, attributes: Record<string, string>): C
   if (mode !== 'min' && mode !== 'max')
     throw new EngineError('invalid', `unsupported cache export mode: ${mode}`);
   return { ...cacheSource(type, attributes), mode };
-}
-
-function epochOf(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,12}$/.test(text)) throw new EngineError('invalid', `invalid SOURCE_DATE_EPOCH: ${text}`);
-  return Number(text);
 }

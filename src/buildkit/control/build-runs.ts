@@ -1,4 +1,6 @@
 import type { BuildBackend } from '../../builder/build-backend.ts';
+import type { BuildEvent } from '../../builder/build-progress.ts';
+import type { NamedContext } from '../../builder/build-request.ts';
 import type { ContextSource } from '../../builder/build-session.ts';
 import type { BuildResult } from '../../builder/builder.ts';
 import { EngineError } from '../../errors/engine-error.ts';
@@ -11,6 +13,7 @@ import { type Attributes, buildRequestOf, cacheSource, cacheTarget } from './bui
 import { buildFailure, unsupportedRequest } from './build-failure.ts';
 import type { BuildJob } from './build-job.ts';
 import { BuildJobs } from './build-jobs.ts';
+import { BuildRefs } from './build-refs.ts';
 import { describeRequests, SUBREQUESTS } from './describe-requests.ts';
 import { exportsOf } from './exporters.ts';
 
@@ -35,12 +38,13 @@ export interface DrivenBuild {
   /** The client has said that it's done, or why it failed. */
   returned: PromiseWithResolvers<void>;
   last: BuildResult | undefined;
+  refs: BuildRefs;
   /** Results that go with the build. */
   held: (() => Promise<void>)[];
 }
 
-/** Inputs of a frontend by their names, as references of images that are here. */
-export type FrontendInputs = ReadonlyMap<string, string>;
+/** Inputs of a frontend by their names. */
+export type FrontendInputs = ReadonlyMap<string, NamedContext>;
 
 interface FrontendRequest {
   attributes: Attributes;
@@ -112,6 +116,8 @@ export class BuildRuns {
       const both = AbortSignal.any([signal, build.signal]);
       const answer = await this.#frontend(build.job, build.request, { ...asked, signal: both });
       build.last = answer.result ?? build.last;
+      const imageId = answer.result?.imageId;
+      if (imageId !== undefined) build.refs.add({ type: 'image', reference: imageId });
       if (answer.result?.letGo !== undefined) build.held.push(answer.result.letGo);
       return answer;
     } catch (error) {
@@ -122,7 +128,13 @@ export class BuildRuns {
   async #drive(job: BuildJob, request: SolveRequest, signal: AbortSignal): Promise<BuildResult | undefined> {
     signal.throwIfAborted();
     const returned = Promise.withResolvers<void>();
-    const build: DrivenBuild = { job, request, signal, returned, last: undefined, held: [] };
+    const refs = new BuildRefs(async (source) => {
+      const session = await this.#ports.sessions.get(request.session, signal);
+      const client = new ClientSession(session, this.#ports);
+      const watch = (event: BuildEvent): void => job.tell(event);
+      return await this.#ports.builder.read(source, { session: client, watch, signal });
+    });
+    const build: DrivenBuild = { job, request, signal, returned, last: undefined, refs, held: [] };
     const onAbort = (): void => returned.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#driven.set(request.ref, build);
@@ -132,6 +144,7 @@ export class BuildRuns {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#driven.delete(request.ref);
+      await refs.close();
       for (const letGo of build.held) await letGo().catch(() => undefined);
     }
   }

@@ -52,8 +52,9 @@ export const LLB_CAPABILITIES: readonly string[] = [
 export const FRONTEND_CAPABILITIES: readonly string[] = [
   'solve.base',
   'solve.inlinereturn',
-  'resolveimage',
-  'resolveimage.resolvemode',
+  'readfile',
+  'readdir',
+  'statfile',
   'return',
   'returnmap',
   'importcaches',

@@ -1,11 +1,16 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import type { NamedContext } from '../../builder/build-request.ts';
+import type { FoundFile } from '../../builder/sources/place-files.ts';
 import { EngineError } from '../../errors/engine-error.ts';
+import { toGoFileMode } from '../filesync/go-file-mode.ts';
 import type { GrpcCall, Implementation } from '../grpc/grpc-server.ts';
 import { GRPC, GrpcError } from '../grpc/grpc-status.ts';
-import type { LLBBridge, ResultSchema } from '../protocol/generated/gateway_pb.ts';
+import type { FileRange, LLBBridge, ResultSchema, SolveRequest } from '../protocol/generated/gateway_pb.ts';
 import { type Definition, type DefinitionSchema, OpSchema } from '../protocol/generated/llb_pb.ts';
-import type { BuildRuns, FrontendAnswer } from './build-runs.ts';
+import type { StatSchema } from '../protocol/generated/stat_pb.ts';
+import type { BuildRuns, DrivenBuild, FrontendAnswer } from './build-runs.ts';
 import { FRONTEND_CAPABILITIES, LLB_CAPABILITIES } from './capabilities.ts';
+import { digestOf, RESULT_IMAGE, readGraph } from './source-graph.ts';
 import { type WorkerFacts, workerRecord } from './worker-record.ts';
 
 /** `moby.buildkit.v1.frontend.LLBBridge`: what clients that drive a build ask while it runs. */
@@ -18,15 +23,26 @@ export function gatewayService(runs: BuildRuns, worker: WorkerFacts): Implementa
       workers: [await workerRecord(worker)],
     }),
     solve: async (request, call) => {
-      if (request.frontend === '')
-        throw new EngineError('not-implemented', 'building a graph is not implemented; Dockerfiles are');
       const build = await buildOf(call);
+      if (request.frontend === '') return { result: await sourceResult(build, request) };
       const asked = {
         attributes: request.frontendOpt,
         frontend: request.frontend,
         inputs: inputsOf(request.frontendInputs),
       };
       return { result: resultOf(await runs.step(build, asked, call.signal)) };
+    },
+    readFile: async ({ ref, filePath, range }, call) => {
+      const files = await (await buildOf(call)).refs.files(ref);
+      return { data: files.read(filePath, rangeOf(range)) };
+    },
+    readDir: async ({ ref, dirPath, includePattern }, call) => {
+      const files = await (await buildOf(call)).refs.files(ref);
+      return { entries: files.list(dirPath, includePattern).map(statOf) };
+    },
+    statFile: async ({ ref, path }, call) => {
+      const files = await (await buildOf(call)).refs.files(ref);
+      return { stat: statOf(files.stat(path)) };
     },
     return: async ({ error }, call) => {
       const { returned } = await buildOf(call);
@@ -39,7 +55,10 @@ export function gatewayService(runs: BuildRuns, worker: WorkerFacts): Implementa
       return { definitions: {} };
     },
     // The build ran when it was asked for.
-    evaluate: async () => ({}),
+    evaluate: async ({ ref }, call) => {
+      (await buildOf(call)).refs.source(ref);
+      return {};
+    },
     warn: async ({ digest, level, short, detail, url }, call) => {
       const { job } = await buildOf(call);
       const text = new TextDecoder();
@@ -74,7 +93,22 @@ function resultOf({ result, facts }: FrontendAnswer): MessageInitShape<typeof Re
   };
 }
 
-const RESULT_IMAGE = 'docker-image://sampan.local/result@';
+/** A source that the client wants to look into: a bake file, a Dockerfile elsewhere. */
+async function sourceResult(
+  { refs }: DrivenBuild,
+  { definition, evaluate }: SolveRequest,
+): Promise<MessageInitShape<typeof ResultSchema>> {
+  if (definition === undefined) throw new EngineError('invalid', 'no frontend and no graph');
+  const id = refs.add(readGraph(definition));
+  if (evaluate) await refs.files(id);
+  return { result: { case: 'ref', value: { id, def: definition } } };
+}
+
+function rangeOf(range: FileRange | undefined): { offset: number; length: number | undefined } {
+  const [offset, length] = [Number(range?.offset ?? 0n), Number(range?.length ?? 0n)];
+  if (offset < 0 || length < 0) throw new EngineError('invalid', 'negative offset or length');
+  return { offset, length: range === undefined ? undefined : length };
+}
 
 /** A graph of one image, and of the node that names its result. */
 function imageDefinition(imageId: string): MessageInitShape<typeof DefinitionSchema> {
@@ -86,30 +120,30 @@ function imageDefinition(imageId: string): MessageInitShape<typeof DefinitionSch
   return { def: [source, head], metadata: { [digestOf(source)]: {}, [digestOf(head)]: {} } };
 }
 
-function digestOf(bytes: Uint8Array): string {
-  return `sha256:${new Bun.CryptoHasher('sha256').update(bytes).digest('hex')}`;
-}
-
-/** Results of ours that a client hands back, by the names of the inputs. @throws EngineError "not-implemented" for graphs of others. */
-function inputsOf(definitions: Readonly<Record<string, Definition>>): Map<string, string> {
-  const inputs = new Map<string, string>();
+/** By the names of the inputs. @throws EngineError "not-implemented" for graphs that would have to be run. */
+function inputsOf(definitions: Readonly<Record<string, Definition>>): Map<string, NamedContext> {
+  const inputs = new Map<string, NamedContext>();
   for (const [name, definition] of Object.entries(definitions)) {
-    const identifier = definition.def.map(sourceOf).find((found) => found?.startsWith(RESULT_IMAGE));
-    if (identifier === undefined)
-      throw new EngineError(
-        'not-implemented',
-        `input ${JSON.stringify(name)} is a graph; only results of builds are taken`,
-      );
-    inputs.set(name, identifier.slice(RESULT_IMAGE.length));
+    const source = readGraph(definition);
+    if (source.type === 'file')
+      throw new EngineError('not-implemented', `input ${JSON.stringify(name)} is a single file`);
+    inputs.set(name, source);
   }
   return inputs;
 }
 
-function sourceOf(op: Uint8Array): string | undefined {
-  try {
-    const decoded = fromBinary(OpSchema, op);
-    return decoded.op.case === 'source' ? decoded.op.value.identifier : undefined;
-  } catch {
-    return undefined;
-  }
+function statOf({ name, attributes }: FoundFile): MessageInitShape<typeof StatSchema> {
+  const { type, mode, uid, gid, size, mtimeSeconds, mtimeNanoseconds, linkTarget = '' } = attributes;
+  return {
+    path: name,
+    mode: toGoFileMode(type, mode),
+    uid,
+    gid,
+    size: BigInt(size),
+    modTime: BigInt(mtimeSeconds) * 1_000_000_000n + BigInt(mtimeNanoseconds),
+    linkname: linkTarget,
+    devmajor: BigInt(attributes.deviceMajor ?? 0),
+    devminor: BigInt(attributes.deviceMinor ?? 0),
+    xattrs: Object.fromEntries(attributes.xattrs),
+  };
 }

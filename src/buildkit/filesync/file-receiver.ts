@@ -1,21 +1,9 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  lchownSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
-import { fsPath, makeDevice, makeFifo, setTimes, setXattr } from '../../snapshots/node-attributes.ts';
+import { fsPath } from '../../snapshots/node-attributes.ts';
 import { fromGoFileMode } from './go-file-mode.ts';
 import { decodePacket, encodePacket, type FileStat, type Packet } from './packet.ts';
+import { applyAttributes, makeSpecial, type Owner, openToOverwrite, ROOT } from './received-node.ts';
 import { SentOrder } from './sent-order.ts';
 
 /** What is in the directory since the last transfer: what its sender told of each file, in its order, packet by packet. */
@@ -39,14 +27,6 @@ const MAX_OPEN_FILES = 64;
 const BARE_FILE = 'file 0 ';
 /** No file's time: what has it is asked for again. */
 const NO_TIME = -1n;
-
-interface Owner {
-  uid: number;
-  gid: number;
-}
-
-/** Of whatever this thread makes. */
-const ROOT: Owner = { uid: 0, gid: 0 };
 
 interface Wanted {
   stat: FileStat;
@@ -306,44 +286,4 @@ function describe(stat: FileStat): string {
     linkname,
     ...xattrs.sort(),
   ].join(' ');
-}
-
-/**
- * The file that is there, when it has no other name, so that its new content can be written over its old: a file system finds room for new files far
- * slower just after it took many away (ext4, 20,000 files: 3.6 s; over the old ones 0.3 s). Otherwise `undefined`.
- */
-function openToOverwrite(path: string): { fd: number; owner: Owner } | undefined {
-  let fd: number;
-  try {
-    fd = openSync(fsPath(path), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return undefined;
-  }
-  const { uid, gid, nlink, mode } = fstatSync(fd);
-  if (nlink === 1 && (mode & constants.S_IFMT) === constants.S_IFREG) return { fd, owner: { uid, gid } };
-  closeSync(fd);
-  return undefined;
-}
-
-function makeSpecial(path: string, stat: FileStat): void {
-  const { type } = fromGoFileMode(stat.mode);
-  const { deviceMajor: major, deviceMinor: minor } = stat;
-  if (type === 'symlink') symlinkSync(fsPath(stat.linkname), fsPath(path));
-  else if (type === 'fifo') makeFifo(path, 0o600);
-  else if (type === 'char' || type === 'block') makeDevice(path, { type, mode: 0o600, major, minor });
-}
-
-/**
- * Owner, mode, xattrs, times, in the order in which none undoes another.
- * @param owner whose it is now.
- */
-function applyAttributes(path: string, stat: FileStat, owner: Owner): void {
-  const { type, permissions } = fromGoFileMode(stat.mode);
-  if (stat.uid !== owner.uid || stat.gid !== owner.gid || type === 'directory')
-    lchownSync(fsPath(path), stat.uid, stat.gid);
-  if (type !== 'symlink') chmodSync(fsPath(path), permissions);
-  for (const [name, value] of stat.xattrs)
-    if (!name.startsWith('trusted.overlay.')) setXattr(path, name, value);
-  const nanoseconds = ((stat.mtimeNano % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  setTimes(path, Number((stat.mtimeNano - nanoseconds) / 1_000_000_000n), Number(nanoseconds));
 }

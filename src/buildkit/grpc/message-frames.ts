@@ -3,6 +3,7 @@ import type { Http2Stream } from 'node:http2';
 import { GRPC, GrpcError } from './grpc-status.ts';
 
 const HEADER_BYTES = 5;
+const MAX_LOOSE = 256;
 
 /** One message as it goes over the wire: not compressed, its length, itself. */
 export function frameOf(message: Uint8Array): Uint8Array {
@@ -25,11 +26,18 @@ export async function* readMessages(
   let heldBytes = 0;
   let wanted = HEADER_BYTES;
   let isHeader = true;
+  let loose = 0;
   // Whoever has read enough still answers on it.
   for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     held.push(chunk);
     heldBytes += chunk.length;
-    if (heldBytes < wanted) continue;
+    if (heldBytes < wanted) {
+      // A peer may send its bytes one by one: each piece takes more memory than what is in it.
+      if (++loose === MAX_LOOSE) held.push(Buffer.concat(held.splice(-MAX_LOOSE)));
+      if (loose === MAX_LOOSE) loose = 0;
+      continue;
+    }
+    loose = 0;
     const bytes = held.length === 1 ? chunk : Buffer.concat(held);
     held.length = 0;
     let at = 0;

@@ -8,6 +8,6 @@ test('what nobody knows fails in Docker words', () => {
 
 test('plain requests pass', () => {
   for (const ipcMode of ['', 'shareable', 'container:x']) checkIpcMode({ ipcMode });
-  checkRuntimeName('', 'crun');
+  for (const name of ['', 'runc', 'io.containerd.runc.v2']) checkRuntimeName(name, 'crun');
   checkRuntimeName('crun', 'crun');
 });

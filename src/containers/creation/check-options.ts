@@ -28,8 +28,11 @@ export function checkSecurityOptions({ securityOpt }: Pick<HostOptions, 'securit
   parseSecurityOptions(securityOpt.filter((option) => !/^seccomp[=:]/.test(option)));
 }
 
+/** Docker's names for its default, whatever program that is. */
+const DEFAULT_RUNTIMES = ['', 'runc', 'io.containerd.runc.v2'];
+
 /** @throws EngineError "invalid" when another runtime than the daemon's is asked for. */
 export function checkRuntimeName(asked: string, present: string): void {
-  if (asked !== '' && asked !== present)
+  if (!DEFAULT_RUNTIMES.includes(asked) && asked !== present)
     throw new EngineError('invalid', `unknown or invalid runtime name: ${asked}`);
 }

@@ -117,10 +117,7 @@ export class ContainerStops {
       await this.#recordStopIntent(container);
     if (!killed) await this.#signal(container, task, SIGKILL);
     if (await endsWithin(task, KILL_GRACE_MS)) return;
-    throw new EngineError(
-      'internal',
-      `tried to kill container, but did not receive an exit event: ${container.id}`,
-    );
+    throw outlasted(container);
   }
 
   /** Between two runs: the policy starts it no more, unless it is stopped for a restart on a user's word. */
@@ -129,7 +126,7 @@ export class ContainerStops {
     await this.#restarts.cancel(container);
   }
 
-  /** @throws EngineError "conflict" when it does not run. */
+  /** With SIGKILL resolves once it has ended. @throws EngineError "conflict" when it does not run, "internal" when it outlasts SIGKILL. */
   async kill(container: LiveContainer, signal: number): Promise<void> {
     const { task } = container;
     const ends = ENDING_SIGNALS.has(signal) || signal === stopSignalOf(container.record);
@@ -151,6 +148,8 @@ export class ContainerStops {
       throw error;
     }
     this.#publishKill(container, signal);
+    // As Docker: who has killed it may remove it.
+    if (signal === SIGKILL && !(await endsWithin(task, KILL_GRACE_MS))) throw outlasted(container);
   }
 
   async #signal(container: LiveContainer, task: LiveTask, signal: number): Promise<void> {
@@ -185,6 +184,10 @@ export class ContainerStops {
   }
 }
 
+function outlasted({ id }: LiveContainer): EngineError {
+  return new EngineError('internal', `tried to kill container, but did not receive an exit event: ${id}`);
+}
+
 /** How long a container may take to stop; negative: as long as it likes. */
 export function stopSecondsOf(
   { config }: ContainerRecord,
@@ -193,7 +196,8 @@ export function stopSecondsOf(
   return options.timeoutSeconds ?? config.stopTimeoutSeconds ?? DEFAULT_STOP_SECONDS;
 }
 
-async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
+/** Whether it has ended by then; undefined: however long it takes. */
+export async function endsWithin(task: LiveTask, milliseconds: number | undefined): Promise<boolean> {
   const ended = task.ended.promise.then(() => true);
   if (milliseconds === undefined || milliseconds > MAX_TIMER_MS) return await ended;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -5,7 +5,7 @@ import type { LiveContainer } from '../live-container.ts';
 import { networkOfMode } from '../networking/container-networks.ts';
 import type { ContainerPaths } from '../record/container-paths.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
-import type { ContainerIndex } from '../record/container-store.ts';
+import type { ContainerIndex, ContainerStore } from '../record/container-store.ts';
 import { linkEnvironment } from './link-environment.ts';
 
 /** What a start makes of its container's links. */
@@ -66,6 +66,26 @@ export async function followLinked(
     const wanted = links.reduce((lines, { alias }) => moved(lines, hostNames(linked, alias), address), text);
     if (wanted !== text) await writeFile(path, wanted);
   }
+}
+
+/** Forget a link, and its name in the container that has it. @throws EngineError "not-found" in Docker's words. */
+export async function unlink(
+  parent: LiveContainer,
+  alias: string,
+  { containers, paths, store }: { containers: Containers; paths: ContainerPaths; store: ContainerStore },
+): Promise<void> {
+  const link = parent.record.links.find((one) => one.alias === alias);
+  if (link === undefined) throw new EngineError('not-found', `No such container: ${parent.name}/${alias}`);
+  const record = { ...parent.record, links: parent.record.links.filter((one) => one !== link) };
+  await store.update(record);
+  parent.record = record;
+  const linked = [...containers.values()].find(({ id }) => id === link.id);
+  if (linked === undefined || parent.task === undefined) return;
+  const path = paths.hosts(parent.id);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const left = text.split('\n').filter((line) => !line.endsWith(`\t${hostNames(linked, alias)}`));
+  await writeFile(path, left.join('\n'));
 }
 
 /** `Links` of inspect: `/target:/own/alias`. */

@@ -1,7 +1,7 @@
 import { chown, readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { EngineError } from '../../errors/engine-error.ts';
-import { NAME_SERVER_ADDRESS } from '../../network/names/redirect-rules.ts';
+import { resolvConfText, servedByEngine } from '../../network/names/resolv-conf-text.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import { servesNames } from '../../network/predefined-networks.ts';
 import { rootOf } from '../../sys/id-map.ts';
@@ -42,7 +42,7 @@ export async function writeNetworkFiles(
     write(
       paths.resolvConf(record.id),
       Promise.all([network.resolver, network.joined]).then(([resolver, { endpoints }]) =>
-        resolvConfText(record, resolver, { served: endpoints.some(servesNames) }),
+        containerResolvConf(record, resolver, { served: endpoints.some(servesNames) }),
       ),
     ),
   ]);
@@ -61,9 +61,9 @@ export async function rewriteNetworkFiles(
   await replaceText(hosts, text, hostsWith(text, record, endpoints));
   const conf = paths.resolvConf(record.id);
   const settings = await resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
-  const texts = [true, false].map((served) => resolvConfText(record, settings, { served }));
+  const texts = [true, false].map((served) => containerResolvConf(record, settings, { served }));
   const present = await readFile(conf, 'utf8').catch(() => '');
-  const wanted = resolvConfText(record, settings, { served: endpoints.some(servesNames) });
+  const wanted = containerResolvConf(record, settings, { served: endpoints.some(servesNames) });
   if (texts.includes(present)) await replaceText(conf, present, wanted);
 }
 
@@ -141,23 +141,16 @@ function extraHostLine(text: string, hostGateway: string | undefined): string {
 }
 
 /** `served`: by the engine's name server, which asks those of `--dns` or the host's in turn. */
-export function resolvConfText(
+export function containerResolvConf(
   record: ContainerRecord,
   resolver: ResolverSettings,
   { served }: { served: boolean },
 ): string {
   const { dns, dnsSearch, dnsOptions } = record.host;
-  const outside = dns.length > 0 ? dns : resolver.nameservers;
-  const nameservers = served ? [NAME_SERVER_ADDRESS] : outside;
-  const search = dnsSearch.length > 0 ? dnsSearch.filter((domain) => domain !== '.') : resolver.search;
-  const asked = dnsOptions.length > 0 ? dnsOptions : resolver.options;
-  // A container's name has no dot, and is no domain's.
-  const hasDots = asked.some((option) => option.startsWith('ndots:'));
-  const options = served && !hasDots ? [...asked, 'ndots:0'] : asked;
-  const lines = [
-    ...nameservers.map((server) => `nameserver ${server}`),
-    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
-    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
-  ];
-  return `${lines.join('\n')}\n`;
+  const words = {
+    nameservers: dns.length > 0 ? dns : resolver.nameservers,
+    search: dnsSearch.length > 0 ? dnsSearch.filter((domain) => domain !== '.') : resolver.search,
+    options: dnsOptions.length > 0 ? dnsOptions : resolver.options,
+  };
+  return resolvConfText(served ? servedByEngine(words) : words);
 }

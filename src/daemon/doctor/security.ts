@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { profileNames } from '../../runtime/spec/apparmor.ts';
+import { DEFAULT_PROFILE, profileNames } from '../../runtime/spec/apparmor.ts';
 import type { DoctorCheck } from '../../wire/doctor.ts';
 import { type Check, finding } from './check.ts';
-
-const PROFILE = 'docker-default';
 
 /** What confines containers beside namespaces: seccomp, and the kernel's security modules. */
 export const checkSecurity: Check = {
@@ -42,10 +40,12 @@ function modules(): DoctorCheck[] {
 
 function apparmor(): DoctorCheck {
   const text = readText('/sys/kernel/security/apparmor/profiles');
-  if (profileNames(text).has(PROFILE)) return finding('lsm', 'ok', `AppArmor, profile ${PROFILE}`);
-  return finding('lsm', 'note', `AppArmor is there, and the profile ${PROFILE} is not loaded`, {
+  if (profileNames(text).has(DEFAULT_PROFILE))
+    return finding('lsm', 'ok', `AppArmor, profile ${DEFAULT_PROFILE}`);
+  return finding('lsm', 'note', `AppArmor is there, and the profile ${DEFAULT_PROFILE} is not loaded`, {
     cost: 'containers are not confined by it',
-    command: `apparmor_parser -r /etc/apparmor.d/${PROFILE}`,
+    advice: 'install apparmor_parser; the daemon loads the profile as it starts',
+    command: 'apt-get install apparmor',
   });
 }
 

@@ -3,7 +3,7 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import type { Logger } from '../../errors/logger.ts';
 import { OwnBlobCollector } from '../../registry/server/blob-collector.ts';
 import { collectGarbage } from '../../registry/server/gc/collect-garbage.ts';
-import { notifySystemd } from '../../sys/sd-notify.ts';
+import { takeNotifySocket } from '../../sys/sd-notify.ts';
 import { parseDuration } from '../../wire/time.ts';
 import { createLogger } from '../daemon-logger.ts';
 import { proxyOf } from '../proxy-environment.ts';
@@ -32,6 +32,7 @@ export async function serveStandAlone(flags: ParsedFlags): Promise<void> {
     throw new EngineError('conflict', `${root.path} belongs to an engine, which serves it itself`, {
       hint: 'Start the engine with --embedded-registry, or give another --root.',
     });
+  const notify = takeNotifySocket();
   const keeper = new OwnBlobCollector(root.content, () => root.pushed.digests().union(root.cached.digests()));
   await root.content.sweepIngests(INGEST_AGE_MS);
   await keeper.releaseUnnamed();
@@ -49,9 +50,9 @@ export async function serveStandAlone(flags: ParsedFlags): Promise<void> {
   const timer = collectEvery(flags, ports);
   warnOfExposure(options, logger);
   logger.info('registry listens', { url: running.url, root: root.path, writable: options.writable });
-  notifySystemd('READY=1');
+  notify('READY=1');
   await untilSignal();
-  notifySystemd('STOPPING=1');
+  notify('STOPPING=1');
   clearInterval(timer);
   await control.close();
   await running.close();

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patience } from '../../sys/testing/patience.ts';
 import { cgroupVersion } from '../cgroups/task-cgroup.ts';
 import type { TaskHandle } from '../runtime.ts';
 import { plainHostOptions } from '../spec/plain-host-options.ts';
@@ -267,18 +268,22 @@ describe('the end of a task', () => {
     expect(await subject.leftovers(request)).toEqual([]);
   });
 
-  test('a monitor that hangs does not hide the end', async () => {
-    const request = subject.request(['sh', '-c', 'exit 6']);
-    const { runtime } = subject;
-    const handle = await runtime.create(request, { signal });
-    process.kill(handle.monitorPid, 'SIGSTOP');
-    await runtime.start(handle);
-    const exit = await runtime.wait(handle, { signal });
-    // Here nobody reaps what the monitor leaves: the code is lost, and said to be.
-    expect(exit.exitCode === 6 || exit.error !== undefined).toBe(true);
-    await runtime.remove(handle);
-    expect(await subject.leftovers(request)).toEqual([]);
-  }, 30_000);
+  test(
+    'a monitor that hangs does not hide the end',
+    async () => {
+      const request = subject.request(['sh', '-c', 'exit 6']);
+      const { runtime } = subject;
+      const handle = await runtime.create(request, { signal });
+      process.kill(handle.monitorPid, 'SIGSTOP');
+      await runtime.start(handle);
+      const exit = await runtime.wait(handle, { signal });
+      // Here nobody reaps what the monitor leaves: the code is lost, and said to be.
+      expect(exit.exitCode === 6 || exit.error !== undefined).toBe(true);
+      await runtime.remove(handle);
+      expect(await subject.leftovers(request)).toEqual([]);
+    },
+    30_000 * patience,
+  );
 
   test('out of memory is told', async () => {
     const args = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** What Docker calls the profile that containers have where nothing else is said. */
-const DEFAULT_PROFILE = 'docker-default';
+export const DEFAULT_PROFILE = 'docker-default';
 
 /** Of the host: whether its kernel confines by AppArmor, and the names of the profiles that are loaded. */
 export interface AppArmorHost {
   enabled: boolean;
+  /** Whether they are to be seen: a container's securityfs is empty. */
+  hasProfiles: boolean;
   profiles: () => ReadonlySet<string>;
 }
 
@@ -16,7 +18,7 @@ export interface AppArmorHost {
 export function apparmorProfile(
   asked: string | undefined,
   { privileged }: { privileged: boolean },
-  host: AppArmorHost = appArmorHost,
+  host: Pick<AppArmorHost, 'enabled' | 'profiles'> = appArmorHost,
 ): string | undefined {
   if (!host.enabled) return undefined;
   if (asked !== undefined && asked !== '') return asked;
@@ -24,10 +26,13 @@ export function apparmorProfile(
   return host.profiles().has(DEFAULT_PROFILE) ? DEFAULT_PROFILE : undefined;
 }
 
-const appArmorHost: AppArmorHost = {
+const PROFILES = '/sys/kernel/security/apparmor/profiles';
+
+export const appArmorHost: AppArmorHost = {
   // For as long as the kernel runs.
   enabled: readText('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
-  profiles: () => profileNames(readText('/sys/kernel/security/apparmor/profiles')),
+  hasProfiles: existsSync(PROFILES),
+  profiles: () => profileNames(readText(PROFILES)),
 };
 
 /** Lines `name (mode)`; a name may have blanks. */

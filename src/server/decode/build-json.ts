@@ -125,7 +125,7 @@ export function buildOfJson(
     parameters: parametersOf(json),
     checkOnly: json.checkOnly,
     ...(json.describe === 'outline' || json.describe === 'targets' ? { describe: json.describe } : {}),
-    sourceDateEpoch: json.sourceDateEpoch,
+    sourceDateEpoch: json.buildArgs['SOURCE_DATE_EPOCH'],
   };
 }
 

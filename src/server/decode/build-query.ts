@@ -19,7 +19,7 @@ export function classicBuild(request: ApiRequest, session: BuildSession): BuildR
   const platform = platformParam(request);
   return {
     session,
-    context: remote === undefined ? { type: 'local' } : { type: 'remote', url: remote },
+    context: remote === undefined ? { type: 'local' } : { type: 'remote', url: remoteUrl(remote) },
     dockerfile: { from: 'context', path: textParam(request, 'dockerfile') ?? 'Dockerfile' },
     namedContexts: new Map(),
     target: textParam(request, 'target') ?? '',
@@ -40,6 +40,20 @@ export function classicBuild(request: ApiRequest, session: BuildSession): BuildR
     checkOnly: false,
     sourceDateEpoch: undefined,
   };
+}
+
+/** What a repository or a download begins with. */
+const REMOTE = /^(https?:\/\/|git:\/\/|github\.com\/|git@)/;
+
+/** @throws EngineError "internal" in Docker's words, and with its status. */
+function remoteUrl(remote: string): string {
+  if (REMOTE.test(remote)) return remote;
+  throw new EngineError('internal', `remoteURL (${remote}) could not be recognized as URL`);
+}
+
+/** Of all that were given, those without a value among them. */
+export function buildArgNames(request: ApiRequest): string[] {
+  return Object.keys(jsonParam(request, 'buildargs') ?? {});
 }
 
 /** Images with a cache of their own; of those without one nothing is used. */

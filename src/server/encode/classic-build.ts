@@ -4,10 +4,17 @@ import { type Digest, hexOf } from '../../oci/digest.ts';
 import type { ProgressMessage } from '../../wire/image.ts';
 import { encodeProgress } from './image.ts';
 
+const FROM = /^\s*from\b/i;
+
 type Line = BuildPlanLines['lines'][number];
+
+/** What is in the cache is found there sooner. */
+const ANNOUNCE_MS = 100;
 
 interface StepState {
   vertex: BuildVertex | undefined;
+  /** Until it is told that the step runs. */
+  announcing: NodeJS.Timeout | undefined;
   /** What it printed before its turn came. */
   waiting: ProgressMessage[];
 }
@@ -19,15 +26,23 @@ interface StepState {
 export class ClassicProgress {
   readonly #write: (message: ProgressMessage) => void;
   readonly #labels: ReadonlyMap<string, string>;
+  readonly #buildArgs: readonly string[];
   readonly #steps = new Map<Digest, StepState>();
   #lines: readonly Line[] = [];
+  #unused: readonly string[] = [];
+  #firstFrom = 0;
   #current = -1;
   /** Stands for the image as of the step before. */
   #id = '';
 
-  constructor(write: (message: ProgressMessage) => void, labels: ReadonlyMap<string, string>) {
+  /** `buildArgs`: names of those that were given, whatever their values. */
+  constructor(
+    write: (message: ProgressMessage) => void,
+    { labels, buildArgs }: { labels: ReadonlyMap<string, string>; buildArgs: readonly string[] },
+  ) {
     this.#write = write;
     this.#labels = labels;
+    this.#buildArgs = buildArgs;
   }
 
   event(event: BuildEvent): void {
@@ -35,7 +50,7 @@ export class ClassicProgress {
       case 'dockerfile':
         break;
       case 'plan':
-        this.#begin(event.lines);
+        this.#begin(event);
         break;
       case 'vertex':
         this.#vertex(event.vertex);
@@ -53,6 +68,7 @@ export class ClassicProgress {
 
   /** The build has failed: the step that did gets its turn. */
   failed(): void {
+    this.#settle();
     const at = this.#lines.findIndex(
       ({ vertex }) => vertex !== undefined && this.#steps.get(vertex)?.vertex?.error !== undefined,
     );
@@ -63,23 +79,31 @@ export class ClassicProgress {
 
   /** `ids` in full. */
   done(imageId: Digest, names: readonly string[]): void {
+    this.#settle();
     if (this.#labels.size > 0) {
       const text = [...this.#labels].map(([key, value]) => `${key}=${value}`).join(' ');
       this.#header(this.#lines.length, `LABEL ${text}`);
       this.#write({ stream: ` ---> ${hexOf(imageId).slice(0, 12)}\n` });
     }
     this.#write({ aux: { ID: imageId } });
+    if (this.#unused.length > 0)
+      this.#write({
+        stream: `[Warning] One or more build-args [${this.#unused.join(' ')}] were not consumed\n`,
+      });
     this.#write({ stream: `Successfully built ${hexOf(imageId).slice(0, 12)}\n` });
     for (const name of names) this.#write({ stream: `Successfully tagged ${name}\n` });
   }
 
-  #begin(lines: readonly Line[]): void {
+  #begin({ lines, declaredArgs }: BuildPlanLines): void {
     this.#lines = lines;
+    this.#firstFrom = lines.findIndex(({ code }) => FROM.test(code));
+    const known = new Set(declaredArgs);
+    this.#unused = this.#buildArgs.filter((name) => !known.has(name)).sort();
     this.#advance();
   }
 
   #stateOf(vertex: Digest): StepState {
-    const known = this.#steps.get(vertex) ?? { vertex: undefined, waiting: [] };
+    const known = this.#steps.get(vertex) ?? { vertex: undefined, announcing: undefined, waiting: [] };
     this.#steps.set(vertex, known);
     return known;
   }
@@ -90,14 +114,35 @@ export class ClassicProgress {
     state.vertex = vertex;
     const isRun = /^\[[^\]]*\] RUN\b/.test(vertex.name);
     if (isRun && !wasStarted && vertex.startedNano !== undefined && vertex.completedNano === undefined)
-      this.#tell(vertex.digest, { stream: ` ---> Running in ${shortOf(vertex.digest)}\n` });
+      state.announcing = setTimeout(() => this.#announce(vertex.digest), ANNOUNCE_MS);
+    if (vertex.completedNano !== undefined && vertex.cached) this.#unannounced(state);
+    else if (vertex.completedNano !== undefined) this.#announce(vertex.digest);
     if (this.#lines[this.#current]?.vertex === vertex.digest && isDone(vertex)) {
       this.#tellEnd(vertex);
       this.#advance();
     }
   }
 
+  #settle(): void {
+    for (const state of this.#steps.values()) this.#unannounced(state);
+  }
+
+  /** That it runs: once it is known not to be in the cache. */
+  #announce(vertex: Digest): void {
+    if (this.#unannounced(this.#stateOf(vertex)))
+      this.#tell(vertex, { stream: ` ---> Running in ${shortOf(vertex)}\n` });
+  }
+
+  /** @returns whether it was yet to be told. */
+  #unannounced(state: StepState): boolean {
+    const { announcing } = state;
+    clearTimeout(announcing);
+    state.announcing = undefined;
+    return announcing !== undefined;
+  }
+
   #log(vertex: Digest, stream: 1 | 2, data: Uint8Array): void {
+    this.#announce(vertex);
     const text = new TextDecoder().decode(data);
     this.#tell(vertex, { stream: stream === 1 ? text : `\u001b[91m${text}\u001b[0m` });
   }
@@ -120,6 +165,8 @@ export class ClassicProgress {
       this.#tellStep();
       const { vertex, code } = this.#lines[this.#current] ?? {};
       if (vertex === undefined) {
+        // An ARG above the stages makes nothing.
+        if (this.#current < this.#firstFrom) continue;
         this.#id = createHash('sha256').update(`${this.#id}\n${code}`).digest('hex');
         this.#write({ stream: ` ---> ${this.#id.slice(0, 12)}\n` });
         continue;

@@ -7,7 +7,7 @@ import { familiarName, parseReference, withDefaultTag } from '../../oci/referenc
 import { parseFilters } from '../../wire/filters.ts';
 import { type ApiRequest, boolParam, intParam, textParam } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
-import { checkIsolation, classicBuild, registryConfig } from '../decode/build-query.ts';
+import { buildArgNames, checkIsolation, classicBuild, registryConfig } from '../decode/build-query.ts';
 import { cacheSelection } from '../decode/cache-selection.ts';
 import { ClassicProgress } from '../encode/classic-build.ts';
 import { OutputGate } from '../output-gate.ts';
@@ -106,9 +106,12 @@ async function run(
   const writer = new ProgressWriter(response);
   const isQuiet = boolParam(request, 'q');
   const gate = new OutputGate(() => writer.waitingBytes);
-  const progress = new ClassicProgress((message) => {
-    if (!isQuiet) writer.write(message);
-  }, wanted.labels);
+  const progress = new ClassicProgress(
+    (message) => {
+      if (!isQuiet) writer.write(message);
+    },
+    { labels: wanted.labels, buildArgs: buildArgNames(request) },
+  );
   try {
     const watch = (event: BuildEvent): void => {
       const passed = gate.pass(event);

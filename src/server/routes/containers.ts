@@ -19,6 +19,7 @@ import {
 } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
+import { moveInterfaceSysctls } from '../decode/interface-sysctls.ts';
 import { platformParam } from '../decode/platform.ts';
 import { terminalSize } from '../decode/terminal-size.ts';
 import { decodeUpdateRequest } from '../decode/update-request.ts';
@@ -130,16 +131,20 @@ export function containerRoutes(backends: Backends): Route[] {
     },
     {
       method: 'DELETE',
-      // A container's name for another one, by a link: there are none.
+      // A container's name for another one, by a link.
       pattern: '/containers/{}/{}',
-      handler: ({ params: [name = '', alias = ''] }) => {
-        throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+      handler: async (request, response) => {
+        const [name = '', alias = ''] = request.params;
+        if (!boolParam(request, 'link'))
+          throw new EngineError('not-found', `No such container: ${name}/${alias}`);
+        await containers.unlink(name, alias);
+        response.empty(204);
       },
     },
   ];
 }
 
-/** No container has a link, so what is named is at most a container's own name. @throws EngineError in Docker's words. */
+/** What is named is at most a container's own name. @throws EngineError in Docker's words. */
 async function refuseLink(containers: Backends['containers'], name: string): Promise<never> {
   await containers.inspect(name);
   throw new EngineError('internal', 'Conflict, cannot remove the default link name of the container');
@@ -155,6 +160,7 @@ async function create(backends: Backends, request: ApiRequest, response: ApiResp
     );
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
+  warnings.push(...moveInterfaceSysctls({ host, networks }, request.version));
   const platform = platformParam(request);
   const result = await withTimeline(request, response, (timeline) =>
     backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>

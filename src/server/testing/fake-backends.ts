@@ -69,6 +69,7 @@ export class FakeEngine implements Backends {
     },
     cachePolicies: async () => [],
     receive: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
+    read: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
     localProof: () => Promise.reject(new EngineError('not-implemented', 'nothing is built here')),
   };
 
@@ -108,6 +109,7 @@ export class FakeEngine implements Backends {
     rename: async (name, newName) => {
       this.#find(name).view.name = newName;
     },
+    unlink: async (name, alias) => void this.calls.push(['unlink', name, alias]),
     remove: async (name, options) => {
       this.calls.push(['remove', name, options]);
       const { view } = this.#find(name);

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ChainId } from '../../oci/digest.ts';
+import { patience } from '../../sys/testing/patience.ts';
 import { ErofsSnapshotter } from '../erofs/erofs-snapshotter.ts';
 import { dir, file, type LayerMember, link, opaque, symlink, whiteout } from '../testing/layer-tar.ts';
 import { SnapshotFixture } from '../testing/snapshot-fixture.ts';
@@ -53,24 +54,28 @@ function withoutRootTime(listing: Listing): Listing {
   return { ...listing, '/': { ...(listing['/'] as object), mtimeSeconds: 0, mtimeNanoseconds: 0 } };
 }
 
-test('any layers: the tree, the mount and the EROFS index say the same', async () => {
-  let compared = 0;
-  for (let round = 0; round < rounds; round++) {
-    await using overlay = await SnapshotFixture.open((root) => new OverlaySnapshotter(root));
-    await using erofs = await SnapshotFixture.open((root) => new ErofsSnapshotter({ root }));
-    let tops: [ChainId, ChainId] | undefined;
-    for (let layers = 0; layers < 3; layers++) {
-      const layer = Array.from({ length: 1 + random(6) }, member);
-      const [one, two] = [await grown(overlay, layer, tops?.[0]), await grown(erofs, layer, tops?.[1])];
-      if (one !== undefined && two !== undefined) tops = [one, two];
-      // Some links that lead nowhere are refused by one only.
-      else if (one !== two) break;
+test(
+  'any layers: the tree, the mount and the EROFS index say the same',
+  async () => {
+    let compared = 0;
+    for (let round = 0; round < rounds; round++) {
+      await using overlay = await SnapshotFixture.open((root) => new OverlaySnapshotter(root));
+      await using erofs = await SnapshotFixture.open((root) => new ErofsSnapshotter({ root }));
+      let tops: [ChainId, ChainId] | undefined;
+      for (let layers = 0; layers < 3; layers++) {
+        const layer = Array.from({ length: 1 + random(6) }, member);
+        const [one, two] = [await grown(overlay, layer, tops?.[0]), await grown(erofs, layer, tops?.[1])];
+        if (one !== undefined && two !== undefined) tops = [one, two];
+        // Some links that lead nowhere are refused by one only.
+        else if (one !== two) break;
+      }
+      if (tops === undefined) continue;
+      const listing = withoutRootTime(await listTree(await overlay.store.tree(tops[0])));
+      expect(withoutRootTime(await listTree(await erofs.store.tree(tops[1])))).toEqual(listing);
+      expect(withoutRootTime(listMounted(await overlay.mounted('k', tops[0])))).toEqual(listing);
+      compared++;
     }
-    if (tops === undefined) continue;
-    const listing = withoutRootTime(await listTree(await overlay.store.tree(tops[0])));
-    expect(withoutRootTime(await listTree(await erofs.store.tree(tops[1])))).toEqual(listing);
-    expect(withoutRootTime(listMounted(await overlay.mounted('k', tops[0])))).toEqual(listing);
-    compared++;
-  }
-  expect(compared).toBeGreaterThan(rounds / 2);
-}, 120_000);
+    expect(compared).toBeGreaterThan(rounds / 2);
+  },
+  120_000 * patience,
+);

@@ -284,12 +284,53 @@ describe('archives', () => {
     }
   }, 60_000);
 
+  test.each([
+    ['sampan', sampan],
+    ['buildx', buildx],
+  ])(
+    '%s: rewrite-timestamp gives one digest for one source; a tree has one time',
+    async (name, build) => {
+      const folder = project({
+        Dockerfile: 'FROM busybox\nCOPY f /f\nRUN echo > /made; touch -d @1000 /old\nWORKDIR /w\n',
+        f: name,
+      });
+      const env = { SOURCE_DATE_EPOCH: '86400' };
+      const idOf = async (tag: string, ...args: string[]): Promise<string> => {
+        const output = ['-o', `type=image,name=${tag},rewrite-timestamp=true`];
+        expect(await build(['--no-cache', ...output, ...args, folder], { env })).toMatchObject({ code: 0 });
+        return await daemon.out(['image', 'inspect', '-f', '{{.Id}} {{.Created}}', tag]);
+      };
+      const first = await idOf('dated');
+      expect(first).toEndWith(' 1970-01-02T00:00:00Z');
+      expect(await idOf('dated-again')).toBe(first);
+      const times = ['run', '--rm', 'dated', 'stat', '-c', '%Y', '/f', '/made', '/old', '/w', '/bin/busybox'];
+      const below = ['run', '--rm', 'busybox', 'stat', '-c', '%Y', '/bin/busybox'];
+      expect(await daemon.out(times)).toBe(`86400\n86400\n1000\n86400\n${await daemon.out(below)}`);
+      // As of another build argument, that of the output counts; without one nothing is dated.
+      const own = `type=image,name=dated,rewrite-timestamp=true,source-date-epoch=5000`;
+      expect(await build(['-o', own, folder], { env })).toMatchObject({ code: 0 });
+      expect(await daemon.out(times)).toStartWith('5000\n5000\n1000\n5000\n');
+      const undated = 'type=image,name=dated,rewrite-timestamp=true,source-date-epoch=';
+      expect((await build(['-o', undated, folder], { env })).stderr).toContain(
+        'no source-date-epoch was found',
+      );
+      expect(await daemon.out(times)).not.toContain('5000');
+      const tar = join(work, `dated-${name}.tar`);
+      expect(await build(['-o', `type=tar,dest=${tar}`, folder], { env })).toMatchObject({ code: 0 });
+      const seen = new Set<number>();
+      new TarReader({ entry: ({ mtimeSeconds }) => void seen.add(mtimeSeconds) }).write(readFileSync(tar));
+      expect([...seen]).toEqual([86_400]);
+    },
+    120_000,
+  );
+
   test('what an output cannot do is refused before anything is built', async () => {
     const folder = project({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'e' });
     const refused: [string[], string][] = [
       [['-o', 'type=image,compression=estargz'], 'compression type estargz is not implemented'],
       [['-o', 'type=image,colour=red'], 'unknown attribute "colour" of output image'],
-      [['-o', 'type=image,rewrite-timestamp=true'], 'wants SOURCE_DATE_EPOCH'],
+      [['-o', 'type=image,source-date-epoch=soon'], 'invalid source-date-epoch: soon: strconv.ParseInt'],
+      [['--build-arg', 'SOURCE_DATE_EPOCH=soon'], 'invalid SOURCE_DATE_EPOCH: soon: strconv.ParseInt'],
       [['--cache-to', 'type=local'], 'local cache exporter requires dest'],
       [['--cache-to', 'type=registry'], 'registry cache exporter requires ref'],
       [['--sbom', 'generator=x/y'], 'SBOM generator "x/y" is not implemented'],

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildFixture } from '../../clients/build/build-fixture.ts';
 import { must } from '../../support/engine/command.ts';
+import { serveRepository } from '../../support/engine/served-repository.ts';
 
 // What makes a RUN another one, and what doesn't; what ONBUILD reads; build arguments that steer BuildKit. As Docker 28.5 with buildx 0.29 does it.
 let fixture: BuildFixture;
@@ -41,7 +41,86 @@ async function isCached(first: Parameters<typeof build>, second: Parameters<type
   return new RegExp(`^#${step} CACHED$`, 'm').test(said);
 }
 
+/** Names of the steps that were taken from the cache, but for base images. */
+function cachedIn(said: string): string[] {
+  const names = new Map(
+    [...said.matchAll(/^#(\d+) \[[^\]]*\d+\/\d+\] ((?!FROM ).*)$/gm)].map(([, id, name]) => [id, name]),
+  );
+  return [...said.matchAll(/^#(\d+) CACHED$/gm)].flatMap(([, id]) => names.get(id) ?? []);
+}
+
 const run = (mount: string, command: string) => ['FROM busybox', `RUN ${mount} ${command}`];
+
+test('COPY --link is taken from the cache whatever lies below, and hides a link that does', async () => {
+  const dockerfile = (base: string) => [
+    'FROM busybox',
+    `RUN mkdir -p /etc /real && ln -s /real /to && echo named:x:${base}:${base}::/: >> /etc/passwd && echo ${base} > /base`,
+    'COPY --link f /to/f',
+    'COPY --link --chown=5:6 f /own/f',
+    'COPY --link --chown=named f /named',
+    'COPY f /plain',
+    'RUN cat /base /to/f > /out; ls -A /real >> /out; stat -c "%F %u:%g" /to /own/f /named >> /out',
+  ];
+  const printed = (base: string): string =>
+    [base, 'content', 'directory 0:0', 'regular file 5:6', `regular file ${base}:${base}`, ''].join('\n');
+  const files = { f: 'content\n' };
+  expect((await build(dockerfile('71'), { files })).out).toBe(printed('71'));
+  const other = await build(dockerfile('72'), { files });
+  expect(other.out).toBe(printed('72'));
+  // The third looks a name up there, the fourth is a plain one.
+  expect(cachedIn(other.said)).toEqual(['COPY --link f /to/f', 'COPY --link --chown=5:6 f /own/f']);
+  // On what it was made on, too, and by a daemon that reads of it in its database.
+  await fixture.daemon.restart();
+  const again = await build(dockerfile('71'), { files });
+  expect(again.out).toBe(printed('71'));
+  expect(cachedIn(again.said)).toHaveLength(6);
+  const changed = await build(dockerfile('71'), { files: { f: 'other\n' } });
+  expect(changed.out).toBe(printed('71').replace('content', 'other'));
+  expect(cachedIn(changed.said)).toHaveLength(1);
+});
+
+test('one COPY --link in two stages at once, with a cache and without, is in both', async () => {
+  const stage = (name: string) => [`FROM busybox AS ${name}`, `RUN echo ${name} > /n`, 'COPY --link f /f'];
+  const dockerfile = [
+    ...stage('a'),
+    ...stage('b'),
+    'FROM busybox',
+    'RUN --mount=from=a,target=/a --mount=from=b,target=/b cat /a/n /a/f /b/n /b/f > /out',
+  ];
+  const files = { f: 'at once\n' };
+  for (const args of [[], ['--no-cache'], []])
+    expect((await build(dockerfile, { files, args })).out).toBe('a\nat once\nb\nat once\n');
+  const layers = async (target: string): Promise<string[]> => {
+    const folder = fixture.project({ ...files, Dockerfile: [...dockerfile, ''].join('\n') });
+    await fixture.daemon.out(['build', '-q', '-t', target, '--target', target, folder]);
+    const listed = await fixture.daemon.out(['inspect', '-f', '{{json .RootFS.Layers}}', target]);
+    return JSON.parse(listed) as string[];
+  };
+  const [one, other] = [await layers('a'), await layers('b')];
+  expect(one.at(-1)).toBe(other.at(-1) ?? '');
+  expect(one.at(-2)).not.toBe(other.at(-2) ?? '');
+});
+
+test('SOURCE_DATE_EPOCH makes what WORKDIR makes another, and nothing that is run or copied', async () => {
+  const dockerfile = [
+    'FROM busybox',
+    'RUN echo > /made',
+    'COPY f /f',
+    'WORKDIR /w',
+    'RUN stat -c %Y /w > /out',
+  ];
+  const dated = (epoch: string) => ({
+    files: { f: 'x' },
+    args: ['--build-arg', `SOURCE_DATE_EPOCH=${epoch}`],
+  });
+  expect((await build(dockerfile, dated('1000'))).out).toBe('1000\n');
+  const { out, said } = await build(dockerfile, dated('2000'));
+  expect(out).toBe('2000\n');
+  expect(cachedIn(said)).toEqual(['RUN echo > /made', 'COPY f /f']);
+  const asked = ['FROM busybox', 'ARG SOURCE_DATE_EPOCH', 'RUN echo "$SOURCE_DATE_EPOCH" > /out'];
+  expect((await build(asked, dated('1000'))).out).toBe('1000\n');
+  expect((await build(asked, dated('2000'))).out).toBe('2000\n');
+});
 
 test('what a cache mount begins with is part of the step', async () => {
   const dockerfile = (value: number) => [
@@ -147,32 +226,13 @@ test("BuildKit's own build arguments are heeded", async () => {
 });
 
 test('a repository that asks who it is gets the secret that is meant for it, which opens it to nobody else', async () => {
-  const source = join(fixture.daemon.root, 'private');
-  mkdirSync(source);
-  const git = (...words: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...words], {
-      cwd: source,
-      encoding: 'utf8',
-    });
-  git('init', '-q', '-b', 'main');
-  writeFileSync(join(source, 'f'), 'private\n');
-  git('add', 'f');
-  git('commit', '-qm', 'x');
-  git('update-server-info');
-  const commit = git('rev-parse', 'HEAD').trim();
-  const wanted = `Basic ${Buffer.from('x-access-token:t0ken').toString('base64')}`.toLowerCase();
-  using server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    fetch: async (request) => {
-      if (request.headers.get('authorization')?.toLowerCase() !== wanted)
-        return new Response('who?', { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } });
-      const path = new URL(request.url).pathname.replace(/^\/p\.git/, '');
-      const file = Bun.file(join(source, '.git', path));
-      return (await file.exists()) ? new Response(file) : new Response('', { status: 404 });
-    },
-  });
-  const url = `http://127.0.0.1:${server.port}/p.git`;
+  const authorization = `Basic ${Buffer.from('x-access-token:t0ken').toString('base64')}`;
+  using repository = serveRepository(
+    join(fixture.daemon.root, 'private'),
+    { f: 'private\n' },
+    { authorization },
+  );
+  const { url, commit } = repository;
   const dockerfile = (ref: string) => [
     'FROM scratch',
     `ADD ${url}#${ref} /`,

@@ -117,19 +117,6 @@ describe('sampan build', () => {
     expect(second.stderr).toMatch(/#\d+ cached: made .* of the same inputs\n#\d+ CACHED/);
   }, 60_000);
 
-  test('two builds of one source with SOURCE_DATE_EPOCH give one digest', async () => {
-    const folder = project({
-      Dockerfile: 'FROM busybox\nCOPY f /f\nRUN echo made > /made\nWORKDIR /w\n',
-      f: 'f',
-    });
-    const env = { SOURCE_DATE_EPOCH: '1700000000' };
-    const first = await build(['-q', '--no-cache', folder], { env });
-    await Bun.sleep(1100);
-    const second = await build(['-q', '--no-cache', folder], { env });
-    expect(second.stdout).toBe(first.stdout);
-    expect(first.stdout).toMatch(/^sha256:/);
-  }, 60_000);
-
   test('what .dockerignore names is not sent; the Dockerfile’s own comes first', async () => {
     const folder = project({
       Dockerfile: 'FROM scratch\nCOPY . /\n',

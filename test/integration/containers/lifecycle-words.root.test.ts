@@ -176,3 +176,29 @@ test('a signal that is none is told of only where there is something to send it 
     { message: 'cannot stop container: idle: invalid signal: BAD' },
   ]);
 });
+
+test.each(CLIENTS)('%s: what was killed has ended, and can be removed', async (client) => {
+  for (let round = 0; round < 5; round++) {
+    await engine.out(['run', '-d', '--name', 'victim', 'busybox', 'sleep', '1000'], { client });
+    await engine.out(['kill', 'victim'], { client });
+    expect(await engine.out(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'victim'])).toBe(
+      'exited 137',
+    );
+    await engine.out(['rm', 'victim'], { client });
+  }
+});
+
+test('a commit of a container that just ends is made', async () => {
+  for (let round = 0; round < 10; round++) {
+    await engine.out(['run', '-d', '--name', 'short', 'busybox', 'sh', '-c', 'echo x > /file']);
+    const { status, body } = await engine.api('POST', '/commit?container=short&pause=1');
+    expect([status, status === 201 ? '' : body]).toEqual([201, '']);
+    await engine.out(['rmi', (JSON.parse(body) as { Id: string }).Id]);
+    await engine.out(['rm', '-f', 'short']);
+  }
+}, 60_000);
+
+test("Docker's names for its default runtime are names of ours", async () => {
+  for (const name of ['runc', 'io.containerd.runc.v2'])
+    expect(await engine.out(['run', '--rm', '--runtime', name, 'busybox', 'echo', 'x'])).toBe('x');
+});

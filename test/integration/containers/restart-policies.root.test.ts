@@ -10,7 +10,9 @@ let engine: TestDaemon;
 
 beforeAll(async () => {
   registry = await startSeedRegistry();
-  engine = await startDaemon({ mirrors: [registry.url] });
+  // As systemd starts a service that tells when it is ready.
+  const env = { NOTIFY_SOCKET: '/run/sampan-test-nobody' };
+  engine = await startDaemon({ mirrors: [registry.url], env });
   await engine.pull('busybox');
 });
 afterEach(async () => {

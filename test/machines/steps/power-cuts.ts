@@ -1,7 +1,6 @@
 import { type Check, runChecks } from '../checks.ts';
 import type { Guest } from '../guest.ts';
 import type { PowerCut, StepContext, StepOutcome } from '../step.ts';
-import type { Hardware } from '../virtual-machine.ts';
 
 const ROUNDS = 20;
 const REGISTRY = `setsid sampan registry serve --writable --addr 127.0.0.1:5096 --root /root/cut-registry > /dev/null 2>&1 & registry=$!`;
@@ -102,15 +101,13 @@ echo "$(sampan images -q | sort -u | wc -l) images, $(ls /var/lib/sampan/content
 
 /** The plug is pulled while the engine pulls, builds and runs; after each boot everything must be as it was. A campaign goes on where a run was ended. */
 export async function powerCuts(context: StepContext): Promise<StepOutcome> {
-  const { machine, say } = context;
-  const hardware = { ...context.hardware, durable: true };
-  await machine.shutDown();
-  const problems = await runChecks(await machine.boot(hardware), PREPARATION, context.log);
+  const { guest, say } = context;
+  const problems = await runChecks(guest, PREPARATION, context.log);
   if (problems.length > 0) return { cells: { 'Power cuts': 'not run' }, problems, unfinished: true };
   const cuts = earlierCuts(context);
   while (cuts.length < ROUNDS) {
     say(`power cut ${cuts.length + 1} of ${ROUNDS}`);
-    const cut = await cutOnce(cuts.length + 1, hardware, context);
+    const cut = await cutOnce(cuts.length + 1, context);
     cuts.push(cut);
     say(`after ${cut.seconds} s of work: ${cut.seen}; ${cut.problems.join('; ') || 'nothing lost'}`);
     context.note(outcomeOf(cuts));
@@ -136,11 +133,7 @@ function outcomeOf(cuts: PowerCut[]): StepOutcome {
   };
 }
 
-async function cutOnce(
-  round: number,
-  hardware: Hardware,
-  { machine, commit, log }: StepContext,
-): Promise<PowerCut> {
+async function cutOnce(round: number, { machine, hardware, commit, log }: StepContext): Promise<PowerCut> {
   const seconds = 5 + Math.random() * 55;
   const working = machine.guest.run('bash -s', { stdin: new Blob([work(round)]), limitMs: 900_000 });
   await Bun.sleep(seconds * 1000);

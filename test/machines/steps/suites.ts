@@ -1,12 +1,17 @@
+import { isEmulated } from '../accelerator.ts';
 import { CHECKOUT, type Step } from '../step.ts';
 
 const HOURS_MS = 12 * 3_600_000;
+/** Emulated processors are some thirty times slower, where others use the host's too. */
+const EMULATED_PATIENCE = 30;
 const TALLY = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m;
 
 /** Tests of the checkout, by its own runner. */
 export function suite(row: string, paths: string): Step {
-  return async ({ guest, log }) => {
-    const { output, code } = await guest.run(`cd ${CHECKOUT} && node scripts/test.mjs ${paths}`, {
+  return async ({ guest, hardware, log }) => {
+    const patience = isEmulated(hardware.accelerator) ? EMULATED_PATIENCE : 1;
+    const command = `cd ${CHECKOUT} && SAMPAN_TEST_PATIENCE=${patience} node scripts/test.mjs ${paths}`;
+    const { output, code } = await guest.run(command, {
       limitMs: HOURS_MS,
       log,
     });

@@ -1,3 +1,5 @@
+import { patience } from '../../../src/sys/testing/patience.ts';
+
 export interface CommandResult {
   stdout: string;
   stderr: string;
@@ -23,7 +25,7 @@ export async function run(command: readonly string[], options: CommandOptions = 
     stderr: 'pipe',
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    timeout: options.timeoutMs ?? 60_000,
+    timeout: (options.timeoutMs ?? 60_000) * patience,
     killSignal: 'SIGKILL',
   });
   const [stdout, stderr, code] = await Promise.all([
@@ -57,7 +59,7 @@ export function start(command: readonly string[], options: CommandOptions = {}):
     stdout: 'pipe',
     stderr: 'pipe',
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
-    timeout: options.timeoutMs ?? 60_000,
+    timeout: (options.timeoutMs ?? 60_000) * patience,
     killSignal: 'SIGKILL',
   });
   const seen = { stdout: '', stderr: '' };
@@ -86,7 +88,7 @@ export async function eventually(
   condition: () => boolean | Promise<boolean>,
   { timeoutMs = 10_000, what = () => 'a condition' }: { timeoutMs?: number; what?: () => string } = {},
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs * patience;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms for ${what()}`);
     await Bun.sleep(20);

@@ -33,6 +33,8 @@ export interface TestDaemonOptions {
   /** More keys of daemon.json. */
   config?: Record<string, unknown>;
   args?: readonly string[];
+  /** Beside PATH. */
+  env?: Record<string, string>;
   /** Where data shall lie; a folder below the root unless given. */
   dataRoot?: string;
   /** An address for the bridge: daemons side by side need different ones. */
@@ -121,7 +123,11 @@ export class TestDaemon {
       stdin: 'ignore',
       stdout: log,
       stderr: log,
-      env: { PATH: process.env['PATH'] ?? '', SAMPAN_TEST_RUN: process.env['SAMPAN_TEST_RUN'] ?? '' },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        SAMPAN_TEST_RUN: process.env['SAMPAN_TEST_RUN'] ?? '',
+        ...this.#options.env,
+      },
     });
     closeSync(log);
     this.#child = child;

@@ -35,8 +35,7 @@ export async function sampanCopy(test: CopyCase): Promise<string[]> {
     await runFileJob({ kind: 'digest', actions }, jobContext);
     const staging = { driver: 'erofs' as const, directory: join(root, 'stage') };
     const below = test.flags?.link === true ? [] : parent;
-    const clock = { created: 1000, latest: undefined };
-    const job = { kind: 'copy' as const, staging, parent: below, users: parent, actions, clock };
+    const job = { kind: 'copy' as const, staging, parent: below, users: parent, actions, created: 1000 };
     await runFileJob({ ...job, compression: 'none' }, jobContext);
     return listing(places.open({ kind: 'layers', layers: [...parent, placeOfStage(staging.directory)] }));
   } catch (error) {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llb.proto.
  */
 export const file_llb: GenFile = /*@__PURE__*/
-  fileDesc("CglsbGIucHJvdG8SAnBiIqYBCgpEZWZpbml0aW9uEgsKA2RlZhgBIAMoDBIuCghtZXRhZGF0YRgCIAMoCzIcLnBiLkRlZmluaXRpb24uTWV0YWRhdGFFbnRyeRIaCgZzb3VyY2UYAyABKAsyCi5wYi5Tb3VyY2UaPwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSHQoFdmFsdWUYAiABKAsyDi5wYi5PcE1ldGFkYXRhOgI4ASJ2CgpPcE1ldGFkYXRhEjQKC2Rlc2NyaXB0aW9uGAIgAygLMh8ucGIuT3BNZXRhZGF0YS5EZXNjcmlwdGlvbkVudHJ5GjIKEERlc2NyaXB0aW9uRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJlCgJPcBIZCgZpbnB1dHMYASADKAsyCS5wYi5JbnB1dBIeCgZzb3VyY2UYAyABKAsyDC5wYi5Tb3VyY2VPcEgAEh4KCHBsYXRmb3JtGAogASgLMgwucGIuUGxhdGZvcm1CBAoCb3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDInQKCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAkSJgoFYXR0cnMYAiADKAsyFy5wYi5Tb3VyY2VPcC5BdHRyc0VudHJ5GiwKCkF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCghQbGF0Zm9ybRIUCgxhcmNoaXRlY3R1cmUYASABKAkSCgoCb3MYAiABKAkSDwoHdmFyaWFudBgDIAEoCRISCgpvc192ZXJzaW9uGAQgASgJIicKBlNvdXJjZRIdCgVpbmZvcxgCIAMoCzIOLnBiLlNvdXJjZUluZm8iYgoKU291cmNlSW5mbxIQCghmaWxlbmFtZRgBIAEoCRIMCgRkYXRhGAIgASgMEiIKCmRlZmluaXRpb24YAyABKAsyDi5wYi5EZWZpbml0aW9uEhAKCGxhbmd1YWdlGAQgASgJIj8KBVJhbmdlEhsKBXN0YXJ0GAEgASgLMgwucGIuUG9zaXRpb24SGQoDZW5kGAIgASgLMgwucGIuUG9zaXRpb24iKwoIUG9zaXRpb24SDAoEbGluZRgBIAEoBRIRCgljaGFyYWN0ZXIYAiABKAViBnByb3RvMw");
+  fileDesc("CglsbGIucHJvdG8SAnBiIqYBCgpEZWZpbml0aW9uEgsKA2RlZhgBIAMoDBIuCghtZXRhZGF0YRgCIAMoCzIcLnBiLkRlZmluaXRpb24uTWV0YWRhdGFFbnRyeRIaCgZzb3VyY2UYAyABKAsyCi5wYi5Tb3VyY2UaPwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSHQoFdmFsdWUYAiABKAsyDi5wYi5PcE1ldGFkYXRhOgI4ASJ2CgpPcE1ldGFkYXRhEjQKC2Rlc2NyaXB0aW9uGAIgAygLMh8ucGIuT3BNZXRhZGF0YS5EZXNjcmlwdGlvbkVudHJ5GjIKEERlc2NyaXB0aW9uRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKBAQoCT3ASGQoGaW5wdXRzGAEgAygLMgkucGIuSW5wdXQSHgoGc291cmNlGAMgASgLMgwucGIuU291cmNlT3BIABIaCgRmaWxlGAQgASgLMgoucGIuRmlsZU9wSAASHgoIcGxhdGZvcm0YCiABKAsyDC5wYi5QbGF0Zm9ybUIECgJvcCImCgVJbnB1dBIOCgZkaWdlc3QYASABKAkSDQoFaW5kZXgYAiABKAMidAoIU291cmNlT3ASEgoKaWRlbnRpZmllchgBIAEoCRImCgVhdHRycxgCIAMoCzIXLnBiLlNvdXJjZU9wLkF0dHJzRW50cnkaLAoKQXR0cnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIikKBkZpbGVPcBIfCgdhY3Rpb25zGAIgAygLMg4ucGIuRmlsZUFjdGlvbiJyCgpGaWxlQWN0aW9uEg0KBWlucHV0GAEgASgDEhcKD3NlY29uZGFyeV9pbnB1dBgCIAEoAxIOCgZvdXRwdXQYAyABKAMSIgoEY29weRgEIAEoCzISLnBiLkZpbGVBY3Rpb25Db3B5SABCCAoGYWN0aW9uIqcBCg5GaWxlQWN0aW9uQ29weRILCgNzcmMYASABKAkSDAoEZGVzdBgCIAEoCRIZChFkaXJfY29weV9jb250ZW50cxgGIAEoCBIrCiNhdHRlbXB0X3VucGFja19kb2NrZXJfY29tcGF0aWJpbGl0eRgHIAEoCBIYChBpbmNsdWRlX3BhdHRlcm5zGAwgAygJEhgKEGV4Y2x1ZGVfcGF0dGVybnMYDSADKAkiUQoIUGxhdGZvcm0SFAoMYXJjaGl0ZWN0dXJlGAEgASgJEgoKAm9zGAIgASgJEg8KB3ZhcmlhbnQYAyABKAkSEgoKb3NfdmVyc2lvbhgEIAEoCSInCgZTb3VyY2USHQoFaW5mb3MYAiADKAsyDi5wYi5Tb3VyY2VJbmZvImIKClNvdXJjZUluZm8SEAoIZmlsZW5hbWUYASABKAkSDAoEZGF0YRgCIAEoDBIiCgpkZWZpbml0aW9uGAMgASgLMg4ucGIuRGVmaW5pdGlvbhIQCghsYW5ndWFnZRgEIAEoCSI/CgVSYW5nZRIbCgVzdGFydBgBIAEoCzIMLnBiLlBvc2l0aW9uEhkKA2VuZBgCIAEoCzIMLnBiLlBvc2l0aW9uIisKCFBvc2l0aW9uEgwKBGxpbmUYASABKAUSEQoJY2hhcmFjdGVyGAIgASgFYgZwcm90bzM");
 
 /**
  * @generated from message pb.Definition
@@ -80,6 +80,12 @@ export type Op = Message<"pb.Op"> & {
      */
     value: SourceOp;
     case: "source";
+  } | {
+    /**
+     * @generated from field: pb.FileOp file = 4;
+     */
+    value: FileOp;
+    case: "file";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -142,6 +148,105 @@ export const SourceOpSchema: GenMessage<SourceOp> = /*@__PURE__*/
   messageDesc(file_llb, 4);
 
 /**
+ * @generated from message pb.FileOp
+ */
+export type FileOp = Message<"pb.FileOp"> & {
+  /**
+   * @generated from field: repeated pb.FileAction actions = 2;
+   */
+  actions: FileAction[];
+};
+
+/**
+ * Describes the message pb.FileOp.
+ * Use `create(FileOpSchema)` to create a new message.
+ */
+export const FileOpSchema: GenMessage<FileOp> = /*@__PURE__*/
+  messageDesc(file_llb, 5);
+
+/**
+ * @generated from message pb.FileAction
+ */
+export type FileAction = Message<"pb.FileAction"> & {
+  /**
+   * -1: nothing.
+   *
+   * @generated from field: int64 input = 1;
+   */
+  input: bigint;
+
+  /**
+   * @generated from field: int64 secondary_input = 2;
+   */
+  secondaryInput: bigint;
+
+  /**
+   * @generated from field: int64 output = 3;
+   */
+  output: bigint;
+
+  /**
+   * @generated from oneof pb.FileAction.action
+   */
+  action: {
+    /**
+     * @generated from field: pb.FileActionCopy copy = 4;
+     */
+    value: FileActionCopy;
+    case: "copy";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message pb.FileAction.
+ * Use `create(FileActionSchema)` to create a new message.
+ */
+export const FileActionSchema: GenMessage<FileAction> = /*@__PURE__*/
+  messageDesc(file_llb, 6);
+
+/**
+ * @generated from message pb.FileActionCopy
+ */
+export type FileActionCopy = Message<"pb.FileActionCopy"> & {
+  /**
+   * @generated from field: string src = 1;
+   */
+  src: string;
+
+  /**
+   * @generated from field: string dest = 2;
+   */
+  dest: string;
+
+  /**
+   * @generated from field: bool dir_copy_contents = 6;
+   */
+  dirCopyContents: boolean;
+
+  /**
+   * @generated from field: bool attempt_unpack_docker_compatibility = 7;
+   */
+  attemptUnpackDockerCompatibility: boolean;
+
+  /**
+   * @generated from field: repeated string include_patterns = 12;
+   */
+  includePatterns: string[];
+
+  /**
+   * @generated from field: repeated string exclude_patterns = 13;
+   */
+  excludePatterns: string[];
+};
+
+/**
+ * Describes the message pb.FileActionCopy.
+ * Use `create(FileActionCopySchema)` to create a new message.
+ */
+export const FileActionCopySchema: GenMessage<FileActionCopy> = /*@__PURE__*/
+  messageDesc(file_llb, 7);
+
+/**
  * @generated from message pb.Platform
  */
 export type Platform = Message<"pb.Platform"> & {
@@ -171,7 +276,7 @@ export type Platform = Message<"pb.Platform"> & {
  * Use `create(PlatformSchema)` to create a new message.
  */
 export const PlatformSchema: GenMessage<Platform> = /*@__PURE__*/
-  messageDesc(file_llb, 5);
+  messageDesc(file_llb, 8);
 
 /**
  * @generated from message pb.Source
@@ -188,7 +293,7 @@ export type Source = Message<"pb.Source"> & {
  * Use `create(SourceSchema)` to create a new message.
  */
 export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
-  messageDesc(file_llb, 6);
+  messageDesc(file_llb, 9);
 
 /**
  * @generated from message pb.SourceInfo
@@ -220,7 +325,7 @@ export type SourceInfo = Message<"pb.SourceInfo"> & {
  * Use `create(SourceInfoSchema)` to create a new message.
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
-  messageDesc(file_llb, 7);
+  messageDesc(file_llb, 10);
 
 /**
  * @generated from message pb.Range
@@ -242,7 +347,7 @@ export type Range = Message<"pb.Range"> & {
  * Use `create(RangeSchema)` to create a new message.
  */
 export const RangeSchema: GenMessage<Range> = /*@__PURE__*/
-  messageDesc(file_llb, 8);
+  messageDesc(file_llb, 11);
 
 /**
  * @generated from message pb.Position
@@ -264,5 +369,5 @@ export type Position = Message<"pb.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_llb, 9);
+  messageDesc(file_llb, 12);
 

@@ -41,7 +41,6 @@ export function requestOf(
   const { prepared, outputs, named, context } = parts;
   const network = flags.string('network');
   const { call } = callOf(flags);
-  const epoch = context.env['SOURCE_DATE_EPOCH'] ?? '';
   const platforms = flags.list('platform');
   const platform = context.env.DOCKER_DEFAULT_PLATFORM ?? '';
   for (const name of flags.list('tag')) parseReference(name);
@@ -66,15 +65,16 @@ export function requestOf(
     entitlements: flags.list('allow'),
     checkOnly: flags.bool('check') || ['check', 'lint'].includes(call),
     ...(isDescription(call) ? { describe: call as 'outline' } : {}),
-    ...(/^\d+$/.test(epoch) ? { sourceDateEpoch: Number(epoch) } : {}),
   };
 }
 
-/** A bare `NAME` takes the environment's value, where there is one. */
+/** A bare `NAME` takes the environment's value, where there is one; SOURCE_DATE_EPOCH unasked, as with buildx. */
 function buildArgs(flags: ParsedFlags, context: CliContext): Record<string, string> {
   const given = flags.list('build-arg').map((text) => text.split('=', 1)[0] ?? '');
+  const epoch = context.env['SOURCE_DATE_EPOCH'];
   return Object.fromEntries([
     ...proxyVariables(context, given),
+    ...(epoch === undefined || given.includes('SOURCE_DATE_EPOCH') ? [] : [['SOURCE_DATE_EPOCH', epoch]]),
     ...flags.list('build-arg').flatMap((text): [string, string][] => {
       const at = text.indexOf('=');
       if (at >= 0) return [[text.slice(0, at), text.slice(at + 1)]];
