@@ -311,7 +311,7 @@ async function openRooms(settings: DaemonSettings, logger: Logger): Promise<Room
     volumes: localVolumes,
     mountSources: new SourceThreads(),
     resolver,
-    defaults: { ...settings.containers.defaults, idMap },
+    defaults: { ...settings.containers.defaults, idMap, dataRoot: settings.dataRoot },
     userNamespaces,
     sharedMemory: new HostSharedMemory(paths.sharedMemory, logger),
     logs,
