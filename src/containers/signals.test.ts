@@ -12,13 +12,14 @@ test.each([
   ['RTMAX-1', 63],
 ])('parseSignal(%p) is %p', (text, number) => expect(parseSignal(text)).toBe(number));
 
-test.each(['', '0', 'NOSUCH', 'RTMIN-1', 'RTMAX+1', 'RTMIN+99', '-9', '9x'])(
+test.each(['', '0', 'NOSUCH', 'RTMIN-1', 'RTMAX+1', 'RTMIN+99', 'SIG9', 'SIG42', '9x'])(
   'parseSignal(%p) is refused',
   (text) => {
     expect(() => parseSignal(text)).toThrow(`invalid signal: ${text}`);
   },
 );
 
-test('a number beyond the last signal is refused as Docker does', () => {
-  expect(() => parseSignal('99')).toThrow('the linux daemon does not support signal 99');
+test('a number beyond the signals is refused as Docker does', () => {
+  for (const text of ['99', '-1'])
+    expect(() => parseSignal(text)).toThrow(`the linux daemon does not support signal ${text}`);
 });

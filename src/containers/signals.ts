@@ -10,10 +10,9 @@ const SIGRTMAX = 64;
  * @throws EngineError "invalid" `invalid signal: x`, or in Docker's words for a number that is none.
  */
 export function parseSignal(text: string): number {
-  const name = text.toUpperCase().replace(/^SIG/, '');
-  const number = /^\d+$/.test(name) ? Number(name) : named(name);
-  if (number === undefined || number < 1) throw new EngineError('invalid', `invalid signal: ${text}`);
-  if (number > SIGRTMAX)
+  const number = /^[-+]?\d+$/.test(text) ? Number(text) : named(text.toUpperCase().replace(/^SIG/, ''));
+  if (number === undefined || number === 0) throw new EngineError('invalid', `invalid signal: ${text}`);
+  if (number < 0 || number > SIGRTMAX)
     throw new EngineError('invalid', `the linux daemon does not support signal ${number}`);
   return number;
 }

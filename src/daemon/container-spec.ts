@@ -110,6 +110,6 @@ function bindOf({ point, source, found }: ReadyMount): SpecBind[] {
   const { destination, readWrite } = point;
   const bind = { source, destination, readOnly: !readWrite, found };
   if (point.type !== 'bind') return [bind];
-  const { propagation, nonRecursive, readOnlyBelow } = point;
-  return [{ ...bind, propagation, nonRecursive, readOnlyBelow }];
+  const { propagation, propagationImplied, nonRecursive, readOnlyBelow } = point;
+  return [{ ...bind, propagation, propagationImplied, nonRecursive, readOnlyBelow }];
 }

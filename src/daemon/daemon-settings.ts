@@ -34,6 +34,10 @@ export interface DaemonSettings {
   /** Subnets of networks that name none; undefined: Docker's. */
   addressPools: SubnetPool[] | undefined;
   mtu: number;
+  /** Turn on forwarding where it is off. */
+  ipForward: boolean;
+  /** What is turned on makes the machine a router for everybody. */
+  ipForwardNoDrop: boolean;
   storageDriver: 'auto' | 'erofs' | 'overlay';
   defaultRuntime: string | undefined;
   cgroupParent: string | undefined;
@@ -202,6 +206,8 @@ function settle(source: Source, file: ConfigFile): DaemonSettings {
       source.list('default-address-pools'),
     ),
     mtu: source.number('mtu') || 1500,
+    ipForward: source.bool('ip-forward'),
+    ipForwardNoDrop: source.bool('ip-forward-no-drop'),
     storageDriver: storageDriver(source.string('storage-driver')),
     defaultRuntime: source.optional('default-runtime'),
     cgroupParent: source.optional('cgroup-parent'),

@@ -12,7 +12,8 @@ import { hostInterfaces } from './exposure/host-interfaces.ts';
 import { planExposure } from './exposure/plan-exposure.ts';
 import { type Firewall, NftFirewall } from './firewall.ts';
 import { FirewallKeeper } from './firewall-keeper.ts';
-import { checkBip, HostBridges } from './host-bridges.ts';
+import { Forwarding } from './forwarding/forwarding.ts';
+import { checkBip, HostBridges, hasBridgesOfOthers } from './host-bridges.ts';
 import type { HostNetwork } from './host-network.ts';
 import type { NameServer } from './names/name-server.ts';
 import { ProcessNameServer } from './names/process-name-server.ts';
@@ -55,6 +56,10 @@ export interface BridgeNetworksOptions {
   pools?: readonly SubnetPool[];
   /** When the predefined networks were made, for inspect; default: now. */
   createdNano?: bigint;
+  /** Turn on forwarding where it is off and needed; default: yes. */
+  forwarding?: boolean;
+  /** What is turned on makes the machine a router for everybody; default: for our networks alone. */
+  openTransit?: boolean;
   /** How often it is asked whether somebody has changed firewall rules, while containers are on a bridge. */
   firewallCheckMs?: number;
   /** Containers of a network that have a port of its bridge; more hang on its trunk. */
@@ -84,6 +89,7 @@ export class BridgeNetworks implements Networks {
   readonly #pools: readonly SubnetPool[];
   readonly #bridges: HostBridges;
   readonly #firewall: FirewallKeeper;
+  readonly #forwarding: Forwarding;
   readonly #nameServer: NameServer;
   readonly #names: ContainerNames;
   readonly ports: PortPublisher;
@@ -113,10 +119,19 @@ export class BridgeNetworks implements Networks {
       pools: this.#pools,
       logger,
     });
+    this.#forwarding = new Forwarding({
+      host,
+      directory: options.execRoot,
+      logger,
+      enable: options.forwarding,
+      openTransit: options.openTransit,
+    });
     this.#firewall = new FirewallKeeper({
       firewall: options.firewall ?? new NftFirewall(host),
       state: () => this.#firewallState(),
-      isNeeded: () => this.#book.endpoints().some(({ networkDriver }) => networkDriver === 'bridge'),
+      isNeeded: () =>
+        this.#book.endpoints().some(({ networkDriver }) => networkDriver === 'bridge') ||
+        this.#forwarding.guard.families.length > 0,
       checkMs: options.firewallCheckMs ?? FIREWALL_CHECK_MS,
       logger,
     });
@@ -163,9 +178,11 @@ export class BridgeNetworks implements Networks {
       for (const network of await this.#store.load()) this.#book.put(network);
       await this.ports.find();
     }
-    await this.#host.exclusively(() => this.#ensureAll());
-    this.#started = true;
-    await this.#firewall.apply();
+    await this.#host.exclusively(async () => {
+      await this.#ensureAll();
+      this.#started = true;
+      await this.#applyAndForward();
+    });
     await this.#firewall.repair();
     this.#firewall.watch();
   }
@@ -268,9 +285,8 @@ export class BridgeNetworks implements Networks {
     await this.#changes.catch(() => undefined);
     await this.#interfaces.settle();
     const isEmpty = this.#book.endpoints().length === 0 && !this.#interfaces.hasNamespaces;
-    await this.#firewall.close({ remove: isEmpty && this.#started });
-    if (isEmpty && this.#started)
-      for (const network of this.#book.infos()) await this.#bridges.remove(network);
+    if (isEmpty && this.#started) await this.#host.exclusively(() => this.#leaveHost());
+    else await this.#firewall.close({ remove: false });
     await this.#nameServer.close({ stop: isEmpty });
     await this.ports.close();
     await this.#host.close();
@@ -290,7 +306,7 @@ export class BridgeNetworks implements Networks {
     try {
       await this.#store.insert(network);
       await this.#bridges.ensure(network, []);
-      await this.#firewall.apply();
+      await this.#applyAndForward();
       await this.#firewall.repair();
     } catch (error) {
       this.#book.drop(network.id);
@@ -352,6 +368,24 @@ export class BridgeNetworks implements Networks {
     await this.#bridges.removeOrphans(this.#book.infos());
   }
 
+  /** Rules come before what they guard. */
+  async #applyAndForward(): Promise<void> {
+    const bridges = this.#book.infos().filter(({ driver }) => driver === 'bridge');
+    const families = ([4, 6] as const).filter((family) =>
+      bridges.some(({ enableIpv4, enableIpv6 }) => (family === 4 ? enableIpv4 : enableIpv6)),
+    );
+    await this.#forwarding.prepare(families);
+    await this.#firewall.apply();
+    await this.#forwarding.turnOn();
+  }
+
+  /** What we have turned on is turned off, unless others have come to have bridges behind it: then it stays, and so does its guard. */
+  async #leaveHost(): Promise<void> {
+    if (!hasBridgesOfOthers(await this.#host.links(), this.#suffix)) await this.#forwarding.turnOff();
+    await this.#firewall.close({ remove: true });
+    for (const network of this.#book.infos()) await this.#bridges.remove(network);
+  }
+
   #changing<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(change);
     this.#changes = done.catch(() => undefined);
@@ -373,6 +407,7 @@ export class BridgeNetworks implements Networks {
       bridges: bridges.map((network) => this.#bridges.rulesOf(network)),
       ports: this.ports.rules(),
       shared: this.ports.sharedPorts(),
+      transit: this.#forwarding.guard,
     };
   }
 

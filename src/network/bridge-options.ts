@@ -15,9 +15,17 @@ export interface BridgeOptions {
   /** Where published ports listen that name no address. */
   hostBinding: string | undefined;
   mtu: number | undefined;
-  /** By family: 4 and 6 of those whose containers others reach on all their ports, published or not. */
-  unprotected: (4 | 6)[];
 }
+
+const GATEWAY_MODES = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const;
+
+/**
+ * How a bridge's containers are reached from outside: `nat` by published ports alone, `nat-unprotected` on all ports by who has a route, too;
+ * `routed` by who has a route, on published ports alone, with the containers' own addresses both ways; `isolated`, on an internal network: not
+ * even by this machine.
+ */
+export type GatewayMode = (typeof GATEWAY_MODES)[number];
+export type GatewayModes = Readonly<Record<4 | 6, GatewayMode>>;
 
 /** Options of others are kept and shown, as Docker does. @throws EngineError "invalid" in Docker's words. */
 export function parseBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
@@ -29,7 +37,6 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>): B
     masquerade: boolOption(options, `${PREFIX}enable_ip_masquerade`) ?? true,
     hostBinding: parseAddress(options, `${PREFIX}host_binding_ipv4`),
     mtu: parseMtu(options),
-    unprotected: ([4, 6] as const).filter((family) => options[gatewayModeKey(family)] === 'nat-unprotected'),
   };
 }
 
@@ -48,32 +55,36 @@ function boolOption(options: Readonly<Record<string, string>>, key: string): boo
   throw new EngineError('invalid', `failed to parse ${key} value: ${text} (${parseBoolRefusal(text)})`);
 }
 
-/**
- * Gateway modes, for a network that is to be: one of an earlier release may have what this refuses, and has NAT.
- *
- * @throws EngineError "invalid" in Docker's words, "not-implemented" for those without NAT.
- */
+/** As the network has them: isolated is an internal one alone. What a record of an earlier release has that there is none of means NAT. */
+export function gatewayModesOf(network: Pick<NetworkInfo, 'options' | 'internal'>): GatewayModes {
+  const modeOf = (family: 4 | 6): GatewayMode => {
+    const mode = readGatewayMode(network.options, family);
+    return mode === undefined || (mode === 'isolated' && !network.internal) ? 'nat' : mode;
+  };
+  return { 4: modeOf(4), 6: modeOf(6) };
+}
+
+/** Of a network that is to be. @throws EngineError in Docker's words. */
 export function checkGatewayModes({ options, internal }: Pick<NetworkInfo, 'options' | 'internal'>): void {
-  for (const key of [4, 6].map(gatewayModeKey)) {
-    const mode = options[key] ?? 'nat';
-    if (mode === 'nat' || mode === 'nat-unprotected') continue;
-    if (mode !== 'routed' && mode !== 'isolated')
+  for (const family of [4, 6] as const) {
+    const key = gatewayModeKey(family);
+    const mode = readGatewayMode(options, family);
+    if (mode === undefined)
       throw new EngineError(
         'invalid',
-        `failed to parse ${key} value: ${mode} (unknown gateway mode ${mode})`,
+        `failed to parse ${key} value: ${options[key]} (unknown gateway mode ${options[key]})`,
       );
     if (mode === 'isolated' && !internal)
-      throw new EngineError('invalid', "gateway mode 'isolated' can only be used for an internal network");
-    throw new EngineError('not-implemented', `gateway mode '${mode}' is not implemented yet (${key})`, {
-      hint:
-        mode === 'isolated'
-          ? 'An --internal network keeps its containers from everything but each other and this machine.'
-          : "With 'nat-unprotected' containers are reached on all their ports by hosts that have a route to them.",
-    });
+      throw new EngineError('internal', "gateway mode 'isolated' can only be used for an internal network");
   }
 }
 
-function gatewayModeKey(family: number): string {
+function readGatewayMode(options: Readonly<Record<string, string>>, family: 4 | 6): GatewayMode | undefined {
+  const text = options[gatewayModeKey(family)] ?? 'nat';
+  return GATEWAY_MODES.find((one) => one === text);
+}
+
+function gatewayModeKey(family: 4 | 6): string {
   return `${PREFIX}gateway_mode_ipv${family}`;
 }
 

@@ -5,6 +5,7 @@ import { EngineError, errnoCodeOf, kindOf, messageOf } from '../errors/engine-er
 import type { Logger } from '../errors/logger.ts';
 import type { IpPrefix } from '../sys/links.ts';
 import type { ContainerNames } from './container-names.ts';
+import { interfaceNameFault, parseInterfaceSysctl, renameFault } from './endpoint-options.ts';
 import type { HostBridges } from './host-bridges.ts';
 import type { AttachRequest, HostNetwork } from './host-network.ts';
 import type { NetworkBook } from './network-book.ts';
@@ -26,6 +27,12 @@ export interface ContainerInterfacesOptions {
   isStarted: () => boolean;
   /** Make what networks stand on anew. */
   repair: () => Promise<void>;
+}
+
+/** Of an interface that is to be. */
+interface Wanted {
+  network: NetworkInfo;
+  sysctls: readonly string[];
 }
 
 const CONTAINER_ID = /^[0-9a-z][0-9a-zA-Z_.-]*$/;
@@ -92,7 +99,9 @@ export class ContainerInterfaces {
       return this.#book.join(request, network.id, endpointId);
     if (!this.#options.isStarted()) throw new EngineError('unavailable', 'The network is not started');
     await this.#leftBehind(request.containerId);
-    const endpoint = await this.#attachBooked(this.#book.join(request, network.id, endpointId), network);
+    const sysctls = request.sysctls ?? [];
+    const booked = this.#book.join(request, network.id, endpointId);
+    const endpoint = await this.#attachBooked(booked, { network, sysctls });
     try {
       await this.#names.joined(endpoint);
     } catch (error) {
@@ -103,9 +112,9 @@ export class ContainerInterfaces {
   }
 
   /** What fails leaves no interface of ours; one of that name that is there is somebody else's. */
-  async #attachBooked(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
+  async #attachBooked(endpoint: Endpoint, wanted: Wanted): Promise<Endpoint> {
     try {
-      return await this.#attach(endpoint, network);
+      return await this.#attach(endpoint, wanted);
     } catch (error) {
       this.#book.leave(endpoint.endpointId);
       throw error;
@@ -163,7 +172,7 @@ export class ContainerInterfaces {
     await Promise.all(this.#removals.keys());
   }
 
-  async #attach(endpoint: Endpoint, network: NetworkInfo): Promise<Endpoint> {
+  async #attach(endpoint: Endpoint, { network, sysctls }: Wanted): Promise<Endpoint> {
     const { containerId, endpointId } = endpoint;
     const hostInterfaceName = this.#hasPortFor(network)
       ? `${this.#options.prefix}${endpointId.slice(0, 8)}`
@@ -176,9 +185,11 @@ export class ContainerInterfaces {
       interfaceName: endpoint.interfaceName,
       macAddress: endpoint.macAddress === '' ? undefined : endpoint.macAddress,
       addresses: addressesOf(endpoint),
+      sysctls: sysctls.map((text) => parseInterfaceSysctl(text)),
       ways: this.#book.waysOf(containerId),
       mtu: this.#options.bridges.mtuOf(network),
     };
+    checkName(request.interfaceName, hostInterfaceName || 'trunk');
     const macAddress = await this.#host.attach(request).catch(async (error: unknown) => {
       if (kindOf(error) !== 'unavailable') throw error;
       this.#options.logger.warn('What a network stands on is gone: making it anew', {
@@ -233,6 +244,12 @@ export class ContainerInterfaces {
       throw error;
     }
   }
+}
+
+/** @throws EngineError "internal" in Docker's words, which gives an interface its name once it is made. */
+function checkName(name: string, madeAs: string): void {
+  const fault = interfaceNameFault(name);
+  if (fault !== undefined) throw new EngineError('internal', renameFault(name, { madeAs, fault }));
 }
 
 /** @throws EngineError "invalid" in Docker's words. */

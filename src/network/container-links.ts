@@ -1,6 +1,8 @@
 // Interfaces in containers' namespaces, and the ends of them that the host has. Synchronous: for the network's thread.
-import { closeSync, openSync } from 'node:fs';
-import { EngineError } from '../errors/engine-error.ts';
+import { closeSync, lstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { EngineError, errnoCodeOf, messageOf } from '../errors/engine-error.ts';
+import { errnoName } from '../sys/errno.ts';
+
 import {
   addAddress,
   addDefaultRoute,
@@ -14,8 +16,9 @@ import {
   setBridgePort,
   setLinkUp,
 } from '../sys/links.ts';
-import { NetlinkSocket } from '../sys/netlink.ts';
+import { NetlinkError, NetlinkSocket } from '../sys/netlink.ts';
 import { isNamespacePinned, type NamespaceVisitor } from '../sys/netns.ts';
+import { type InterfaceSysctl, renameFault } from './endpoint-options.ts';
 import { disableIpv6, ensureTrunk, setSwitch, supported } from './host-links.ts';
 import type { Attachment, AttachRequest, DefaultWays } from './host-network.ts';
 
@@ -36,7 +39,7 @@ export function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: 
   const { to } = request;
   const namespaceFd = openSync(request.namespacePath, 'r');
   try {
-    addInterface(host, namespaceFd, request);
+    addNamed(host, namespaceFd, request);
     try {
       if (to.kind === 'bridge' && to.isolated) isolate(host, to.hostInterfaceName);
       return configureInside(visitor, request);
@@ -47,6 +50,27 @@ export function attach(host: NetlinkSocket, visitor: NamespaceVisitor, request: 
     }
   } finally {
     closeSync(namespaceFd);
+  }
+}
+
+/** @throws EngineError "internal" in Docker's words where the container has such an interface, or the address is none of one. */
+function addNamed(host: NetlinkSocket, namespaceFd: number, request: AttachRequest): void {
+  try {
+    addInterface(host, namespaceFd, request);
+  } catch (error) {
+    const code = error instanceof NetlinkError ? errnoName(error.errno) : '';
+    const madeAs = request.to.kind === 'bridge' ? request.to.hostInterfaceName : request.interfaceName;
+    const { interfaceName, macAddress } = request;
+    if (code === 'EEXIST')
+      throw new EngineError('internal', renameFault(interfaceName, { madeAs, fault: 'file exists' }), {
+        cause: error,
+      });
+    if (code !== 'EADDRNOTAVAIL' || macAddress === undefined) throw error;
+    throw new EngineError(
+      'internal',
+      `failed to add interface ${madeAs} to sandbox: error setting interface "${madeAs}" MAC to "${macAddress}": cannot assign requested address`,
+      { cause: error },
+    );
   }
 }
 
@@ -90,7 +114,7 @@ function isolate(host: NetlinkSocket, name: string): void {
 }
 
 function configureInside(visitor: NamespaceVisitor, request: AttachRequest): string {
-  const { namespacePath, interfaceName, addresses, ways } = request;
+  const { namespacePath, interfaceName, addresses, sysctls, ways, to } = request;
   const inside = visitor.visit(namespacePath, () => {
     const hasIpv6 = addresses.some(({ address }) => address.includes(':'));
     const switches = `/proc/sys/net/ipv6/conf/${interfaceName}`;
@@ -102,11 +126,34 @@ function configureInside(visitor: NamespaceVisitor, request: AttachRequest): str
     const link = findLink(inside, interfaceName);
     if (link === undefined) throw new EngineError('internal', `Cannot find ${interfaceName}`);
     for (const address of addresses) addAddress(inside, link.index, address);
+    const madeAs = to.kind === 'bridge' ? to.hostInterfaceName : interfaceName;
+    if (sysctls.length > 0)
+      visitor.visit(namespacePath, () => setSysctls(interfaceName, { sysctls, madeAs }));
     setLinkUp(inside, link.index);
     setWays(inside, ways);
     return link.macAddress;
   } finally {
     inside.close();
+  }
+}
+
+/** @throws EngineError "internal" in Docker's words. */
+function setSysctls(
+  interfaceName: string,
+  { sysctls, madeAs }: { sysctls: readonly InterfaceSysctl[]; madeAs: string },
+): void {
+  const fail = (words: string): never => {
+    throw new EngineError('internal', `failed to add interface ${madeAs} to sandbox: ${words}`);
+  };
+  for (const { folder, file, value } of sysctls) {
+    const path = `${folder}/${interfaceName}/${file}`;
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) fail(`${path} is not a sysctl file`);
+    try {
+      if (readFileSync(path, 'utf8').trim() !== value) writeFileSync(path, value);
+    } catch (error) {
+      const reason = errnoCodeOf(error) === 'EINVAL' ? 'invalid argument' : messageOf(error);
+      fail(`unable to write to '${path}': write ${path}: ${reason}`);
+    }
   }
 }
 

@@ -11,9 +11,9 @@ const bridge = {
   subnets: ['10.1.0.0/16', 'fd01::/64'],
   masquerade: true,
   interContainer: true,
-  unprotected: [4 as const],
+  gatewayModes: { 4: 'nat-unprotected', 6: 'routed' } as const,
 };
-const port = { protocol: 'tcp' as const, hostPort: 80, port: 8080, isShared: false };
+const port = { protocol: 'tcp' as const, hostPort: 80, port: 8080, way: 'forwarded' as const };
 const state: FirewallState = {
   table: 'sampan_firewall_test',
   bridges: [
@@ -25,7 +25,8 @@ const state: FirewallState = {
     { ...port, hostAddress: undefined, address: '10.1.0.2' },
     { ...port, hostAddress: '192.0.2.1', address: '10.1.0.3' },
     { ...port, hostAddress: '2001:db8::1', address: 'fd01::2' },
-    { ...port, hostPort: 81, hostAddress: undefined, address: '10.1.0.4', isShared: true },
+    { ...port, hostPort: 81, hostAddress: undefined, address: '10.1.0.4', way: 'shared' },
+    { ...port, hostPort: 0, hostAddress: undefined, address: 'fd01::3', way: 'routed' },
   ],
   shared: [
     {
@@ -38,6 +39,13 @@ const state: FirewallState = {
     { family: 4, protocol: 'udp', hostAddress: '192.0.2.1', hostPort: 81, targets: ['10.1.0.4 . 80'] },
     { family: 6, protocol: 'tcp', hostAddress: '2001:db8::1', hostPort: 81, targets: [] },
   ],
+  transit: {
+    families: [
+      { family: 4, before: ['br0', 'a b'] },
+      { family: 6, before: [] },
+    ],
+    uplinks: ['br1', 'br2'],
+  },
 };
 
 const nft = (commands: string) => execFileSync('nft', ['-f', '-'], { input: commands, encoding: 'utf8' });
@@ -59,6 +67,7 @@ test.each([
   ['the table', `delete table inet ${state.table}`],
   ['all rules of the table', `flush table inet ${state.table}`],
   ['the rules of a chain', `flush chain inet ${state.table} forward`],
+  ['what guards other interfaces', `delete chain inet ${state.table} transit`],
   ['the elements of a map', `flush map inet ${state.table} anyports4`],
   ['the rule of a shared port', `flush chain inet ${state.table} shared4_tcp_81_any`],
 ])('repair() restores what somebody took away: %s', async (_what, commands) => {

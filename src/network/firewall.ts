@@ -34,7 +34,7 @@ export interface Firewall {
   repair(state: FirewallState): Promise<{ warnings: string[]; restored: boolean }>;
   /** What other software filters by. */
   foreignRules(state: FirewallState): Promise<ForeignRules>;
-  /** Ours everywhere. Absent is fine. */
+  /** Ours everywhere, but for what guards others while the machine forwards. Absent is fine. */
   remove(state: FirewallState): Promise<void>;
 }
 
@@ -84,11 +84,13 @@ export class NftFirewall implements Firewall {
     return parseForeignRules(tables);
   }
 
-  async remove({ table }: FirewallState): Promise<void> {
+  async remove(state: FirewallState): Promise<void> {
+    const { table, transit } = state;
     const chains = await listChains();
     const commands = [`table inet ${table}`, `delete table inet ${table}`];
     // A firewall may have stopped dropping since, with our accepts still in it.
     for (const hook of findHooks(chains)) commands.push(...removalCommands(hook, await rulesOf(hook), table));
+    if (transit.families.length > 0) commands.push(ruleset({ ...state, bridges: [], ports: [], shared: [] }));
     await this.#host.nft(`${commands.join('\n')}\n`);
   }
 

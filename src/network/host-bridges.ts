@@ -3,9 +3,9 @@ import type { Logger } from '../errors/logger.ts';
 import { type Cidr, formatIp, networkOf, parseCidr, parseIp } from '../sys/ip.ts';
 import type { IpPrefix } from '../sys/links.ts';
 import { macAddressOf } from './address-pool.ts';
-import { parseBridgeOptions, parseMtu } from './bridge-options.ts';
-import type { Attachment, HostNetwork, Trunk } from './host-network.ts';
-import type { Endpoint, NetworkInfo } from './network-driver.ts';
+import { gatewayModesOf, parseBridgeOptions, parseMtu } from './bridge-options.ts';
+import type { Attachment, HostLink, HostNetwork, Trunk } from './host-network.ts';
+import type { Endpoint, NetworkInfo, NetworkSubnet } from './network-driver.ts';
 import { parentOptions } from './parent-options.ts';
 import { readHostResolvConf } from './resolv-conf.ts';
 import type { BridgeRules } from './ruleset.ts';
@@ -102,14 +102,14 @@ export class HostBridges {
   }
 
   rulesOf(network: NetworkInfo): BridgeRules {
-    const { interContainer, masquerade, unprotected } = parseBridgeOptions(network.options);
+    const { interContainer, masquerade } = parseBridgeOptions(network.options);
     return {
       bridgeName: this.bridgeName(network),
       subnets: network.ipam.map(({ subnet }) => subnet),
       masquerade,
       internal: network.internal,
       interContainer,
-      unprotected,
+      gatewayModes: gatewayModesOf(network),
     };
   }
 
@@ -119,13 +119,15 @@ export class HostBridges {
   }
 
   async #ensureBridge(network: NetworkInfo, endpoints: readonly Endpoint[]): Promise<void> {
-    const [first] = network.ipam.map(({ gateway }) => gateway).filter((gateway) => !gateway.includes(':'));
-    const { forwardingEnabled } = await this.#host.ensureBridge({
+    const [first] = network.ipam
+      .map(({ gateway }) => gateway)
+      .filter((gateway) => gateway !== '' && !gateway.includes(':'));
+    await this.#host.ensureBridge({
       name: this.bridgeName(network),
       owner: this.markOf(network),
       // Without one of its own a bridge takes that of a port, and changes it as containers come and go.
       macAddress: first === undefined ? bridgeMac(network.id) : macAddressOf(first),
-      addresses: network.ipam.filter((one) => isUsed(one.subnet, network)).map(gatewayPrefix),
+      addresses: network.ipam.filter((one) => isUsed(one, network)).map(gatewayPrefix),
       mtu: this.mtuOf(network),
       ports: endpoints.flatMap(({ hostInterfaceName }) => hostInterfaceName || []),
       isolated: !parseBridgeOptions(network.options).interContainer,
@@ -133,8 +135,6 @@ export class HostBridges {
         ? this.#trunkOf(network)
         : undefined,
     });
-    if (forwardingEnabled)
-      this.#options.logger.warn('IP forwarding was off on this machine; it is on now, for all interfaces');
   }
 
   #trunkOf(network: NetworkInfo): Trunk {
@@ -190,8 +190,11 @@ export class HostBridges {
   }
 }
 
-function isUsed(subnet: string, network: NetworkInfo): boolean {
-  return subnet.includes(':') ? network.enableIpv6 : network.enableIpv4;
+/** Whether the bridge has the gateway's address. The network of an isolated family has none, or leads to another machine's. */
+function isUsed({ subnet, gateway }: NetworkSubnet, network: NetworkInfo): boolean {
+  const isIpv6 = subnet.includes(':');
+  if (gateway === '' || gatewayModesOf(network)[isIpv6 ? 6 : 4] === 'isolated') return false;
+  return isIpv6 ? network.enableIpv6 : network.enableIpv4;
 }
 
 function gatewayPrefix({ subnet, gateway }: { subnet: string; gateway: string }): IpPrefix {
@@ -205,6 +208,14 @@ function bridgeMac(id: string): string {
 function toCidr({ address, prefixLength }: IpPrefix): Cidr[] {
   const ip = parseIp(address);
   return ip === undefined ? [] : [{ family: ip.family, base: ip.value, prefixLength }];
+}
+
+/** Another engine's, a hypervisor's: somebody for whom packets may have to be forwarded. `suffix`: ours. */
+export function hasBridgesOfOthers(links: readonly HostLink[], suffix: string): boolean {
+  const mark = `sampan ${suffix}`;
+  return links.some(
+    ({ kind, alias }) => kind === 'bridge' && alias !== mark && !alias.startsWith(`${mark} `),
+  );
 }
 
 /** @throws EngineError "invalid" on a `--bip` that is no host's address. */

@@ -1,5 +1,5 @@
 // What networks stand on, on the host itself: bridges, trunks, parents. Synchronous: for the network's thread.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { EngineError, errnoCodeOf } from '../errors/engine-error.ts';
 import {
   addAddress,
@@ -22,16 +22,13 @@ import {
 import type { NetlinkSocket } from '../sys/netlink.ts';
 import type { BridgeRequest, ParentRequest, Trunk } from './host-network.ts';
 
-const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
-const IPV6_FORWARD = '/proc/sys/net/ipv6/conf/all/forwarding';
-
 export function addressesOf(host: NetlinkSocket, link: Link | undefined): IpPrefix[] {
   return listAddresses(host)
     .filter(({ index }) => index === link?.index)
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
 }
 
-export function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { forwardingEnabled: boolean } {
+export function ensureBridge(host: NetlinkSocket, request: BridgeRequest): void {
   const { index } = findOrAddBridge(host, request);
   const hasIpv6 = request.addresses.some(({ address }) => address.includes(':'));
   setSwitch(`/proc/sys/net/ipv6/conf/${request.name}/disable_ipv6`, hasIpv6 ? '0' : '1');
@@ -54,19 +51,10 @@ export function ensureBridge(host: NetlinkSocket, request: BridgeRequest): { for
     if (request.isolated) setBridgePort(host, link.index, { hairpin: false, isolated: true });
   }
   if (request.trunk !== undefined) ensureTrunk(host, request.trunk, { ...request, index });
-  const wasOff = turnOn(IP_FORWARD);
-  return { forwardingEnabled: (hasIpv6 && turnOn(IPV6_FORWARD)) || wasOff };
 }
 
 function textOf({ address, prefixLength }: IpPrefix): string {
   return `${address}/${prefixLength}`;
-}
-
-/** @returns whether it was off. */
-function turnOn(path: string): boolean {
-  if (readFileSync(path, 'utf8').trim() !== '0') return false;
-  writeFileSync(path, '1');
-  return true;
 }
 
 /** A kernel without IPv6 has no such file. */

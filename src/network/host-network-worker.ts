@@ -16,6 +16,7 @@ import { runNft } from '../sys/nft.ts';
 import { rulesGeneration } from '../sys/nft-generation.ts';
 import { attach, insideOf, removeLinkInside, setWays } from './container-links.ts';
 import { forgetStaleFlows } from './forget-stale-flows.ts';
+import { type Family, readForwarding, setForwarding } from './forwarding/host-forwarding.ts';
 import { addressesOf, ensureBridge, ensureParent } from './host-links.ts';
 import type {
   AttachRequest,
@@ -41,6 +42,8 @@ export type Operation =
   | { name: 'removeLink'; link: string }
   | { name: 'removeLinkInside'; path: string; link: string }
   | { name: 'redirectNames'; path: string; ports: { udp: number; tcp: number } }
+  | { name: 'forwarding' }
+  | { name: 'setForwarding'; family: Family; wanted: { on: boolean; except: readonly string[] } }
   | { name: 'forgetFlows'; flows: readonly StaleFlows[] }
   | { name: 'rulesGeneration' }
   | { name: 'nft'; commands: string }
@@ -140,6 +143,10 @@ function perform(operation: Operation, { host, visitor, reserves }: Tools): unkn
       return removeLinkInside(visitor, operation.path, operation.link);
     case 'redirectNames':
       return visitor.visit(operation.path, () => runNft(redirectRules(operation.ports)));
+    case 'forwarding':
+      return readForwarding(host);
+    case 'setForwarding':
+      return setForwarding(operation.family, operation.wanted);
     case 'forgetFlows':
       return forgetStaleFlows(host, operation.flows);
     case 'rulesGeneration':

@@ -1,4 +1,6 @@
 import type { IpPrefix, SubLinkKind } from '../sys/links.ts';
+import type { InterfaceSysctl } from './endpoint-options.ts';
+import type { Family, HostForwarding } from './forwarding/host-forwarding.ts';
 
 export interface BridgeRequest {
   name: string;
@@ -65,6 +67,7 @@ export interface AttachRequest {
   /** Undefined: of the kernel's choice. */
   macAddress: string | undefined;
   addresses: IpPrefix[];
+  sysctls: InterfaceSysctl[];
   /** As they are to be once this interface is there. */
   ways: DefaultWays;
   /** 0: the parent's. */
@@ -105,11 +108,11 @@ export interface HostNetwork {
   usedSubnets(exceptLink: string | undefined): Promise<IpPrefix[]>;
   addressesOf(link: string): Promise<IpPrefix[]>;
   /**
-   * Make or repair the bridge: addresses, up, forwarding of the host, which it reports when it was off.
+   * Make or repair the bridge: addresses, ports, up.
    *
    * @throws EngineError "conflict" when the name belongs to an interface that isn't ours.
    */
-  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }>;
+  ensureBridge(request: BridgeRequest): Promise<void>;
   /** What macvlan and ipvlan stand on. @throws EngineError "invalid" when it is not there and can't be made. */
   ensureParent(request: ParentRequest): Promise<void>;
   /**
@@ -123,7 +126,8 @@ export interface HostNetwork {
    * An interface in the namespace, with addresses and default routes. A failure leaves no interface.
    *
    * @returns its MAC address.
-   * @throws EngineError "unavailable" when bridge or parent is gone, or another has its name.
+   * @throws EngineError "unavailable" when bridge or parent is gone, or another has its name; "internal" in Docker's words for what the
+   * container asks of its interface.
    */
   attach(request: AttachRequest): Promise<string>;
   setWays(namespacePath: string, ways: DefaultWays): Promise<void>;
@@ -133,6 +137,9 @@ export interface HostNetwork {
   removeLinkInside(namespacePath: string, name: string): Promise<void>;
   /** Inside the namespace, what is sent to port 53 of 127.0.0.11 goes to these ports of it. */
   redirectNames(namespacePath: string, ports: { udp: number; tcp: number }): Promise<void>;
+  forwarding(): Promise<HostForwarding>;
+  /** Off: but for these interfaces. */
+  setForwarding(family: Family, wanted: { on: boolean; except: readonly string[] }): Promise<void>;
   /** So that the next packet of who keeps sending is looked at by the rules as they are now. */
   forgetFlows(flows: readonly StaleFlows[]): Promise<void>;
   /** Of nftables' rules: another after each transaction of anybody. */

@@ -1,6 +1,7 @@
 import { EngineError } from '../errors/engine-error.ts';
 import { canonicalIp, contains, type IpFamily, parseCidr, parseIp } from '../sys/ip.ts';
 import { AddressPool, macAddressOf } from './address-pool.ts';
+import { gatewayModesOf } from './bridge-options.ts';
 import type { DefaultWays, Way } from './host-network.ts';
 import type {
   ConnectRequest,
@@ -171,7 +172,7 @@ function byGatewayOrder(one: Endpoint, other: Endpoint): number {
 function subnetOf(config: NetworkSubnet, info: NetworkInfo): Subnet {
   const cidr = parseCidr(config.subnet);
   const pool = new AddressPool(cidr, config.ipRange === '' ? cidr : parseCidr(config.ipRange));
-  const gateway = gatewayOf(config, pool, info);
+  const gateway = gatewayOf(config, pool, { info, family: cidr.family });
   for (const [name, address] of Object.entries(config.auxAddresses)) {
     if (!pool.take(address))
       throw new EngineError(
@@ -182,14 +183,19 @@ function subnetOf(config: NetworkSubnet, info: NetworkInfo): Subnet {
   return { family: cidr.family, config: { ...config, gateway }, prefixLength: cidr.prefixLength, pool };
 }
 
-/** As asked for, else the first address. ipvlan routes by itself, and needs none. */
-function gatewayOf({ gateway }: NetworkSubnet, pool: AddressPool, info: NetworkInfo): string {
+/** As asked for, else the first address. ipvlan routes by itself, and needs none; an isolated family leads nowhere. */
+function gatewayOf(
+  { gateway }: NetworkSubnet,
+  pool: AddressPool,
+  { info, family }: { info: NetworkInfo; family: IpFamily },
+): string {
   if (gateway !== '') {
     const canonical = canonicalIp(gateway) ?? gateway;
     if (pool.take(canonical)) return canonical;
     throw new EngineError('forbidden', `failed to allocate gateway (${gateway}): Address already in use`);
   }
   if (info.driver === 'ipvlan' && info.options['ipvlan_mode']?.startsWith('l3') === true) return '';
+  if (info.driver === 'bridge' && gatewayModesOf(info)[family] === 'isolated') return '';
   const chosen = pool.allocate();
   if (chosen === undefined)
     throw new EngineError('forbidden', 'failed to allocate gateway (): no available addresses on this pool');

@@ -51,6 +51,8 @@ export interface ConnectRequest {
   linkLocalAddresses?: string[];
   macAddress?: string;
   gatewayPriority?: number;
+  /** Settings of its interface, `net.ipv4.conf.IFNAME.log_martians=1`. */
+  sysctls?: string[];
   names?: string[];
   links?: Record<string, string>;
   forwarding?: NameForwarding;

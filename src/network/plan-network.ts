@@ -188,9 +188,7 @@ export function addressFaults(
     if (text === undefined) continue;
     const address = parseIp(text);
     const own = network.ipam.filter(({ subnet }) => parseCidr(subnet).family === address?.family);
-    if (network.name === 'bridge')
-      faults.push('user specified IP address is supported on user defined networks only');
-    if (address !== undefined && !own.some(({ subnet }) => contains(parseCidr(subnet), address)))
+    if (address === undefined || !own.some(({ subnet }) => contains(parseCidr(subnet), address)))
       faults.push(`no configured subnet or ip-range contain the IP address ${text}`);
   }
   return faults;

@@ -1,3 +1,5 @@
+import type { GatewayMode, GatewayModes } from './bridge-options.ts';
+import { type TransitGuard, transitChain } from './forwarding/transit-chain.ts';
 import { elementsOf } from './ports/port-rules.ts';
 import { type SharedPort, sharedChain, sharedElement } from './ports/shared-rules.ts';
 
@@ -12,23 +14,23 @@ export interface BridgeRules {
   internal: boolean;
   /** Its containers may speak to each other. */
   interContainer: boolean;
-  /** Families of which hosts beside this one reach all ports of its containers. */
-  unprotected: (4 | 6)[];
+  gatewayModes: GatewayModes;
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 
-/** A port of the host that leads to a container. */
+/** A port of the host that leads to a container, or a container's own that hosts with a route to it reach. */
 export interface PortRule {
   protocol: PortProtocol;
   /** Of the host; undefined: any. */
   hostAddress: string | undefined;
+  /** Of one that is routed: 0. */
   hostPort: number;
   /** The container's; its family is the rule's. */
   address: string;
   port: number;
-  /** Its chain of a shared port forwards to it. */
-  isShared: boolean;
+  /** `shared`: its chain of a shared port forwards to it. `routed`: nothing is translated, it is let through. */
+  way: 'forwarded' | 'shared' | 'routed';
 }
 
 export interface FirewallState {
@@ -37,6 +39,7 @@ export interface FirewallState {
   bridges: BridgeRules[];
   ports: PortRule[];
   shared: SharedPort[];
+  transit: TransitGuard;
 }
 
 /**
@@ -63,9 +66,11 @@ ${sharedMaps(state.shared)}
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip saddr 127.0.0.0/8 drop
     iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname != "lo" ip daddr . meta l4proto . th dport @loopback4 drop
   }
   chain published {
     ip6 daddr ::1 return
+    ip6 saddr fe80::/10 return
     ip saddr . meta l4proto . th dport @owners4 return
     ip6 saddr . meta l4proto . th dport @owners6 return
     ip daddr . meta l4proto . th dport vmap @shared4
@@ -96,19 +101,21 @@ ${lines(bridges.flatMap(hairpins))}${lines(bridges.flatMap(masquerades))}  }
 ${lines(bridges.flatMap(borders))}    oifname @bridges ct state established,related accept
     iifname @bridges ct state established,related accept
 ${lines(bridges.flatMap(neighbours))}    oifname @bridges ct status dnat accept
+${lines(bridges.flatMap(routedDoors))}    oifname @bridges ip daddr . meta l4proto . th dport @routed4 accept
+    oifname @bridges ip6 daddr . meta l4proto . th dport @routed6 accept
     iifname @bridges oifname @bridges drop
     iifname @bridges accept
 ${lines(bridges.flatMap(openDoors))}    oifname @bridges drop
   }
-}
+${transitChain(state.transit)}}
 `;
 }
 
-function masquerades({ bridgeName, subnets, masquerade, internal }: BridgeRules): string[] {
+function masquerades({ bridgeName, subnets, masquerade, internal, gatewayModes }: BridgeRules): string[] {
   if (!masquerade || internal) return [];
-  return subnets.map(
-    (subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`,
-  );
+  return subnets
+    .filter((subnet) => gatewayModes[subnet.includes(':') ? 6 : 4] !== 'routed')
+    .map((subnet) => `${ipOf(subnet)} saddr ${subnet} oifname != ${quote(bridgeName)} masquerade`);
 }
 
 /** What goes back into the bridge that it came from. With br_netfilter the kernel doesn't route it, and knows no `iifname` here. */
@@ -132,12 +139,29 @@ function neighbours({ bridgeName, interContainer }: BridgeRules): string[] {
 }
 
 /** Behind what is said of bridges among each other. */
-function openDoors({ bridgeName, unprotected, internal }: BridgeRules): string[] {
-  if (internal) return [];
-  return unprotected.map((family) => `meta nfproto ipv${family} oifname ${quote(bridgeName)} accept`);
+function openDoors(bridge: BridgeRules): string[] {
+  return familiesWith(bridge, 'nat-unprotected').map(
+    (family) => `meta nfproto ipv${family} oifname ${quote(bridge.bridgeName)} accept`,
+  );
 }
 
-/** `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from. */
+/** A routed network answers pings, also those of other networks; its ports are in the sets. */
+function routedDoors(bridge: BridgeRules): string[] {
+  return familiesWith(bridge, 'routed').map(
+    (family) =>
+      `meta nfproto ipv${family} meta l4proto ${family === 4 ? 'icmp' : 'ipv6-icmp'} oifname ${quote(bridge.bridgeName)} accept`,
+  );
+}
+
+function familiesWith({ gatewayModes, internal }: BridgeRules, mode: GatewayMode): (4 | 6)[] {
+  return internal ? [] : ([4, 6] as const).filter((family) => gatewayModes[family] === mode);
+}
+
+/**
+ * `owners`: a container's own connections to what it publishes, which would have to leave by the port of the bridge that they came from.
+ * `routed`: ports of containers that are reached without translation. `loopback`: those of 127.0.0.1 and its like are for this machine alone,
+ * even where `net.ipv4.conf.all.route_localnet` is on (the kernel knows no such switch for `::1`).
+ */
 function portMaps(ports: readonly PortRule[]): string {
   const entries = elementsOf(ports);
   return ([4, 6] as const)
@@ -147,6 +171,8 @@ function portMaps(ports: readonly PortRule[]): string {
         ['map', `ports${family}`, `${address} . inet_proto . inet_service : ${target}`],
         ['map', `anyports${family}`, `inet_proto . inet_service : ${target}`],
         ['set', `owners${family}`, `${address} . inet_proto . inet_service`],
+        ...(family === 4 ? [['set', 'loopback4', 'ipv4_addr . inet_proto . inet_service'] as const] : []),
+        ['set', `routed${family}`, `${address} . inet_proto . inet_service`],
       ] as const;
     })
     .map(

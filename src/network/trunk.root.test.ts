@@ -236,6 +236,7 @@ test(
         ipv4: server.endpoint.ipv4!.address,
         ipv6: server.endpoint.ipv6!.address,
         ports: [{ ...port, hostAddresses: [...port.hostAddresses] }],
+        routed: [],
         shared: false,
       });
       const { gateway } = server.endpoint.ipv4!;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deserializeError, EngineError, kindOf } from '../errors/engine-error.ts';
 import { type FileLock, lockFile } from '../storage/file-lock.ts';
 import type { IpPrefix } from '../sys/links.ts';
+import type { Family, HostForwarding } from './forwarding/host-forwarding.ts';
 import type {
   AttachRequest,
   BridgeRequest,
@@ -92,8 +93,8 @@ export class WorkerHostNetwork implements HostNetwork {
     return (await this.#maker.call({ name: 'addressesOf', link })) as IpPrefix[];
   }
 
-  async ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
-    return (await this.#maker.call({ name: 'ensureBridge', request })) as { forwardingEnabled: boolean };
+  async ensureBridge(request: BridgeRequest): Promise<void> {
+    await this.#maker.call({ name: 'ensureBridge', request });
   }
 
   async createNamespace(path: string, userNamespace?: number): Promise<boolean> {
@@ -122,6 +123,14 @@ export class WorkerHostNetwork implements HostNetwork {
 
   async redirectNames(path: string, ports: { udp: number; tcp: number }): Promise<void> {
     await this.#maker.call({ name: 'redirectNames', path, ports });
+  }
+
+  async forwarding(): Promise<HostForwarding> {
+    return (await this.#maker.call({ name: 'forwarding' })) as HostForwarding;
+  }
+
+  async setForwarding(family: Family, wanted: { on: boolean; except: readonly string[] }): Promise<void> {
+    await this.#maker.call({ name: 'setForwarding', family, wanted });
   }
 
   async forgetFlows(flows: readonly StaleFlows[]): Promise<void> {

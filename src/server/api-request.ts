@@ -2,7 +2,9 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { posix } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import { type Json, parseJson } from '../wire/json.ts';
+import { jsonSyntaxError } from './decode/json-syntax.ts';
 
+const NOTHING = 'invalid JSON: got EOF while reading request body';
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 /** Go's `strconv.ParseBool` and Docker's older words for false. */
 const FALSE_WORDS = new Set(['', '0', 'no', 'false', 'none']);
@@ -56,8 +58,7 @@ export async function jsonBody(request: ApiRequest): Promise<Json> {
 /** The same where Docker refuses what is missing. */
 export async function requiredJsonBody(request: ApiRequest): Promise<Json> {
   const body = await optionalJsonBody(request);
-  if (body === undefined)
-    throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
+  if (body === undefined) throw new EngineError('invalid', NOTHING);
   return body;
 }
 
@@ -70,8 +71,15 @@ export async function optionalJsonBody(request: ApiRequest): Promise<Json | unde
       'invalid',
       `unsupported Content-Type header (${request.headers['content-type'] ?? ''}): must be 'application/json'`,
     );
+  if (bytes.length === 0) return undefined;
   const text = bytes.toString('utf8');
-  return text.trim() === '' ? undefined : parseJson(text, { maxLength: MAX_JSON_BYTES });
+  if (text.trim() === '') throw new EngineError('invalid', NOTHING);
+  try {
+    return parseJson(text, { maxLength: MAX_JSON_BYTES });
+  } catch (error) {
+    if (!(error instanceof EngineError && error.cause instanceof SyntaxError)) throw error;
+    throw new EngineError('invalid', jsonSyntaxError(text) ?? error.message, { cause: error.cause });
+  }
 }
 
 async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

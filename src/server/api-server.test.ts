@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import type { NetworkMember } from '../containers/networking/network-backend.ts';
+import type { ContainerChange } from '../containers/update/container-update.ts';
 import { EngineError } from '../errors/engine-error.ts';
 import { encodeRegistryAuth } from '../wire/registry-auth.ts';
 import { head } from './testing/raw-client.ts';
@@ -148,13 +149,15 @@ test('bad bodies are refused in the words of Docker, and the connection lives on
       { headers: type, body: '[1]' },
       'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest',
     ],
+    [{ headers: type, body: ' ' }, 'invalid JSON: got EOF while reading request body'],
+    [{ headers: type, body: '{' }, 'invalid JSON: unexpected EOF'],
+    [{ headers: type, body: '{} x' }, 'unexpected content after JSON'],
     [{ headers: type, body: 'x'.repeat(5_000_000) }, 'request body is larger than 4194304 bytes'],
   ];
   for (const [init, expected] of cases) {
     const response = await create(init);
     expect([response.status, await message(response)]).toEqual([400, expected]);
   }
-  expect(await message(await create({ headers: type, body: '{' }))).toStartWith('invalid JSON: ');
   expect((await server.request('/_ping')).status).toBe(200);
   expect(server.errors).toEqual([]);
 });
@@ -471,6 +474,55 @@ test('a client before API 1.40 gets a shareable IPC namespace, a later one the d
     const [, request] = server.engine.calls.findLast(([name]) => name === 'create') ?? [];
     expect(request, version).toMatchObject({ host: { ipcMode: mode } });
   }
+});
+
+test('before API 1.44 a container is created on one network', async () => {
+  const endpoints = { net1: {}, net2: {} };
+  const create = async (version: string) => {
+    const body = { Image: 'busybox', Cmd: ['sh'], NetworkingConfig: { EndpointsConfig: endpoints } };
+    const response = await server.request(`/v${version}/containers/create`, json(body));
+    return [response.status, response.status === 201 ? '' : await message(response)];
+  };
+  expect(await create('1.43')).toEqual([
+    400,
+    'Container cannot be created with multiple network endpoints: net1, net2',
+  ]);
+  expect(await create('1.44')).toEqual([201, '']);
+});
+
+test('before API 1.40 an update leaves the number of processes as it is', async () => {
+  const { id } = server.engine.add();
+  for (const [version, limit] of [
+    ['1.39', undefined],
+    ['1.40', 16],
+  ] as const) {
+    await server.request(`/v${version}/containers/${id}/update`, json({ PidsLimit: 16 }));
+    const [, , change] = server.engine.calls.findLast(([name]) => name === 'update') ?? [];
+    expect((change as ContainerChange).resources.pidsLimit, version).toBe(limit);
+  }
+});
+
+test('a session of another protocol, or of none, is refused in the words of Docker', async () => {
+  for (const [headers, text] of [
+    [{}, 'no upgrade proto in request'],
+    [{ Upgrade: 'foo' }, 'protocol foo not supported'],
+    [{ Upgrade: 'foo', Connection: 'Upgrade' }, 'protocol foo not supported'],
+  ] as const)
+    for (const path of ['/session', '/grpc']) {
+      const client = await server.connect();
+      client.send(head('POST', path, { ...headers, 'Content-Length': '0' }));
+      expect(await client.until(text)).toStartWith('HTTP/1.1 400 Bad Request');
+      client.socket.destroy();
+    }
+});
+
+test('a session is opened also without `Connection: Upgrade`', async () => {
+  const client = await server.connect();
+  client.send(head('POST', '/v1.51/session', { Upgrade: 'h2c', 'Content-Length': '0' }));
+  expect(await client.until('\r\n\r\n')).toStartWith(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+  );
+  client.socket.destroy();
 });
 
 test('a login that the registry refuses is answered as by dockerd, and is no error of ours', async () => {

@@ -92,6 +92,18 @@ test('attach without Upgrade is answered 200 and hijacked, early bytes and half-
   expect(framesOf(client.bytes, RAW).stdout).toBe('GET / HTTP/1.1\r\n\r\n');
 });
 
+test('attach with Upgrade and no `Connection` is an upgrade all the same', async () => {
+  const { id } = container(echo);
+  const client = await server.connect();
+  client.send(
+    `${head('POST', `/v1.51/containers/${id}/attach?${ALL}`, { Upgrade: 'tcp', 'Content-Length': '0' })}early`,
+  );
+  client.socket.end();
+  await client.untilEnd();
+  expect(client.text).toStartWith(UPGRADED);
+  expect(framesOf(client.bytes, UPGRADED).stdout).toBe('early');
+});
+
 test('attach without Upgrade whose head comes in pieces is hijacked all the same', async () => {
   const { id } = container(echo);
   const client = await server.connect();

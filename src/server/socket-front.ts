@@ -9,6 +9,9 @@ const HEAD_TIMEOUT_MS = 60_000;
 const REFUSAL_LINGER_MS = 1000;
 const RAW_ATTACH =
   /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/(?:containers\/[^/? ]+\/attach|exec\/[^/? ]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+/** BuildKit's protocol, from clients that name it and leave out `Connection: Upgrade`, without which node sees no upgrade. */
+const RAW_CALLS =
+  /^POST (?:https?:\/\/[^/ ]*)?(?:\/v[0-9.]+)?\/(?:session|grpc)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
 /** What a browser's WebSocket may ask for. */
 const WEB_SOCKET = /\/containers\/[^/?]+\/attach\/ws(?:\?|$)/;
 
@@ -133,7 +136,7 @@ export class SocketFront {
       return;
     }
     const text = head.toString('latin1', 0, end + 2);
-    if (!RAW_ATTACH.test(text) || hasHeader(text, 'upgrade') || !hasPlainBody(text)) {
+    if (!isRaw(text)) {
       this.#toHttp(socket, head);
       return;
     }
@@ -198,6 +201,12 @@ function leavesHttp({ headers, url = '' }: IncomingMessage): boolean {
   const wanted = headers.upgrade?.toLowerCase();
   if (wanted === 'websocket') return WEB_SOCKET.test(url);
   return wanted === 'tcp' || (wanted === 'h2c' && /^(?:\/v[0-9.]+)?\/(?:session|grpc)(?:\?|$)/.test(url));
+}
+
+/** The head of a request that is to leave HTTP in a way that node's server knows nothing of. */
+function isRaw(head: string): boolean {
+  if (/\r\nconnection[ \t]*:[^\r]*\bupgrade\b/i.test(head) || !hasPlainBody(head)) return false;
+  return RAW_ATTACH.test(head) || (RAW_CALLS.test(head) && /\r\nupgrade[ \t]*:[ \t]*h2c[ \t]*\r/i.test(head));
 }
 
 /** Whether more bytes could still make this the head of an attach. */

@@ -76,13 +76,14 @@ export class ContainerCreations {
       logDefaults: this.#deps.logs.defaults,
     });
     record.networks = await plannedNetworks(request, this.#deps.networks);
-    record.links = resolveLinks(record.host.links, this.#index);
+    record.links = resolveLinks(record.host, this.#index);
     const { signal } = new AbortController();
     const faults = await sourceFaults(record.host.mounts, this.#deps.mountSources, { signal });
     const plan = planMounts(record.config, record.host, {
       mountsOf: (nameOrId) => this.#index.resolve(nameOrId).record.mounts,
       images,
       faults,
+      dataRoot: this.#deps.defaults.dataRoot,
     });
     this.#names.reserve(name);
     try {

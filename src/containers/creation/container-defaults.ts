@@ -11,6 +11,8 @@ export interface ContainerDefaults {
   ulimits: HostOptions['ulimits'];
   /** The ids of those that don't ask for the host's; undefined: all have them. */
   idMap?: IdMap | undefined;
+  /** The engine's own, which binds are held against. */
+  dataRoot?: string | undefined;
 }
 
 export const plainDefaults: ContainerDefaults = {

@@ -11,6 +11,7 @@ import { commandOf } from '../command.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from '../container.ts';
 import type { CreateRequest } from '../container-backend.ts';
 import { checkLogOptions, type LogConfig, withLogDefaults } from '../logs/log-options.ts';
+import { cleanPath } from '../mounts/mount-mode.ts';
 import { parseExtraHost } from '../networking/network-files.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
 import { parseSignal } from '../signals.ts';
@@ -103,7 +104,7 @@ export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): 
     env: mergeEnv(image.env, asked.env),
     entrypoint: cleared ? undefined : ownEntrypoint ? asked.entrypoint : image.entrypoint,
     cmd: asked.cmd !== undefined && asked.cmd.length > 0 ? asked.cmd : ownEntrypoint ? undefined : image.cmd,
-    workingDir: asked.workingDir || image.workingDir,
+    workingDir: plainPlace(asked.workingDir || image.workingDir),
     labels: { ...image.labels, ...asked.labels },
     exposedPorts: [...new Set([...image.exposedPorts, ...asked.exposedPorts])],
     volumes: [...new Set([...image.volumes, ...asked.volumes])],
@@ -112,6 +113,11 @@ export function mergeConfig(asked: ContainerConfig, image: ImageProcessConfig): 
     shell: asked.shell ?? image.shell,
     onBuild: asked.onBuild,
   };
+}
+
+/** Without what stands for nothing in it; one that is not absolute as it is, to be refused by its name. */
+function plainPlace(path: string): string {
+  return path.startsWith('/') ? cleanPath(path) : path;
 }
 
 /** The user's word, with the image's where the user says nothing. */

@@ -1,4 +1,9 @@
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
+import type { HostOptions } from '../container.ts';
+import { ownerOf } from '../namespaces/namespace-modes.ts';
+
+/** Networks where a link is to a container that is there. */
+const PREDEFINED = ['', 'default', 'bridge', 'none', 'host'];
 
 /** Another container, as it is called in this one (`--link` on the default bridge). */
 export interface ContainerLink {
@@ -14,22 +19,60 @@ export function parseLink(text: string): { name: string; alias: string } {
   return { name, alias: alias.slice(alias.lastIndexOf('/') + 1) };
 }
 
-/** @throws EngineError as `resolve`, in Docker's words. */
+type LinkHost = Pick<HostOptions, 'networkMode'>;
+
+interface Linkable {
+  id: string;
+  record: { host: LinkHost };
+}
+
+interface Linkables {
+  resolve(nameOrId: string): Linkable;
+}
+
+/**
+ * What a new container's links mean. On a network of a user's, those to nobody mean nothing.
+ *
+ * @throws EngineError "invalid" in Docker's words.
+ */
 export function resolveLinks(
-  links: readonly string[],
-  containers: { resolve(nameOrId: string): { id: string } },
+  { links, networkMode }: LinkHost & Pick<HostOptions, 'links'>,
+  containers: Linkables,
 ): ContainerLink[] {
-  return links.map((text) => {
+  const needed = PREDEFINED.includes(networkMode) || ownerOf(networkMode) !== undefined;
+  return links.flatMap((text) => {
     const { name, alias } = parseLink(text);
     if (name === '')
       throw new EngineError('invalid', 'could not get container for : invalid name or ID supplied: ""');
-    try {
-      return { id: containers.resolve(name).id, alias };
-    } catch (error) {
-      // Not "not-found": clients would take it for the image's, and pull.
-      throw new EngineError('invalid', `could not get container for ${name}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
+    const linked = linkable(name, containers, { needed });
+    if (linked === undefined) return [];
+    if (needed && linked.record.host.networkMode === 'host')
+      throw new EngineError(
+        'invalid',
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      );
+    return [{ id: linked.id, alias }];
   });
+}
+
+/** The container of that name, or the one whose network it is in. */
+function linkable(
+  name: string,
+  containers: Linkables,
+  { needed }: { needed: boolean },
+): Linkable | undefined {
+  try {
+    let linked = containers.resolve(name);
+    for (;;) {
+      const owner = ownerOf(linked.record.host.networkMode);
+      if (owner === undefined) return linked;
+      linked = containers.resolve(owner);
+    }
+  } catch (error) {
+    if (!needed) return undefined;
+    // Not "not-found": clients would take it for the image's, and pull.
+    throw new EngineError('invalid', `could not get container for ${name}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }

@@ -109,8 +109,8 @@ function moved(text: string, names: string, address: string): string {
   return lines.join('\n');
 }
 
-function hostNames({ id, name }: LiveContainer, alias: string): string {
-  return [...new Set([alias, id.slice(0, 12), name])].join(' ');
+function hostNames({ name, record }: LiveContainer, alias: string): string {
+  return [...new Set([alias, record.config.hostname, name])].join(' ');
 }
 
 function addressOf(endpoints: readonly Endpoint[]): string | undefined {

@@ -40,6 +40,8 @@ export interface BindPoint extends Placed {
   /** Path on the host. */
   source: string;
   propagation: string;
+  /** Nobody asked for it, and where the source's mount has no peers there is none. */
+  propagationImplied?: boolean;
   /** A source that is not there becomes a directory, at each start. */
   createSource: boolean;
   nonRecursive: boolean;

@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { ContainerImage, HostOptions } from '../container.ts';
 import { testHost } from '../testing/service-fixture.ts';
@@ -241,4 +241,49 @@ test.each<[Partial<HostOptions>, string]>([
 
 test('a tmpfs hides a mount at the same place, which is told of all the same', () => {
   expect(placesOf({ host: { tmpfs: { '/t': '' }, mounts: [binding()] } })).toEqual(['/t']);
+});
+
+describe('a bind near the data root', () => {
+  const bindsOf = (host: Partial<HostOptions>) =>
+    planMounts({ volumes: [] }, testHost(host), {
+      mountsOf: () => [],
+      images: new Map(),
+      faults: new Map(),
+      dataRoot: '/var/lib/own',
+    }).points.map((point) => point.type === 'bind' && [point.propagation, point.propagationImplied]);
+  const asked = (source: string, propagation: string): Partial<HostOptions>[] => [
+    { binds: [`${source}:/t${propagation === '' ? '' : `:${propagation}`}`] },
+    {
+      mounts: [
+        mount('bind', {
+          source,
+          bind: {
+            propagation,
+            nonRecursive: false,
+            createMountpoint: false,
+            readOnlyNonRecursive: false,
+            readOnlyForceRecursive: false,
+          },
+        }),
+      ],
+    },
+  ];
+
+  test.each(['/', '/var/lib', '/var/lib/own', '/var/lib/own/volumes'])('%s: sees later mounts', (source) => {
+    for (const host of asked(source, '')) expect(bindsOf(host)).toEqual([['rslave', true]]);
+    for (const word of ['rslave', 'rshared'])
+      for (const host of asked(source, word)) expect(bindsOf(host)).toEqual([[word, undefined]]);
+  });
+
+  test('one that keeps mounts alive is refused in the words of Docker', () => {
+    for (const word of ['private', 'rprivate', 'slave', 'shared'])
+      for (const host of asked('/var', word))
+        expect(() => bindsOf(host)).toThrow(
+          `invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: "/var/lib/own", bind mount source: "/var", propagation: "${word}"`,
+        );
+  });
+
+  test('what only begins like it is as everywhere', () => {
+    for (const host of asked('/var/lib/own2', '')) expect(bindsOf(host)).toEqual([['rprivate', undefined]]);
+  });
 });

@@ -2,8 +2,9 @@ import { EngineError, messageOf } from '../../errors/engine-error.ts';
 import { anonymousName } from '../../volumes/volume-name.ts';
 import type { NewVolume } from '../../volumes/volumes.ts';
 import type { ContainerConfig, ContainerImage, HostOptions } from '../container.ts';
-import { cleanPath } from './mount-mode.ts';
+import { cleanPath, propagationOf } from './mount-mode.ts';
 import type { BindPoint, MountPoint, MountRequest, VolumePoint } from './mount-point.ts';
+import { nearOwnRoot } from './own-root.ts';
 import { parseBind, type VolumeBind } from './parse-bind.ts';
 import { checkMount, type SourceFaults, tmpfsWords } from './parse-mount.ts';
 import { parseVolumesFrom } from './parse-volumes-from.ts';
@@ -25,6 +26,8 @@ export interface MountSources {
   images: ReadonlyMap<string, ContainerImage>;
   /** Sources of binds that were looked for in vain. */
   faults: SourceFaults;
+  /** Of the engine; undefined: no bind comes near it. */
+  dataRoot?: string | undefined;
 }
 
 type Asked = Pick<HostOptions, 'binds' | 'mounts' | 'tmpfs' | 'volumesFrom' | 'volumeDriver'>;
@@ -53,7 +56,10 @@ export function planMounts(
   const tmpfs = new Set(Object.keys(host.tmpfs).map(cleanPath));
   for (const text of host.binds) {
     const bind = parseBind(text);
-    const point = bind.type === 'bind' ? bind : namedVolume(plan, bind, host.volumeDriver);
+    const point =
+      bind.type === 'bind'
+        ? nearOwnRoot(bind, propagationOf(bind.mode), sources.dataRoot)
+        : namedVolume(plan, bind, host.volumeDriver);
     place(point, point.destination, asked.union(tmpfs));
   }
   for (const mount of host.mounts) place(mountOf(plan, mount, sources), mount.target);
@@ -92,7 +98,7 @@ function mountOf(plan: MountPlan, mount: MountRequest, sources: MountSources): M
   const placed = { destination: cleanPath(mount.target), readWrite: !mount.readOnly, mode: '' };
   switch (mount.type) {
     case 'bind':
-      return bindOf(mount, placed);
+      return nearOwnRoot(bindOf(mount, placed), mount.bind?.propagation || undefined, sources.dataRoot);
     case 'tmpfs':
       return { type: 'tmpfs', ...placed, options: tmpfsWords(mount) };
     case 'image': {

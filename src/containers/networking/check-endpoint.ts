@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { EngineError } from '../../errors/engine-error.ts';
+import { sysctlFaults } from '../../network/endpoint-options.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import type { NetworkMembership } from './container-networks.ts';
 
@@ -15,27 +16,42 @@ export function endpointFaults(
   network: NetworkInfo | undefined,
   addressFaults: AddressFaults,
 ): string[] {
-  const { ipv4Address, ipv6Address, linkLocalAddresses, macAddress } = membership;
-  const faults = [
+  const { ipv4Address, ipv6Address, linkLocalAddresses, aliases, driverOptions } = membership;
+  const asked = { ipv4: ipv4Address || undefined, ipv6: ipv6Address || undefined };
+  const isPredefined = network !== undefined && ['bridge', 'host', 'none'].includes(network.name);
+  return [
+    ...(isPredefined && (asked.ipv4 ?? asked.ipv6) !== undefined
+      ? ['user specified IP address is supported on user defined networks only']
+      : []),
+    ...(isPredefined && aliases.length > 0
+      ? ['network-scoped alias is supported only for containers in user defined networks']
+      : []),
     ...(ipv4Address === '' || isIPv4(ipv4Address) ? [] : [`invalid IPv4 address: ${ipv4Address}`]),
     ...(ipv6Address === '' || isIPv6(ipv6Address) ? [] : [`invalid IPv6 address: ${ipv6Address}`]),
     ...linkLocalAddresses
       .filter((one) => !isIPv4(one) && !isIPv6(one))
       .map((one) => `invalid link-local IP address: ${one}`),
-    ...(isMac(macAddress) ? [] : [`invalid MAC address: ${macAddress}`]),
+    ...(network === undefined ? [] : subnetFaults(network, asked, addressFaults)),
+    ...sysctlFaults(driverOptions),
   ];
-  if (faults.length > 0 || network === undefined) return faults;
-  const userDefined = !['bridge', 'host', 'none'].includes(network.name);
-  if (membership.aliases.length > 0 && !userDefined)
-    faults.push('network-scoped alias is supported only for containers in user defined networks');
-  const asked = { ipv4: ipv4Address || undefined, ipv6: ipv6Address || undefined };
-  const chosen = network.ipam.length > 0 && network.ipam.every(isChosen) && network.name !== 'bridge';
-  if (chosen && (asked.ipv4 ?? asked.ipv6) !== undefined)
-    faults.push(
-      'user specified IP address is supported only when connecting to networks with user configured subnets',
-    );
-  else faults.push(...addressFaults(network, asked));
-  return faults;
+}
+
+/** Addresses can be had of subnets that somebody has named; `none` and `host` have none at all. */
+function subnetFaults(
+  network: NetworkInfo,
+  asked: Parameters<AddressFaults>[1],
+  addressFaults: AddressFaults,
+): string[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const wanted = family === 4 ? { ...asked, ipv6: undefined } : { ...asked, ipv4: undefined };
+    if ((wanted.ipv4 ?? wanted.ipv6) === undefined) return [];
+    const own = network.ipam.filter(({ subnet }) => subnet.includes(':') === (family === 6));
+    return network.name !== 'bridge' && own.every(({ subnetChosen }) => subnetChosen)
+      ? [
+          'user specified IP address is supported only when connecting to networks with user configured subnets',
+        ]
+      : addressFaults(network, wanted);
+  });
 }
 
 /** @throws EngineError "invalid" with all faults, as Docker lists them. */
@@ -45,11 +61,15 @@ export function refuseFaults(faults: readonly string[], prefix: string): void {
   throw new EngineError('invalid', `${prefix}invalid endpoint settings:\n${text}`);
 }
 
-function isMac(text: string): boolean {
-  return text === '' || /^[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}$/i.test(text);
+/** @throws EngineError "invalid" in Docker's words, by themselves. */
+export function checkMac({ macAddress }: Pick<NetworkMembership, 'macAddress'>, prefix: string): void {
+  if (macAddress !== '' && canonicalMac(macAddress) === undefined)
+    throw new EngineError('invalid', `${prefix}invalid MAC address ${macAddress}`);
 }
 
-/** By the engine rather than by the user. */
-function isChosen({ subnetChosen }: NetworkInfo['ipam'][number]): boolean {
-  return subnetChosen;
+/** `02:42:00:00:00:01`, of that with hyphens and of `0242.0000.0001`; undefined for what is none. */
+export function canonicalMac(text: string): string | undefined {
+  const isMac =
+    /^(?:[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2})$/i.test(text);
+  return isMac ? text.toLowerCase().replace(/[:.-]/g, '').match(/../g)?.join(':') : undefined;
 }

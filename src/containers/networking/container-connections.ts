@@ -7,7 +7,7 @@ import type { LiveContainer, LiveTask } from '../live-container.ts';
 import { balancePorts } from '../ports/balance-ports.ts';
 import { movePorts } from '../ports/publish-ports.ts';
 import { noteTask } from '../tasks/note-task.ts';
-import { endpointFaults, refuseFaults } from './check-endpoint.ts';
+import { checkMac, endpointFaults, refuseFaults } from './check-endpoint.ts';
 import { endpointOf, type NetworkMembership, networksOf, usesOwnNetwork } from './container-networks.ts';
 import { connectRequest } from './join-networks.ts';
 import { rewriteNetworkFiles } from './network-files.ts';
@@ -123,6 +123,7 @@ export class ContainerConnections {
       );
     if (record.networks.some((one) => one.network === network.name || one.network === network.id))
       refuse(`endpoint with name ${name} already exists in network ${network.name}`);
+    checkMac(membership, '');
     refuseFaults(endpointFaults(membership, network, addressFaults), '');
   }
 

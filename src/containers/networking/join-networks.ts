@@ -1,8 +1,10 @@
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
+import { endpointOptions } from '../../network/endpoint-options.ts';
 import type { ConnectRequest, Endpoint } from '../../network/network-driver.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
 import type { UndoStack } from '../tasks/undo.ts';
+import { canonicalMac } from './check-endpoint.ts';
 import { linkNames, type NetworkMembership, namesOf, networksOf } from './container-networks.ts';
 
 /** Join all networks of a container, in their order. @throws EngineError as `Networks.connect`, in Docker's words. */
@@ -41,6 +43,8 @@ export async function connectRequest(
   deps: Pick<ContainerDependencies, 'resolver'>,
 ): Promise<ConnectRequest> {
   const { network, ipv4Address, ipv6Address, linkLocalAddresses, macAddress, gatewayPriority } = membership;
+  const mac = canonicalMac(macAddress);
+  const { interfaceName, sysctls } = endpointOptions(membership.driverOptions);
   const { dns } = record.host;
   const servers = dns.length > 0 ? dns : (await deps.resolver('names')).nameservers;
   return {
@@ -48,7 +52,9 @@ export async function connectRequest(
     network,
     ...(ipv4Address === '' ? {} : { ipv4Address }),
     ...(ipv6Address === '' ? {} : { ipv6Address }),
-    ...(macAddress === '' ? {} : { macAddress: macAddress.toLowerCase().replaceAll('-', ':') }),
+    ...(mac === undefined ? {} : { macAddress: mac }),
+    ...(interfaceName === undefined ? {} : { interfaceName }),
+    sysctls,
     linkLocalAddresses,
     gatewayPriority,
     names: namesOf(record, membership),

@@ -24,10 +24,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-async function hostsOf(host: Partial<HostOptions>, endpoints: Partial<Endpoint>[] = []): Promise<string[]> {
+async function hostsOf(
+  host: Partial<HostOptions>,
+  endpoints: Partial<Endpoint>[] = [],
+  names: { hostname: string; domainname?: string } = { hostname: 'box' },
+): Promise<string[]> {
   const hostGateway = '172.28.0.1';
   const paths = new ContainerPaths({ dataRoot: directory, execRoot: directory });
-  const record = { id: 'c', config: testConfig('true', { hostname: 'box' }), host: testHost(host) };
+  const record = { id: 'c', config: testConfig('true', names), host: testHost(host) };
   mkdirSync(paths.directory('c'), { recursive: true });
   await writeNetworkFiles(record as ContainerRecord, paths, {
     joined: Promise.resolve({ endpoints: endpoints as Endpoint[], hostGateway }),
@@ -62,4 +66,6 @@ test("on a bridge: the container's own name last, the gateway for the host", asy
     '172.18.0.2\tbox',
     'fd00::2\tbox',
   ]);
+  for (const names of [{ hostname: 'box.example.com' }, { hostname: 'box', domainname: 'example.com' }])
+    expect((await hostsOf({}, [{ ipv4 }], names)).at(-1)).toBe('172.17.0.2\tbox.example.com box');
 });

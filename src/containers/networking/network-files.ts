@@ -79,7 +79,9 @@ function hostsWith(text: string, record: ContainerRecord, endpoints: readonly En
 }
 
 function ownNames({ config: { hostname, domainname } }: ContainerRecord): string {
-  return domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  const full = domainname === '' ? hostname : `${hostname}.${domainname}`;
+  const dot = full.indexOf('.');
+  return dot < 0 ? full : `${full} ${full.slice(0, dot)}`;
 }
 
 function ownLines(record: ContainerRecord, endpoints: readonly Endpoint[]): string[] {

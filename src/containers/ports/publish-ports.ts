@@ -1,5 +1,5 @@
 import { EngineError, kindOf, messageOf } from '../../errors/engine-error.ts';
-import { parseBridgeOptions } from '../../network/bridge-options.ts';
+import { gatewayModesOf, parseBridgeOptions } from '../../network/bridge-options.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import type { PortHolding } from '../../network/ports/published-ports.ts';
 import type { ContainerDependencies } from '../dependencies.ts';
@@ -25,6 +25,10 @@ export async function publishWanted(
     return;
   }
   const hostBinding = await hostBindingOf(ipv4 ?? ipv6, networks);
+  const routed = [
+    ...((await isRouted(ipv4, 4, networks)) ? [4 as const] : []),
+    ...((await isRouted(ipv6, 6, networks)) ? [6 as const] : []),
+  ];
   await networks.ports.publish({
     containerId: record.id,
     containerName: record.name,
@@ -34,8 +38,18 @@ export async function publishWanted(
       ...port,
       hostAddresses: port.hostAddresses.map((address) => (address === '' ? hostBinding : address)),
     })),
+    routed,
     shared: sharesPorts(record),
   });
+}
+
+async function isRouted(
+  endpoint: Endpoint | undefined,
+  family: 4 | 6,
+  networks: ContainerDependencies['networks'],
+): Promise<boolean> {
+  const network = endpoint === undefined ? undefined : await networks.get(endpoint.networkId);
+  return network !== undefined && gatewayModesOf(network)[family] === 'routed';
 }
 
 /** Where a network has ports published that name no address; '': on all. */

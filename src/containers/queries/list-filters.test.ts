@@ -9,6 +9,10 @@ const view = (status: string) =>
     name: 'one',
     state: { status, exitCode: 0 },
     config: { exposedPorts: ['80/tcp', '90/udp', '101/tcp'] },
+    ports: [
+      { protocol: 'tcp', hostPort: 1098, containerPort: 8091 },
+      { protocol: 'udp', hostPort: 1099, containerPort: 1090 },
+    ],
   }) as unknown as ContainerView;
 const fits = async (key: string, value: string, status = 'running') =>
   (await compileFilters(new Map([[key, [value]]]), none))(view(status));
@@ -25,6 +29,13 @@ test.each([
   ['expose', '99-110/udp', false],
   ['expose', '80/foo', false],
   ['publish', '80', false],
+  ['publish', '1098', true],
+  ['publish', '8091', false],
+  ['publish', '1099', false],
+  ['publish', '1099/udp', true],
+  ['publish', '1090/udp', false],
+  ['publish', '1090-1099', true],
+  ['publish', '1000-1097', false],
   ['health', 'none', true],
   ['health', 'healthy', false],
   ['is-task', '0', true],

@@ -78,8 +78,7 @@ async function compile({
       if (!BOOLEANS.includes(value)) throw new EngineError('invalid', `invalid filter 'is-task=[${value}]'`);
       return () => value === 'false' || value === '0';
     case 'publish':
-      parsePorts(value, 'publish');
-      return () => false;
+      return publishTest(value);
     case 'expose':
       return exposeTest(value);
     case 'isolation':
@@ -128,6 +127,13 @@ function exposeTest(value: string): Test {
   };
   return ({ state, config }) =>
     (state.status === 'running' || state.status === 'paused') && config.exposedPorts.some(isMeant);
+}
+
+/** By the port of the host, not the container's. */
+function publishTest(value: string): Test {
+  const { from, to, protocol } = parsePorts(value, 'publish');
+  return ({ ports }) =>
+    ports.some((port) => port.protocol === protocol && port.hostPort >= from && port.hostPort <= to);
 }
 
 /** `80`, `80-90`, either with `/udp`. @throws EngineError "invalid" in the words of Docker's parser. */

@@ -30,7 +30,7 @@ function record(resources: Partial<HostOptions['resources']>, host: Partial<Host
 test('what is not named stays; a number of processes may be none again', () => {
   const set = record({ memoryBytes: 64n * M, memorySwapBytes: 128n * M, cpuShares: 5, pidsLimit: 9 });
   const after = changedRecord(set, change({ cpusetCpus: '0', pidsLimit: -1 })).host.resources;
-  expect(after).toEqual({ ...set.host.resources, cpusetCpus: '0', pidsLimit: 0 });
+  expect(after).toEqual({ ...set.host.resources, cpusetCpus: '0', pidsLimit: -1 });
   expect(changedRecord(set, change({ memoryBytes: 100n * M })).host.resources.memorySwapBytes).toBe(128n * M);
 });
 

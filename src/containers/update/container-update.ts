@@ -6,6 +6,9 @@ import type { HostOptions } from '../container.ts';
 import { type PortChange, withPorts } from '../ports/change-ports.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
 
+/** Of processes, where somebody has said so; where nobody has said a thing it is 0. */
+const NO_LIMIT = -1;
+
 /** What is to be another; a limit that is 0 or '' stays as it is. */
 export interface ContainerChange {
   /** `pidsLimit` undefined: as it is; 0 or less: none. */
@@ -70,7 +73,8 @@ function changedResources(set: SpecResources, change: ContainerChange['resources
     cpusetCpus: change.cpusetCpus || set.cpusetCpus,
     cpusetMems: change.cpusetMems || set.cpusetMems,
     blkioWeight: change.blkioWeight || set.blkioWeight,
-    pidsLimit: change.pidsLimit === undefined ? set.pidsLimit : Math.max(0, change.pidsLimit),
+    pidsLimit:
+      change.pidsLimit === undefined ? set.pidsLimit : change.pidsLimit > 0 ? change.pidsLimit : NO_LIMIT,
     memorySwappiness: set.memorySwappiness,
   };
 }

@@ -1,6 +1,10 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { kindOf } from '../../errors/engine-error.ts';
+import { silentLogger } from '../../errors/logger.ts';
 import { NftFirewall } from '../../network/firewall.ts';
+import { Forwarding } from '../../network/forwarding/forwarding.ts';
+import { OPEN_TRANSIT } from '../../network/forwarding/transit-chain.ts';
+import { hasBridgesOfOthers } from '../../network/host-bridges.ts';
 import type { HostLink } from '../../network/host-network.ts';
 import { WorkerHostNetwork } from '../../network/worker-host-network.ts';
 import { lockFile } from '../../storage/file-lock.ts';
@@ -10,12 +14,23 @@ import { isDaemon } from '../pid-file.ts';
 /** By it the engines of a machine take turns. */
 const LOCK = '/run/sampan-network.lock';
 
-/** Rules and interfaces that bear the mark of the engine with this data root. The lock of all engines goes with the last of them. */
-export async function removeNetwork(dataRoot: string): Promise<void> {
+/**
+ * Rules and interfaces that bear the mark of the engine with this data root, and forwarding where it was turned on for it and nobody else's
+ * bridge is here. The lock of all engines goes with the last of them.
+ */
+export async function removeNetwork(dataRoot: string, execRoot: string): Promise<void> {
   const host = new WorkerHostNetwork();
   try {
     await host.exclusively(async () => {
-      const state = { table: nftTableOf(dataRoot), bridges: [], ports: [], shared: [] };
+      const state = {
+        table: nftTableOf(dataRoot),
+        bridges: [],
+        ports: [],
+        shared: [],
+        transit: OPEN_TRANSIT,
+      };
+      const forwarding = new Forwarding({ host, directory: execRoot, logger: silentLogger });
+      if (!hasBridgesOfOthers(await host.links(), engineSuffix(dataRoot))) await forwarding.turnOff();
       await new NftFirewall(host).remove(state);
       const links = (await host.links()).filter((link) => isOf(link, engineSuffix(dataRoot)));
       for (const { name } of links) await host.removeLink(name);

@@ -28,7 +28,9 @@ export function planExposure(facts: ExposureFacts): Exposure[] {
     const endpoints = facts.endpoints.filter(({ containerId }) => containerId === container.containerId);
     const holdings = facts.holdings.filter(({ containerId }) => containerId === container.containerId);
     return [
-      ...holdings.flatMap((holding) => publishedRows(holding, endpoints, facts)),
+      ...holdings
+        .filter(({ routed }) => routed !== true)
+        .flatMap((holding) => publishedRows(holding, endpoints, facts)),
       ...endpoints.flatMap((endpoint) => ownRows(container, endpoint, facts)),
     ];
   });
@@ -166,23 +168,31 @@ function ownRows(container: ExposedPorts, endpoint: Endpoint, facts: ExposureFac
   const addresses = [endpoint.ipv4?.address, endpoint.ipv6?.address].filter((one) => one !== undefined);
   const { containerId, containerName } = container;
   return container.ports.flatMap((port) =>
-    addresses.flatMap((address) =>
-      ownAnswers({ ...port, address, network: endpoint.networkName }, bridge, facts).map((answer) => ({
+    addresses.flatMap((address) => {
+      const isRouted = facts.holdings.some(
+        ({ routed, target, protocol, containerPort }) =>
+          routed === true &&
+          target === address &&
+          protocol === port.protocol &&
+          containerPort === port.containerPort,
+      );
+      const own = { ...port, address, network: endpoint.networkName, isRouted };
+      return ownAnswers(own, bridge, facts).map((answer) => ({
         containerId,
         containerName,
         network: endpoint.networkName,
         ...port,
         address,
         port: port.containerPort,
-        published: false,
+        published: isRouted,
         ...answer,
-      })),
-    ),
+      }));
+    }),
   );
 }
 
 function ownAnswers(
-  own: { protocol: string; containerPort: number; address: string; network: string },
+  own: { protocol: string; containerPort: number; address: string; network: string; isRouted: boolean },
   bridge: BridgeRules,
   { foreign, table }: ExposureFacts,
 ): Answer[] {
@@ -191,11 +201,15 @@ function ownAnswers(
   const neighbours: Answer = bridge.interContainer
     ? { from: `network ${own.network}`, reachable: 'yes', reason: 'on the same bridge' }
     : ours(`network ${own.network}`, 'enable_icc is off');
-  const machine: Answer = { from: 'this machine', reachable: 'yes', reason: `by ${bridge.bridgeName}` };
+  const mode = bridge.gatewayModes[family];
+  const machine: Answer =
+    mode === 'isolated'
+      ? ours('this machine', 'gateway mode isolated: it has no address there')
+      : { from: 'this machine', reachable: 'yes', reason: `by ${bridge.bridgeName}` };
   const apart = ours('other networks', 'networks are kept apart');
   const rule = `chain forward of table inet ${table}`;
   if (bridge.internal) return [neighbours, machine, apart, ours('other hosts', `internal network: ${rule}`)];
-  if (!bridge.unprotected.includes(family))
+  if (!own.isRouted && mode !== 'nat-unprotected')
     return [neighbours, machine, apart, ours('other hosts', `not published: ${rule}`)];
   const packet: Packet = {
     hook: 'forward',
@@ -207,8 +221,9 @@ function ownAnswers(
     port: own.containerPort,
     translated: false,
   };
-  const open = told(judgePacket(foreign, packet), 'gateway mode nat-unprotected: who has a route');
-  return [neighbours, machine, apart, { from: 'other hosts', ...open }];
+  const open = told(judgePacket(foreign, packet), `gateway mode ${mode}: who has a route`);
+  const others: Answer = own.isRouted ? { from: 'other networks', ...open } : apart;
+  return [neighbours, machine, others, { from: 'other hosts', ...open }];
 }
 
 function told(

@@ -8,10 +8,11 @@ export type ControlRequest = { id: number } & (
   | { do: 'list' }
 );
 
-/** `shares`: knows ports that several containers share, and `leave`. `code`: errno's name; `at`: of which holding. */
+/** `shares`: knows ports that several containers share, and `leave`. `routes`: knows those that are routed. `code`: errno's name; `at`: of which holding. */
 export interface ControlAnswer {
   id: number;
   held?: PortHolding[];
   shares?: true;
+  routes?: true;
   error?: { code: string; at: number };
 }

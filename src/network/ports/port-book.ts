@@ -1,4 +1,4 @@
-import { keyOf, type PortHolding, type PublishedPort, shares } from './published-ports.ts';
+import { keyOf, type PortHolding, shares } from './published-ports.ts';
 
 const ANY = new Set(['0.0.0.0', '::']);
 
@@ -45,7 +45,7 @@ export class PortBook {
   }
 
   /** All that hold this port. */
-  membersOf(port: PublishedPort): PortHolding[] {
+  membersOf(port: PortHolding): PortHolding[] {
     const key = keyOf(port);
     return this.all().filter((holding) => keyOf(holding) === key);
   }
@@ -56,8 +56,10 @@ export class PortBook {
 }
 
 /** Whether two can't both have a socket. */
-export function overlap(one: PublishedPort, other: PublishedPort): boolean {
+export function overlap(one: PortHolding, other: PortHolding): boolean {
   return (
+    one.routed !== true &&
+    other.routed !== true &&
     one.hostPort === other.hostPort &&
     one.protocol === other.protocol &&
     one.hostAddress.includes(':') === other.hostAddress.includes(':') &&

@@ -39,6 +39,7 @@ function request(containerId: string, ...ports: Partial<PortRequest>[]): Publish
     ipv4: '10.0.0.2',
     ipv6: undefined,
     ports: ports.map((port) => ({ ...plain, ...port })),
+    routed: [],
     shared: false,
   };
 }
@@ -62,6 +63,7 @@ test('publish() takes the socket, then the rule; withdraw() lets go of both', as
   ]);
   expect(commands.toSorted()).toEqual([
     'add element inet t anyports4 { tcp . 8080 : 10.0.0.2 . 80 }',
+    'add element inet t loopback4 { 127.0.0.1 . tcp . 8080 }',
     'add element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
     'add element inet t ports4 { 127.0.0.1 . tcp . 8080 : 10.0.0.2 . 80 }',
   ]);
@@ -69,6 +71,7 @@ test('publish() takes the socket, then the rule; withdraw() lets go of both', as
   await ports.withdraw('a');
   expect(commands.toSorted()).toEqual([
     'delete element inet t anyports4 { tcp . 8080 }',
+    'delete element inet t loopback4 { 127.0.0.1 . tcp . 8080 }',
     'delete element inet t owners4 { 10.0.0.2 . tcp . 8080 }',
     'delete element inet t ports4 { 127.0.0.1 . tcp . 8080 }',
   ]);
@@ -89,7 +92,7 @@ test('publish() has IPv6 of a container without it carried by the helper alone',
       hostPort: 8081,
       address: 'fd00::2',
       port: 80,
-      isShared: false,
+      way: 'forwarded',
     },
   ]);
 });
@@ -196,7 +199,10 @@ test('an owner of several places of one port is forgotten with the last', async 
   await ports.publish(request('a', ...at('127.0.0.1', '127.0.0.2')));
   commands = [];
   await ports.publish(request('a', ...at('127.0.0.1')));
-  expect(commands).toEqual(['delete element inet t ports4 { 127.0.0.2 . tcp . 1 }']);
+  expect(commands).toEqual([
+    'delete element inet t ports4 { 127.0.0.2 . tcp . 1 }',
+    'delete element inet t loopback4 { 127.0.0.2 . tcp . 1 }',
+  ]);
 });
 
 const shared = (id: string, ipv4: string, port = 1) => ({ ...request(id, fixed(port)), ipv4, shared: true });
@@ -218,7 +224,7 @@ test('a port is shared by those that all say so; who rests gets no connection', 
     'add element inet t anyshared4 { tcp . 1 : goto shared4_tcp_1_any }',
   ];
   expect(commands).toEqual([...around(rule('10.0.0.2')), ...around(rule('10.0.0.2', '10.0.0.3'))]);
-  expect(ports.rules().every(({ isShared }) => isShared)).toBe(true);
+  expect(ports.rules().every(({ way }) => way === 'shared')).toBe(true);
   expect(holder.held.get('tcp/0.0.0.0/1')?.map(({ containerId }) => containerId)).toEqual(['a', 'b']);
   commands = [];
   await ports.rest('a', true);
@@ -285,4 +291,51 @@ test('a table that can not be changed keeps no socket', async () => {
   await ports.withdraw('a');
   expect(keys()).toEqual([]);
   expect(ports.all()).toEqual([]);
+});
+
+test('a routed port is opened at the container, and takes none of the host', async () => {
+  const ports = publisher();
+  const both = { ipv6: 'fd00::2', routed: [6 as const] };
+  const wanted = { ...request('a', { ...fixed(8080), hostAddresses: [''] }), ...both };
+  const made = await ports.publish(wanted);
+  // As Docker 28.5 shows them, with no port of the host for the second one.
+  expect(made.map(({ hostAddress, hostPort }) => `${hostAddress}:${hostPort}`)).toEqual([
+    '0.0.0.0:8080',
+    ':::0',
+  ]);
+  expect(commands).toContain('add element inet t routed6 { fd00::2 . tcp . 80 }');
+  expect(ports.rules().map(({ way }) => way)).toEqual(['forwarded', 'routed']);
+  const other = await ports.publish({
+    ...request('b', { ...fixed(8080), hostAddresses: ['127.0.0.1'] }),
+    ipv4: '10.0.0.3',
+    routed: [4],
+  });
+  expect(other).toEqual([{ protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 0, containerPort: 80 }]);
+  commands = [];
+  await ports.publish(wanted);
+  expect(commands).toEqual([]);
+  await ports.publish({ ...wanted, ports: [] });
+  expect(commands.at(-1)).toBe('delete element inet t routed6 { fd00::2 . tcp . 80 }');
+  expect(ports.of('b')).toHaveLength(1);
+});
+
+test('two requests for one routed port open it once', async () => {
+  const ports = publisher();
+  const wanted = { ...request('a', fixed(8080), fixed(8081)), routed: [4 as const] };
+  expect(await ports.publish(wanted)).toHaveLength(1);
+  expect(await ports.publish(wanted)).toHaveLength(1);
+  await ports.withdraw('a');
+  expect(keys()).toEqual([]);
+});
+
+test('SCTP is forwarded, or opened, by rules as the others are', async () => {
+  const ports = publisher();
+  const sctp = { protocol: 'sctp' as const, hostAddresses: [''] };
+  await ports.publish({ ...request('a', { ...fixed(8080), ...sctp }), ipv6: 'fd00::2', routed: [6] });
+  expect(commands).toContain('add element inet t anyports4 { sctp . 8080 : 10.0.0.2 . 80 }');
+  expect(commands).toContain('add element inet t routed6 { fd00::2 . sctp . 80 }');
+  // Who sends goes on by the flow that there was.
+  expect(flows).toEqual([
+    { protocol: 'sctp', family: 4, hostAddress: undefined, hostPort: 8080, target: undefined },
+  ]);
 });

@@ -139,8 +139,9 @@ export class PortPublisher implements PublishedPorts {
     before: readonly PortHolding[],
   ): Promise<PortHolding[]> {
     let failure = new EngineError('internal', 'all ports are allocated');
-    const wanted = wantedHoldings(request, port);
-    if (wanted.length === 0) return [];
+    const [wanted, routed] = split(wantedHoldings(request, port), (one) => one.routed !== true);
+    const open = routed.filter((holding) => !this.#book.has(holding));
+    if (wanted.length === 0) return await this.#take(open);
     // Who is given any of several ports wants one of its own.
     const joins = port.hostPorts !== undefined && port.hostPorts.from === port.hostPorts.to;
     const kept = before.filter(
@@ -153,8 +154,8 @@ export class PortPublisher implements PublishedPorts {
       port,
       kept.map(({ hostPort }) => hostPort),
     )) {
-      const holdings = wanted.map((holding) => ({ ...holding, hostPort }));
-      const taken = holdings
+      const translated = wanted.map((holding) => ({ ...holding, hostPort }));
+      const taken = translated
         .map((holding) => this.#book.conflict(holding, { joins }))
         .find((one) => one !== undefined);
       if (taken !== undefined) {
@@ -162,9 +163,7 @@ export class PortPublisher implements PublishedPorts {
         continue;
       }
       try {
-        await this.#options.holder.hold(holdings);
-        for (const holding of holdings) this.#book.put(holding);
-        return holdings;
+        return await this.#take([...translated, ...open]);
       } catch (error) {
         if (!(error instanceof PortTaken)) throw error;
         failure = refused(error);
@@ -172,6 +171,13 @@ export class PortPublisher implements PublishedPorts {
       }
     }
     throw failure;
+  }
+
+  /** @throws PortTaken */
+  async #take(holdings: PortHolding[]): Promise<PortHolding[]> {
+    if (holdings.length > 0) await this.#options.holder.hold(holdings);
+    for (const holding of holdings) this.#book.put(holding);
+    return holdings;
   }
 
   /** Those that it had come first. */

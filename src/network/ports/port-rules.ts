@@ -7,15 +7,15 @@ import type { PortHolding } from './published-ports.ts';
  */
 export function ruleOf(holding: PortHolding): PortRule | undefined {
   const { protocol, hostAddress, hostPort, target, containerPort } = holding;
+  const container = { protocol, address: target, port: containerPort };
+  if (holding.routed === true) return { ...container, hostAddress: undefined, hostPort: 0, way: 'routed' };
   if (hostAddress.includes(':') !== target.includes(':') || hostAddress === '::1') return undefined;
   const isAny = hostAddress === '0.0.0.0' || hostAddress === '::';
   return {
-    protocol,
+    ...container,
     hostAddress: isAny ? undefined : hostAddress,
     hostPort,
-    address: target,
-    port: containerPort,
-    isShared: holding.shared === true,
+    way: holding.shared === true ? 'shared' : 'forwarded',
   };
 }
 
@@ -65,8 +65,10 @@ function grouped(rules: readonly PortRule[]): Map<string, Element[]> {
 }
 
 /** One that forwards (a shared port has a chain for that); and one by which a container's own connections to it are told, which the helper carries. */
-function elementsOfRule({ protocol, hostAddress, hostPort, address, port, isShared }: PortRule): Element[] {
+function elementsOfRule({ protocol, hostAddress, hostPort, address, port, way }: PortRule): Element[] {
   const family = address.includes(':') ? 6 : 4;
+  if (way === 'routed')
+    return [{ map: `routed${family}`, key: `${address} . ${protocol} . ${port}`, value: undefined }];
   const key = `${protocol} . ${hostPort}`;
   const value = `${address} . ${port}`;
   const forwarding =
@@ -74,5 +76,9 @@ function elementsOfRule({ protocol, hostAddress, hostPort, address, port, isShar
       ? { map: `anyports${family}`, key, value }
       : { map: `ports${family}`, key: `${hostAddress} . ${key}`, value };
   const owner = { map: `owners${family}`, key: `${address} . ${key}`, value: undefined };
-  return isShared ? [owner] : [forwarding, owner];
+  const loopback =
+    hostAddress?.startsWith('127.') === true
+      ? [{ map: 'loopback4', key: `${hostAddress} . ${key}`, value: undefined }]
+      : [];
+  return way === 'shared' ? [owner, ...loopback] : [forwarding, owner, ...loopback];
 }

@@ -46,6 +46,8 @@ export class ProcessPortHolder implements PortHolder {
   #closed = false;
   /** Found, and of a release that knows no shared ports. */
   #isOld = false;
+  /** Found, and of a release that knows no routed ports, which need no socket: the next daemon will not find them there. */
+  #knowsRouted = true;
 
   /** `patienceMs`: what has not answered a call by then is ended, and its work goes to another. */
   constructor(options: {
@@ -70,8 +72,10 @@ export class ProcessPortHolder implements PortHolder {
           hint: 'It ends when no port is published: stop the containers that publish any, then start them again.',
         },
       );
-    const { error } = await this.#call({ do: 'hold', holdings: [...holdings] });
-    const holding = error === undefined ? undefined : holdings[error.at];
+    const known = this.#knowsRouted ? [...holdings] : holdings.filter(({ routed }) => routed !== true);
+    if (known.length === 0) return;
+    const { error } = await this.#call({ do: 'hold', holdings: known });
+    const holding = error === undefined ? undefined : known[error.at];
     if (error !== undefined && holding !== undefined)
       throw new PortTaken(holding, { code: error.code, reason: REASONS[error.code] ?? error.code });
   }
@@ -90,8 +94,9 @@ export class ProcessPortHolder implements PortHolder {
     if (socket === undefined) return [];
     this.#listen(socket);
     this.#socket = Promise.resolve(socket);
-    const { held, shares } = await this.#call({ do: 'list' });
+    const { held, shares, routes } = await this.#call({ do: 'list' });
     this.#isOld = shares !== true;
+    this.#knowsRouted = routes === true;
     return held ?? [];
   }
 
@@ -139,6 +144,7 @@ export class ProcessPortHolder implements PortHolder {
     // Of one that was killed.
     await unlink(this.#path).catch(() => undefined);
     this.#isOld = false;
+    this.#knowsRouted = true;
     const program = Bun.fileURLToPath(new URL('./serve-ports.ts', import.meta.url));
     const { pid } = spawnDetached([process.execPath, '--smol', program, this.#path], {
       stdio: ['ignore', 'ignore', 'ignore'],

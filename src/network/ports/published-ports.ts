@@ -18,11 +18,13 @@ export interface PublishRequest {
   ipv4: string | undefined;
   ipv6: string | undefined;
   ports: readonly PortRequest[];
+  /** Families of the container's addresses that nothing is translated for: its own ports are opened, and none of the host's is taken. */
+  routed: readonly (4 | 6)[];
   /** Others that say so, too, may have the same ports: new connections go to each in turn. */
   shared: boolean;
 }
 
-/** A port of the host that leads to a container. Plain data. */
+/** A port of the host that leads to a container; a routed one is the container's alone, and has no port of the host (0). Plain data. */
 export interface PublishedPort {
   protocol: PortProtocol;
   hostAddress: string;
@@ -36,6 +38,8 @@ export interface PortHolding extends PublishedPort {
   containerName: string;
   /** The container's address, of either family. */
   target: string;
+  /** Reached at `target` itself. */
+  routed?: true;
   /** Others may hold the same port, too. */
   shared?: true;
   /** Of a shared port: new connections go to others. */
@@ -64,8 +68,17 @@ export interface PublishedPorts {
 }
 
 /** No two holdings have the same. */
-export function keyOf({ protocol, hostAddress, hostPort }: PublishedPort): string {
-  return `${protocol}/${hostAddress}/${hostPort}`;
+export function keyOf({
+  protocol,
+  hostAddress,
+  hostPort,
+  routed,
+  target,
+  containerPort,
+}: PortHolding): string {
+  return routed === true
+    ? `${protocol}/${target}/${containerPort}/routed`
+    : `${protocol}/${hostAddress}/${hostPort}`;
 }
 
 /** The port of the host is the same for both, and both say that they share it. */

@@ -18,10 +18,11 @@ export type Choice = () => PortHolding | undefined;
 
 /** @throws with errno's name as `code`. */
 export async function openReservation(
-  port: PublishedPort,
+  port: PortHolding,
   choose: Choice,
   budget: RelayBudget,
 ): Promise<Reservation> {
+  if (port.routed === true) return { forget: () => undefined, close: () => Promise.resolve() };
   switch (port.protocol) {
     case 'tcp':
       return await relayStreams(port, choose, budget);

@@ -75,7 +75,7 @@ async function perform(
       await leave(held, request.holdings);
       return { id };
     case 'list':
-      return { id, held: [...held.values()].flatMap(({ members }) => members), shares: true };
+      return { id, held: [...held.values()].flatMap(({ members }) => members), shares: true, routes: true };
   }
 }
 

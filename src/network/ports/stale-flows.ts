@@ -9,7 +9,7 @@ import type { PortHolding } from './published-ports.ts';
 export function staleFlowsOf(verb: 'add' | 'delete', holding: PortHolding): StaleFlows[] {
   const { protocol } = holding;
   const rule = ruleOf(holding);
-  if (protocol === 'tcp' || rule === undefined) return [];
+  if (protocol === 'tcp' || rule === undefined || rule.way === 'routed') return [];
   const { hostAddress, hostPort, address, port } = rule;
   const target = verb === 'delete' ? { address, port } : undefined;
   return [{ protocol, family: address.includes(':') ? 6 : 4, hostAddress, hostPort, target }];

@@ -1,6 +1,7 @@
 import { EngineError } from '../../errors/engine-error.ts';
 import type { IpPrefix } from '../../sys/links.ts';
 import type { Firewall } from '../firewall.ts';
+import type { Family, FamilyForwarding, HostForwarding } from '../forwarding/host-forwarding.ts';
 import type {
   AttachRequest,
   BridgeRequest,
@@ -28,6 +29,9 @@ export class FakeHostNetwork implements HostNetwork {
   present: HostLink[] = [];
   used: IpPrefix[] = [];
   bridgeAddresses: IpPrefix[] = [];
+  readonly forwarded = new Set<Family>([4, 6]);
+  /** Called when it was turned on or off. */
+  onForwarding: () => void = () => undefined;
   removal: () => Promise<void> = () => Promise.resolve();
 
   exclusively<T>(work: () => Promise<T>): Promise<T> {
@@ -58,11 +62,11 @@ export class FakeHostNetwork implements HostNetwork {
     return Promise.resolve();
   }
 
-  ensureBridge(request: BridgeRequest): Promise<{ forwardingEnabled: boolean }> {
+  ensureBridge(request: BridgeRequest): Promise<void> {
     this.bridges.push(request);
     if (!this.present.some(({ name }) => name === request.name))
       this.present.push({ name: request.name, kind: 'bridge', alias: request.owner });
-    return Promise.resolve({ forwardingEnabled: false });
+    return Promise.resolve();
   }
 
   ensureParent({ name, owner }: ParentRequest): Promise<void> {
@@ -99,6 +103,22 @@ export class FakeHostNetwork implements HostNetwork {
   async removeLinkInside(path: string, name: string): Promise<void> {
     await this.removal();
     this.#dropInside(path, name);
+  }
+
+  forwarding(): Promise<HostForwarding> {
+    const family = (on: boolean): FamilyForwarding => ({ on, interfaces: [] });
+    return Promise.resolve({
+      ipv4: family(this.forwarded.has(4)),
+      ipv6: family(this.forwarded.has(6)),
+      uplinks: [],
+    });
+  }
+
+  setForwarding(family: Family, { on }: { on: boolean }): Promise<void> {
+    if (on) this.forwarded.add(family);
+    else this.forwarded.delete(family);
+    this.onForwarding();
+    return Promise.resolve();
   }
 
   redirectNames = () => Promise.resolve();

@@ -280,10 +280,37 @@ test('a cgroup parent that climbs stays below the root', () => {
   expect(buildSpec(input({ cgroupParent: '/a/../../..' })).spec.linux.cgroupsPath).toBe('/0123');
 });
 
+test('cgroups are read-only unless it is privileged, or said otherwise', () => {
+  const isReadOnly = (more: Partial<SpecHostOptions>) =>
+    buildSpec(input(more))
+      .spec.mounts.find(({ type }) => type === 'cgroup')
+      ?.options?.includes('ro');
+  expect(isReadOnly({})).toBe(true);
+  expect(isReadOnly({ privileged: true })).toBe(false);
+  for (const word of ['', '=true', '=1'])
+    expect(isReadOnly({ securityOpt: [`writable-cgroups${word}`] })).toBe(false);
+  expect(isReadOnly({ privileged: true, securityOpt: ['writable-cgroups=false'] })).toBe(true);
+});
+
+test('a propagation that nobody asked for gives way where the mount has no peers', () => {
+  // procfs is shared with nobody, wherever the tests run.
+  const bind = { source: '/proc/1', destination: '/p', readOnly: false, propagation: 'rslave' };
+  const { spec } = buildSpec(input({}, { binds: [{ ...bind, propagationImplied: true }] }));
+  expect(spec.mounts.find(({ destination }) => destination === '/p')?.options).toContain('rprivate');
+  expect(spec.linux.rootfsPropagation).toBeUndefined();
+  expect(() => buildSpec(input({}, { binds: [bind] }))).toThrow('it is not a shared or slave mount');
+});
+
 describe('what is refused', () => {
   const cases: [string, Partial<SpecHostOptions>, Partial<SpecInput>, string][] = [
     ['an unknown capability', { capAdd: ['NOSUCH'] }, {}, 'invalid CapAdd: unknown capability: "CAP_NOSUCH"'],
     ['an unknown security option', { securityOpt: ['foo=bar'] }, {}, 'invalid --security-opt 2: "foo=bar"'],
+    [
+      'a word for cgroups that is none',
+      { securityOpt: ['writable-cgroups=potato'] },
+      {},
+      'invalid --security-opt 2: "writable-cgroups=potato"',
+    ],
     [
       'a seccomp profile that is no JSON',
       { securityOpt: ['seccomp={'] },
@@ -307,6 +334,23 @@ describe('what is refused', () => {
       {},
       { process: process_({ user: '2147483648' }) },
       'uids and gids must be in range 0-2147483647',
+    ],
+    [
+      'an id below zero',
+      {},
+      { process: process_({ user: '-1' }) },
+      'uids and gids must be in range 0-2147483647',
+    ],
+    [
+      'a folder without devices',
+      {
+        hardware: {
+          ...noHardware,
+          devices: [{ pathOnHost: '/etc', pathInContainer: '/etc', cgroupPermissions: '' }],
+        },
+      },
+      {},
+      'error gathering device information while adding custom device "/etc": not a device node',
     ],
     [
       'an added group without entry',
@@ -438,6 +482,8 @@ test('a user who is in no passwd is at home in /, as under runc', () => {
     ['HOME=/x'],
     [],
   ]);
+  // An empty one is none: the runtime looks it up.
+  expect([homeOf('4711', ['HOME=']), homeOf('user', ['HOME='])]).toEqual([['HOME=/'], []]);
 });
 
 test('a tmpfs over a directory takes its mode, unless another is asked for', () => {

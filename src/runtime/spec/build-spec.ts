@@ -13,6 +13,7 @@ import { containerNamespaces, containerSysctls, idMappings } from './namespaces.
 import { containerResources, resourceHost } from './resources.ts';
 import { compileSeccomp, defaultSeccomp, type SeccompHost } from './seccomp.ts';
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
+import { SourceMounts } from './source-mounts.ts';
 import type { SpecInput } from './spec-input.ts';
 import { resolveUser } from './user.ts';
 
@@ -54,7 +55,9 @@ export interface BuiltSpec {
  * Reads the container's root (users) and the host (devices, limits); the same input on the same host gives the same bytes.
  * @throws EngineError "invalid" for what was asked for wrongly, in Docker's words.
  */
-export function buildSpec(input: SpecInput): BuiltSpec {
+export function buildSpec(asked: SpecInput): BuiltSpec {
+  const sources = new SourceMounts();
+  const input = { ...asked, binds: asked.binds.map((bind) => sources.withPropagation(bind)) };
   if (input.process.args.length === 0) throw new EngineError('invalid', 'no command specified');
   if (
     [...input.process.args, ...input.process.env, input.process.workingDir].some((text) =>
@@ -75,7 +78,7 @@ export function buildSpec(input: SpecInput): BuiltSpec {
       process: processOf(input, { capabilities, security, limits: limitHost(available), warnings }),
       root: { path: input.rootDirectory, readonly: input.host.readonlyRootfs },
       ...(input.host.utsMode === 'host' || hostname === '' ? {} : { hostname }),
-      mounts: containerMounts(input),
+      mounts: containerMounts(input, { sources, writableCgroups: areCgroupsWritable(input, security) }),
       ...(Object.keys(input.host.annotations).length === 0
         ? {}
         : { annotations: { ...input.host.annotations } }),
@@ -83,6 +86,19 @@ export function buildSpec(input: SpecInput): BuiltSpec {
     },
     warnings,
   };
+}
+
+/** @throws EngineError "invalid", in Docker's words, where the kernel would refuse it. */
+function areCgroupsWritable(
+  { host, userNamespace }: SpecInput,
+  { writableCgroups }: SecurityOptions,
+): boolean {
+  if (writableCgroups !== undefined && userNamespace !== undefined)
+    throw new EngineError(
+      'invalid',
+      'option WritableCgroups conflicts with user namespaces and rootless mode',
+    );
+  return writableCgroups ?? host.privileged;
 }
 
 interface ProcessParts {

@@ -77,7 +77,9 @@ function requestedDevices(request: SpecDeviceRequest): { device: SpecDevice; acc
   if (!/^[rwm]{1,3}$/.test(access)) throw new EngineError('invalid', `invalid device mode: ${access}`);
   const stat = statOf(request);
   if (stat.isDirectory()) {
-    return hostDevices(request.pathOnHost, 0).map((device) => ({
+    const devices = hostDevices(request.pathOnHost, 0);
+    if (devices.length === 0) throw gathering(request.pathOnHost, 'not a device node');
+    return devices.map((device) => ({
       device: {
         ...device,
         path: join(request.pathInContainer, device.path.slice(request.pathOnHost.length)),

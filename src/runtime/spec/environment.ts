@@ -19,6 +19,7 @@ export function processEnvironment(input: EnvironmentInput, home: string | undef
     if (equals < 0) variables.delete(entry);
     else variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
+  if (variables.get('HOME') === '') variables.delete('HOME');
   // For a user who is in passwd both runtimes look it up; crun leaves it out for another.
   if (home === undefined && !variables.has('HOME')) variables.set('HOME', '/');
   return [...variables].map(([name, value]) => `${name}=${value}`);

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { SpecMount } from '../runtime-spec.ts';
 import { checkProcMount } from './proc-mounts.ts';
 import { resolveInRoot } from './root-path.ts';
-import { SourceMounts } from './source-mounts.ts';
+import type { SourceMounts } from './source-mounts.ts';
 import type { SourcePlace, SpecBind, SpecInput } from './spec-input.ts';
 import { tmpfsOptions } from './tmpfs-options.ts';
 
@@ -10,15 +10,21 @@ import { tmpfsOptions } from './tmpfs-options.ts';
 export const DEFAULT_SHM_BYTES = 64 << 20;
 const HARDENED = ['nosuid', 'noexec', 'nodev'];
 
+interface MountOptions {
+  writableCgroups: boolean;
+  /** What the sources of binds lie on. */
+  sources: SourceMounts;
+}
+
 /**
  * Defaults, then what was asked for, parents before children; what was asked for replaces a default at the same place, and a user's bind
  * the engine's own file (`-v ./hosts:/etc/hosts`).
  *
  * @throws EngineError for what may not be mounted there.
  */
-export function containerMounts(input: SpecInput): SpecMount[] {
+export function containerMounts(input: SpecInput, options: MountOptions): SpecMount[] {
+  const { sources } = options;
   const bound = new Set(input.binds.map((bind) => bind.destination));
-  const sources = new SourceMounts();
   const asked = [
     ...Object.entries(input.host.tmpfs).map(([destination, options]) =>
       tmpfsMount(input.rootDirectory, destination, options),
@@ -30,7 +36,7 @@ export function containerMounts(input: SpecInput): SpecMount[] {
   ];
   for (const mount of asked) checkProcMount(input.rootDirectory, mount);
   const places = new Set(asked.map((mount) => mount.destination));
-  const defaults = defaultMounts(input).filter(
+  const defaults = defaultMounts(input, options).filter(
     (mount) =>
       !places.has(mount.destination) && !(places.has('/dev') && mount.destination.startsWith('/dev/')),
   );
@@ -44,7 +50,7 @@ export function rootPropagation(binds: readonly SpecBind[]): string | undefined 
   return modes.some((mode) => mode?.endsWith('slave')) ? 'rslave' : undefined;
 }
 
-function defaultMounts(input: SpecInput): SpecMount[] {
+function defaultMounts(input: SpecInput, { writableCgroups }: MountOptions): SpecMount[] {
   const { privileged, ipcMode } = input.host;
   const lock = privileged ? [] : ['ro'];
   return [
@@ -62,7 +68,12 @@ function defaultMounts(input: SpecInput): SpecMount[] {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...HARDENED, ...lock] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...lock, ...HARDENED] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [...(writableCgroups ? [] : ['ro']), ...HARDENED],
+    },
     ...messageQueues(input),
     ...sharedMemory(ipcMode, input),
   ];
@@ -106,7 +117,6 @@ function tmpfsMount(root: string, destination: string, asked: string): SpecMount
 
 function bindMount(bind: SpecBind, sources: SourceMounts): SpecMount {
   const { source, destination, propagation, found } = bind;
-  if (propagation !== undefined) sources.checkPropagation(source, propagation, found);
   return {
     destination,
     type: 'bind',

@@ -9,6 +9,8 @@ export interface SecurityOptions {
   apparmor: string | undefined;
   labels: string[];
   unmaskedPaths: boolean;
+  /** undefined: of a privileged container alone. */
+  writableCgroups: boolean | undefined;
 }
 
 /** `--security-opt`. @throws EngineError "invalid" for an unknown option or value, in Docker's words. */
@@ -19,6 +21,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     apparmor: undefined,
     labels: [],
     unmaskedPaths: false,
+    writableCgroups: undefined,
   };
   for (const option of options) apply(result, option);
   return result;
@@ -47,6 +50,9 @@ function apply(result: SecurityOptions, option: string): void {
     case 'systempaths':
       if (value !== 'unconfined') throw invalid(option);
       result.unmaskedPaths = true;
+      return;
+    case 'writable-cgroups':
+      result.writableCgroups = booleanOf(value ?? 'true', option);
       return;
     default:
       throw invalid(option);

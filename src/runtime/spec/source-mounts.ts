@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { EngineError } from '../../errors/engine-error.ts';
-import type { SourcePlace } from './spec-input.ts';
+import type { SourcePlace, SpecBind } from './spec-input.ts';
 
 interface SourceMount {
   mountPoint: string;
@@ -23,12 +23,14 @@ export class SourceMounts {
     return KEPT.filter((flag) => flags.includes(flag));
   }
 
-  /** @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
-  checkPropagation(source: string, propagation: string, found: SourcePlace | undefined): void {
-    if (propagation.endsWith('private')) return;
+  /** The bind as it can be. @throws EngineError "invalid", in Docker's words, when the source's mount has no peers to be shared with. */
+  withPropagation(bind: SpecBind): SpecBind {
+    const { source, propagation, found } = bind;
+    if (propagation === undefined || propagation.endsWith('private')) return bind;
     const { mountPoint, optional } = this.#of(source, found);
     const shared = /\bshared:\d+/.test(optional);
-    if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return;
+    if (shared || (propagation.endsWith('slave') && /\bmaster:\d+/.test(optional))) return bind;
+    if (bind.propagationImplied === true) return { ...bind, propagation: 'rprivate' };
     const wanted = propagation.endsWith('shared') ? 'a shared mount' : 'a shared or slave mount';
     throw new EngineError('invalid', `path ${source} is mounted on ${mountPoint} but it is not ${wanted}`);
   }

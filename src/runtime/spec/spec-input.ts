@@ -92,6 +92,8 @@ export interface SpecBind {
   readOnly: boolean;
   /** `rprivate`, `rslave` …; left out, none is set. */
   propagation?: string;
+  /** Where the source's mount has no peers, `rprivate` instead of an error. */
+  propagationImplied?: boolean | undefined;
   /** Without what is mounted below the source. */
   nonRecursive?: boolean;
   /** What is mounted below a read-only source: `try` and `always` make it read-only too. */

@@ -101,9 +101,9 @@ function findGroups(
 
 /** Undefined: not a number. @throws EngineError "invalid" for one that no id can be. */
 function numericId(text: string): number | undefined {
-  if (!/^\d+$/.test(text)) return text === '' ? 0 : undefined;
+  if (!/^[-+]?\d+$/.test(text)) return text === '' ? 0 : undefined;
   const id = Number(text);
-  if (id > MAX_ID) throw new EngineError('invalid', `uids and gids must be in range 0-${MAX_ID}`);
+  if (id < 0 || id > MAX_ID) throw new EngineError('invalid', `uids and gids must be in range 0-${MAX_ID}`);
   return id;
 }
 

@@ -34,7 +34,7 @@ const binding: Decoder<Binding> = (value, field) => {
   const hostIp = fields.get('HostIp', string) ?? '';
   const hostPort = fields.get('HostPort', string) ?? '';
   // Docker passes over such an address and publishes on all: nobody who named one wants that.
-  if (hostIp !== '' && isIP(hostIp) === 0)
+  if (hostIp !== '' && (isIP(hostIp) === 0 || hostIp.includes('%')))
     throw new EngineError('invalid', `invalid host IP address: ${JSON.stringify(hostIp)}`);
   try {
     parseHostPorts(hostPort);

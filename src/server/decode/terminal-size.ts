@@ -11,9 +11,9 @@ export function terminalSize(request: ApiRequest): { columns: number; rows: numb
 function dimension(request: ApiRequest, name: string, word: string): number {
   const text = request.query.get(name) ?? '';
   const value = Number(text);
-  if (!/^\d+$/.test(text))
+  if (!/^-?\d+$/.test(text))
     throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: invalid syntax`);
-  if (value > 0xffff_ffff)
+  if (value < 0 || value > 0xffff_ffff)
     throw new EngineError('invalid', `invalid resize ${word} ${JSON.stringify(text)}: value out of range`);
   return Math.min(value, 0xffff);
 }

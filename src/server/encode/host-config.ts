@@ -101,7 +101,7 @@ function encodeResources(host: HostOptions): Resources {
     MemorySwappiness: resources.memorySwappiness < 0 ? null : resources.memorySwappiness,
     OomKillDisable: host.oomKillDisable,
     ...(host.init === undefined ? {} : { Init: host.init }),
-    PidsLimit: resources.pidsLimit === 0 ? null : resources.pidsLimit,
+    PidsLimit: resources.pidsLimit === 0 ? null : Math.max(0, resources.pidsLimit),
     Ulimits: asGiven(
       host,
       'Ulimits',

@@ -42,7 +42,7 @@ export function encodePortSummaries(view: ContainerView): PortSummary[] {
       return published.map(({ hostAddress, hostPort }) => ({
         IP: hostAddress,
         PrivatePort: containerPort,
-        PublicPort: hostPort,
+        ...(hostPort === 0 ? {} : { PublicPort: hostPort }),
         Type: protocol,
       }));
     });
@@ -68,6 +68,7 @@ function publishedAs({ ports }: ContainerView, port: string): PublishedPort[] {
     );
 }
 
+/** A routed port has none of the host. */
 function encodeBinding({ hostAddress, hostPort }: PublishedPort): PortBinding {
-  return { HostIp: hostAddress, HostPort: String(hostPort) };
+  return { HostIp: hostAddress, HostPort: hostPort === 0 ? '' : String(hostPort) };
 }

@@ -1,3 +1,4 @@
+import { EngineError } from '../../errors/engine-error.ts';
 import type { ApiRequest } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import type { Route } from '../router.ts';
@@ -18,6 +19,7 @@ export function buildkitRoutes(backends: Backends): Route[] {
 }
 
 async function calls({ buildkit }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  checkUpgrade(request);
   const socket = response.switchProtocol(PROTOCOL);
   buildkit.acceptCalls(socket);
   await gone(request.signal);
@@ -25,6 +27,7 @@ async function calls({ buildkit }: Backends, request: ApiRequest, response: ApiR
 }
 
 async function session({ buildkit }: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
+  checkUpgrade(request);
   const socket = response.switchProtocol(PROTOCOL);
   const onAbort = (): void => void socket.destroy();
   request.signal.addEventListener('abort', onAbort, { once: true });
@@ -33,6 +36,13 @@ async function session({ buildkit }: Backends, request: ApiRequest, response: Ap
   } finally {
     socket.destroy();
   }
+}
+
+/** @throws EngineError "invalid", in Docker's words, on another protocol, or none. */
+function checkUpgrade({ headers: { upgrade } }: ApiRequest): void {
+  if (upgrade === undefined) throw new EngineError('invalid', 'no upgrade proto in request');
+  if (upgrade.toLowerCase() !== PROTOCOL)
+    throw new EngineError('invalid', `protocol ${upgrade} not supported`);
 }
 
 async function gone(signal: AbortSignal): Promise<void> {

@@ -19,6 +19,7 @@ import {
 } from '../api-request.ts';
 import type { ApiResponse } from '../api-response.ts';
 import { decodeCreateRequest } from '../decode/create-request.ts';
+import { moveInterfaceSysctls } from '../decode/interface-sysctls.ts';
 import { platformParam } from '../decode/platform.ts';
 import { terminalSize } from '../decode/terminal-size.ts';
 import { decodeUpdateRequest } from '../decode/update-request.ts';
@@ -31,6 +32,8 @@ import { pruneContainers } from './prune-containers.ts';
 
 /** Clients of an earlier API count on an IPC namespace that others may join. */
 const PRIVATE_IPC_SINCE = '1.40';
+const MANY_NETWORKS_SINCE = '1.44';
+const PIDS_UPDATE_SINCE = '1.40';
 
 /** Containers, all but what streams (container-streams.ts). */
 export function containerRoutes(backends: Backends): Route[] {
@@ -89,6 +92,7 @@ export function containerRoutes(backends: Backends): Route[] {
     },
     post('update', async (request, response) => {
       const { change, warnings } = decodeUpdateRequest(await jsonBody(request));
+      if (compareApiVersions(request.version, PIDS_UPDATE_SINCE) < 0) change.resources.pidsLimit = undefined;
       const left = [...warnings, ...(await containers.update(pathParam(request), change))];
       response.json(200, { Warnings: left.length === 0 ? null : left } satisfies ContainerUpdateResponse);
     }),
@@ -149,8 +153,14 @@ async function refuseLink(containers: Backends['containers'], name: string): Pro
 async function create(backends: Backends, request: ApiRequest, response: ApiResponse): Promise<void> {
   const name = textParam(request, 'name');
   const { config, host, networks, warnings } = decodeCreateRequest(await requiredJsonBody(request));
+  if (networks.length > 1 && compareApiVersions(request.version, MANY_NETWORKS_SINCE) < 0)
+    throw new EngineError(
+      'invalid',
+      `Container cannot be created with multiple network endpoints: ${networks.map(({ network }) => network).join(', ')}`,
+    );
   if (host.ipcMode === '' && compareApiVersions(request.version, PRIVATE_IPC_SINCE) < 0)
     host.ipcMode = 'shareable';
+  warnings.push(...moveInterfaceSysctls({ host, networks }, request.version));
   const platform = platformParam(request);
   const result = await withTimeline(request, response, (timeline) =>
     backends.lifelines.guard(host.annotations[LIFELINE_KEY], () =>

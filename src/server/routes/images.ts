@@ -86,6 +86,7 @@ export function imageRoutes(backends: Backends): Route[] {
       method: 'DELETE',
       pattern: '/images/{*}',
       handler: async (request, response) => {
+        if (pathParam(request).trim() === '') throw new EngineError('invalid', 'image name cannot be blank');
         const results = await images.remove(pathParam(request), {
           force: boolParam(request, 'force'),
           platforms: removedPlatforms(request),

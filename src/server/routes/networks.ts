@@ -2,7 +2,8 @@ import type { NetworkView } from '../../containers/networking/network-backend.ts
 import { EngineError } from '../../errors/engine-error.ts';
 import type { NetworkInfo } from '../../network/network-driver.ts';
 import { parseFilters } from '../../wire/filters.ts';
-import { jsonBody, pathParam } from '../api-request.ts';
+import { type ApiRequest, jsonBody, pathParam } from '../api-request.ts';
+import type { ApiResponse } from '../api-response.ts';
 import { decodeConnect, decodeDisconnect, decodeNetworkRequest } from '../decode/network-request.ts';
 import { encodeExposure } from '../encode/exposure.ts';
 import { encodeNetwork } from '../encode/network.ts';
@@ -13,10 +14,11 @@ import { checkBool, networkFilter, pruneFilter } from './network-filters.ts';
 /** Networks, and who is on them. */
 export function networkRoutes({ networks }: Backends): Route[] {
   return [
-    {
+    // The one path that has both spellings in Docker.
+    ...['/networks', '/networks/'].map((pattern) => ({
       method: 'GET',
-      pattern: '/networks',
-      handler: async (request, response) => {
+      pattern,
+      handler: async (request: ApiRequest, response: ApiResponse) => {
         const isWanted = networkFilter(parseFilters(request.query.get('filters')));
         const found = (await networks.list()).filter(isWanted);
         response.json(
@@ -24,7 +26,7 @@ export function networkRoutes({ networks }: Backends): Route[] {
           found.map((network) => encodeNetwork(network, [])),
         );
       },
-    },
+    })),
     {
       // Sampan's own; below /networks it would be somebody's network.
       method: 'GET',

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
+import { eventually, must } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
 
@@ -123,6 +124,151 @@ test('--mac-address on the default bridge; --ip there is refused', async () => {
   const { Id } = JSON.parse(body) as { Id: string };
   expect(await inspect(Id, '{{.Config.MacAddress}}')).toBe('02:42:aa:bb:cc:02');
 });
+
+/** All words are those of Docker 28.5. */
+test('a container has its interface by the name and with the settings that it asks for, or is refused', async () => {
+  const option = (name: string, value: string) => `driver-opt=com.docker.network.endpoint.${name}=${value}`;
+  const network = ['network', 'create', '--subnet', '10.57.0.0/24', 'wished'];
+  await engine.out(network);
+  try {
+    const run = (wishes: string, ...args: string[]) =>
+      engine.run(['run', '--rm', '--network', `name=wished,${wishes}`, 'busybox', ...args]);
+    const setting = '/proc/sys/net/ipv4/conf/foo0/log_martians';
+    const got = await run(
+      `${option('ifname', 'foo0')},${option('sysctls', 'net.ipv4.conf.IFNAME.log_martians=1')}`,
+      'cat',
+      setting,
+    );
+    expect(got).toMatchObject({ code: 0, stdout: '1\n' });
+    const said = async (wishes: string) =>
+      (await run(wishes, 'true')).stderr.split('\n').slice(0, 2).join('|');
+    const daemon = 'docker: Error response from daemon: ';
+    const failed = `${daemon}failed to set up container networking: failed to add interface`;
+    const refusals: [string, string, string][] = [
+      [
+        'ifname',
+        'toolonginterfacename',
+        'error renaming interface "*" to "toolonginterfacename": numerical result out of range',
+      ],
+      ['ifname', 'a/b', 'error renaming interface "*" to "a/b": invalid argument'],
+      ['ifname', 'lo', 'error renaming interface "*" to "lo": file exists'],
+      ['sysctls', 'net.ipv4.conf.ifname.bogus=1', '/proc/sys/net/ipv4/conf/eth0/bogus is not a sysctl file'],
+      [
+        'sysctls',
+        'net.ipv4.conf.ifname.log_martians=a',
+        "unable to write to '/proc/sys/net/ipv4/conf/eth0/log_martians': write /proc/sys/net/ipv4/conf/eth0/log_martians: invalid argument",
+      ],
+    ];
+    for (const [name, value, words] of refusals)
+      expect((await said(option(name, value))).replaceAll(/ve[0-9a-f]{13}/g, '*')).toBe(
+        `${failed} * to sandbox: ${words}|`,
+      );
+    expect((await said('mac-address=01:00:00:00:00:01')).replaceAll(/ve[0-9a-f]{13}/g, '*')).toBe(
+      `${failed} * to sandbox: error setting interface "*" MAC to "01:00:00:00:00:01": cannot assign requested address|`,
+    );
+    expect(await said(option('sysctls', 'net.ipv4.ip_forward=0'))).toBe(
+      `${daemon}invalid config for network wished: invalid endpoint settings:|unrecognised network interface sysctl 'net.ipv4.ip_forward=0'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+    );
+    // Nothing of what failed has its address still.
+    const inspected = await engine.out(['network', 'inspect', '-f', '{{len .Containers}}', 'wished']);
+    expect(inspected).toBe('0');
+  } finally {
+    await engine.out(['network', 'rm', 'wished']);
+  }
+}, 60_000);
+
+/** All words are those of Docker 28.5. */
+test.each([
+  [
+    ['--network', 'none', '--ip', '10.0.0.2'],
+    'docker: Error response from daemon: invalid config for network none: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only\n* user specified IP address is supported only when connecting to networks with user configured subnets\n',
+  ],
+  [
+    ['--network', 'bridge', '--ip', '10.0.0.2'],
+    'docker: Error response from daemon: invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only\n* no configured subnet or ip-range contain the IP address 10.0.0.2\n',
+  ],
+  [['--mac-address', '0:1:2:3:4:5'], 'docker: 0:1:2:3:4:5 is not a valid mac address\n'],
+  [
+    ['--network', 'bridge', '--network', 'n1'],
+    'docker: conflicting options: cannot attach both user-defined and non-user-defined network-modes\n',
+  ],
+  [
+    ['--sysctl', 'net.ipv4.conf.eth0.log_martians=1'],
+    `docker: Error response from daemon: interface specific sysctl setting "net.ipv4.conf.eth0.log_martians" must be supplied using driver option 'com.docker.network.endpoint.sysctls'\n`,
+  ],
+])('%j is refused in Docker’s words', async (options, words) => {
+  const { stderr } = await engine.run(['run', '--rm', ...options, 'busybox', 'true']);
+  expect(stderr).toStartWith(words);
+});
+
+test('a MAC address is one in each form, and one that is none is refused by itself', async () => {
+  const shown = ['cat', '/sys/class/net/eth0/address'];
+  for (const text of ['02-42-00-00-00-0A', '0242.0000.000a'])
+    expect(await engine.out(['run', '--rm', '--mac-address', text, 'busybox', ...shown])).toBe(
+      '02:42:00:00:00:0a',
+    );
+  const { status, body } = await engine.api('POST', '/containers/create', {
+    Image: 'busybox',
+    Cmd: ['true'],
+    NetworkingConfig: { EndpointsConfig: { bridge: { MacAddress: 'zz' } } },
+  });
+  expect({ status, body }).toEqual({
+    status: 400,
+    body: '{"message":"invalid config for network bridge: invalid MAC address zz"}\n',
+  });
+});
+
+test('a network of IPv6 alone: addresses, names, published ports', async () => {
+  await engine.out(['network', 'create', '--ipv4=false', '--ipv6', 'six']);
+  try {
+    const shown = await engine.out([
+      'network',
+      'inspect',
+      '-f',
+      '{{.EnableIPv4}} {{.EnableIPv6}} {{len .IPAM.Config}}',
+      'six',
+    ]);
+    expect(shown).toBe('false true 1');
+    const script = 'while :; do nc -ll -p 80 -e echo web; done';
+    await engine.out([
+      'run',
+      '-d',
+      '--name',
+      'web6',
+      '--network',
+      'six',
+      '-p',
+      '8090:80',
+      'busybox',
+      'sh',
+      '-c',
+      script,
+    ]);
+    expect(
+      await inspect('web6', '{{json .NetworkSettings.Ports}} {{.NetworkSettings.Networks.six.IPAddress}}'),
+    ).toBe('{"80/tcp":[{"HostIp":"::","HostPort":"8090"}]}');
+    expect(await engine.out(['exec', 'web6', 'ip', '-4', 'addr', 'show', 'eth0'])).toBe('');
+    const ask = [
+      'run',
+      '--rm',
+      '--network',
+      'six',
+      'busybox',
+      'sh',
+      '-c',
+      'for i in 1 2 3 4 5 6; do nc -w 1 web6 80 && exit; sleep .3; done',
+    ];
+    expect(await engine.out(ask)).toBe('web');
+    await eventually(
+      async () => (await must(['busybox', 'nc', '-w', '1', '::1', '8090']).catch(() => '')).trim() === 'web',
+    );
+  } finally {
+    await engine.run(['rm', '-f', 'web6']);
+    await engine.run(['network', 'rm', 'six']);
+  }
+  const none = await engine.run(['network', 'create', '--ipv4=false', 'neither']);
+  expect(none.stderr).toContain('IPv4 or IPv6 must be enabled');
+}, 60_000);
 
 test('rm --link: the name goes, here and at the next start, and both containers stay', async () => {
   const id = (await sleeper('db')).slice(0, 12);

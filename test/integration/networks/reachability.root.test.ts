@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
 import { eventually, must, run } from '../../support/engine/command.ts';
 import { type SeedRegistry, startSeedRegistry } from '../../support/engine/seed-registry.ts';
 import { startDaemon, type TestDaemon } from '../../support/engine/test-daemon.ts';
@@ -6,7 +7,7 @@ import { OutsideHost } from './outside-host.ts';
 
 /**
  * Who reaches what, the same for both families: a row asks, a column is asked; `+` reached, `.` not. Three hosts hang on the machine by a
- * cable each and know a way to every network of it, as a careless router would: `client`, on whose cable the macvlan networks stand,
+ * cable each and know a way to every network of it, though it was no router before: `client`, on whose cable the macvlan networks stand,
  * `outside` and `second`. `machine` is its address on the cable to `outside`.
  */
 const TARGETS = [
@@ -25,30 +26,38 @@ const TARGETS = [
   'private2',
   'apart1',
   'apart2',
+  'routed',
+  'isolated1',
+  'isolated2',
 ] as const;
 type Target = (typeof TARGETS)[number];
 type Place = Target | 'joined' | 'host' | 'none';
 
 const EXPECTED: Record<Place, string> = {
-  machine: '++++ +++ ++ .. .. ..',
-  client: '++++ ... .. ++ ++ ..',
-  outside: '++++ ... .. .. .. ..',
-  second: '++++ ... .. .. .. ..',
-  bridge1: '++++ ++. .. .. .. ..',
-  bridge2: '++++ ++. .. .. .. ..',
-  other: '++++ ..+ .. .. .. ..',
-  internal1: '.... ... ++ .. .. ..',
-  internal2: '.... ... ++ .. .. ..',
+  machine: '++++ +++ ++ .. .. .. + ..',
+  // To each other the machine leads them no more than before its daemon came.
+  client: '++.. ... .. ++ ++ .. + ..',
+  outside: '+.+. ... .. .. .. .. + ..',
+  second: '+..+ ... .. .. .. .. + ..',
+  bridge1: '++++ ++. .. .. .. .. + ..',
+  bridge2: '++++ ++. .. .. .. .. + ..',
+  other: '++++ ..+ .. .. .. .. + ..',
+  internal1: '.... ... ++ .. .. .. . ..',
+  internal2: '.... ... ++ .. .. .. . ..',
   // The parent's own machine is out of reach of a macvlan interface, and by it what the machine leads to.
-  macvlan1: '.+.. ... .. ++ .. ..',
-  macvlan2: '.+.. ... .. ++ .. ..',
-  private1: '.+.. ... .. .. +. ..',
-  private2: '.+.. ... .. .. .+ ..',
-  apart1: '.... ... .. .. .. ++',
-  apart2: '.... ... .. .. .. ++',
-  joined: '++++ ++. .. .. .. ..',
-  host: '++++ +++ ++ .. .. ..',
-  none: '.... ... .. .. .. ..',
+  macvlan1: '.+.. ... .. ++ .. .. . ..',
+  macvlan2: '.+.. ... .. ++ .. .. . ..',
+  private1: '.+.. ... .. .. +. .. . ..',
+  private2: '.+.. ... .. .. .+ .. . ..',
+  apart1: '.... ... .. .. .. ++ . ..',
+  apart2: '.... ... .. .. .. ++ . ..',
+  // With its own address, and reached by pings as by published ports, from other networks, too.
+  routed: '++++ ... .. .. .. .. + ..',
+  isolated1: '.... ... .. .. .. .. . ++',
+  isolated2: '.... ... .. .. .. .. . ++',
+  joined: '++++ ++. .. .. .. .. + ..',
+  host: '++++ +++ ++ .. .. .. + ..',
+  none: '.... ... .. .. .. .. . ..',
 };
 
 const NETWORKS: Partial<Record<Place, string>> = {
@@ -63,6 +72,9 @@ const NETWORKS: Partial<Record<Place, string>> = {
   private2: 'mv-private',
   apart1: 'mv-apart',
   apart2: 'mv-apart',
+  routed: 'br-routed',
+  isolated1: 'br-isolated',
+  isolated2: 'br-isolated',
   joined: 'container:bridge1',
   host: 'host',
   none: 'none',
@@ -88,6 +100,9 @@ async function network(name: string, at: number, ...options: string[]): Promise<
   const subnets = ['--subnet', `10.${at}.0.0/24`, '--ipv6', '--subnet', `fd00:${at}::/64`];
   await docker('network', 'create', ...subnets, ...options, name);
 }
+
+const gatewayMode = (mode: string): string[] =>
+  [4, 6].flatMap((family) => ['-o', `com.docker.network.bridge.gateway_mode_ipv${family}=${mode}`]);
 
 /** Next to the client; its subnets with the client's addresses in them. */
 async function onLan(
@@ -123,6 +138,9 @@ async function joinHost(place: Place, cable: string, at: number): Promise<void> 
 }
 
 beforeAll(async () => {
+  // Whatever the machine of these tests does.
+  for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding'])
+    writeFileSync(`/proc/sys/net/${name}`, '0');
   registry = await startSeedRegistry();
   engine = await startDaemon({ mirrors: [registry.url] });
   await engine.pull('busybox');
@@ -137,6 +155,8 @@ beforeAll(async () => {
   await network('br', 71);
   await network('br-other', 72);
   await network('br-internal', 73, '--internal');
+  await network('br-routed', 76, ...gatewayMode('routed'));
+  await network('br-isolated', 77, '--internal', ...gatewayMode('isolated'));
   // On the client's own cable, as its neighbours; the client is their gateway, and leads nowhere.
   // A new namespace forwards when its maker's does.
   await must([...hosts[0]!.prefix, 'sh', '-c', 'echo 0 >/proc/sys/net/ipv4/ip_forward']);
@@ -183,7 +203,7 @@ async function reaches(from: Place, to: Target, family: 'v4' | 'v6'): Promise<bo
 /** Of a row, in groups as they are written above. */
 async function row(from: Place, family: 'v4' | 'v6'): Promise<string> {
   const marks = await Promise.all(TARGETS.map(async (to) => ((await reaches(from, to, family)) ? '+' : '.')));
-  const sizes = [4, 3, 2, 2, 2, 2];
+  const sizes = [4, 3, 2, 2, 2, 2, 1, 2];
   return sizes.map((size) => marks.splice(0, size).join('')).join(' ');
 }
 

@@ -15,17 +15,16 @@ export function parseNetworking(flags: ParsedFlags): { mode: string; endpoints: 
   const [first] = networks;
   if (first !== undefined) applyFlags(first, flags);
   const mode = first?.target ?? 'default';
+  if (new Set(networks.map(({ target }) => isUserDefined(target))).size > 1)
+    throw new EngineError(
+      'invalid',
+      'conflicting options: cannot attach both user-defined and non-user-defined network-modes',
+    );
   const endpoints: Record<string, object> = {};
   for (const network of networks) {
-    if (/^(?:host|none|container:.*)$/.test(network.target)) {
-      if (networks.length > 1)
-        throw new EngineError(
-          'invalid',
-          `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
-        );
-      // What can't be had there is the daemon's to refuse.
-      if (isPlain(network)) continue;
-    }
+    const isWithoutInterface = /^(?:host|none|container:.*)$/.test(network.target);
+    // What can't be had there is the daemon's to refuse.
+    if (isWithoutInterface && isPlain(network)) continue;
     if (network.target in endpoints)
       throw new EngineError(
         'invalid',
@@ -47,10 +46,13 @@ function applyFlags(network: NetworkAttachment, flags: ParsedFlags): void {
   network.ip ||= flags.string('ip');
   network.ip6 ||= flags.string('ip6');
   network.linkLocalIps.push(...flags.list('link-local-ip'));
-  network.macAddress ||= macAddress(flags.string('mac-address'));
-  const userDefined = !NOT_USER_DEFINED.has(network.target) && !network.target.startsWith('container:');
-  if (network.aliases.length > 0 && !userDefined)
+  network.macAddress = macAddress(network.macAddress || flags.string('mac-address'));
+  if (network.aliases.length > 0 && !isUserDefined(network.target))
     throw new EngineError('invalid', 'network-scoped aliases are only supported for user-defined networks');
+}
+
+function isUserDefined(target: string): boolean {
+  return !NOT_USER_DEFINED.has(target) && !target.startsWith('container:');
 }
 
 function isPlain({
@@ -66,8 +68,12 @@ function isPlain({
   return ip === '' && ip6 === '' && lists === 0 && mac === '' && driverOpts === undefined && gwPriority === 0;
 }
 
+/** As Go reads addresses: six or eight bytes with colons or hyphens, or in groups of two with points. */
 function macAddress(text: string): string {
-  if (text === '' || /^[0-9a-f]{2}(?:([:-])[0-9a-f]{2}){5}$/i.test(text)) return text;
+  const isMac =
+    /^[0-9a-f]{2}(?:([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}(?:\1[0-9a-f]{2}\1[0-9a-f]{2})?)$/i.test(text) ||
+    /^[0-9a-f]{4}(?:\.[0-9a-f]{4}){2,3}$/i.test(text);
+  if (text === '' || isMac) return text;
   throw new EngineError('invalid', `${text} is not a valid mac address`);
 }
 

@@ -42,14 +42,14 @@ function expandLong(spec: string): string[] {
 function addSpec(requests: PortRequests, spec: string): void {
   const { ip, host, container } = splitSpec(spec);
   const { port, protocol } = splitProtocol(container);
-  if (port === '') throw invalid(`no port specified: ${spec}<empty>`);
+  if (ip !== '' && (!isIp(ip) || ip.includes('%'))) throw invalid(`Invalid ip address: ${ip}`);
+  if (port === '') throw invalid(`No port specified: ${spec}<empty>`);
   const inside = parseRange(port) ?? fail(`Invalid containerPort: ${port}`);
   const outside = host === '' ? undefined : (parseRange(host) ?? fail(`Invalid hostPort: ${host}`));
-  if (ip !== '' && !isIp(ip)) throw invalid(`invalid IP address: ${ip}`);
-  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`Invalid proto: ${protocol}`);
   const count = inside.end - inside.start;
   if (outside !== undefined && outside.end - outside.start !== count && count !== 0)
-    throw invalid(`invalid ranges specified for container and host Ports: ${port} and ${host}`);
+    throw invalid(`Invalid ranges specified for container and host Ports: ${port} and ${host}`);
+  if (!/^(?:tcp|udp|sctp)$/i.test(protocol)) throw invalid(`Invalid proto: ${protocol}`);
   for (let offset = 0; offset <= count; offset++) {
     const key = `${inside.start + offset}/${protocol.toLowerCase()}`;
     let hostPort = '';
@@ -63,6 +63,12 @@ function addSpec(requests: PortRequests, spec: string): void {
 
 function splitSpec(spec: string): { ip: string; host: string; container: string } {
   const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(spec);
+  const [open] = /^\[[^\]]*(?=:[^:]*:[^:]*$)/.exec(spec) ?? [];
+  if (bracketed === null && open !== undefined)
+    throw invalid(`Invalid ip address ${open}: address ${open}:: missing ']' in address`);
+  const [bare] = bracketed === null ? (/^.+:.*(?=:[^:]*:[^:]*$)/.exec(spec) ?? []) : [];
+  if (bare !== undefined)
+    throw invalid(`Invalid ip address ${bare}: address ${bare}:: too many colons in address`);
   const parts = (bracketed === null ? spec : (bracketed[2] ?? '')).split(':');
   const container = parts.pop() ?? '';
   const host = parts.pop() ?? '';
