@@ -36,6 +36,8 @@ export interface TaskStop {
   sinceMs: number;
   /** Then it starts again. */
   restarts: boolean;
+  /** Absent: true. What is not on a user's word starts with the machine. */
+  byUser?: boolean;
 }
 
 /** The policy starts it again, at its time or as it is cancelled. */

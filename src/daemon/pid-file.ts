@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EngineError } from '../errors/engine-error.ts';
 import { processStartTicks } from '../sys/clock.ts';
@@ -58,6 +58,8 @@ export function daemonFlags(pid: number): string[] | undefined {
 
 function launchedWith(pid: number): string[] | undefined {
   try {
+    // A container's process calls itself what it likes.
+    if (readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid')) return undefined;
     const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
     if (program.endsWith('/sampand')) return words;
     const script = words.findIndex((word) => !word.startsWith('-'));

@@ -1,6 +1,9 @@
 import { messageOf } from '../errors/engine-error.ts';
-import { findInstallation } from './uninstall/installation.ts';
+import { findEngine } from './uninstall/installation.ts';
 import { daemonClient, endTasks } from './uninstall/stop-containers.ts';
+
+/** A daemon that is at work, or finds its containers again, may take its time. */
+const BUSY_MS = 60_000;
 
 /**
  * `sampand shutdown [the daemon's own flags]`: what sampan-shutdown.service runs as the machine goes down. All containers stop, each by its own signal
@@ -8,8 +11,8 @@ import { daemonClient, endTasks } from './uninstall/stop-containers.ts';
  * seconds later.
  */
 export async function runShutdown(args: readonly string[]): Promise<void> {
-  const found = findInstallation(args, { keepData: true });
-  const client = await daemonClient(found);
+  const found = findEngine(args);
+  const client = await daemonClient(found, BUSY_MS);
   if (client === undefined) return await endTasks(found.settings);
   try {
     await client.system.stopContainers();

@@ -63,7 +63,7 @@ export function renameFault(name: string, { madeAs, fault }: { madeAs: string; f
 /** The kernel's rule (dev_valid_name), in its words as Docker tells them. Undefined: it is a name. */
 export function interfaceNameFault(name: string): string | undefined {
   if (Buffer.byteLength(name) > 15) return 'numerical result out of range';
-  const isName = name !== '' && name !== '.' && name !== '..' && !/[/:\s\0]/.test(name);
+  const isName = name !== '' && name !== '.' && name !== '..' && !/[/:%\s\0]/.test(name);
   // The kernel has switches by these names, for all interfaces.
   return isName && name !== 'all' && name !== 'default' ? undefined : 'invalid argument';
 }

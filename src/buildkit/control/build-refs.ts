@@ -10,6 +10,7 @@ export class BuildRefs {
   readonly #open: (source: ReadableSource) => Promise<SourceFiles>;
   readonly #sources = new Map<string, ReadableSource>();
   readonly #files = new Map<string, Promise<SourceFiles>>();
+  #closed = false;
 
   constructor(open: (source: ReadableSource) => Promise<SourceFiles>) {
     this.#open = open;
@@ -17,6 +18,7 @@ export class BuildRefs {
 
   /** @returns its name: an image's is its ID. @throws EngineError "invalid" for too many. */
   add(source: ReadableSource): string {
+    if (this.#closed) throw new EngineError('invalid', 'the build is over');
     const id = source.type === 'image' ? source.reference : randomUUID();
     if (this.#sources.size >= MAX_REFS && !this.#sources.has(id))
       throw new EngineError('invalid', `Cannot refer to more than ${MAX_REFS} results of one build`);
@@ -45,6 +47,7 @@ export class BuildRefs {
 
   /** The build is over. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#sources.clear();
     const opened = await Promise.allSettled(this.#files.values());
     this.#files.clear();

@@ -61,6 +61,9 @@ export class ContainerControl {
    * of a daemon. No user's word stands behind it: `unless-stopped` starts then. Never rejects.
    */
   async stopAll(): Promise<void> {
+    this.#deps.logger.warn(
+      'The machine goes down: containers are stopped, and none is started by its policy',
+    );
     this.#lifecycle.rest();
     const stop = { signal: undefined, timeoutSeconds: undefined, byUser: false };
     const stopOne = async (container: LiveContainer): Promise<void> => {

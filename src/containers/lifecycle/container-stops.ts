@@ -58,10 +58,10 @@ export class ContainerStops {
     container.hub.release('stopping');
     if (task.paused) await unpauseContainer(container, this.#deps);
     await intended;
-    task.stop = { signal, seconds, sent: false, sinceMs: Date.now(), restarts: container.restarting };
+    task.stop = { signal, seconds, sent: false, sinceMs: Date.now(), restarts: container.restarting, byUser };
     await balancePorts(container, task, this.#deps);
     this.#note(container, task);
-    return await this.#carryOut(container, task, task.stop, byUser);
+    return await this.#carryOut(container, task, task.stop);
   }
 
   /** Go on with a stop that the last daemon had begun: as much time as was left. */
@@ -75,8 +75,7 @@ export class ContainerStops {
   async #carryOut(
     container: LiveContainer,
     task: LiveTask,
-    { signal, sent, seconds }: TaskStop,
-    byUser = true,
+    { signal, sent, seconds, byUser = true }: TaskStop,
   ): Promise<{ ended: Promise<void> }> {
     if (!sent) await this.#signal(container, task, signal);
     if (task.stop !== undefined) task.stop.sent = true;

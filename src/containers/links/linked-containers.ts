@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { EngineError } from '../../errors/engine-error.ts';
 import type { Endpoint } from '../../network/network-driver.ts';
 import type { LiveContainer } from '../live-container.ts';
 import { networkOfMode } from '../networking/container-networks.ts';
+import { readOwnFile } from '../networking/own-file.ts';
 import type { ContainerPaths } from '../record/container-paths.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
 import type { ContainerIndex, ContainerStore } from '../record/container-store.ts';
@@ -61,7 +62,7 @@ export async function followLinked(
     const links = parent.record.links.filter(({ id }) => id === linked.id);
     if (links.length === 0 || parent.task === undefined) continue;
     const path = paths.hosts(parent.id);
-    const text = await readFile(path, 'utf8').catch(() => undefined);
+    const text = await readOwnFile(path);
     if (text === undefined) continue;
     const wanted = links.reduce((lines, { alias }) => moved(lines, hostNames(linked, alias), address), text);
     if (wanted !== text) await writeFile(path, wanted);
@@ -76,13 +77,19 @@ export async function unlink(
 ): Promise<void> {
   const link = parent.record.links.find((one) => one.alias === alias);
   if (link === undefined) throw new EngineError('not-found', `No such container: ${parent.name}/${alias}`);
-  const record = { ...parent.record, links: parent.record.links.filter((one) => one !== link) };
-  await store.update(record);
-  parent.record = record;
+  const { links } = parent.record;
+  // A kill or an end may change the record while it is written: nothing but the links is put back.
+  parent.record = { ...parent.record, links: links.filter((one) => one !== link) };
+  try {
+    await store.update(parent.record);
+  } catch (error) {
+    parent.record = { ...parent.record, links };
+    throw error;
+  }
   const linked = [...containers.values()].find(({ id }) => id === link.id);
   if (linked === undefined || parent.task === undefined) return;
   const path = paths.hosts(parent.id);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readOwnFile(path);
   if (text === undefined) return;
   const left = text.split('\n').filter((line) => !line.endsWith(`\t${hostNames(linked, alias)}`));
   await writeFile(path, left.join('\n'));

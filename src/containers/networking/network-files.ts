@@ -9,6 +9,7 @@ import type { ContainerDependencies } from '../dependencies.ts';
 import type { ContainerPaths } from '../record/container-paths.ts';
 import type { ContainerRecord } from '../record/container-record.ts';
 import { usesOwnNetwork } from './container-networks.ts';
+import { readOwnFile } from './own-file.ts';
 
 export interface ResolverSettings {
   nameservers: string[];
@@ -57,12 +58,12 @@ export async function rewriteNetworkFiles(
   { paths, resolver }: Pick<ContainerDependencies, 'paths' | 'resolver'>,
 ): Promise<void> {
   const hosts = paths.hosts(record.id);
-  const text = await readFile(hosts, 'utf8').catch(() => '');
-  await replaceText(hosts, text, hostsWith(text, record, endpoints));
+  const text = await readOwnFile(hosts);
+  if (text !== undefined) await replaceText(hosts, text, hostsWith(text, record, endpoints));
   const conf = paths.resolvConf(record.id);
   const settings = await resolver(usesOwnNetwork(record.host.networkMode) ? 'own' : 'host');
   const texts = [true, false].map((served) => containerResolvConf(record, settings, { served }));
-  const present = await readFile(conf, 'utf8').catch(() => '');
+  const present = (await readOwnFile(conf)) ?? '';
   const wanted = containerResolvConf(record, settings, { served: endpoints.some(servesNames) });
   if (texts.includes(present)) await replaceText(conf, present, wanted);
 }

@@ -46,7 +46,9 @@ export class ContainerRestarts {
       restartCount: ended.restartCount,
       lastDelayMs: container.lastDelayMs,
     });
-    if (plan === undefined || this.#resting) return ended;
+    // The machine goes down, or was to when the daemon before died.
+    const rests = this.#resting || container.task?.stop?.byUser === false;
+    if (plan === undefined || rests) return ended;
     container.lastDelayMs = plan.delayMs;
     this.#background.track(this.#after(container, this.hold(container), plan.delayMs));
     return { ...ended, restartDue: true, restartCount: ended.restartCount + 1 };

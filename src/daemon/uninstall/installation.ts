@@ -33,12 +33,9 @@ const LOG = '/var/log/sampan.log';
  * engine's.
  */
 export function findInstallation(args: readonly string[], { keepData }: { keepData: boolean }): Installation {
-  const named = readSettings(args);
-  const noted = readDaemonPid(named.pidFile);
-  const running = noted === undefined ? undefined : settingsOf(noted);
-  const isIt = running !== undefined && (args.length === 0 || sameRoots(running, named));
+  const { settings, pid, socket, noted } = findEngine(args);
+  const isIt = pid !== undefined;
   if (!isIt) refuseHalf(args);
-  const settings = isIt ? running : named;
   const isMachines = args.length === 0 || settings.dataRoot === DEFAULT_DATA_ROOT;
   const files = [
     ...sockets(settings),
@@ -49,13 +46,25 @@ export function findInstallation(args: readonly string[], { keepData }: { keepDa
   ];
   return {
     settings,
-    pid: isIt ? noted : undefined,
-    socket: socketOf(settings),
+    pid,
+    socket,
     hasDataRoot: checkRoot(settings.dataRoot, 'data root'),
     hasExecRoot: checkRoot(settings.execRoot, 'exec root'),
     units: isMachines ? installedUnits() : [],
     files: [...new Set(files)].filter((path) => existsSync(path)),
   };
+}
+
+/** The daemon of these flags, and what it was started with. `noted`: whoever stands in its file. */
+export function findEngine(
+  args: readonly string[],
+): Pick<Installation, 'settings' | 'pid' | 'socket'> & { noted: number | undefined } {
+  const named = readSettings(args);
+  const noted = readDaemonPid(named.pidFile);
+  const running = noted === undefined ? undefined : settingsOf(noted);
+  const isIt = running !== undefined && (args.length === 0 || sameRoots(running, named));
+  const settings = isIt ? running : named;
+  return { settings, pid: isIt ? noted : undefined, socket: socketOf(settings), noted };
 }
 
 function sameRoots(one: DaemonSettings, other: DaemonSettings): boolean {

@@ -3,7 +3,6 @@ import { kindOf } from '../../errors/engine-error.ts';
 import { silentLogger } from '../../errors/logger.ts';
 import { NftFirewall } from '../../network/firewall.ts';
 import { Forwarding } from '../../network/forwarding/forwarding.ts';
-import { OPEN_TRANSIT } from '../../network/forwarding/transit-chain.ts';
 import { hasBridgesOfOthers } from '../../network/host-bridges.ts';
 import type { HostLink } from '../../network/host-network.ts';
 import { WorkerHostNetwork } from '../../network/worker-host-network.ts';
@@ -18,20 +17,25 @@ const LOCK = '/run/sampan-network.lock';
  * Rules and interfaces that bear the mark of the engine with this data root, and forwarding where it was turned on for it and nobody else's
  * bridge is here. The lock of all engines goes with the last of them.
  */
-export async function removeNetwork(dataRoot: string, execRoot: string): Promise<void> {
+export async function removeNetwork(
+  dataRoot: string,
+  execRoot: string,
+  tell: (text: string) => void,
+): Promise<void> {
   const host = new WorkerHostNetwork();
   try {
     await host.exclusively(async () => {
-      const state = {
-        table: nftTableOf(dataRoot),
-        bridges: [],
-        ports: [],
-        shared: [],
-        transit: OPEN_TRANSIT,
-      };
       const forwarding = new Forwarding({ host, directory: execRoot, logger: silentLogger });
-      if (!hasBridgesOfOthers(await host.links(), engineSuffix(dataRoot))) await forwarding.turnOff();
-      await new NftFirewall(host).remove(state);
+      // Others' packets may have to be forwarded: then it stays on, and so does what keeps the machine from being a router for everybody.
+      if (hasBridgesOfOthers(await host.links(), engineSuffix(dataRoot))) await forwarding.prepare([]);
+      else await forwarding.turnOff();
+      const table = nftTableOf(dataRoot);
+      const transit = forwarding.guard;
+      await new NftFirewall(host).remove({ table, bridges: [], ports: [], shared: [], transit });
+      if (transit.families.length > 0)
+        tell(
+          `Forwarding stays on for the bridges of others, and the nftables table inet ${table} keeps other packets from passing\n`,
+        );
       const links = (await host.links()).filter((link) => isOf(link, engineSuffix(dataRoot)));
       for (const { name } of links) await host.removeLink(name);
     });

@@ -17,7 +17,10 @@ const SIGTERM = 15;
 const RUNNING = ['running', 'restarting', 'paused'];
 
 /** A client of the daemon that runs; undefined: none answers. */
-export async function daemonClient({ pid, socket }: Installation): Promise<EngineClient | undefined> {
+export async function daemonClient(
+  { pid, socket }: Pick<Installation, 'pid' | 'socket'>,
+  patienceMs = ANSWER_MS,
+): Promise<EngineClient | undefined> {
   if (pid === undefined || socket === undefined) return undefined;
   const client = new EngineClient(bunTransport(parseEndpoint(`unix://${socket}`)), {
     userAgent: 'sampand-uninstall',
@@ -26,7 +29,7 @@ export async function daemonClient({ pid, socket }: Installation): Promise<Engin
     () => true,
     () => false,
   );
-  return (await Promise.race([answers, sleep(ANSWER_MS, false, { ref: false })])) ? client : undefined;
+  return (await Promise.race([answers, sleep(patienceMs, false, { ref: false })])) ? client : undefined;
 }
 
 /** Ids of those that run. */

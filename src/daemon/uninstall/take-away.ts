@@ -70,7 +70,7 @@ async function removeAll(
   { keepData, tell }: TakeAwayOptions,
 ): Promise<void> {
   const [dataRoot, execRoot] = [resolved(settings.dataRoot), resolved(settings.execRoot)];
-  await attempt('remove bridges and rules', () => removeNetwork(settings.dataRoot, execRoot));
+  await attempt('remove bridges and rules', () => removeNetwork(settings.dataRoot, execRoot, tell));
   await attempt('unmount the roots', () => removeMountNamespace({ dataRoot, execRoot }));
   const remove = (path: string, kind: RootKind) =>
     attempt(`remove ${path}`, () => {

@@ -21,8 +21,8 @@ export interface HostForwarding {
   uplinks: string[];
 }
 
-/** What such a port is: hardware has no kind. Guests hang on bridges by veth and tun. */
-const OUTWARD_KINDS: ReadonlySet<string> = new Set(['', 'bond', 'team', 'vlan', 'macvlan', 'ipvlan']);
+/** What guests hang on bridges by, and what keeps a bridge up without any. Hardware has no kind; tunnels lead elsewhere, too. */
+const GUEST_KINDS: ReadonlySet<string> = new Set(['veth', 'tun', 'dummy']);
 
 export function readForwarding(host: NetlinkSocket): HostForwarding {
   return { ipv4: ofFamily(4), ipv6: ofFamily(6), uplinks: uplinksOf(listLinks(host)) };
@@ -31,7 +31,7 @@ export function readForwarding(host: NetlinkSocket): HostForwarding {
 export function uplinksOf(links: readonly Pick<Link, 'index' | 'name' | 'kind' | 'masterIndex'>[]): string[] {
   return links
     .filter(({ kind }) => kind === 'bridge')
-    .filter(({ index }) => links.some((port) => port.masterIndex === index && OUTWARD_KINDS.has(port.kind)))
+    .filter(({ index }) => links.some((port) => port.masterIndex === index && !GUEST_KINDS.has(port.kind)))
     .map(({ name }) => name);
 }
 

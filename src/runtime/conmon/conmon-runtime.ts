@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '../../errors/engine-error.ts';
@@ -30,7 +30,7 @@ import {
 } from './conmon.ts';
 import { ConmonExecs } from './conmon-execs.ts';
 import { MonitorReport } from './conmon-report.ts';
-import { forgetFifo, hasHooks, startByFifo, waitsAtFifo } from './exec-fifo.ts';
+import { hasHooks, letGoOn, startByFifo, waitsAtFifo } from './exec-fifo.ts';
 import { signalQuietly } from './signal-quietly.ts';
 import { holdStdin } from './stdin-guard.ts';
 import { TaskClearing } from './task-clearing.ts';
@@ -321,12 +321,11 @@ export class ConmonRuntime implements Runtime {
    * The daemon died while it let the command go: that start is brought to its end. With crun never by `crun start`, which waits for ever at a
    * fifo that nobody reads.
    */
-  async #letGoOn({ id }: TaskHandle): Promise<void> {
+  async #letGoOn({ id, pid }: TaskHandle): Promise<void> {
     const { stateDirectory } = this.#conmon;
     if (!waitsAtFifo(stateDirectory, id.containerId)) return;
     if (this.#info.name === 'crun') {
-      if (!startByFifo(stateDirectory, id.containerId)) forgetFifo(stateDirectory, id.containerId);
-      return;
+      return await letGoOn(stateDirectory, id.containerId, () => isRuntime(pid));
     }
     try {
       await this.#command.start(id.containerId);
@@ -392,6 +391,15 @@ export class ConmonRuntime implements Runtime {
 
   #cgroupPath(handle: TaskHandle): string {
     return this.#records.get(handle.id)?.cgroupPath ?? `/${handle.id.containerId}`;
+  }
+}
+
+/** Whether a process is crun yet, and no command of a container's: from its file, or from its copy in memory. */
+function isRuntime(pid: number): boolean {
+  try {
+    return /\/(?:memfd:)?crun[^/]*(?:\/|$)/.test(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return false;
   }
 }
 

@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runChecked } from '../../sys/spawn.ts';
 import type { TaskHandle, TaskRequest } from '../runtime.ts';
 import { conformancePrograms, runRequest } from '../testing/conformance.ts';
 import { openRealSubject, type RealSubject } from '../testing/real-subject.ts';
 import { ConmonRuntime } from './conmon-runtime.ts';
-import { startByFifo, waitsAtFifo } from './exec-fifo.ts';
+import { letGoOn, startByFifo, waitsAtFifo } from './exec-fifo.ts';
 
 const signal = new AbortController().signal;
 let subject: RealSubject;
@@ -110,3 +113,21 @@ test('recover() sees that a container was let go though the daemon died before i
 async function created(): Promise<TaskHandle> {
   return await subject.runtime.create(subject.request(conformancePrograms.sleep), { signal });
 }
+
+test('an init that is still on its way to its fifo is let go when it comes there, and one that runs has none', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'sampan-fifo-'));
+  try {
+    mkdirSync(join(state, 'late'));
+    const path = join(state, 'late/exec.fifo');
+    await runChecked(['mkfifo', path]);
+    const late = sleep(200).then(() => runChecked(['head', '-c', '1', path]));
+    let looks = 0;
+    await letGoOn(state, 'late', () => ++looks > 0);
+    expect([(await late).stdout, existsSync(path), looks > 3]).toEqual(['\0', false, true]);
+    await runChecked(['mkfifo', path]);
+    await letGoOn(state, 'late', () => false);
+    expect(existsSync(path)).toBe(false);
+  } finally {
+    rmSync(state, { recursive: true, force: true });
+  }
+});

@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RuntimeSpec } from '../runtime-spec.ts';
 
 /** On which a created container's init waits; gone once the container was started. crun's and runc's name for it. */
@@ -35,6 +36,29 @@ export function startByFifo(stateDirectory: string, containerId: string): boolea
   } finally {
     closeSync(fd);
   }
+}
+
+const LOOK_MS = 20;
+const PATIENCE_MS = 5000;
+
+/**
+ * The same for a container whose daemon died as it let it go: its init waits, or runs already, or is still on its way to the fifo (to take that
+ * away then would be its end).
+ *
+ * @param isPreparing whether its process is still the runtime's own
+ */
+export async function letGoOn(
+  stateDirectory: string,
+  containerId: string,
+  isPreparing: () => boolean,
+): Promise<void> {
+  for (const endMs = performance.now() + PATIENCE_MS; ; ) {
+    const wasPreparing = isPreparing();
+    if (startByFifo(stateDirectory, containerId)) return;
+    if (!wasPreparing || performance.now() > endMs) break;
+    await sleep(LOOK_MS);
+  }
+  forgetFifo(stateDirectory, containerId);
 }
 
 /** A container that runs has no fifo: to crun it is a created one as long as there is one. */
