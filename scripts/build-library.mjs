@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The client library for Node and Bun: plain ESM with types, dist/library, which package.json exports.
 import { spawnSync } from 'node:child_process';
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, root } from './toolchain.mjs';
 
@@ -19,8 +19,27 @@ function buildLibrary() {
       `Cannot build the library:\n${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}`,
     );
   }
-  rmSync(target, { recursive: true, force: true });
+  // Who loads it just now finds all of it: what is the same stays.
+  if (isSame(fresh, target)) return rmSync(fresh, { recursive: true });
+  const old = `${fresh}-old`;
+  if (existsSync(target)) renameSync(target, old);
   renameSync(fresh, target);
+  rmSync(old, { recursive: true, force: true });
+}
+
+function isSame(one, other) {
+  const [names, others] = [filesIn(one), filesIn(other)];
+  return (
+    names.join() === others.join() &&
+    names.every((name) => readFileSync(join(one, name)).equals(readFileSync(join(other, name))))
+  );
+}
+
+function filesIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort();
 }
 
 buildLibrary();
