@@ -39,7 +39,7 @@ function filesIn(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true })
     .filter((name) => statSync(join(folder, name)).isFile())
-    .sort();
+    .sort((one, other) => (one < other ? -1 : 1));
 }
 
 buildLibrary();
